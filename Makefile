@@ -1,0 +1,33 @@
+# Two commands for newcomers: make study, make test. Everything else is for those who change things.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: study test lint clean
+
+study: $(VENV)/ready
+	$(BIN)/python -m runner.submit quickstart --executor local
+
+test: $(VENV)/ready-dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/ready-dev
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	PYTHONPATH=. $(BIN)/python -c "import sys; from importlinter.cli import lint_imports_command as main; sys.exit(main())"
+	$(BIN)/python -m mypy
+
+$(VENV)/ready: setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -c "import sys; sys.exit((3, 11) <= sys.version_info[:2] < (3, 13) and 0 or 'Python 3.11 or 3.12 is needed; say make PYTHON=/path/to/python3.11')"
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+# OpenCV's usual wheel needs libGL, which bare servers lack; the headless one replaces its files.
+	$(BIN)/python -c "import cv2" 2>/dev/null || $(BIN)/python -m pip install --quiet --force-reinstall --no-deps -c constraints.txt opencv-python-headless
+	touch $@
+
+$(VENV)/ready-dev: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) results

@@ -1,0 +1,1 @@
+"""Stages: what turns the science into files, one stage a module."""

@@ -1,0 +1,80 @@
+"""Running a task and keeping record of it, whatever becomes of it."""
+
+import os
+import socket
+import time
+import traceback
+from pathlib import Path
+
+from jobs.stage import Progress, Stage
+from srcnn.files import read_json, write_json
+from srcnn.schema import Attempt
+
+UPDATE_S = 1.0  # between two writes of the progress
+
+
+def attempt_files(folder: Path, stage: str, task: str) -> list[Path]:
+    """Records of earlier attempts at a task, oldest first."""
+    return sorted(folder.glob(f"{stage}-{task}-[0-9]*.json"), key=lambda file: int(file.stem.rsplit("-", 1)[1]))
+
+
+def last_attempt(folder: Path, stage: str, task: str) -> Attempt | None:
+    """The latest attempt at a task; None if there was none, or it is only just starting."""
+    files = attempt_files(folder, stage, task)
+    try:
+        value = read_json(files[-1]) if files else None
+    except ValueError:  # its number is claimed, its record not yet written
+        value = None
+    return Attempt(**value) if value else None
+
+
+def run_attempt(
+    job: Stage, folder: Path, stage: str, task: str, log: str | None = None, show: Progress | None = None
+) -> None:
+    """Call a task with its start, progress, end and outcome on record, and let its error pass on."""
+    number = _claim_number(folder, stage, task)
+    record = Attempt(stage, task, number, socket.gethostname(), os.getpid(), time.time(), log)
+    path = folder / f"{stage}-{task}-{number}.json"
+    write_json(path, record.to_json())
+    try:
+        job(_Recorder(record, path, show))
+    except BaseException as error:
+        record.outcome = "failed" if isinstance(error, Exception) else "interrupted"
+        record.cause, record.message = type(error).__name__, str(error)
+        traceback.print_exc()
+        raise
+    else:
+        record.outcome = "done"
+    finally:
+        record.end = time.time()
+        write_json(path, record.to_json())
+
+
+def _claim_number(folder: Path, stage: str, task: str) -> int:
+    """The next free number, taken by creating its file: two copies of a task never share one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = attempt_files(folder, stage, task)
+    number = int(files[-1].stem.rsplit("-", 1)[1]) + 1 if files else 1
+    while True:
+        try:
+            (folder / f"{stage}-{task}-{number}.json").touch(exist_ok=False)
+            return number
+        except FileExistsError:
+            number += 1
+
+
+class _Recorder:
+    """Progress that goes into the attempt's record, at most once a second, and into the log."""
+
+    def __init__(self, record: Attempt, path: Path, show: Progress | None):
+        self.record, self.path, self.show = record, path, show
+        self.written = 0.0
+
+    def __call__(self, done: int, total: int, note: str) -> None:
+        self.record.done, self.record.total, self.record.note = done, total, note
+        if time.monotonic() - self.written >= UPDATE_S or done == total:
+            self.written = time.monotonic()
+            write_json(self.path, self.record.to_json())
+            print(f"{self.record.stage} {self.record.task}: {done}/{total} {note}", flush=True)
+        if self.show:
+            self.show(done, total, note)

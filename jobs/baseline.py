@@ -1,0 +1,88 @@
+"""Stage ``baseline``: what interpolation alone gives, rendered and scored once for all runs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.evaluate import compare_full_size, set_ids
+from jobs.folders import is_rendered, open_folder, picture_file
+from jobs.pictures import Picture, SetRef, load_set
+from jobs.render import as_view
+from jobs.scoring import EarlierScores, Row, Subject, in_parallel, score_comparisons, write_shard
+from jobs.stage import Progress, silent
+from srcnn import protocols
+from srcnn.experiment import Experiment
+from srcnn.files import read_picture, write_picture
+from srcnn.paths import StudyPaths, view_folder
+from srcnn.views import interpolated_bands, low_resolution_picture, reduced, reference, rendered_views
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The interpolated inputs of all sets, and their scores (methods ``bicubic`` and ``direct``)."""
+
+    paths: StudyPaths
+    degradation_id: str
+    eval_id: str
+    experiment: Experiment
+    sets: tuple[SetRef, ...]
+
+    @property
+    def shard(self) -> Path:
+        """The Parquet file of all scores."""
+        return self.paths.shard(self.degradation_id, self.eval_id, 0, 0)
+
+    def is_done(self) -> bool:
+        """Whether the scores and every picture are there."""
+        return self.shard.exists() and not self.lacks_pictures()
+
+    def lacks_pictures(self) -> bool:
+        """Whether an interpolated picture is missing."""
+        return not all(
+            is_rendered(self._folder(each, view), load_set(self.paths.root, each.set_id))
+            for each in self.sets
+            for view in rendered_views(self.experiment.evaluate)[1]
+        )
+
+    def _folder(self, each: SetRef, view: str) -> Path:
+        return view_folder(self.paths.baseline(self.degradation_id), each.name, view)
+
+    def __call__(self, progress: Progress = silent) -> None:
+        """Interpolate and score what is missing."""
+        pictures = [
+            (each, picture) for each in self.sets for picture in load_set(self.paths.root, each.set_id).pictures
+        ]
+        for each in self.sets:
+            for view in rendered_views(self.experiment.evaluate)[1]:
+                open_folder(self._folder(each, view), load_set(self.paths.root, each.set_id))
+        rows: list[Row] = []
+        calls = [(self, each, picture) for each, picture in pictures]
+        for number, found in enumerate(
+            in_parallel(Baseline.interpolate_and_score, calls, self.experiment.evaluate.workers), 1
+        ):
+            rows += found
+            progress(number, len(pictures), f"{len(rows)} comparisons")
+        if not self.shard.exists():
+            write_shard(self.shard, rows, set_ids(self.sets), self.experiment.evaluate)
+
+    def interpolate_and_score(self, each: SetRef, picture: Picture) -> list[Row]:
+        """Write the interpolated views of one picture and return the rows of its scores."""
+        data, evaluate = self.experiment.data, self.experiment.evaluate
+        original = read_picture(Path(picture.path))
+        bands = interpolated_bands(reference(original, data), data)
+        for view in rendered_views(evaluate)[1]:
+            file = picture_file(self._folder(each, view), picture.name)
+            if not file.exists():
+                write_picture(file, as_view(view, bands[..., 0], bands, data))
+        if self.shard.exists():
+            return []
+        earlier = EarlierScores(self.paths.scores(self.degradation_id), set_ids(self.sets), self.eval_id)
+        known = earlier.known(0, each.name, picture.name)
+        base = self.paths.baseline(self.degradation_id)
+        full_size = compare_full_size(self.experiment, original, base, each.name, picture.name)
+        rows = list(score_comparisons(Subject(each.name, picture.name, "bicubic"), full_size, evaluate, known))
+        for zoom in evaluate.used_zooms:
+            lr = low_resolution_picture(reduced(original, data, zoom), data)
+            full = reference(original, data, zoom)
+            zoomed = protocols.direct(full, lr, evaluate.crops, zoom, evaluate.upsamplers)
+            rows += score_comparisons(Subject(each.name, picture.name, "direct"), zoomed, evaluate, known)
+        return rows

@@ -1,0 +1,118 @@
+"""Stage ``evaluate``: restored pictures to scores, over all cores; never needs torch.
+
+Also a command that scores any two folders of pictures: ``python -m jobs.evaluate --help``.
+"""
+
+if __name__ == "__main__":  # before the imports below, so that --help answers at once
+    import sys
+
+    from jobs.compare_folders import main
+
+    sys.exit(main())
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from jobs.folders import picture_file
+from jobs.pictures import Picture, SetRef, load_set
+from jobs.scoring import EarlierScores, Row, Subject, block_of, in_parallel, score_comparisons, write_shard
+from jobs.stage import Progress, silent
+from srcnn import protocols
+from srcnn.experiment import Experiment
+from srcnn.files import read_picture
+from srcnn.paths import RunPaths, StudyPaths, view_folder
+from srcnn.protocols import Comparison
+from srcnn.views import Bytes, measured_luma, reference
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Score one block of pictures of one run, at every kept epoch."""
+
+    paths: StudyPaths
+    run_id: str
+    eval_id: str
+    experiment: Experiment
+    sets: tuple[SetRef, ...]
+    block: int
+
+    def is_done(self) -> bool:
+        """Whether the shard of every kept epoch is there."""
+        return not self.missing_epochs()
+
+    def missing_epochs(self) -> list[int]:
+        """Kept epochs without a shard."""
+        return [epoch for epoch in self.experiment.kept_epochs if not self.shard(epoch).exists()]
+
+    def shard(self, epoch: int) -> Path:
+        """The Parquet file of one epoch of this block."""
+        return self.paths.shard(self.run_id, self.eval_id, epoch, self.block)
+
+    def __call__(self, progress: Progress = silent) -> None:
+        """Score the epochs that are missing; each shard is written when its last picture is done."""
+        epochs = self.missing_epochs()
+        pictures = [
+            (each, picture)
+            for each in self.sets
+            for picture in block_of(
+                load_set(self.paths.root, each.set_id).pictures, self.block, self.experiment.evaluate.shards
+            )
+        ]
+        calls = [(self, epoch, each, picture) for epoch in epochs for each, picture in pictures]
+        results = in_parallel(Evaluate.score_picture, calls, self.experiment.evaluate.workers)
+        compared = 0
+        for number, epoch in enumerate(epochs):
+            rows: list[Row] = []
+            for position, _ in enumerate(pictures, 1):
+                rows += next(results)
+                note = f"epoch {epoch}, {compared + len(rows)} comparisons"
+                progress(number * len(pictures) + position, len(calls), note)
+            compared += len(rows)
+            write_shard(self.shard(epoch), rows, set_ids(self.sets), self.experiment.evaluate)
+
+    def score_picture(self, epoch: int, each: SetRef, picture: Picture) -> list[Row]:
+        """Rows of one picture at one epoch."""
+        rendered = self.paths.run(self.run_id).rendered_epoch(each.group, epoch)
+        original = read_picture(Path(picture.path))
+        comparisons = chain(
+            compare_full_size(self.experiment, original, rendered, each.name, picture.name),
+            self._compare_zoomed(original, rendered, each.name, picture.name),
+        )
+        subject = Subject(each.name, picture.name, "srcnn", self.run_id, epoch)
+        earlier = EarlierScores(self.paths.scores(self.run_id), set_ids(self.sets), self.eval_id)
+        known = earlier.known(epoch, each.name, picture.name)
+        return list(score_comparisons(subject, comparisons, self.experiment.evaluate, known))
+
+    def _compare_zoomed(self, original: Bytes, rendered: Path, set_name: str, image: str) -> Iterator[Comparison]:
+        evaluate = self.experiment.evaluate
+        for zoom in evaluate.used_zooms:
+            small = read_view(rendered, set_name, f"zoom_{zoom}", image)
+            full = reference(original, self.experiment.data, zoom)
+            yield from protocols.compound(full, small, evaluate.crops, zoom, evaluate.upsamplers)
+
+
+def set_ids(sets: Iterable[SetRef]) -> dict[str, str]:
+    """The content id of each set, by name."""
+    return {each.name: each.set_id for each in sets}
+
+
+def read_view(base: Path, set_name: str, view: str, image: str) -> Bytes:
+    """One rendered picture; ``base`` is an epoch's folder of a run, or a baseline's folder."""
+    return read_picture(picture_file(view_folder(base, set_name, view), image))
+
+
+def compare_full_size(
+    experiment: Experiment, original: Bytes, base: Path, set_name: str, image: str
+) -> Iterator[Comparison]:
+    """The comparisons of ``whole``, ``region`` and ``luma`` for one picture rendered below ``base``."""
+    evaluate, data = experiment.evaluate, experiment.data
+    hr, restored = reference(original, data), read_view(base, set_name, "full", image)
+    if "whole" in evaluate.protocols:
+        yield from protocols.whole(restored, evaluate.crops, evaluate.upsamplers)
+    if "region" in evaluate.protocols:
+        yield from protocols.region(hr, restored, evaluate.crops)
+    if "luma" in evaluate.protocols:
+        luma = read_view(base, set_name, "luma", image)[..., 0]
+        yield from protocols.luma(measured_luma(hr), luma, data.scale)

@@ -1,0 +1,54 @@
+"""Folders of rendered pictures: one a set and view, tied to the content of the set."""
+
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+from jobs.pictures import PictureSet
+from srcnn.files import write_text
+from srcnn.paths import set_mark
+
+
+def picture_file(folder: Path, name: str) -> Path:
+    """File of one rendered picture."""
+    return folder / f"{name}.png"
+
+
+def is_rendered(folder: Path, pictures: PictureSet) -> bool:
+    """Whether the folder holds a picture for every picture of the set, made from this set."""
+    return _made_from(folder) == pictures.set_id and not missing_pictures(folder, pictures)
+
+
+def missing_pictures(folder: Path, pictures: PictureSet) -> list[str]:
+    """Names of the pictures that are not in the folder."""
+    try:
+        there = {entry.name for entry in os.scandir(folder)}
+    except FileNotFoundError:
+        there = set()
+    return [picture.name for picture in pictures.pictures if picture_file(folder, picture.name).name not in there]
+
+
+def open_folder(folder: Path, pictures: PictureSet) -> None:
+    """Make the folder ready for this set: what was made from another set is removed first."""
+    if _made_from(folder) == pictures.set_id:
+        return
+    remove_folder(folder)
+    write_text(set_mark(folder), pictures.set_id)
+
+
+def remove_folder(folder: Path) -> None:
+    """Delete a folder at once for all who look: it is renamed before its files are deleted."""
+    doomed = folder.with_name(f".{folder.name}-{uuid.uuid4().hex[:8]}")
+    try:
+        folder.rename(doomed)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _made_from(folder: Path) -> str | None:
+    try:
+        return set_mark(folder).read_text()
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,231 @@
+"""From names, folders and globs to lists of pictures, known by their content.
+
+A set's id hashes the names and pixels of its pictures, so it stays the same when a folder moves
+and changes when a picture does.
+"""
+
+import base64
+import glob
+import hashlib
+import importlib.util
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path, PurePath
+
+import numpy as np
+from joblib import Parallel, delayed
+from PIL import Image
+
+from srcnn.experiment import short_hash
+from srcnn.files import PICTURE_SUFFIXES, PictureError, read_json, read_picture, write_json
+from srcnn.paths import RootPaths
+
+# Photographs that come inside scikit-image's wheel: public domain or CC0, no download needed.
+BUNDLED = {
+    name.split(".")[0]: name
+    for name in (
+        "astronaut.png",
+        "brick.png",
+        "camera.png",
+        "chelsea.png",
+        "coffee.png",
+        "coins.png",
+        "grass.png",
+        "gravel.png",
+        "rocket.jpg",
+    )
+}
+FETCHED = ("bsds500", "set5", "set14", "t91")
+THUMBNAIL = 16  # pixels each way
+
+
+class MissingPictures(ValueError):
+    """A source of pictures that is not there, with what to do about it."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture file and what is in it; ``thumbnail`` is 16x16 grey, base64."""
+
+    name: str
+    path: str
+    digest: str
+    height: int
+    width: int
+    thumbnail: str
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """Pictures in order, with the id of their content."""
+
+    set_id: str
+    pictures: tuple[Picture, ...]
+
+    def save(self, root: RootPaths) -> None:
+        """Write the list where stages read it, unless the same list is there."""
+        value = [asdict(picture) for picture in self.pictures]
+        if read_json(root.pictures(self.set_id)) != value:
+            write_json(root.pictures(self.set_id), value)
+
+
+@dataclass(frozen=True)
+class SetRef:
+    """A set to restore and score: its name, its group (``test`` or ``eval``) and its content's id."""
+
+    name: str
+    group: str
+    set_id: str
+
+
+@lru_cache(maxsize=64)
+def load_set(root: RootPaths, set_id: str) -> PictureSet:
+    """The list of a set's pictures as last submitted."""
+    value = read_json(root.pictures(set_id))
+    if value is None:
+        raise MissingPictures(f"{root.pictures(set_id)} is gone; submit the study again")
+    return PictureSet(set_id, tuple(Picture(**item) for item in value))
+
+
+def is_named(source: str) -> bool:
+    """Whether a source is a public or bundled set rather than a path."""
+    return PurePath(source).parts[:1] and PurePath(source).parts[0] in ("bundled", *FETCHED)  # type: ignore[return-value]
+
+
+def find_files(source: str, root: RootPaths, data_root: Path | None) -> list[Path]:
+    """Picture files of one source, sorted by name.
+
+    A source is ``bundled[/NAME]``, a public set ``NAME[/PART]`` looked for below ``data_root`` and
+    then among the downloads, a folder, a file or a glob. Raises MissingPictures if there are none.
+    """
+    if not is_named(source):
+        return _files_at(source)
+    name, *part = PurePath(source).parts
+    if name == "bundled":
+        return _bundled(part)
+    for folder in filter(None, (data_root, root.downloads)):
+        files = _pictures_below(folder.joinpath(name, *part))
+        if files:
+            return files
+    places = " or ".join(str(folder) for folder in (data_root, root.downloads) if folder)
+    raise MissingPictures(
+        f"the pictures of {source!r} are not in {places}; "
+        f"fetch them with: python -m jobs.fetch {name} --root {root.root} (or name their folder with --data-root)"
+    )
+
+
+def _bundled(part: list[str]) -> list[Path]:
+    if len(part) > 1 or (part and part[0] not in BUNDLED):
+        raise MissingPictures(f"no bundled picture {'/'.join(part)!r}; known: {', '.join(BUNDLED)}")
+    spec = importlib.util.find_spec("skimage")  # found, not imported: that costs a second
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingPictures("the bundled pictures come with scikit-image, which is not installed")
+    folder = Path(spec.submodule_search_locations[0]) / "data"
+    return [folder / BUNDLED[name] for name in (part or BUNDLED)]
+
+
+def _files_at(source: str) -> list[Path]:
+    path = Path(source).expanduser()
+    if path.is_dir():
+        files = _pictures_below(path)
+    elif path.is_file():
+        files = [path]
+    else:
+        found = (Path(name) for name in glob.glob(str(path), recursive=True))
+        files = sorted(file for file in found if file.suffix.lower() in PICTURE_SUFFIXES)
+    if not files:
+        raise MissingPictures(
+            f"no pictures at {source!r}; expected a folder, a file, a glob or one of: bundled, {', '.join(FETCHED)}"
+        )
+    return files
+
+
+def _pictures_below(folder: Path) -> list[Path]:
+    """Pictures in a folder; in its subfolders where it holds none itself."""
+    if not folder.is_dir():
+        return []
+    for pattern in ("*", "**/*"):
+        files = [
+            file
+            for file in sorted(folder.glob(pattern))
+            if file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".")
+        ]
+        if files:
+            return files
+    return []
+
+
+def read_set(sources: Iterable[str], root: RootPaths, data_root: Path | None = None) -> PictureSet:
+    """The pictures of some sources, each read once to know its content (remembered per file).
+
+    Raises MissingPictures for an empty source, PictureError for unusable files (all are listed)
+    and for two files of one name.
+    """
+    files = list(dict.fromkeys(file for source in sources for file in find_files(source, root, data_root)))
+    cache = read_json(root.fingerprints) or {}
+    stamps = {file: (stat.st_size, stat.st_mtime_ns) for file in files for stat in [file.stat()]}
+    new = [file for file in files if cache.get(str(file), {}).get("stamp") != list(stamps[file])]
+    errors = []
+    for file, found in zip(new, Parallel(n_jobs=-1, prefer="threads")(delayed(_content)(f) for f in new), strict=True):
+        if isinstance(found, PictureError):
+            errors.append(str(found))
+        else:
+            cache[str(file)] = {"stamp": list(stamps[file]), **found}
+    if errors:
+        raise PictureError("unusable pictures:\n  " + "\n  ".join(errors))
+    if new:
+        write_json(root.fingerprints, cache)
+    pictures = tuple(
+        Picture(name=file.stem, path=str(file), **{k: v for k, v in cache[str(file)].items() if k != "stamp"})
+        for file in files
+    )
+    _refuse_equal_names(pictures)
+    return PictureSet(short_hash("s", [[picture.name, picture.digest] for picture in pictures]), pictures)
+
+
+def _content(path: Path) -> dict[str, object] | PictureError:
+    try:
+        picture = read_picture(path)
+    except PictureError as error:
+        return error
+    grey = Image.fromarray(picture).convert("L").resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
+    header = f"{picture.shape}".encode()
+    return {
+        "digest": hashlib.sha256(header + picture.tobytes()).hexdigest(),
+        "height": picture.shape[0],
+        "width": picture.shape[1],
+        "thumbnail": base64.b64encode(grey.tobytes()).decode(),
+    }
+
+
+def _refuse_equal_names(pictures: tuple[Picture, ...]) -> None:
+    seen: dict[str, Picture] = {}
+    for picture in pictures:
+        if picture.name in seen:
+            raise PictureError(f"two pictures of one name in a set: {seen[picture.name].path} and {picture.path}")
+        seen[picture.name] = picture
+
+
+def find_leaks(train: PictureSet, evaluation: PictureSet) -> list[tuple[Picture, Picture]]:
+    """Pairs (training picture, evaluation picture) that show the same photograph.
+
+    The same are equal pixels, and pictures of one shape whose thumbnails agree: copies that were
+    compressed or scaled again. Crops and flips of a picture are not found.
+    """
+    if not train.pictures or not evaluation.pictures:
+        return []
+    thumbnails = [_thumbnails(pictures.pictures) for pictures in (train, evaluation)]
+    centred = [t - t.mean(axis=1, keepdims=True) for t in thumbnails]
+    norms = [np.linalg.norm(c, axis=1) for c in centred]
+    correlation = (centred[0] @ centred[1].T) / np.maximum(np.outer(*norms), 1e-9)
+    brightness = np.abs(thumbnails[0].mean(axis=1)[:, None] - thumbnails[1].mean(axis=1)[None])
+    aspect = [np.log([p.width / p.height for p in pictures.pictures]) for pictures in (train, evaluation)]
+    alike = (correlation > 0.995) & (brightness < 3) & (np.abs(aspect[0][:, None] - aspect[1][None]) < 0.02)
+    digests = [np.array([p.digest for p in pictures.pictures]) for pictures in (train, evaluation)]
+    equal = digests[0][:, None] == digests[1][None]
+    return [(train.pictures[i], evaluation.pictures[j]) for i, j in np.argwhere(equal | alike)]
+
+
+def _thumbnails(pictures: tuple[Picture, ...]) -> np.ndarray:
+    return np.array([np.frombuffer(base64.b64decode(p.thumbnail), np.uint8) for p in pictures], dtype=np.float64)

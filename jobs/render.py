@@ -1,0 +1,109 @@
+"""Stage ``render``: every kept epoch of a run applied to every picture of its sets."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.folders import is_rendered, missing_pictures, open_folder, picture_file
+from jobs.pictures import Picture, SetRef, load_set
+from jobs.stage import Progress, silent, task_cores
+from srcnn.deprocess import Floats, as_measured_luma, deprocess
+from srcnn.experiment import DataConfig, Experiment
+from srcnn.files import read_picture, write_picture
+from srcnn.paths import RootPaths, RunPaths, view_folder
+from srcnn.views import interpolated_bands, reduced, rendered_views
+
+if TYPE_CHECKING:
+    from jobs.checkpoint import Checkpoint
+
+
+@dataclass(frozen=True)
+class Render:
+    """Restore the pictures of one run's sets at every kept epoch."""
+
+    root: RootPaths
+    paths: RunPaths
+    experiment: Experiment
+    sets: tuple[SetRef, ...]
+
+    def is_done(self) -> bool:
+        """Whether every picture of every kept epoch is there."""
+        return not self.missing_epochs()
+
+    def missing_epochs(self) -> list[int]:
+        """Kept epochs that lack a picture."""
+        return [epoch for epoch in self.experiment.kept_epochs if not all(self._rendered(epoch))]
+
+    def _rendered(self, epoch: int) -> Iterator[bool]:
+        for each in self.sets:
+            pictures = load_set(self.root, each.set_id)
+            for views in rendered_views(self.experiment.evaluate).values():
+                for view in views:
+                    yield is_rendered(self._folder(each, epoch, view), pictures)
+
+    def _folder(self, each: SetRef, epoch: int, view: str) -> Path:
+        return view_folder(self.paths.rendered_epoch(each.group, epoch), each.name, view)
+
+    def __call__(self, progress: Progress = silent) -> None:
+        """Restore what is missing, picture by picture, each at all epochs."""
+        import torch
+
+        from jobs.checkpoint import Checkpoint
+
+        epochs = self.missing_epochs()
+        torch.set_num_threads(task_cores())
+        models = {epoch: _Model(Checkpoint.load(self.paths.checkpoint(epoch))) for epoch in epochs}
+        todo = [(each, picture, lacking) for each in self.sets for picture, lacking in self._lacking(each, epochs)]
+        for number, (each, picture, lacking) in enumerate(todo, 1):
+            self._restore(each, picture, lacking, models)
+            progress(number, len(todo), f"{each.name}/{picture.name}")
+
+    def _lacking(self, each: SetRef, epochs: list[int]) -> Iterator[tuple[Picture, list[tuple[int, int]]]]:
+        """Pictures of a set that lack a view, with the (zoom, epoch) passes that make it."""
+        pictures = load_set(self.root, each.set_id)
+        lacking: dict[str, list[tuple[int, int]]] = {}
+        for zoom, views in rendered_views(self.experiment.evaluate).items():
+            for epoch in epochs:
+                folders = [self._folder(each, epoch, view) for view in views]
+                for folder in folders:
+                    open_folder(folder, pictures)
+                for name in {name for folder in folders for name in missing_pictures(folder, pictures)}:
+                    lacking.setdefault(name, []).append((zoom, epoch))
+        return ((picture, lacking[picture.name]) for picture in pictures.pictures if picture.name in lacking)
+
+    def _restore(
+        self, each: SetRef, picture: Picture, passes: list[tuple[int, int]], models: dict[int, "_Model"]
+    ) -> None:
+        data = self.experiment.data
+        original = read_picture(Path(picture.path))
+        for zoom in sorted({zoom for zoom, _ in passes}):
+            bands = interpolated_bands(reduced(original, data, zoom), data)
+            for epoch in (epoch for z, epoch in passes if z == zoom):
+                luma = models[epoch].restore(bands[..., 0])
+                for view in rendered_views(self.experiment.evaluate)[zoom]:
+                    file = picture_file(self._folder(each, epoch, view), picture.name)
+                    write_picture(file, as_view(view, luma, bands, data))
+
+
+def as_view(view: str, luma: Floats, bands: Floats, data: DataConfig) -> NDArray[np.uint8]:
+    """The 8-bit picture of a view from luma (H, W) and the interpolated bands (H, W, 3)."""
+    return as_measured_luma(luma, data.luma) if view == "luma" else deprocess(luma, bands, data.luma)
+
+
+class _Model:
+    """A checkpoint's network, on the GPU where there is one."""
+
+    def __init__(self, checkpoint: "Checkpoint"):
+        import torch
+
+        self.model = checkpoint.build().to("cuda" if torch.cuda.is_available() else "cpu")
+        self.scale = checkpoint.standardisation
+
+    def restore(self, luma: np.ndarray) -> np.ndarray:
+        from srcnn.inference import restore_luma
+
+        return restore_luma(self.model, luma, self.scale)

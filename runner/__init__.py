@@ -1,0 +1,1 @@
+"""Decisions: which jobs of a study to start, where, and when."""

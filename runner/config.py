@@ -1,0 +1,288 @@
+"""Reading a study: YAML, overrides, checks, and its runs. Errors name file, key and remedy."""
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+
+from jobs.pictures import is_named
+from runner.cluster import ClusterConfig
+from runner.sweep import SweepConfig
+from srcnn.experiment import Experiment
+from srcnn.files import write_text
+
+
+class ConfigError(ValueError):
+    """A study that cannot be run as it is written; the message says where and what to do."""
+
+
+class Study(Experiment):
+    """One YAML file: an experiment, what is varied in it, and where it runs."""
+
+    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    sweep: SweepConfig = SweepConfig()
+    cluster: ClusterConfig = ClusterConfig()
+
+
+@dataclass(frozen=True)
+class Run:
+    """One point of the sweep."""
+
+    label: str
+    experiment: Experiment
+
+
+def packaged_studies() -> dict[str, Path]:
+    """The studies that come with the package, by name."""
+    folder = Path(str(resources.files("runner") / "studies"))
+    return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+
+
+def load_study(study: str, overrides: Iterable[str] = ()) -> tuple[Study, Path]:
+    """The checked study and the file it came from.
+
+    ``study`` is a packaged study's name, a YAML file, or the folder of a study submitted before.
+    ``overrides`` are ``dotted.key=value`` with the value in YAML. Raises ConfigError.
+    """
+    file = _find(study)
+    text = file.read_text()
+    try:
+        raw = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file}: is no valid YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{file}: expected sections such as data: and training:, found {type(raw).__name__}")
+    raw.setdefault("name", file.stem)
+    absolute_sources(raw, file.parent)
+    for override in overrides:
+        _apply(raw, override, file)
+    return _checked(raw, file), file
+
+
+def _find(study: str) -> Path:
+    packaged = packaged_studies()
+    path = Path(study).expanduser()
+    if study in packaged:
+        return packaged[study]
+    if path.is_dir():
+        if (path / "study.yaml").exists():
+            return path / "study.yaml"
+        raise ConfigError(f"{study}: this folder holds no study.yaml, so no study was submitted into it")
+    if path.is_file():
+        return path
+    near = difflib.get_close_matches(study, packaged, n=1)
+    hint = f" did you mean {near[0]!r}?" if near else ""
+    raise ConfigError(
+        f"no study {study!r}:{hint} expected a YAML file, the folder of a submitted study, or one of: "
+        f"{', '.join(packaged)}"
+    )
+
+
+def absolute_sources(raw: dict[str, Any], folder: Path) -> None:
+    """Make relative paths of pictures absolute, in place: they are meant relative to ``folder``."""
+
+    def absolute(value: Any) -> Any:
+        if isinstance(value, str):
+            return value if is_named(value) or value.startswith(("/", "~")) else str(folder.resolve() / value)
+        if isinstance(value, list):
+            return [absolute(item) for item in value]
+        if isinstance(value, dict):
+            return {key: absolute(item) for key, item in value.items()}
+        return value
+
+    data = raw.get("data")
+    if isinstance(data, dict):
+        data.update({key: absolute(data[key]) for key in ("train", "test", "eval") if key in data})
+    sweep = raw.get("sweep")
+    if isinstance(sweep, dict):
+        for kind in ("grid", "zip"):
+            if isinstance(sweep.get(kind), dict) and "data.train" in sweep[kind]:
+                sweep[kind]["data.train"] = absolute(sweep[kind]["data.train"])
+        for case in (sweep.get("cases") or {}).values():
+            if isinstance(case, dict) and "data.train" in case:
+                case["data.train"] = absolute(case["data.train"])
+
+
+def _apply(raw: dict[str, Any], override: str, file: Path) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"{override!r}: expected KEY=VALUE with a dotted key, such as training.epochs=20")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{override!r}: the value is no valid YAML: {error}") from error
+    _check_key(key, f"the command line ({override})")
+    holder: dict[str, Any] = {}
+    set_dotted(holder, key, value)
+    absolute_sources(holder, Path.cwd())
+    set_dotted(raw, key, get_dotted(holder, key))
+    # The command line wins over a sweep of the same key.
+    sweep = raw.get("sweep")
+    if isinstance(sweep, dict) and not key.startswith("sweep"):
+        try:
+            raw["sweep"] = SweepConfig(**sweep).without(key)
+        except ValidationError as error:
+            raise ConfigError(_explain(error, file, Study)) from error
+
+
+def split_key(key: str) -> list[str]:
+    """The levels of a dotted key; below ``sweep`` the varied key, dots and all, is one level."""
+    parts = key.split(".")
+    levels = {"grid": 2, "zip": 2, "cases": 3}.get(parts[1], 0) if parts[0] == "sweep" and len(parts) > 1 else 0
+    return [*parts[:levels], ".".join(parts[levels:])] if 0 < levels < len(parts) else parts
+
+
+def set_dotted(raw: dict[str, Any], key: str, value: Any) -> None:
+    """Set ``a.b.c`` in nested mappings, making those that are missing."""
+    *sections, last = split_key(key)
+    for section in sections:
+        inner = raw.get(section)
+        if not isinstance(inner, dict):
+            inner = raw[section] = {}
+        raw = inner
+    raw[last] = value
+
+
+def get_dotted(raw: Mapping[str, Any], key: str) -> Any:
+    """The value at ``a.b.c`` in nested mappings."""
+    value: Any = raw
+    for section in split_key(key):
+        value = value[section]
+    return value
+
+
+def _checked(raw: dict[str, Any], file: Path) -> Study:
+    try:
+        study = Study(**raw)
+        for _ in runs_of(study):
+            pass
+    except ValidationError as error:
+        raise ConfigError(_explain(error, file, Study)) from error
+    except ConfigError as error:
+        raise ConfigError(f"{file.name}: {error}") from error
+    return study
+
+
+def runs_of(study: Study) -> Iterator[Run]:
+    """The runs of a study in the sweep's order. Raises ConfigError for a point that cannot be."""
+    base = study.model_dump(mode="json", exclude={"name", "sweep", "cluster"})
+    for label, overrides in study.sweep.points():
+        raw = yaml.safe_load(yaml.safe_dump(base))
+        for key, value in overrides.items():
+            _check_key(key, "sweep", Experiment)
+            set_dotted(raw, key, value)
+        try:
+            yield Run(label or study.name, Experiment(**raw))
+        except ValidationError as error:
+            raise ConfigError(f"sweep point {label!r}: {_explain(error, None, Experiment)}") from error
+
+
+def save_study(study: Study, path: Path) -> None:
+    """Write the resolved study, every default spelled out."""
+    write_text(path, yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False))
+
+
+# --- errors that help -------------------------------------------------------------------------
+def dotted_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Every dotted key that a configuration may hold, sections and their keys."""
+    for name, field in model.model_fields.items():
+        yield prefix + name
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from dotted_keys(inner, f"{prefix}{name}.")
+
+
+def _check_key(key: str, where: str, model: type[BaseModel] = Study) -> None:
+    known = set(dotted_keys(model))
+    # Below a mapping (sets, sweep.grid) the names are the user's own.
+    parents = {key.rsplit(".", n)[0] for n in range(key.count(".") + 1)}
+    if key not in known and not parents & _open_keys(model):
+        raise ConfigError(f"{where}: unknown key {key}{_nearest(key, known)}")
+
+
+def _open_keys(model: type[BaseModel]) -> set[str]:
+    mappings = ("data.test", "data.eval", "sweep.grid", "sweep.zip", "sweep.cases", "render.epochs")
+    return {key for key in dotted_keys(model) if key in mappings}
+
+
+def _nearest(key: str, known: Iterable[str]) -> str:
+    known = list(known)
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    same_name = [other for other in known if other.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
+    best = same_name or near
+    section = key.rpartition(".")[0]
+    siblings = [other for other in known if other.rpartition(".")[0] == section]
+    if best:
+        return f"; did you mean {best[0]}?"
+    return f"; {section or 'a study'} has: {', '.join(sorted(siblings))}" if siblings else ""
+
+
+def _explain(error: ValidationError, file: Path | None, model: type[BaseModel]) -> str:
+    """One line a fault: file, key, what was expected, what arrived, the nearest valid key."""
+    known = list(dotted_keys(model))
+    lines: dict[str, str] = {}
+    for fault in error.errors(include_url=False):
+        key = _key_of(fault["loc"], known)
+        if fault["type"] == "extra_forbidden":
+            full = ".".join(str(part) for part in fault["loc"])
+            if key in _UNIONS:
+                lines.setdefault(key, f"{key}: expected {_UNIONS[key]}, found {fault['input']!r}")
+                continue
+            lines[full] = f"{full}: unknown key{_nearest(full, known)}"
+        elif key in _UNIONS:
+            lines[key] = f"{key}: expected {_UNIONS[key]}"
+        elif fault["type"] == "missing":
+            lines[key] = f"{key}: is missing"
+        elif fault["type"] == "value_error":
+            message = fault["msg"].removeprefix("Value error, ")
+            lines.setdefault(f"{key}{message}", f"{key}: {message}" if key else message)
+        else:
+            lines.setdefault(key, f"{key}: {_expected(fault)}, found {fault['input']!r}")
+    where = f"{file.name}: " if file else ""
+    return "\n".join(where + line for line in lines.values())
+
+
+_EXPECTED = {
+    "int_parsing": "expected an integer",
+    "int_type": "expected an integer",
+    "int_from_float": "expected an integer",
+    "float_parsing": "expected a number",
+    "float_type": "expected a number",
+    "bool_parsing": "expected true or false",
+    "bool_type": "expected true or false",
+    "string_type": "expected text",
+    "tuple_type": "expected a list",
+    "dict_type": "expected a mapping",
+    "model_type": "expected a section with keys",
+    "too_short": "expected at least one entry",
+    "greater_than": "expected more than {gt}",
+    "greater_than_equal": "expected at least {ge}",
+    "less_than": "expected less than {lt}",
+    "less_than_equal": "expected at most {le}",
+    "literal_error": "expected {expected}",
+}
+
+
+def _expected(fault: Any) -> str:
+    """What a value should have been, in the words of someone who writes YAML."""
+    if fault["type"] in _EXPECTED:
+        return _EXPECTED[fault["type"]].format(**fault.get("ctx", {}))
+    message: str = fault["msg"]
+    return message[0].lower() + message[1:]
+
+
+_UNIONS = {"render.epochs": "a list of epochs, {every: n} or {log_spaced: n}"}
+
+
+def _key_of(location: tuple[int | str, ...], known: list[str]) -> str:
+    """The longest prefix of an error's location that is a key of the file, list positions dropped."""
+    parts = [str(part) for part in location if isinstance(part, str)]
+    for length in range(len(parts), 0, -1):
+        if ".".join(parts[:length]) in known:
+            return ".".join(parts[:length])
+    return ".".join(parts)

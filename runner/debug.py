@@ -1,0 +1,28 @@
+"""Running a plan in this very process, one task after another: for breakpoints and small tests."""
+
+import time
+
+from runner.local import TaskState, Watcher, is_blocked
+from runner.plan import Task
+from runner.task import TaskCall
+
+
+def run_debug(tasks: list[Task], watch: Watcher) -> list[TaskState]:
+    """Run the tasks in order and return how each ended; a failed task stops only those that need it."""
+    states = [TaskState(task, cores=1, gpu=False) for task in tasks]
+    by_key = {state.task.key: state for state in states}
+    for state in states:
+        task = state.task
+        if is_blocked(state, [by_key[need.key] for need in task.needs if need.key in by_key]):
+            state.state = "skipped"
+            continue
+        state.state, state.started = "running", time.time()
+        watch(states)
+        try:
+            TaskCall(task.job, task.stage, task.name, task.attempts, state.cores)()
+            state.state = "done"
+        except Exception as error:
+            state.state, state.error = "failed", f"{type(error).__name__}: {error}"
+        state.seconds = time.time() - state.started
+        watch(states)
+    return states

@@ -1,0 +1,191 @@
+"""Running a plan on this machine: a task starts when what it needs is there and cores are free.
+
+submitit starts each task in a process of its own; what to start when is decided here, because
+its LocalExecutor would start everything at once and knows no dependencies.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from jobs.attempt import attempt_files, last_attempt
+from runner.cluster import ClusterConfig
+from runner.gpus import visible_gpus
+from runner.plan import Plan, Task
+from runner.task import TaskCall
+from srcnn.files import write_json
+from srcnn.schema import Attempt
+
+if TYPE_CHECKING:
+    import submitit
+
+State = Literal["waiting", "running", "done", "failed", "skipped"]
+POLL_S = 0.2
+NO_LIMIT_MIN = 60 * 24 * 365
+AFTER_ANY = ("report",)  # stages that run when what they need has ended, well or not
+
+
+@dataclass
+class TaskState:
+    """Where one task of a local execution stands."""
+
+    task: Task
+    cores: int
+    gpu: bool
+    state: State = "waiting"
+    job: "submitit.Job[Any] | None" = None
+    gpu_index: int | None = None
+    started: float = 0.0
+    seconds: float = 0.0
+    error: str = ""
+    log: str | None = None
+
+
+@dataclass
+class Budget:
+    """Cores and GPUs that are free."""
+
+    cores: int
+    gpus: list[int] = field(default_factory=list)
+
+    def take(self, state: TaskState) -> bool:
+        """Set aside what a task needs; False if it is not free now."""
+        if state.cores > self.cores or (state.gpu and not self.gpus):
+            return False
+        self.cores -= state.cores
+        state.gpu_index = self.gpus.pop(0) if state.gpu else None
+        return True
+
+    def give_back(self, state: TaskState) -> None:
+        """Return what a task had."""
+        self.cores += state.cores
+        if state.gpu_index is not None:
+            self.gpus.append(state.gpu_index)
+
+
+Watcher = Callable[[list[TaskState]], None]
+
+
+def local_states(tasks: Iterable[Task], cluster: ClusterConfig, cores: int, gpus: int) -> list[TaskState]:
+    """The tasks with the cores and GPU that each gets: a stage's tasks share the machine evenly."""
+    tasks = list(tasks)
+    counts = {stage: sum(task.stage == stage for task in tasks) for stage in {task.stage for task in tasks}}
+    states = []
+    for task in tasks:
+        on_gpu = bool(cluster.stage(task.stage).gpus) and gpus > 0
+        abreast = min(counts[task.stage], gpus if on_gpu else cores, cluster.stage(task.stage).parallelism or cores)
+        share = max(1, cores // abreast)
+        states.append(TaskState(task, min(cluster.local_cpus(task.stage) or share, cores), on_gpu))
+    return states
+
+
+def run_local(plan: Plan, tasks: list[Task], folder: Path, watch: Watcher, cores: int | None = None) -> list[TaskState]:
+    """Run the tasks and return how each ended. ``folder`` takes submitit's files and the logs.
+
+    A failed task stops only those that need it. On KeyboardInterrupt all children are stopped and
+    the interrupt passes on.
+    """
+    gpus = visible_gpus()
+    cores = cores or len(os.sched_getaffinity(0))
+    states = local_states(tasks, plan.study.cluster, cores, len(gpus))
+    budget = Budget(cores, list(gpus))
+    by_key = {state.task.key: state for state in states}
+    try:
+        while any(state.state in ("waiting", "running") for state in states):
+            for state in states:
+                if state.state == "running" and state.job is not None and state.job.done():
+                    _finish(state)
+                    budget.give_back(state)
+                elif state.state == "waiting":
+                    needs = [by_key[need.key] for need in state.task.needs if need.key in by_key]
+                    if is_blocked(state, needs):
+                        state.state = "skipped"
+                    elif _is_ready(state, needs) and _has_room(state, states, plan) and budget.take(state):
+                        _start(state, folder, plan)
+            watch(states)
+            time.sleep(POLL_S)
+    except KeyboardInterrupt:
+        _stop(states)
+        raise
+    return states
+
+
+def is_blocked(state: TaskState, needs: list[TaskState]) -> bool:
+    """Whether a task can never start because one that it needs did not finish; the reason is noted."""
+    failed = [need.task for need in needs if need.state in ("failed", "skipped")]
+    if failed and state.task.stage not in AFTER_ANY:
+        state.error = f"needs {failed[0].stage} {failed[0].name}, which did not finish"
+        return True
+    return False
+
+
+def _is_ready(state: TaskState, needs: list[TaskState]) -> bool:
+    ended = ("done", "failed", "skipped") if state.task.stage in AFTER_ANY else ("done",)
+    return all(need.state in ended for need in needs)
+
+
+def _has_room(state: TaskState, states: list[TaskState], plan: Plan) -> bool:
+    cap = plan.study.cluster.stage(state.task.stage).parallelism
+    running = sum(other.state == "running" and other.task.stage == state.task.stage for other in states)
+    return cap is None or running < cap
+
+
+def _start(state: TaskState, folder: Path, plan: Plan) -> None:
+    import submitit
+
+    task = state.task
+    executor = submitit.LocalExecutor(folder)
+    executor.update_parameters(
+        timeout_min=NO_LIMIT_MIN,
+        gpus_per_node=int(state.gpu),
+        visible_gpus=() if state.gpu_index is None else (state.gpu_index,),
+        stderr_to_stdout=True,
+        setup=list(plan.study.cluster.stage(task.stage).setup or ()),
+    )
+    state.job = executor.submit(TaskCall(task.job, task.stage, task.name, task.attempts, state.cores))
+    state.log = str(state.job.paths.stdout)
+    state.state, state.started = "running", time.time()
+
+
+def _finish(state: TaskState) -> None:
+    """Learn how a process ended: from the task's own record first, which knows the error."""
+    state.seconds = time.time() - state.started
+    attempt = _own_attempt(state)
+    if attempt and attempt.outcome == "done":
+        state.state = "done"
+        return
+    state.state = "failed"
+    if attempt and attempt.outcome == "running":  # it died without a word
+        _close(state, attempt, "failed", "Killed", "the process ended without a word (killed, or out of memory?)")
+    if attempt:
+        state.error = f"{attempt.cause}: {attempt.message}"
+    else:
+        state.error = "the process ended before the task began"
+
+
+def _own_attempt(state: TaskState) -> Attempt | None:
+    attempt = last_attempt(state.task.attempts, *state.task.key)
+    return attempt if attempt and attempt.start >= state.started - 1 else None
+
+
+def _close(state: TaskState, attempt: Attempt, outcome: Literal["failed", "interrupted"], cause: str, why: str) -> None:
+    attempt.outcome, attempt.cause, attempt.message, attempt.end = outcome, cause, why, time.time()
+    write_json(attempt_files(state.task.attempts, *state.task.key)[-1], attempt.to_json())
+
+
+def _stop(states: list[TaskState]) -> None:
+    """Interrupt every child, and wait until none is left."""
+    running = [state for state in states if state.state == "running" and state.job is not None]
+    for state in running:
+        state.job.cancel()  # type: ignore[union-attr]
+    end = time.monotonic() + 15
+    while any(not state.job.done() for state in running) and time.monotonic() < end:  # type: ignore[union-attr]
+        time.sleep(POLL_S)
+    for state in running:
+        attempt = _own_attempt(state)
+        if attempt and attempt.outcome == "running":
+            _close(state, attempt, "interrupted", "KeyboardInterrupt", "stopped from the keyboard")
+        state.state, state.error = "failed", "interrupted"

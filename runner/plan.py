@@ -1,0 +1,235 @@
+"""The plan of a study: which tasks it has, what each waits for, what is done already."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.baseline import Baseline
+from jobs.evaluate import Evaluate
+from jobs.folders import remove_folder
+from jobs.pictures import PictureError, PictureSet, SetRef, find_leaks, read_set
+from jobs.prepare import Prepare
+from jobs.render import Render
+from jobs.report import Report
+from jobs.stage import Stage
+from jobs.train import Train
+from runner.cluster import STAGES
+from runner.config import ConfigError, Run, Study, runs_of, save_study
+from srcnn.experiment import DataConfig, degradation_id, eval_id, run_id
+from srcnn.files import write_json, write_text
+from srcnn.paths import RootPaths, StudyPaths
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of the plan: its stage, a name unique in it, the job, and the tasks it waits for."""
+
+    stage: str
+    name: str
+    job: Stage
+    needs: tuple["Task", ...]
+    attempts: Path
+    label: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Stage and name."""
+        return self.stage, self.name
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run with its ids and sets resolved."""
+
+    run: Run
+    run_id: str
+    eval_id: str
+    degradation_id: str
+    train_set: str
+    sets: tuple[SetRef, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All tasks of a study in an order in which they could run one by one."""
+
+    study: Study
+    paths: StudyPaths
+    runs: tuple[PlannedRun, ...]
+    tasks: tuple[Task, ...]
+
+    def stage(self, name: str) -> list[Task]:
+        """The tasks of one stage."""
+        return [task for task in self.tasks if task.stage == name]
+
+    def missing(self) -> list[Task]:
+        """Tasks whose files are not all there, and those that depend on one of them.
+
+        Training patches only serve training: they are not made again for runs that are trained.
+        """
+        missing: dict[tuple[str, str], Task] = {}
+        for task in self.tasks:
+            waits = any(need.key in missing for need in task.needs if need.stage != "prepare")
+            if waits or not task.job.is_done():
+                missing[task.key] = task
+        needed = {need.key for task in missing.values() for need in task.needs}
+        return [task for task in missing.values() if task.stage != "prepare" or task.key in needed]
+
+    def save(self) -> None:
+        """Write what the study is now: its configuration, its runs, where everything is."""
+        save_study(self.study, self.paths.config)
+        for planned in self.runs:
+            experiment = planned.run.experiment
+            text = f"# {planned.run.label}\n" + _yaml(experiment.model_dump(mode="json"))
+            write_text(self.paths.run(planned.run_id).config, text)
+        write_json(self.paths.contents, self._contents())
+
+    def _contents(self) -> dict[str, object]:
+        return {
+            "study": self.study.name,
+            "runs": [
+                {
+                    "run_id": planned.run_id,
+                    "label": planned.run.label,
+                    "eval_id": planned.eval_id,
+                    "degradation_id": planned.degradation_id,
+                    "epochs": list(planned.run.experiment.kept_epochs),
+                    "shards": planned.run.experiment.evaluate.shards,
+                }
+                for planned in self.runs
+            ],
+            "sets": {each.name: {"group": each.group, "set_id": each.set_id} for run in self.runs for each in run.sets},
+        }
+
+
+def make_plan(study: Study, root: RootPaths, data_root: Path | None = None) -> Plan:
+    """The plan of a study below a root.
+
+    Raises ConfigError for a leak between training and evaluation pictures, or a picture too small
+    to be degraded; MissingPictures and PictureError for pictures that cannot be used.
+    """
+    paths = root.study(study.name)
+    resolve = _Resolver(root, data_root)
+    runs = tuple({planned.run_id: planned for run in runs_of(study) if (planned := resolve(run))}.values())
+    return Plan(study, paths, runs, tuple(_tasks(runs, root, paths)))
+
+
+class _Resolver:
+    """Pictures and ids of runs, each set read once."""
+
+    def __init__(self, root: RootPaths, data_root: Path | None):
+        self.root, self.data_root = root, data_root
+        self.read: dict[tuple[str, ...], PictureSet] = {}
+        self.checked: set[tuple[object, ...]] = set()
+
+    def __call__(self, run: Run) -> PlannedRun:
+        data = run.experiment.data
+        train = self._set(data.train)
+        sets = {name: self._set(sources) for name, (_, sources) in data.sets.items()}
+        ids = {name: pictures.set_id for name, pictures in sets.items()}
+        self._check(data, train, sets)
+        refs = tuple(SetRef(name, group, ids[name]) for name, (group, _) in data.sets.items())
+        return PlannedRun(
+            run,
+            run_id(run.experiment, train.set_id),
+            eval_id(run.experiment, ids),
+            degradation_id(data, ids),
+            train.set_id,
+            refs,
+        )
+
+    def _set(self, sources: tuple[str, ...]) -> PictureSet:
+        if sources not in self.read:
+            self.read[sources] = read_set(sources, self.root, self.data_root)
+            self.read[sources].save(self.root)
+        return self.read[sources]
+
+    def _check(self, data: DataConfig, train: PictureSet, sets: dict[str, PictureSet]) -> None:
+        check = (train.set_id, data.scale, data.patch_size, data.allow_leak, *sets)
+        if check in self.checked:
+            return
+        self.checked.add(check)
+        for name, pictures in {"train": train, **sets}.items():
+            for picture in pictures.pictures:
+                if min(picture.height, picture.width) < data.scale:
+                    raise PictureError(
+                        f"{picture.path} ({picture.width}x{picture.height}, set {name}) is smaller than "
+                        f"data.scale {data.scale}"
+                    )
+        if all(min(picture.height, picture.width) < data.patch_size for picture in train.pictures):
+            raise ConfigError(f"data.patch_size: {data.patch_size} is larger than every training picture")
+        if not data.allow_leak:
+            _refuse_leaks(train, sets)
+
+
+def _refuse_leaks(train: PictureSet, sets: dict[str, PictureSet]) -> None:
+    leaks = [(name, a, b) for name, pictures in sets.items() for a, b in find_leaks(train, pictures)]
+    if leaks:
+        shown = "\n".join(f"  {b.path} (set {name}) is training picture {a.path}" for name, a, b in leaks[:10])
+        more = f"\n  and {len(leaks) - 10} more" if len(leaks) > 10 else ""
+        raise ConfigError(
+            f"{len(leaks)} evaluation pictures are among the training pictures, so scores on them would mean "
+            f"nothing:\n{shown}{more}\nTake them out of data.train, or say data.allow_leak=true if that is meant."
+        )
+
+
+def _tasks(runs: Iterable[PlannedRun], root: RootPaths, paths: StudyPaths) -> Iterable[Task]:
+    """Tasks stage by stage, each after those it needs."""
+    made: dict[str, dict[str, Task]] = {stage: {} for stage in STAGES}
+
+    def add(stage: str, name: str, job: Stage, needs: Iterable[Task], attempts: Path, label: str = "") -> Task:
+        return made[stage].setdefault(name, Task(stage, name, job, tuple(needs), attempts, label))
+
+    for planned in runs:
+        experiment, run_paths = planned.run.experiment, paths.run(planned.run_id)
+        label = planned.run.label
+        prepare_job = Prepare(root, experiment.data, planned.train_set)
+        prepare = add("prepare", prepare_job.name, prepare_job, (), paths.attempts)
+        monitor = {each.name: each.set_id for each in planned.sets if each.group == "eval"} or {
+            each.name: each.set_id for each in planned.sets
+        }
+        train_job = Train(root, run_paths, experiment, planned.train_set, monitor)
+        train = add("train", planned.run_id, train_job, [prepare], run_paths.attempts, label)
+        if not planned.sets:
+            continue
+        baseline_job = Baseline(paths, planned.degradation_id, planned.eval_id, experiment, planned.sets)
+        add("baseline", planned.degradation_id, baseline_job, (), paths.attempts)
+        render_job = Render(root, run_paths, experiment, planned.sets)
+        render = add("render", planned.run_id, render_job, [train], run_paths.attempts, label)
+        for block in range(experiment.evaluate.shards):
+            job = Evaluate(paths, planned.run_id, planned.eval_id, experiment, planned.sets, block)
+            add("evaluate", f"{planned.run_id}.{block}", job, [render], run_paths.attempts, label)
+    last = [task for stage in ("baseline", "train", "evaluate") for task in made[stage].values()]
+    add("report", "report", Report(paths), last, paths.attempts)
+    return [task for stage in STAGES for task in made[stage].values()]
+
+
+def discard_stale(plan: Plan) -> int:
+    """Delete what was derived from a file that is gone, so that it is made again; how many items.
+
+    A lost checkpoint takes its epoch's pictures with it, lost pictures their scores. Done once, by
+    the submission, before any task runs: a task never deletes another's results.
+    """
+    count = 0
+    for planned in plan.runs:
+        experiment, run_paths = planned.run.experiment, plan.paths.run(planned.run_id)
+        for epoch in experiment.kept_epochs:
+            lost_checkpoint = not run_paths.checkpoint(epoch).exists()
+            folders = [run_paths.rendered_epoch(group, epoch) for group in {each.group for each in planned.sets}]
+            if lost_checkpoint:
+                for folder in folders:
+                    count += folder.exists()
+                    remove_folder(folder)
+            if lost_checkpoint or not all(folder.exists() for folder in folders):
+                for block in range(experiment.evaluate.shards):
+                    shard = plan.paths.shard(planned.run_id, planned.eval_id, epoch, block)
+                    count += shard.exists()
+                    shard.unlink(missing_ok=True)
+    return count
+
+
+def _yaml(value: object) -> str:
+    import yaml
+
+    text: str = yaml.safe_dump(value, sort_keys=False)
+    return text

@@ -1,0 +1,61 @@
+"""High resolution to low resolution to interpolated input, the degradation that SRCNN undoes.
+
+Two ways of resampling: ``matlab`` (antialiased bicubic in floating point, as the papers do) and
+``pillow`` (Pillow's bicubic on 8-bit bands, rounded at the low resolution, as scripts do).
+"""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+from srcnn.color import to_uint8
+from srcnn.resize import resize
+
+Resampling = Literal["matlab", "pillow"]
+Floats = NDArray[np.float64]
+
+
+def crop_to_multiple(image: NDArray[np.generic], multiple: int) -> NDArray[np.generic]:
+    """View of the picture without the rows and columns beyond a multiple, cut at bottom and right.
+
+    Raises ValueError if nothing would be left.
+    """
+    height, width = (size - size % multiple for size in image.shape[:2])
+    if not height or not width:
+        raise ValueError(f"a picture of {image.shape[1]}x{image.shape[0]} pixels is smaller than {multiple}")
+    return image[:height, :width]
+
+
+def low_resolution(hr: NDArray[np.generic], *, scale: int, blur_sigma: float = 0.0, resampling: Resampling) -> Floats:
+    """Bands (H // scale, W // scale[, C]) in 0..255 of ``hr`` (H, W[, C]), blurred and reduced.
+
+    Raises ValueError if a side is shorter than ``scale``.
+    """
+    height, width = hr.shape[0] // scale, hr.shape[1] // scale
+    if not height or not width:
+        raise ValueError(f"a picture of {hr.shape[1]}x{hr.shape[0]} pixels cannot be reduced by {scale}")
+    bands = hr.astype(np.float64)
+    if blur_sigma:
+        bands = gaussian_filter(bands, (blur_sigma, blur_sigma) + (0.0,) * (bands.ndim - 2), mode="reflect")
+    return _resample(bands, height, width, resampling)
+
+
+def degrade(hr: NDArray[np.generic], *, scale: int, blur_sigma: float = 0.0, resampling: Resampling) -> Floats:
+    """The interpolated input: ``hr`` (H, W[, C]) in 0..255 reduced by ``scale`` and brought back to its size.
+
+    Raises ValueError if a side is shorter than ``scale``.
+    """
+    lr = low_resolution(hr, scale=scale, blur_sigma=blur_sigma, resampling=resampling)
+    return _resample(lr, hr.shape[0], hr.shape[1], resampling)
+
+
+def _resample(bands: Floats, height: int, width: int, resampling: Resampling) -> Floats:
+    if resampling == "matlab":
+        return resize(bands, height, width, "cubic")
+    if bands.ndim == 3:
+        return np.stack([_resample(bands[..., c], height, width, resampling) for c in range(bands.shape[2])], axis=-1)
+    picture = Image.fromarray(to_uint8(bands)).resize((width, height), Image.Resampling.BICUBIC)
+    return np.asarray(picture, dtype=np.float64)

@@ -1,0 +1,45 @@
+"""Into the network's scale and back: normalise, standardise; un-standardise, rejoin, RGB."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srcnn.color import Standard, to_uint8, ycbcr_to_rgb
+
+Floats = NDArray[np.float64]
+
+# Close to the mean luma of natural photographs. Centred input trains 0.35 dB better than 0..1,
+# and a fixed number folds into the first layer's bias.
+CENTRE = 0.45
+
+
+@dataclass(frozen=True)
+class Standardisation:
+    """The network sees (luma / 255 - mean) / std; kept in every checkpoint."""
+
+    mean: float
+    std: float
+
+    def apply(self, luma: NDArray[np.generic]) -> NDArray[np.float32]:
+        """The network's scale from luma in 0..255."""
+        return ((luma / np.float32(255.0) - np.float32(self.mean)) / np.float32(self.std)).astype(np.float32)
+
+    def undo(self, values: NDArray[np.floating]) -> Floats:
+        """Luma in 0..255, unrounded and unclipped, from the network's scale."""
+        return (values.astype(np.float64) * self.std + self.mean) * 255.0
+
+
+def standardisation(kind: str, mean: float, std: float) -> Standardisation:
+    """``centre``: minus 0.45, unscaled; ``dataset``: by the training patches' own mean and std."""
+    return Standardisation(CENTRE, 1.0) if kind == "centre" else Standardisation(mean, std)
+
+
+def deprocess(luma: Floats, interpolated: Floats, standard: Standard) -> NDArray[np.uint8]:
+    """RGB picture (H, W, 3) from restored luma (H, W) and the interpolated bands' chroma (H, W, 3)."""
+    return ycbcr_to_rgb(np.dstack([np.rint(luma), np.rint(interpolated[..., 1:])]), standard)
+
+
+def as_measured_luma(luma: Floats, standard: Standard) -> NDArray[np.uint8]:
+    """BT.601 studio luma (H, W), rounded, from luma of either standard."""
+    return to_uint8(luma if standard == "bt601" else 16.0 + luma * (219.0 / 255.0))

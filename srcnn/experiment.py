@@ -1,0 +1,276 @@
+"""The scientific configuration of one experiment, and the short hashes that name its results.
+
+Sections are frozen; unknown keys are refused. Only what changes results enters a hash, so a run
+moved to another machine, folder or partition keeps its name.
+"""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import PurePath
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from srcnn.color import Standard
+from srcnn.degrade import Resampling
+from srcnn.losses import LOSSES
+from srcnn.metrics import METRICS, QUICK_METRICS, Definition
+from srcnn.models import MODELS
+from srcnn.protocols import PROTOCOLS
+from srcnn.upsample import UPSAMPLERS
+
+
+class Section(BaseModel):
+    """A frozen group of settings that refuses keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def one_of(kind: str, table: Iterable[str]) -> AfterValidator:
+    """Validator that accepts the names in a table and suggests the nearest one otherwise."""
+
+    def check(name: str) -> str:
+        if name in table:
+            return name
+        near = difflib.get_close_matches(name, table, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ValueError(f"unknown {kind} {name!r}; {hint}known: {', '.join(table)}")
+
+    return AfterValidator(check)
+
+
+def _no_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    repeated = sorted({str(v) for v in values if values.count(v) > 1})
+    if repeated:
+        raise ValueError(f"listed twice: {', '.join(repeated)}")
+    return values
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def source_name(source: str) -> str:
+    """Name of a set from where it comes: ``bsds500/val`` is bsds500-val, a path is its last folder."""
+    path = PurePath(source)
+    if path.is_absolute() or source.startswith((".", "~")):
+        folders = [part for part in path.parts if not any(c in part for c in "*?[")]
+        return folders[-1] if folders else "pictures"
+    return source.replace("/", "-")
+
+
+def _as_sets(value: Any) -> Any:
+    if isinstance(value, str):
+        value = [value]
+    if isinstance(value, list | tuple):
+        if not all(isinstance(source, str) for source in value):
+            raise ValueError("expected sources, or a mapping from a set's name to its sources")
+        return {source_name(source): [source] for source in value}
+    return value
+
+
+def _check_set_names(sets: dict[str, Any]) -> dict[str, Any]:
+    for name in sets:
+        if not name or not all(c.isalnum() or c in "-_." for c in name) or name.startswith("."):
+            raise ValueError(f"a set's name is made of letters, digits, '-', '_' and '.', not {name!r}")
+        if name == "luma" or name.startswith("zoom_"):
+            raise ValueError(f"{name!r} cannot name a set: a folder of that name holds another view of the pictures")
+    return sets
+
+
+Sources = Annotated[tuple[str, ...], BeforeValidator(_as_list), Field(min_length=1)]
+Sets = Annotated[dict[str, Sources], BeforeValidator(_as_sets), AfterValidator(_check_set_names)]
+Crop = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
+
+
+class DataConfig(Section):
+    """Pictures, the degradation that the network learns to undo, and the training patches."""
+
+    train: Sources
+    test: Sets = {}
+    eval: Sets = {}
+    scale: int = Field(3, ge=2, le=16)
+    blur_sigma: float = Field(0.0, ge=0, le=20)
+    resampling: Resampling = "matlab"
+    crop_to_scale: bool = False  # the literature crops pictures to a multiple of the scale
+    luma: Standard = "bt601"
+    patch_size: int = Field(33, ge=2, le=1024)
+    stride: int = Field(14, ge=1)
+    holdout: float = Field(0.05, ge=0, lt=0.9)
+    dtype: Literal["uint8", "float32"] = "uint8"
+    allow_leak: bool = False
+
+    @model_validator(mode="after")
+    def _sets_are_distinct(self) -> "DataConfig":
+        both = sorted(set(self.test) & set(self.eval))
+        if both:
+            raise ValueError(f"test and eval both have a set named {both[0]!r}; give one another name")
+        return self
+
+    @property
+    def sets(self) -> dict[str, tuple[str, Sources]]:
+        """Every set that is restored and scored: name -> (``test`` or ``eval``, sources)."""
+        return {name: (group, sources) for group in ("test", "eval") for name, sources in getattr(self, group).items()}
+
+
+class ModelConfig(Section):
+    """The network."""
+
+    name: Annotated[str, one_of("model", MODELS)] = "9-1-5"
+    residual: bool = True
+
+
+class TrainingConfig(Section):
+    """How the network is trained; the defaults are a recipe that beats bicubic within seconds."""
+
+    epochs: int = Field(10, ge=1)
+    batch_size: int = Field(16, ge=1)
+    learning_rate: float = Field(2e-3, gt=0)
+    warmup_steps: int = Field(100, ge=0)
+    final_rate: float = Field(0.01, ge=0, le=1)  # of learning_rate, at the end of the cosine
+    loss: Annotated[str, one_of("loss", LOSSES)] = "mse"
+    standardise: Literal["centre", "dataset"] = "centre"
+    augment: bool = True
+    monitor_pictures: int = Field(3, ge=0)  # of each eval set, scored after every epoch for history.jsonl
+
+
+class EveryEpochs(Section):
+    """Every n-th epoch, and the last."""
+
+    every: int = Field(ge=1)
+
+
+class LogSpacedEpochs(Section):
+    """About n epochs from the first to the last, evenly spaced on a logarithmic scale."""
+
+    log_spaced: int = Field(ge=2)
+
+
+class RenderConfig(Section):
+    """Which epochs are kept: their checkpoints, restored pictures and scores."""
+
+    epochs: tuple[Annotated[int, Field(ge=1)], ...] | EveryEpochs | LogSpacedEpochs = EveryEpochs(every=1)
+
+    def kept(self, epochs: int) -> tuple[int, ...]:
+        """The kept epochs of a training of ``epochs``, ascending."""
+        if isinstance(self.epochs, EveryEpochs):
+            return tuple(sorted({*range(self.epochs.every, epochs + 1, self.epochs.every), epochs}))
+        if isinstance(self.epochs, LogSpacedEpochs):
+            steps = self.epochs.log_spaced - 1
+            return tuple(sorted({round(epochs ** (i / steps)) for i in range(steps + 1)}))
+        return tuple(sorted(set(self.epochs)))
+
+
+class EvaluateConfig(Section):
+    """What is compared and how it is scored. Crops are (height, width) in full-size pixels."""
+
+    protocols: Annotated[
+        tuple[Annotated[str, one_of("protocol", PROTOCOLS)], ...],
+        BeforeValidator(_as_list),
+        AfterValidator(_no_repeats),
+        Field(min_length=1),
+    ] = tuple(PROTOCOLS)
+    crops: Annotated[tuple[Crop, ...], AfterValidator(_no_repeats), Field(min_length=1)] = ((160, 160),)
+    upsamplers: Annotated[
+        tuple[Annotated[str, one_of("upsampler", UPSAMPLERS)], ...],
+        BeforeValidator(_as_list),
+        AfterValidator(_no_repeats),
+        Field(min_length=1),
+    ] = tuple(UPSAMPLERS)
+    zooms: Annotated[tuple[Annotated[int, Field(ge=2, le=16)], ...], AfterValidator(_no_repeats)] = (2,)
+    metrics: Annotated[
+        tuple[Annotated[str, one_of("metric", METRICS)], ...],
+        BeforeValidator(_as_list),
+        AfterValidator(_no_repeats),
+        Field(min_length=1),
+    ] = QUICK_METRICS
+    definitions: Annotated[tuple[Definition, ...], AfterValidator(_no_repeats), Field(min_length=1)] = ("paper",)
+    shards: int = Field(1, ge=1)  # blocks of pictures: one task a run and block, one file an epoch and block
+    workers: int | None = Field(None, ge=1)  # processes of one task; null: as many as the task has cores
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "EvaluateConfig":
+        if "compound" in self.protocols:
+            if not self.zooms:
+                raise ValueError("protocol 'compound' needs at least one zoom")
+            for zoom in self.zooms:
+                for height, width in self.crops:
+                    if height % zoom or width % zoom:
+                        raise ValueError(
+                            f"crop {height}x{width} is no multiple of zoom {zoom}, which protocol 'compound' needs"
+                        )
+        for name in self.metrics:
+            for definition in self.definitions:
+                if definition not in METRICS[name].definitions:
+                    known = ", ".join(METRICS[name].definitions)
+                    raise ValueError(f"metric {name!r} has no definition {definition!r}; it has: {known}")
+        return self
+
+    @property
+    def used_zooms(self) -> tuple[int, ...]:
+        """The zooms that the protocols make use of."""
+        return self.zooms if "compound" in self.protocols else ()
+
+
+class Experiment(Section):
+    """Everything that decides the results of one run."""
+
+    data: DataConfig
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    render: RenderConfig = RenderConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    seed: int = Field(0, ge=0, lt=2**31)
+
+    @model_validator(mode="after")
+    def _epochs_exist(self) -> "Experiment":
+        kept = self.kept_epochs
+        if not kept or kept[-1] > self.training.epochs:
+            raise ValueError(
+                f"render.epochs asks for epoch {kept[-1] if kept else '(none)'}, "
+                f"but training.epochs is {self.training.epochs}"
+            )
+        return self
+
+    @property
+    def kept_epochs(self) -> tuple[int, ...]:
+        """Epochs whose checkpoint, pictures and scores the study keeps, ascending."""
+        return self.render.kept(self.training.epochs)
+
+
+# --- identity ---------------------------------------------------------------------------------
+_DEGRADATION = ("scale", "blur_sigma", "resampling", "crop_to_scale", "luma")
+_PATCHES = (*_DEGRADATION, "patch_size", "stride", "holdout", "dtype")
+
+
+def short_hash(letter: str, value: Any) -> str:
+    """``letter`` and ten hex digits of the SHA-256 of a JSON value; never mistaken for a number."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return letter + hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def data_id(data: DataConfig, train_set_id: str) -> str:
+    """Name of the training patches: the pictures' content, the degradation, the cutting."""
+    return short_hash("d", {"train": train_set_id, **data.model_dump(mode="json", include=set(_PATCHES))})
+
+
+def run_id(experiment: Experiment, train_set_id: str) -> str:
+    """Name of a training: its data_id, model, training and seed."""
+    training = experiment.training.model_dump(mode="json", exclude={"monitor_pictures"})
+    model = experiment.model.model_dump(mode="json")
+    data = data_id(experiment.data, train_set_id)
+    return short_hash("r", {"data": data, "model": model, "training": training, "seed": experiment.seed})
+
+
+def degradation_id(data: DataConfig, set_ids: Mapping[str, str]) -> str:
+    """Name of a baseline: the degradation and the content of the sets it is applied to."""
+    return short_hash("b", {"sets": dict(set_ids), **data.model_dump(mode="json", include=set(_DEGRADATION))})
+
+
+def eval_id(experiment: Experiment, set_ids: Mapping[str, str]) -> str:
+    """Name of a scoring: the sets' content, protocols, crops, upsamplers, zooms and definitions."""
+    evaluate = experiment.evaluate.model_dump(mode="json", exclude={"workers"})
+    versions = {name: METRICS[name].version for name in experiment.evaluate.metrics}
+    return short_hash("e", {"sets": dict(set_ids), "evaluate": evaluate, "versions": versions})

@@ -1,0 +1,46 @@
+"""SRCNN: patch extraction, non-linear mapping, reconstruction.
+
+Source: Dong, Loy, He & Tang (2016), doi:10.1109/TPAMI.2015.2439281.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+class SRCNN(nn.Module):
+    """Three convolutions without padding; ``residual`` adds the input to what they compute.
+
+    (N, 1, H, W) -> (N, 1, H - 2 * border, W - 2 * border).
+    """
+
+    def __init__(self, kernels: tuple[int, int, int], *, residual: bool, channels: tuple[int, int] = (64, 32)):
+        super().__init__()
+        self.residual = residual
+        self.border = sum(kernel // 2 for kernel in kernels)
+        self.extract = nn.Conv2d(1, channels[0], kernels[0])
+        self.map = nn.Conv2d(channels[0], channels[1], kernels[1])
+        self.reconstruct = nn.Conv2d(channels[1], 1, kernels[2])
+
+    def forward(self, luma: Tensor) -> Tensor:
+        """Restored luma on the scale of the input."""
+        features = torch.relu(self.map(torch.relu(self.extract(luma))))
+        detail: Tensor = self.reconstruct(features)
+        if not self.residual:
+            return detail
+        b = self.border
+        return detail + luma[..., b:-b, b:-b]
+
+
+def srcnn_9_1_5(*, residual: bool) -> SRCNN:
+    """The paper's first network, 8,032 weights."""
+    return SRCNN((9, 1, 5), residual=residual)
+
+
+def srcnn_9_3_5(*, residual: bool) -> SRCNN:
+    """Three times the weights of 9-1-5."""
+    return SRCNN((9, 3, 5), residual=residual)
+
+
+def srcnn_9_5_5(*, residual: bool) -> SRCNN:
+    """The paper's best network, 57,184 weights."""
+    return SRCNN((9, 5, 5), residual=residual)

@@ -1,0 +1,65 @@
+"""Cutting pictures: the evaluation's grid of crops and its inverse, and training patches."""
+
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+
+Pixel = TypeVar("Pixel", bound=np.generic)
+
+
+class Box(NamedTuple):
+    """A rectangle of pixels: left and top edge, width and height."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def cut(self, image: NDArray[Pixel]) -> NDArray[Pixel]:
+        """View of this rectangle in a picture (H, W[, C])."""
+        return image[self.y : self.y + self.height, self.x : self.x + self.width]
+
+
+def crop_grid(height: int, width: int, crop_height: int, crop_width: int) -> list[Box]:
+    """Boxes of the crops that fit whole, down the first column, then the next; empty if none fits.
+
+    The stride is the crop size and left-over pixels at the right and bottom are dropped.
+    """
+    return [
+        Box(x, y, crop_width, crop_height)
+        for x in range(0, width - crop_width + 1, crop_width)
+        for y in range(0, height - crop_height + 1, crop_height)
+    ]
+
+
+def get_image_crops(image: NDArray[np.generic], crop_height: int, crop_width: int) -> list[NDArray[np.generic]]:
+    """The crops of ``crop_grid`` as views, in its order."""
+    return [box.cut(image) for box in crop_grid(*image.shape[:2], crop_height, crop_width)]
+
+
+def join_image_crops(crops: list[NDArray[np.generic]], height: int, width: int) -> NDArray[np.generic]:
+    """The part of a height x width picture that the grid covers, from its crops in grid order.
+
+    Raises ValueError if the number of crops is not that of the grid.
+    """
+    if not crops:
+        raise ValueError("no crops to join")
+    crop_height, crop_width = crops[0].shape[:2]
+    boxes = crop_grid(height, width, crop_height, crop_width)
+    if len(boxes) != len(crops):
+        raise ValueError(f"{len(crops)} crops of {crop_width}x{crop_height}, but {width}x{height} holds {len(boxes)}")
+    covered = (height // crop_height * crop_height, width // crop_width * crop_width)
+    image = np.empty(covered + crops[0].shape[2:], crops[0].dtype)
+    for box, crop in zip(boxes, crops, strict=True):
+        box.cut(image)[:] = crop
+    return image
+
+
+def extract_patches(image: NDArray[np.generic], patch_size: int, stride: int) -> NDArray[np.generic]:
+    """Patches (rows, columns, patch_size, patch_size) of one band (H, W); empty if it is too small."""
+    if min(image.shape) < patch_size:
+        return np.empty((0, 0, patch_size, patch_size), image.dtype)
+    return sliding_window_view(image, (patch_size, patch_size))[::stride, ::stride]

@@ -1,0 +1,165 @@
+"""Every file name of the project: where things are, given a root folder and a study."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+GROUPS = {"test": "Test_SRCNN_Output", "eval": "Eval_SRCNN_Output"}
+
+
+def epoch_name(epoch: int) -> str:
+    """Folder and file stem of an epoch, sorting in order."""
+    return f"epoch_{epoch:04d}"
+
+
+@dataclass(frozen=True)
+class RootPaths:
+    """What all studies below one root share."""
+
+    root: Path
+
+    @property
+    def data(self) -> Path:
+        """Training patches and lists of pictures."""
+        return self.root / "data"
+
+    def patches(self, data_id: str) -> Path:
+        """HDF5 training patches."""
+        return self.data / f"{data_id}.h5"
+
+    def pictures(self, set_id: str) -> Path:
+        """The list of a set's pictures: names, paths, content."""
+        return self.data / f"{set_id}.json"
+
+    @property
+    def fingerprints(self) -> Path:
+        """Cache of what was read of each picture file."""
+        return self.data / "fingerprints.json"
+
+    @property
+    def downloads(self) -> Path:
+        """Public image sets fetched by name."""
+        return self.data / "downloads"
+
+    def study(self, name: str) -> "StudyPaths":
+        """The paths of one study."""
+        return StudyPaths(self.root / name)
+
+
+@dataclass(frozen=True)
+class StudyPaths:
+    """One study's folder."""
+
+    folder: Path
+
+    @property
+    def root(self) -> RootPaths:
+        """The root that the study lies in."""
+        return RootPaths(self.folder.parent)
+
+    @property
+    def config(self) -> Path:
+        """The resolved study as last submitted."""
+        return self.folder / "study.yaml"
+
+    def submission(self, name: str) -> Path:
+        """Folder of one submission."""
+        return self.folder / "submissions" / name
+
+    @property
+    def contents(self) -> Path:
+        """The study's runs, sets and ids as last submitted, for whoever reads the results."""
+        return self.folder / "contents.json"
+
+    @property
+    def attempts(self) -> Path:
+        """Records of tasks that belong to no run."""
+        return self.folder / "attempts"
+
+    @property
+    def runs(self) -> Path:
+        """The folder of all runs."""
+        return self.folder / "runs"
+
+    def run(self, run_id: str) -> "RunPaths":
+        """The paths of one run."""
+        return RunPaths(self.runs / run_id)
+
+    def baseline(self, degradation_id: str) -> Path:
+        """Interpolated inputs, with one folder a set."""
+        return self.folder / "baselines" / degradation_id
+
+    def scores(self, owner_id: str) -> Path:
+        """Score shards of a run or of a baseline."""
+        return self.folder / "scores" / owner_id
+
+    def shard(self, owner_id: str, eval_id: str, epoch: int, block: int) -> Path:
+        """One Parquet file of scores; epoch 0 stands for a baseline."""
+        return self.scores(owner_id) / f"{eval_id}-{epoch:04d}-{block:03d}.parquet"
+
+    @property
+    def report(self) -> Path:
+        """Folder of the report."""
+        return self.folder / "report"
+
+    @property
+    def report_page(self) -> Path:
+        """The report to open."""
+        return self.report / "index.html"
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """One run's folder."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        """The run's resolved configuration and label."""
+        return self.folder / "config.yaml"
+
+    @property
+    def history(self) -> Path:
+        """One JSON line an epoch."""
+        return self.folder / "history.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of checkpoints."""
+        return self.folder / "checkpoints"
+
+    def checkpoint(self, epoch: int) -> Path:
+        """Checkpoint of a kept epoch."""
+        return self.checkpoints / f"{epoch_name(epoch)}.pt"
+
+    @property
+    def last(self) -> Path:
+        """Checkpoint of the last finished epoch, to resume from."""
+        return self.checkpoints / "last.pt"
+
+    @property
+    def best(self) -> Path:
+        """Checkpoint of the lowest held-out loss."""
+        return self.checkpoints / "best.pt"
+
+    def rendered_epoch(self, group: str, epoch: int) -> Path:
+        """Restored pictures of one epoch; group is ``test`` or ``eval``."""
+        return self.folder / GROUPS[group] / epoch_name(epoch)
+
+    @property
+    def attempts(self) -> Path:
+        """Records of the run's tasks."""
+        return self.folder / "attempts"
+
+
+def view_folder(base: Path, set_name: str, view: str) -> Path:
+    """Folder of one set's pictures in one view: ``full``, ``luma`` or ``zoom_<k>``.
+
+    ``base`` is an epoch's folder of a run, or a baseline's folder.
+    """
+    return base / set_name if view == "full" else base / view / set_name
+
+
+def set_mark(folder: Path) -> Path:
+    """File in a folder of pictures that holds the id of the set they were made from."""
+    return folder / ".set"

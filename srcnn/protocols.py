@@ -1,0 +1,116 @@
+"""PROTOCOLS: which picture is compared with which; arrays in, pairs to be scored out.
+
+Pictures are uint8 (H, W, 3), luma is uint8 (H, W). Crops are (height, width) in full-size pixels,
+in the order of ``crop_grid``. README.md explains what each protocol measures.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srcnn.patches import Box, crop_grid
+from srcnn.upsample import UPSAMPLERS
+
+Bytes = NDArray[np.uint8]
+Crops = Iterable[tuple[int, int]]
+
+PROTOCOLS = {
+    "whole": "a crop enlarged to its whole picture, against that picture (the report's own)",
+    "region": "a region of the restored picture against the same region of the original",
+    "compound": "a region restored at 1/zoom size and enlarged, against the original's region",
+    "luma": "the restored luma against the original's, borders shaved: the literature's number",
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A pair to be scored; ``box`` is the patch in the reference picture's pixels.
+
+    ``estimate`` makes the picture when called, so that a pair that is known already costs nothing.
+    """
+
+    protocol: str
+    box: Box
+    reference: Bytes
+    estimate: Callable[[], Bytes]
+    upsampler: str | None = None
+    zoom: int = 1
+
+
+def whole(restored: Bytes, crops: Crops, upsamplers: Iterable[str]) -> Iterator[Comparison]:
+    """Each crop of a picture, enlarged to the picture's size, against the whole picture."""
+    height, width = restored.shape[:2]
+    for crop in crops:
+        for box in crop_grid(height, width, *crop):
+            for upsampler in upsamplers:
+                estimate = partial(_enlarged, box.cut(restored), height, width, upsampler)
+                yield Comparison("whole", box, restored, estimate, upsampler)
+
+
+def region(original: Bytes, restored: Bytes, crops: Crops) -> Iterator[Comparison]:
+    """Each region of the restored picture against the same region of the original.
+
+    Raises ValueError if the sizes differ.
+    """
+    _same_size(original, restored)
+    for crop in crops:
+        for box in crop_grid(*original.shape[:2], *crop):
+            yield Comparison("region", box, box.cut(original), partial(box.cut, restored))
+
+
+def compound(
+    original: Bytes, restored: Bytes, crops: Crops, zoom: int, upsamplers: Iterable[str]
+) -> Iterator[Comparison]:
+    """Each region of a picture restored at 1/zoom size, enlarged, against the original's region.
+
+    ``original`` is cut to a multiple of ``zoom`` at the right and bottom. Raises ValueError if
+    ``restored`` is not exactly that size over ``zoom``.
+    """
+    original = original[: original.shape[0] // zoom * zoom, : original.shape[1] // zoom * zoom]
+    _same_size(original[::zoom, ::zoom], restored)
+    for crop in crops:
+        for box in crop_grid(*original.shape[:2], *crop):
+            small = Box(*(side // zoom for side in box)).cut(restored)
+            for upsampler in upsamplers:
+                estimate = partial(_enlarged, small, box.height, box.width, upsampler)
+                yield Comparison("compound", box, box.cut(original), estimate, upsampler, zoom)
+
+
+def direct(original: Bytes, lr: Bytes, crops: Crops, zoom: int, upsamplers: Iterable[str]) -> Iterator[Comparison]:
+    """The baseline of ``compound``: the low-resolution pixels enlarged straight to the full size."""
+    original = original[: original.shape[0] // zoom * zoom, : original.shape[1] // zoom * zoom]
+    height, width = original.shape[:2]
+    for upsampler in upsamplers:
+        enlarged = cache(partial(_enlarged, lr, height, width, upsampler))
+        for crop in crops:
+            for box in crop_grid(height, width, *crop):
+                estimate = partial(_cut, box, enlarged)
+                yield Comparison("compound", box, box.cut(original), estimate, upsampler, zoom)
+
+
+def luma(original: Bytes, restored: Bytes, shave: int) -> Iterator[Comparison]:
+    """The whole restored luma against the original's without ``shave`` pixels at each border.
+
+    Nothing where the picture is too small to be shaved. Raises ValueError if the sizes differ.
+    """
+    _same_size(original, restored)
+    height, width = original.shape
+    box = Box(shave, shave, width - 2 * shave, height - 2 * shave)
+    if box.width > 0 and box.height > 0:
+        yield Comparison("luma", box, box.cut(original), partial(box.cut, restored))
+
+
+def _enlarged(image: Bytes, height: int, width: int, upsampler: str) -> Bytes:
+    return UPSAMPLERS[upsampler](np.ascontiguousarray(image), height, width)
+
+
+def _cut(box: Box, picture: Callable[[], Bytes]) -> Bytes:
+    return box.cut(picture())
+
+
+def _same_size(original: Bytes, restored: Bytes) -> None:
+    if original.shape != restored.shape:
+        raise ValueError(f"the original is {original.shape} but the restored picture is {restored.shape}")

@@ -1,0 +1,84 @@
+"""What files hold: the training file's names, the score table's columns, the records of attempts."""
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from srcnn.metrics import METRICS
+
+if TYPE_CHECKING:
+    import pyarrow
+
+# --- training patches, HDF5 -------------------------------------------------------------------
+# Each data set is (N, patch_size, patch_size) luma in 0..255, uint8 or float32.
+PATCH_DATASETS = ("train_input", "train_target", "holdout_input", "holdout_target")
+# Attributes of the file: mean and std of train_input on [0, 1], parameters and sources as JSON.
+MEAN, STD, PARAMETERS, SOURCES = "mean", "std", "parameters", "sources"
+
+# --- score table, Parquet ---------------------------------------------------------------------
+METHODS = {
+    "srcnn": "restored by the network",
+    "bicubic": "the interpolated input, before the network",
+    "direct": "the low-resolution pixels interpolated straight to the full size (compound only)",
+}
+KEY_COLUMNS = (
+    "run_id",
+    "epoch",
+    "set",
+    "image",
+    "method",
+    "protocol",
+    "upsampler",
+    "zoom",
+    "definition",
+    "x",
+    "y",
+    "width",
+    "height",
+)
+_INTEGERS = {"epoch", "zoom", "x", "y", "width", "height"}
+
+
+def score_schema() -> "pyarrow.Schema":
+    """Columns of the score table: the key, then one float64 column a metric, with its unit as metadata.
+
+    One row is one comparison. run_id and epoch are null for what no network made, upsampler where
+    nothing was enlarged, a metric where it is undefined or was not asked for. x, y, width and
+    height are the patch in the reference picture's pixels.
+    """
+    import pyarrow as pa
+
+    key = [pa.field(name, pa.int32() if name in _INTEGERS else pa.string()) for name in KEY_COLUMNS]
+    values = [pa.field(name, pa.float64(), metadata={"unit": metric.unit}) for name, metric in METRICS.items()]
+    return pa.schema(key + values)
+
+
+# --- records, JSON ----------------------------------------------------------------------------
+Outcome = Literal["running", "done", "failed", "interrupted"]
+
+
+@dataclass
+class Attempt:
+    """One try at one task: what ``status`` and the report read.
+
+    Times are seconds since the epoch. ``cause`` is the exception's type, ``message`` its text.
+    ``done`` of ``total`` steps and ``note`` say how far it is.
+    """
+
+    stage: str
+    task: str
+    number: int
+    host: str
+    pid: int
+    start: float
+    log: str | None = None
+    end: float | None = None
+    outcome: Outcome = "running"
+    cause: str | None = None
+    message: str | None = None
+    done: int = 0
+    total: int = 0
+    note: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as a JSON object."""
+        return asdict(self)

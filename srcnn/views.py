@@ -1,0 +1,56 @@
+"""The pictures derived from a photograph: its reference, its small copy, its degraded form.
+
+A view is what is rendered of a picture: ``full``, ``luma`` (for the protocol of that name) and
+``zoom_<k>`` (at 1/k size, for ``compound``).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srcnn.color import luma, rgb_to_ycbcr, to_uint8, ycbcr_to_rgb
+from srcnn.degrade import crop_to_multiple, degrade, low_resolution
+from srcnn.experiment import DataConfig, EvaluateConfig
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+
+
+def rendered_views(evaluate: EvaluateConfig) -> dict[int, tuple[str, ...]]:
+    """The views that one pass of the network at 1/zoom size gives, per zoom; ``full`` always."""
+    full = ("full", "luma") if "luma" in evaluate.protocols else ("full",)
+    return {1: full, **{zoom: (f"zoom_{zoom}",) for zoom in evaluate.used_zooms}}
+
+
+def reference(picture: Bytes, data: DataConfig, zoom: int = 1) -> Bytes:
+    """What a restored picture is compared with: the picture, cut to the multiples that are asked for.
+
+    Raises ValueError if it is too small for that.
+    """
+    multiple = zoom * (data.scale if data.crop_to_scale else 1)
+    return crop_to_multiple(picture, multiple).astype(np.uint8, copy=False)
+
+
+def reduced(picture: Bytes, data: DataConfig, zoom: int) -> Bytes:
+    """The reference at 1/zoom size, which is degraded and restored (zoom 1: the reference itself)."""
+    if zoom == 1:
+        return reference(picture, data)
+    small = low_resolution(reference(picture, data, zoom), scale=zoom, resampling=data.resampling)
+    return to_uint8(small)
+
+
+def interpolated_bands(hr: Bytes, data: DataConfig) -> Floats:
+    """YCbCr bands (H, W, 3), unrounded, of the degraded and interpolated picture (H, W, 3)."""
+    ycbcr = np.rint(rgb_to_ycbcr(hr, data.luma))
+    return degrade(ycbcr, scale=data.scale, blur_sigma=data.blur_sigma, resampling=data.resampling)
+
+
+def low_resolution_picture(hr: Bytes, data: DataConfig) -> Bytes:
+    """RGB picture (H // scale, W // scale, 3): all that a super-resolution method is given."""
+    ycbcr = np.rint(rgb_to_ycbcr(hr, data.luma))
+    lr = low_resolution(ycbcr, scale=data.scale, blur_sigma=data.blur_sigma, resampling=data.resampling)
+    return ycbcr_to_rgb(lr, data.luma)
+
+
+def measured_luma(picture: Bytes) -> Bytes:
+    """BT.601 studio luma (H, W), rounded, of an RGB picture: where the literature measures PSNR."""
+    return to_uint8(luma(picture, "bt601"))

@@ -22,7 +22,7 @@ from jobs.stage import Progress, silent
 from srcnn import protocols
 from srcnn.experiment import Experiment
 from srcnn.files import read_picture
-from srcnn.paths import RunPaths, StudyPaths, view_folder
+from srcnn.paths import StudyPaths, view_folder
 from srcnn.protocols import Comparison
 from srcnn.views import Bytes, measured_luma, reference
 

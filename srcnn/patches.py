@@ -6,7 +6,6 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-
 Pixel = TypeVar("Pixel", bound=np.generic)
 
 

@@ -117,7 +117,7 @@ def make_plan(study: Study, root: RootPaths, data_root: Path | None = None) -> P
 class _Resolver:
     """Pictures and ids of runs, each set read once."""
 
-    def __init__(self, root: RootPaths, data_root: Path | None):
+    def __init__(self, root: RootPaths, data_root: Path | None) -> None:
         self.root, self.data_root = root, data_root
         self.read: dict[tuple[str, ...], PictureSet] = {}
         self.checked: set[tuple[object, ...]] = set()

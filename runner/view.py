@@ -103,7 +103,7 @@ def _progress(state: TaskState) -> str:
 class _Lines:
     """A line for every task that starts or ends, and one now and then for those that run."""
 
-    def __init__(self, console: Console):
+    def __init__(self, console: Console) -> None:
         self.console = console
         self.states: dict[tuple[str, str], str] = {}
         self.spoke = time.monotonic()

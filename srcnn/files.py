@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
 
@@ -77,7 +77,7 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
             upright = ImageOps.exif_transpose(image)
             if upright.has_transparency_data:
                 upright = upright.convert("RGBA")
-                if upright.getchannel("A").getextrema()[0] < 255:
+                if np.asarray(upright.getchannel("A")).min() < 255:
                     raise PictureError(f"{path}: is partly transparent; flatten it onto a background first")
             return np.asarray(upright.convert("RGB"))
     except FileNotFoundError as error:
@@ -88,9 +88,10 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
         raise PictureError(f"{path}: is broken ({error})") from error
 
 
-def _unusable(image: Image.Image) -> str | None:
-    if getattr(image, "n_frames", 1) > 1:
-        return f"holds {image.n_frames} frames; save the one to use on its own"  # type: ignore[attr-defined]
+def _unusable(image: ImageFile.ImageFile) -> str | None:
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        return f"holds {frames} frames; save the one to use on its own"
     # Pillow keeps only the upper 8 bits of 16-bit RGB files; the raw mode tells them apart.
     raw_modes = " ".join(str(tile[3]) for tile in image.tile)
     if image.mode.startswith(("I", "F")) or "16" in raw_modes:

@@ -84,6 +84,8 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
         raise PictureError(f"{path}: no such file") from error
     except UnidentifiedImageError as error:
         raise PictureError(f"{path}: is no picture that Pillow can read") from error
+    except Image.DecompressionBombError as error:
+        raise PictureError(f"{path}: is too large ({error})") from error
     except (OSError, SyntaxError, EOFError) as error:
         raise PictureError(f"{path}: is broken ({error})") from error
 

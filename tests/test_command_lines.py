@@ -9,7 +9,7 @@ from conftest import REPOSITORY
 HEAVY = ("torch", "cv2", "matplotlib", "pandas", "pyarrow", "scipy", "numba", "skimage")
 
 
-@pytest.mark.parametrize("module", ["runner.submit", "jobs.evaluate", "jobs.restore"])
+@pytest.mark.parametrize("module", ["runner.submit", "jobs.evaluate", "jobs.restore", "jobs.fetch"])
 def test_help_loads_no_heavy_package(module):
     program = (
         "import runpy, sys\n"

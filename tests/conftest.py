@@ -28,6 +28,12 @@ def photograph(seed: int, height: int = 64, width: int = 80) -> np.ndarray:
     return np.clip(128 + 60 * smooth / smooth.std(), 0, 255).astype(np.uint8)
 
 
+def opened(path: Path) -> np.ndarray:
+    """The pixels of a picture file, as Pillow reads them."""
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
 def write_pictures(folder: Path, seeds: list[int], **size: int) -> Path:
     """A folder of photographs named after their seeds."""
     folder.mkdir(parents=True, exist_ok=True)

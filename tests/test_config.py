@@ -29,7 +29,10 @@ from runner.config import ConfigError, load_study, packaged_studies, runs_of, sa
         ("render.epochs={evry: 2}", r"render\.epochs: expected a list of epochs, \{every: n\} or \{log_spaced: n\}"),
         ("sweep.grid={seed: []}", r"sweep\.grid: expected at least one entry"),
         ("sweep.grid.training.epoch=[1]", r"sweep: unknown key training\.epoch; did you mean training\.epochs\?"),
-        ("sweep.grid.training.batch_size=[0]", r"sweep point 'batch_size=0': training\.batch_size: expected at least 1"),
+        (
+            "sweep.grid.training.batch_size=[0]",
+            r"sweep point 'batch_size=0': training\.batch_size: expected at least 1",
+        ),
         ("sweep.grid.render.epochs=[1]", r"render\.epochs cannot be swept"),
         ("sweep.zip={seed: [1, 2], data.scale: [2]}", r"zip needs lists of one length"),
         ("data.eval={luma: [x]}", r"'luma' cannot name a set"),
@@ -46,7 +49,9 @@ def test_a_bad_setting_is_refused_with_its_remedy(study_file, override, complain
 
 def test_an_unknown_key_in_the_file_is_named_with_the_file(tmp_path):
     file = tiny_study(tmp_path, training={"epochz": 3})
-    with pytest.raises(ConfigError, match=r"^tiny\.yaml: training\.epochz: unknown key; did you mean training\.epochs\?"):
+    with pytest.raises(
+        ConfigError, match=r"^tiny\.yaml: training\.epochz: unknown key; did you mean training\.epochs\?"
+    ):
         load_study(str(file))
 
 

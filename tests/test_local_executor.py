@@ -82,9 +82,22 @@ def wait_for(condition, seconds: float = 60):
 
 
 def test_an_interrupt_stops_the_children_and_the_next_submit_goes_on(tmp_path):
-    file = tiny_study(tmp_path, training={"epochs": 400, "batch_size": 8, "monitor_pictures": 0}, render={"epochs": [400]})
+    file = tiny_study(
+        tmp_path, training={"epochs": 60, "batch_size": 8, "monitor_pictures": 0}, render={"epochs": [60]}
+    )
     root = tmp_path / "results"
-    arguments = [sys.executable, "-m", "runner.submit", str(file), "--executor", "local", "--root", str(root)]
+    arguments = [
+        sys.executable,
+        "-m",
+        "runner.submit",
+        str(file),
+        "--executor",
+        "local",
+        "--cores",
+        "1",
+        "--root",
+        str(root),
+    ]
     process = subprocess.Popen(arguments, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, start_new_session=True)
     wait_for(lambda: list(root.glob("tiny/runs/*/history.jsonl")))
     children = children_of(process.pid)
@@ -98,16 +111,29 @@ def test_an_interrupt_stops_the_children_and_the_next_submit_goes_on(tmp_path):
     assert last_attempt(attempts, "train", attempts.parent.name).outcome == "interrupted"
     (history,) = root.glob("tiny/runs/*/history.jsonl")
     reached = len(history.read_text().splitlines())
-    assert 0 < reached < 400
+    assert 0 < reached < 60
     assert submit(str(root / "tiny")).returncode == 0
     records = [json.loads(line) for line in history.read_text().splitlines()]
-    assert [record["epoch"] for record in records] == list(range(1, 401))
+    assert [record["epoch"] for record in records] == list(range(1, 61))
 
 
 def test_a_killed_task_is_a_failure_with_a_reason(tmp_path):
-    file = tiny_study(tmp_path, training={"epochs": 400, "batch_size": 8, "monitor_pictures": 0}, render={"epochs": [400]})
+    file = tiny_study(
+        tmp_path, training={"epochs": 60, "batch_size": 8, "monitor_pictures": 0}, render={"epochs": [60]}
+    )
     root = tmp_path / "results"
-    arguments = [sys.executable, "-m", "runner.submit", str(file), "--executor", "local", "--root", str(root)]
+    arguments = [
+        sys.executable,
+        "-m",
+        "runner.submit",
+        str(file),
+        "--executor",
+        "local",
+        "--cores",
+        "1",
+        "--root",
+        str(root),
+    ]
     process = subprocess.Popen(arguments, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
     wait_for(lambda: list(root.glob("tiny/runs/*/history.jsonl")))
     (attempts,) = root.glob("tiny/runs/*/attempts")

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from conftest import photograph, tiny_study
-from PIL import Image
+from conftest import opened, photograph, tiny_study
 
 import analysis
 from runner.config import load_study
@@ -114,7 +113,7 @@ def test_a_region_score_can_be_had_again_from_the_files(finished):
     row = frame[(frame["protocol"] == "region") & (frame["method"] == "srcnn") & (frame["image"] == "photo4")].iloc[0]
     restored = finished.run(row["run_id"]).rendered_epoch("eval", int(row["epoch"])) / "evals" / "photo4.png"
     box = (slice(row["y"], row["y"] + row["height"]), slice(row["x"], row["x"] + row["width"]))
-    difference = photograph(4)[box].astype(float) - np.asarray(Image.open(restored), dtype=float)[box]
+    difference = photograph(4)[box].astype(float) - opened(restored)[box]
     assert row["psnr"] == pytest.approx(10 * np.log10(255**2 / np.mean(difference**2)))
 
 

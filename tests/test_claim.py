@@ -5,6 +5,8 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from jobs.claim import build_once
 
 
@@ -49,8 +51,6 @@ def test_a_failed_build_frees_the_claim(tmp_path):
         raise OSError("disk full")
 
     for _ in range(2):  # the second would wait for ever if the first left its claim
-        try:
+        with pytest.raises(OSError, match="disk full"):
             build_once(tmp_path / "x", fail)
-        except OSError as error:
-            assert str(error) == "disk full"
     assert list(tmp_path.iterdir()) == []

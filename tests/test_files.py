@@ -232,9 +232,14 @@ def test_a_file_appears_only_when_it_is_complete(tmp_path):
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, failure):
     target = tmp_path / "a.txt"
     write_text(target, "old")
-    with pytest.raises(failure), atomic_path(target) as temporary:
-        temporary.write_text("half")
-        raise failure
+
+    def fail_half_way():
+        with atomic_path(target) as temporary:
+            temporary.write_text("half")
+            raise failure
+
+    with pytest.raises(failure):
+        fail_half_way()
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
 

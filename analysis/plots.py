@@ -8,6 +8,7 @@ import pandas as pd
 from srcnn.metrics import METRICS
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Okabe & Ito: told apart by colour-blind readers. Bicubic is always grey.
@@ -81,7 +82,7 @@ def loss_plot(histories: pd.DataFrame, colours: dict[str, str]) -> "Figure":
     return figure
 
 
-def _one_legend(figure: "Figure", axis) -> None:
+def _one_legend(figure: "Figure", axis: "Axes") -> None:
     handles, labels = axis.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
     figure.legend(

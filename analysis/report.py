@@ -85,7 +85,7 @@ def _headlines(frame: pd.DataFrame) -> list[str]:
     bicubic = means[means["method"] == "bicubic"].set_index(["set", "degradation_id"])
     sentences = []
     for set_name, of_set in means[means["method"] == "srcnn"].groupby("set", sort=False):
-        best = of_set.loc[of_set["psnr"].idxmax()]
+        best = of_set.sort_values("psnr").iloc[-1]
         sentence = f"{set_name}: {best['label']} reaches {best['psnr']:.2f} dB"
         key = (set_name, best["degradation_id"])
         if key in bicubic.index:
@@ -124,7 +124,7 @@ def _table(paths: StudyPaths, name: str, title: str, table: pd.DataFrame) -> dic
     rows = [
         [
             {
-                "text": _text(value, column),
+                "text": _text(value, str(column)),
                 "best": column in best and index in best[column],
                 "number": column in METRICS,
             }

@@ -66,7 +66,7 @@ def _claim_number(folder: Path, stage: str, task: str) -> int:
 class _Recorder:
     """Progress that goes into the attempt's record, at most once a second, and into the log."""
 
-    def __init__(self, record: Attempt, path: Path, show: Progress | None):
+    def __init__(self, record: Attempt, path: Path, show: Progress | None) -> None:
         self.record, self.path, self.show = record, path, show
         self.written = 0.0
 

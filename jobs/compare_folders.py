@@ -151,7 +151,7 @@ def _compare(pair: Pair, evaluate: "EvaluateConfig", arguments: argparse.Namespa
     from srcnn.views import measured_luma
 
     reference, estimate = read_picture(pair.reference), read_picture(pair.estimate)
-    crops = evaluate.crops if arguments.crop else (reference.shape[:2],)
+    crops = evaluate.crops if arguments.crop else ((reference.shape[0], reference.shape[1]),)
     if "region" in arguments.protocol:
         yield from protocols.region(reference, estimate, crops)
     if "whole" in arguments.protocol:

@@ -1,6 +1,8 @@
 """Stage ``prepare``: photographs to training patches, once per data_id."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from joblib import Parallel, delayed
 
@@ -42,7 +44,7 @@ class Prepare:
             delayed(_cut)(picture, self.data, side) for picture, side in zip(pictures, sides, strict=True)
         )
 
-        def counted():
+        def counted() -> Iterator[tuple[Patches, ...]]:
             for number, patches in enumerate(cut, 1):
                 progress(number, len(pictures), "pictures")
                 yield patches
@@ -53,4 +55,4 @@ class Prepare:
 
 
 def _cut(picture: Picture, data: DataConfig, held_out: bool | None) -> tuple[Patches, ...]:
-    return cut_patches(read_picture(picture.path), data, held_out)
+    return cut_patches(read_picture(Path(picture.path)), data, held_out)

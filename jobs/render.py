@@ -97,7 +97,7 @@ def as_view(view: str, luma: Floats, bands: Floats, data: DataConfig) -> NDArray
 class _Model:
     """A checkpoint's network, on the GPU where there is one."""
 
-    def __init__(self, checkpoint: "Checkpoint"):
+    def __init__(self, checkpoint: "Checkpoint") -> None:
         import torch
 
         self.model = checkpoint.build().to("cuda" if torch.cuda.is_available() else "cpu")

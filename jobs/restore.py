@@ -3,8 +3,14 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from srcnn.paths import RunPaths
+
+if TYPE_CHECKING:
+    from jobs.checkpoint import Checkpoint
+    from srcnn.models.srcnn import SRCNN
+    from srcnn.views import Bytes
 
 
 def parser() -> argparse.ArgumentParser:
@@ -73,12 +79,12 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{number}/{len(files)} {target}", flush=True)
         except PictureError as error:
             left_out.append(error)
-    for error in left_out:
-        print(f"left out: {error}", file=sys.stderr)
+    for reason in left_out:
+        print(f"left out: {reason}", file=sys.stderr)
     return int(bool(left_out))
 
 
-def _restored(picture, checkpoint, model, factor: int):
+def _restored(picture: "Bytes", checkpoint: "Checkpoint", model: "SRCNN", factor: int) -> "Bytes":
     from srcnn.color import rgb_to_ycbcr
     from srcnn.deprocess import deprocess
     from srcnn.inference import restore_luma

@@ -126,7 +126,7 @@ def _read_shard(path: Path, name: str, set_id: str) -> dict[str, Known]:
     if made_from.get("sets", {}).get(name) != set_id:
         return {}
     metrics = [m for m, version in made_from["metrics"].items() if m in METRICS and METRICS[m].version == version]
-    images: dict[str, dict[Key, dict[str, float | None]]] = {}
+    images: dict[str, Any] = {}
     for row in pq.read_table(path, filters=[("set", "=", name)]).to_pylist():
         images.setdefault(row["image"], {})[row_key(row)] = {metric: row[metric] for metric in metrics}
     return images

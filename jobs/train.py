@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,11 @@ from srcnn.files import read_picture, write_text
 from srcnn.metrics import score
 from srcnn.paths import RootPaths, RunPaths
 from srcnn.views import interpolated_bands, reference
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+
+    from jobs.checkpoint import Checkpoint
 
 _log = logging.getLogger(__name__)
 Record = dict[str, Any]
@@ -63,7 +68,7 @@ def read_epochs(history: Path) -> int:
 class _Trainer:
     """The objects that live while a run is trained."""
 
-    def __init__(self, stage: Train, progress: Progress):
+    def __init__(self, stage: Train, progress: Progress) -> None:
         import torch
 
         from srcnn.dataset import read_patches
@@ -86,7 +91,7 @@ class _Trainer:
         self.model = build_model(config.name, residual=config.residual, seed=self.experiment.seed)
         self.initial = {name: value.clone() for name, value in self.model.state_dict().items()}
         # Twice as fast on a CPU for these layers, same arithmetic.
-        self.model.to(device, memory_format=torch.channels_last)
+        self.model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.monitor = [
             _MonitoredPicture(name, read_picture(Path(picture.path)), self.experiment)
             for name, set_id in stage.monitor_sets.items()
@@ -111,7 +116,7 @@ class _Trainer:
         earlier = [e for e in self.experiment.kept_epochs if e < epoch]
         return [self.paths.checkpoint(e) for e in reversed(earlier)]
 
-    def _load(self, candidates: Iterable[Path]):
+    def _load(self, candidates: Iterable[Path]) -> "Checkpoint | None":
         """The first checkpoint that can be read; None to start from scratch."""
         from jobs.checkpoint import Checkpoint, CheckpointError
 
@@ -123,7 +128,7 @@ class _Trainer:
                     _log.warning("%s; going on from an earlier one", error)
         return None
 
-    def _train(self, state, until: int) -> None:
+    def _train(self, state: "Checkpoint | None", until: int) -> None:
         import torch
 
         from srcnn.training import holdout_loss, steps_per_epoch, train_epoch
@@ -154,7 +159,7 @@ class _Trainer:
             self._save(epoch, history, optimiser)
             self.progress(epoch, config.epochs, _note(history[-1]))
 
-    def _save(self, epoch: int, history: list[Record], optimiser) -> None:
+    def _save(self, epoch: int, history: list[Record], optimiser: "Optimizer") -> None:
         from jobs.checkpoint import Checkpoint
 
         new = epoch > len(self.longest)
@@ -199,7 +204,7 @@ class _Trainer:
 class _MonitoredPicture:
     """A picture of an evaluation set, degraded once, scored on luma after every epoch."""
 
-    def __init__(self, set_name: str, picture: np.ndarray, experiment: Experiment):
+    def __init__(self, set_name: str, picture: np.ndarray, experiment: Experiment) -> None:
         from srcnn.color import luma
 
         data = experiment.data

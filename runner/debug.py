@@ -21,7 +21,7 @@ def run_debug(tasks: list[Task], watch: Watcher) -> list[TaskState]:
         try:
             TaskCall(task.job, task.stage, task.name, task.attempts, state.cores)()
             state.state = "done"
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - recorded with its cause; the other tasks go on
             state.state, state.error = "failed", f"{type(error).__name__}: {error}"
         state.seconds = time.time() - state.started
         watch(states)

@@ -82,6 +82,11 @@ def local_states(tasks: Iterable[Task], cluster: ClusterConfig, cores: int, gpus
     return states
 
 
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 def run_local(plan: Plan, tasks: list[Task], folder: Path, watch: Watcher, cores: int | None = None) -> list[TaskState]:
     """Run the tasks and return how each ended. ``folder`` takes submitit's files and the logs.
 
@@ -89,7 +94,7 @@ def run_local(plan: Plan, tasks: list[Task], folder: Path, watch: Watcher, cores
     the interrupt passes on.
     """
     gpus = visible_gpus()
-    cores = cores or len(os.sched_getaffinity(0))
+    cores = cores or available_cores()
     states = local_states(tasks, plan.study.cluster, cores, len(gpus))
     budget = Budget(cores, list(gpus))
     by_key = {state.task.key: state for state in states}

@@ -15,9 +15,9 @@ from jobs.stage import Stage
 from jobs.train import Train
 from runner.cluster import STAGES
 from runner.config import ConfigError, Run, Study, runs_of, save_study
-from srcnn.experiment import DataConfig, degradation_id, eval_id, run_id
-from srcnn.files import write_json, write_text
-from srcnn.paths import RootPaths, StudyPaths
+from srcnn.experiment import DataConfig, Experiment, degradation_id, eval_id, run_id
+from srcnn.files import read_json, write_json, write_text
+from srcnn.paths import GROUPS, RootPaths, StudyPaths
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class Plan:
     paths: StudyPaths
     runs: tuple[PlannedRun, ...]
     tasks: tuple[Task, ...]
+    data_root: Path | None = None
+    notes: tuple[str, ...] = ()
 
     def stage(self, name: str) -> list[Task]:
         """The tasks of one stage."""
@@ -76,17 +78,22 @@ class Plan:
         return [task for task in missing.values() if task.stage != "prepare" or task.key in needed]
 
     def save(self) -> None:
-        """Write what the study is now: its configuration, its runs, where everything is."""
+        """Write what the study is now: its configuration, its runs, where everything is.
+
+        Files that would not change are left alone, so that a finished report stays finished.
+        """
         save_study(self.study, self.paths.config)
         for planned in self.runs:
             experiment = planned.run.experiment
             text = f"# {planned.run.label}\n" + _yaml(experiment.model_dump(mode="json"))
             write_text(self.paths.run(planned.run_id).config, text)
-        write_json(self.paths.contents, self._contents())
+        if read_json(self.paths.contents) != self._contents():
+            write_json(self.paths.contents, self._contents())
 
     def _contents(self) -> dict[str, object]:
         return {
             "study": self.study.name,
+            "data_root": str(self.data_root) if self.data_root else None,
             "runs": [
                 {
                     "run_id": planned.run_id,
@@ -111,16 +118,17 @@ def make_plan(study: Study, root: RootPaths, data_root: Path | None = None) -> P
     paths = root.study(study.name)
     resolve = _Resolver(root, data_root)
     runs = tuple({planned.run_id: planned for run in runs_of(study) if (planned := resolve(run))}.values())
-    return Plan(study, paths, runs, tuple(_tasks(runs, root, paths)))
+    return Plan(study, paths, runs, tuple(_tasks(runs, root, paths)), data_root, tuple(resolve.notes))
 
 
 class _Resolver:
     """Pictures and ids of runs, each set read once."""
 
-    def __init__(self, root: RootPaths, data_root: Path | None):
+    def __init__(self, root: RootPaths, data_root: Path | None) -> None:
         self.root, self.data_root = root, data_root
         self.read: dict[tuple[str, ...], PictureSet] = {}
         self.checked: set[tuple[object, ...]] = set()
+        self.notes: dict[str, None] = {}
 
     def __call__(self, run: Run) -> PlannedRun:
         data = run.experiment.data
@@ -128,6 +136,7 @@ class _Resolver:
         sets = {name: self._set(sources) for name, (_, sources) in data.sets.items()}
         ids = {name: pictures.set_id for name, pictures in sets.items()}
         self._check(data, train, sets)
+        _check_sizes(run.experiment, sets, self.notes)
         refs = tuple(SetRef(name, group, ids[name]) for name, (group, _) in data.sets.items())
         return PlannedRun(
             run,
@@ -149,17 +158,35 @@ class _Resolver:
         if check in self.checked:
             return
         self.checked.add(check)
-        for name, pictures in {"train": train, **sets}.items():
-            for picture in pictures.pictures:
-                if min(picture.height, picture.width) < data.scale:
-                    raise PictureError(
-                        f"{picture.path} ({picture.width}x{picture.height}, set {name}) is smaller than "
-                        f"data.scale {data.scale}"
-                    )
+        _refuse_smaller(train, data.scale, "train", "data.scale")
         if all(min(picture.height, picture.width) < data.patch_size for picture in train.pictures):
             raise ConfigError(f"data.patch_size: {data.patch_size} is larger than every training picture")
         if not data.allow_leak:
             _refuse_leaks(train, sets)
+
+
+def _refuse_smaller(pictures: PictureSet, pixels: int, name: str, why: str) -> None:
+    for picture in pictures.pictures:
+        if min(picture.height, picture.width) < pixels:
+            raise PictureError(
+                f"{picture.path} ({picture.width}x{picture.height}, set {name}) is smaller than {why}, {pixels} pixels"
+            )
+
+
+def _check_sizes(experiment: Experiment, sets: dict[str, PictureSet], notes: dict[str, None]) -> None:
+    """Refuse pictures that cannot be degraded, or sets that give nothing to compare; note those that are cut short."""
+    evaluate = experiment.evaluate
+    zoom = max(evaluate.used_zooms, default=1)
+    for name, pictures in sets.items():
+        _refuse_smaller(pictures, experiment.data.scale * zoom, name, "data.scale times the largest zoom")
+        small = [p for p in pictures.pictures if not any(p.height >= h and p.width >= w for h, w in evaluate.crops)]
+        if len(small) == len(pictures.pictures) and "luma" not in evaluate.protocols:
+            raise ConfigError(f"evaluate.crops: every picture of set {name} is smaller than every crop")
+        if small and set(evaluate.protocols) != {"luma"}:
+            notes[
+                f"{len(small)} of {len(pictures.pictures)} pictures of set {name} are smaller than every crop: "
+                "no regions of them are compared"
+            ] = None
 
 
 def _refuse_leaks(train: PictureSet, sets: dict[str, PictureSet]) -> None:
@@ -211,20 +238,25 @@ def discard_stale(plan: Plan) -> int:
     the submission, before any task runs: a task never deletes another's results.
     """
     count = 0
-    for planned in plan.runs:
-        experiment, run_paths = planned.run.experiment, plan.paths.run(planned.run_id)
-        for epoch in experiment.kept_epochs:
-            lost_checkpoint = not run_paths.checkpoint(epoch).exists()
-            folders = [run_paths.rendered_epoch(group, epoch) for group in {each.group for each in planned.sets}]
-            if lost_checkpoint:
-                for folder in folders:
-                    count += folder.exists()
-                    remove_folder(folder)
-            if lost_checkpoint or not all(folder.exists() for folder in folders):
-                for block in range(experiment.evaluate.shards):
-                    shard = plan.paths.shard(planned.run_id, planned.eval_id, epoch, block)
-                    count += shard.exists()
-                    shard.unlink(missing_ok=True)
+    for task in plan.stage("train"):
+        assert isinstance(task.job, Train)
+        for epoch in task.job.missing_epochs():
+            for group in GROUPS:
+                folder = task.job.paths.rendered_epoch(group, epoch)
+                count += folder.exists()
+                remove_folder(folder)
+    lost: list[Path] = []
+    for task in plan.stage("evaluate"):
+        assert isinstance(task.job, Evaluate)
+        render = task.needs[0].job
+        assert isinstance(render, Render)
+        lost += [task.job.shard(epoch) for epoch in render.missing_epochs()]
+    for task in plan.stage("baseline"):
+        assert isinstance(task.job, Baseline)
+        lost += [task.job.shard] if task.job.lacks_pictures() else []
+    for shard in lost:
+        count += shard.exists()
+        shard.unlink(missing_ok=True)
     return count
 
 

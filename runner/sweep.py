@@ -16,9 +16,9 @@ SWEPT = ("data", "model", "training", "seed")
 class SweepConfig(Section):
     """Every combination of a point of ``grid``, a row of ``zip`` and a case of ``cases``."""
 
-    grid: dict[str, Values] = {}
-    zip: dict[str, Values] = {}
-    cases: dict[str, dict[str, Any]] = {}
+    grid: dict[str, Values] = Field({})
+    zip: dict[str, Values] = Field({})
+    cases: dict[str, dict[str, Any]] = Field({})
 
     @model_validator(mode="after")
     def _keys_and_lengths(self) -> "SweepConfig":
@@ -49,7 +49,7 @@ class SweepConfig(Section):
             yield label, {**case, **varied}
 
     def without(self, key: str) -> dict[str, Any]:
-        """This sweep as a mapping that no longer varies ``key``."""
+        """The sweep as a mapping that no longer varies ``key``."""
         dump = self.model_dump(mode="json")
         dump["grid"].pop(key, None)
         dump["zip"].pop(key, None)

@@ -102,5 +102,5 @@ def write_patches(
 def read_patches(path: Path) -> TrainingPatches:
     """All patches of a file, read into memory at once."""
     with h5py.File(path, "r") as file:
-        arrays = [file[name][:] for name in PATCH_DATASETS]
-        return TrainingPatches(*arrays, mean=float(file.attrs[MEAN]), std=float(file.attrs[STD]))
+        arrays = {name: file[name][:] for name in PATCH_DATASETS}
+        return TrainingPatches(**arrays, mean=float(file.attrs[MEAN]), std=float(file.attrs[STD]))

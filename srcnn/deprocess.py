@@ -23,7 +23,8 @@ class Standardisation:
 
     def apply(self, luma: NDArray[np.generic]) -> NDArray[np.float32]:
         """The network's scale from luma in 0..255."""
-        return ((luma / np.float32(255.0) - np.float32(self.mean)) / np.float32(self.std)).astype(np.float32)
+        normalised = luma.astype(np.float32) / np.float32(255.0)
+        return (normalised - np.float32(self.mean)) / np.float32(self.std)
 
     def undo(self, values: NDArray[np.floating]) -> Floats:
         """Luma in 0..255, unrounded and unclipped, from the network's scale."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
 
@@ -81,7 +81,7 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
             upright = ImageOps.exif_transpose(image)
             if upright.has_transparency_data:
                 upright = upright.convert("RGBA")
-                if upright.getchannel("A").getextrema()[0] < 255:
+                if np.asarray(upright.getchannel("A")).min() < 255:
                     raise PictureError(f"{path}: is partly transparent; flatten it onto a background first")
             return np.asarray(upright.convert("RGB"))
     except FileNotFoundError as error:
@@ -96,9 +96,10 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
         raise PictureError(f"{path}: is broken ({error})") from error
 
 
-def _unusable(image: Image.Image) -> str | None:
-    if getattr(image, "n_frames", 1) > 1:
-        return f"holds {image.n_frames} frames; save the one to use on its own"  # type: ignore[attr-defined]
+def _unusable(image: ImageFile.ImageFile) -> str | None:
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        return f"holds {frames} frames; save the one to use on its own"
     if image.mode.startswith(("I", "F")) or any(_is_cut_to_8_bits(tile[0], tile[3]) for tile in image.tile):
         return "has more than 8 bits a band; convert it to 8 bits first"
     if image.mode not in {"1", "L", "LA", "P", "PA", "RGB", "RGBA"}:

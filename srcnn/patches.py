@@ -36,7 +36,7 @@ def crop_grid(height: int, width: int, crop_height: int, crop_width: int) -> lis
 
 def get_image_crops(image: NDArray[np.generic], crop_height: int, crop_width: int) -> list[NDArray[np.generic]]:
     """The crops of ``crop_grid`` as views, in its order."""
-    return [box.cut(image) for box in crop_grid(*image.shape[:2], crop_height, crop_width)]
+    return [box.cut(image) for box in crop_grid(image.shape[0], image.shape[1], crop_height, crop_width)]
 
 
 def join_image_crops(crops: list[NDArray[np.generic]], height: int, width: int) -> NDArray[np.generic]:

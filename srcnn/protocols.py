@@ -44,7 +44,7 @@ def whole(restored: Bytes, crops: Crops, upsamplers: Iterable[str]) -> Iterator[
     """Each crop of a picture, enlarged to the picture's size, against the whole picture."""
     height, width = restored.shape[:2]
     for crop in crops:
-        for box in crop_grid(height, width, *crop):
+        for box in _grid(restored, crop):
             for upsampler in upsamplers:
                 estimate = partial(_enlarged, box.cut(restored), height, width, upsampler)
                 yield Comparison("whole", box, restored, estimate, upsampler)
@@ -57,7 +57,7 @@ def region(original: Bytes, restored: Bytes, crops: Crops) -> Iterator[Compariso
     """
     _same_size(original, restored)
     for crop in crops:
-        for box in crop_grid(*original.shape[:2], *crop):
+        for box in _grid(original, crop):
             yield Comparison("region", box, box.cut(original), partial(box.cut, restored))
 
 
@@ -72,7 +72,7 @@ def compound(
     original = original[: original.shape[0] // zoom * zoom, : original.shape[1] // zoom * zoom]
     _same_size(original[::zoom, ::zoom], restored)
     for crop in crops:
-        for box in crop_grid(*original.shape[:2], *crop):
+        for box in _grid(original, crop):
             small = Box(*(side // zoom for side in box)).cut(restored)
             for upsampler in upsamplers:
                 estimate = partial(_enlarged, small, box.height, box.width, upsampler)
@@ -86,7 +86,7 @@ def direct(original: Bytes, lr: Bytes, crops: Crops, zoom: int, upsamplers: Iter
     for upsampler in upsamplers:
         enlarged = cache(partial(_enlarged, lr, height, width, upsampler))
         for crop in crops:
-            for box in crop_grid(height, width, *crop):
+            for box in _grid(original, crop):
                 estimate = partial(_cut, box, enlarged)
                 yield Comparison("compound", box, box.cut(original), estimate, upsampler, zoom)
 
@@ -101,6 +101,10 @@ def luma(original: Bytes, restored: Bytes, shave: int) -> Iterator[Comparison]:
     box = Box(shave, shave, width - 2 * shave, height - 2 * shave)
     if box.width > 0 and box.height > 0:
         yield Comparison("luma", box, box.cut(original), partial(box.cut, restored))
+
+
+def _grid(picture: Bytes, crop: tuple[int, int]) -> list[Box]:
+    return crop_grid(picture.shape[0], picture.shape[1], *crop)
 
 
 def _enlarged(image: Bytes, height: int, width: int, upsampler: str) -> Bytes:

@@ -41,8 +41,8 @@ class Tensors:
         device: torch.device,
     ) -> "Tensors":
         """Copy arrays (N, P, P) in 0..255 to the device."""
-        tensors = (torch.from_numpy(array)[:, None].to(device) for array in (inputs, targets))
-        return cls(*tensors, standardisation)
+        on_device = [torch.from_numpy(array)[:, None].to(device) for array in (inputs, targets)]
+        return cls(on_device[0], on_device[1], standardisation)
 
     def __len__(self) -> int:
         return len(self.inputs)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from srcnn.metrics import cos, fsim, issm, psnr, rmse, sam, sre, ssim, uiq
-from srcnn.metrics.metric import DEFINITIONS, Array, Definition, Metric
+from srcnn.metrics.metric import DEFINITIONS, Array, Definition, Metric, Score
 
 __all__ = ["DEFINITIONS", "METRICS", "QUICK_METRICS", "Definition", "Metric", "score"]
 
@@ -48,7 +48,7 @@ def score(
     return values
 
 
-def _definition(name: str, definition: str):
+def _definition(name: str, definition: Definition) -> Score:
     if name not in METRICS:
         raise ValueError(f"unknown metric {name!r}; known: {', '.join(METRICS)}")
     definitions = METRICS[name].definitions

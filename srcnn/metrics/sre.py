@@ -18,7 +18,7 @@ def sre(reference: Array, estimate: Array, data_range: float) -> float | None:
     bands = np.atleast_3d(reference), np.atleast_3d(estimate)
     values = []
     for band in range(bands[0].shape[2]):
-        signal = float(np.mean(bands[0][..., band], dtype=np.float64)) ** 2
+        signal = float(bands[0][..., band].astype(np.float64).mean()) ** 2
         error = mean_squared_error(bands[0][..., band], bands[1][..., band])
         if error and not signal:
             return None

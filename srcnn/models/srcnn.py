@@ -13,7 +13,7 @@ class SRCNN(nn.Module):
     (N, 1, H, W) -> (N, 1, H - 2 * border, W - 2 * border).
     """
 
-    def __init__(self, kernels: tuple[int, int, int], *, residual: bool, channels: tuple[int, int] = (64, 32)):
+    def __init__(self, kernels: tuple[int, int, int], *, residual: bool, channels: tuple[int, int] = (64, 32)) -> None:
         super().__init__()
         self.residual = residual
         self.border = sum(kernel // 2 for kernel in kernels)

@@ -243,6 +243,16 @@ class Experiment(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _patches_are_large_enough(self) -> "Experiment":
+        border = MODELS[self.model.name].border
+        if self.data.patch_size <= 2 * border:
+            raise ValueError(
+                f"data.patch_size is {self.data.patch_size}, but model {self.model.name} loses {border} pixels "
+                f"on each side of a patch; it needs {2 * border + 1} or more"
+            )
+        return self
+
     @property
     def kept_epochs(self) -> tuple[int, ...]:
         """Epochs whose checkpoint, pictures and scores the study keeps, ascending."""

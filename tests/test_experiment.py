@@ -291,6 +291,14 @@ def test_every_model_can_be_asked_for(name):
     assert changed("model.name", name).model.name == name
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_patches_that_a_model_would_use_up_are_refused(name):
+    smallest = 2 * MODELS[name].border + 1
+    with pytest.raises(ValidationError, match=f"data.patch_size is {smallest - 1}, .* it needs {smallest} or more"):
+        experiment(data={"train": "t91", "patch_size": smallest - 1}, model={"name": name})
+    assert experiment(data={"train": "t91", "patch_size": smallest}, model={"name": name})
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [

@@ -232,6 +232,15 @@ def test_training_resumed_at_an_epoch_equals_training_without_a_stop():
     assert rest == losses[1:]
 
 
+def test_the_schedule_runs_on_from_epoch_to_epoch():
+    settings, data = config(), tensors(40)  # 3 steps an epoch
+    model = zeroed()
+    optimiser = torch.optim.SGD(model.parameters(), lr=0)
+    for epoch in (1, 2, 3):
+        train_epoch(model, optimiser, data, settings, epoch=epoch, seed=0)
+        assert optimiser.param_groups[0]["lr"] == learning_rate(3 * epoch - 1, 9, settings)
+
+
 def test_every_epoch_takes_the_patches_in_another_order():
     # With a rate of zero only the order of the batches distinguishes epochs: record the inputs.
     seen = []

@@ -206,7 +206,7 @@ def dotted_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def _check_key(key: str, where: str, model: type[BaseModel] = Study) -> None:
-    known = set(dotted_keys(model))
+    known = list(dotted_keys(model))
     # Below a mapping (sets, sweep.grid) the names are the user's own.
     parents = {key.rsplit(".", n)[0] for n in range(key.count(".") + 1)}
     if key not in known and not parents & _open_keys(model):

@@ -5,6 +5,7 @@ its LocalExecutor would start everything at once and knows no dependencies.
 """
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -98,6 +99,8 @@ def run_local(plan: Plan, tasks: list[Task], folder: Path, watch: Watcher, cores
     states = local_states(tasks, plan.study.cluster, cores, len(gpus))
     budget = Budget(cores, list(gpus))
     by_key = {state.task.key: state for state in states}
+    # A closed terminal or a polite kill stops the children as Ctrl-C does.
+    restore = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         while any(state.state in ("waiting", "running") for state in states):
             for state in states:
@@ -115,7 +118,14 @@ def run_local(plan: Plan, tasks: list[Task], folder: Path, watch: Watcher, cores
     except KeyboardInterrupt:
         _stop(states)
         raise
+    finally:
+        for number, handler in restore.items():
+            signal.signal(number, handler)
     return states
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def is_blocked(state: TaskState, needs: list[TaskState]) -> bool:

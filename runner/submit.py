@@ -116,7 +116,8 @@ def _root(arguments: argparse.Namespace, file: Path) -> Path:
 def _data_root(arguments: argparse.Namespace, file: Path) -> Path | None:
     if arguments.data_root:
         return Path(arguments.data_root).expanduser().resolve()
-    remembered = read_json(_submitted(file)).get("data_root") if _submitted(file) else None
+    contents = _submitted(file)
+    remembered = read_json(contents).get("data_root") if contents else None
     return Path(remembered) if remembered else None
 
 

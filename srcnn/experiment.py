@@ -195,7 +195,9 @@ class EvaluateConfig(Section):
         AfterValidator(_no_repeats),
         Field(min_length=1),
     ] = QUICK_METRICS
-    definitions: Annotated[tuple[Definition, ...], AfterValidator(_no_repeats), Field(min_length=1)] = ("paper",)
+    definitions: Annotated[
+        tuple[Definition, ...], BeforeValidator(_as_list), AfterValidator(_no_repeats), Field(min_length=1)
+    ] = ("paper",)
     shards: int = Field(1, ge=1)  # blocks of pictures: one task a run and block, one file an epoch and block
     workers: int | None = Field(None, ge=1)  # processes of one task; null: as many as the task has cores
 

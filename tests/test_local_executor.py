@@ -81,7 +81,8 @@ def wait_for(condition, seconds: float = 60):
     return value
 
 
-def test_an_interrupt_stops_the_children_and_the_next_submit_goes_on(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_stops_the_children_and_the_next_submit_goes_on(tmp_path, number):
     file = tiny_study(
         tmp_path, training={"epochs": 60, "batch_size": 8, "monitor_pictures": 0}, render={"epochs": [60]}
     )
@@ -102,7 +103,10 @@ def test_an_interrupt_stops_the_children_and_the_next_submit_goes_on(tmp_path):
     wait_for(lambda: list(root.glob("tiny/runs/*/history.jsonl")))
     children = children_of(process.pid)
     assert children
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # as a terminal does
+    else:
+        process.send_signal(number)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "the same command goes on from there" in out

@@ -7,7 +7,7 @@ from pathlib import Path
 from jobs.baseline import Baseline
 from jobs.evaluate import Evaluate
 from jobs.folders import remove_folder
-from jobs.pictures import PictureError, PictureSet, SetRef, find_leaks, read_set
+from jobs.pictures import Picture, PictureError, PictureSet, SetRef, find_leaks, read_set
 from jobs.prepare import Prepare
 from jobs.render import Render
 from jobs.report import Report
@@ -93,6 +93,7 @@ class Plan:
     def _contents(self) -> dict[str, object]:
         return {
             "study": self.study.name,
+            "notes": list(self.notes),
             "data_root": str(self.data_root) if self.data_root else None,
             "runs": [
                 {
@@ -161,8 +162,14 @@ class _Resolver:
         _refuse_smaller(train, data.scale, "train", "data.scale")
         if all(min(picture.height, picture.width) < data.patch_size for picture in train.pictures):
             raise ConfigError(f"data.patch_size: {data.patch_size} is larger than every training picture")
-        if not data.allow_leak:
-            _refuse_leaks(train, sets)
+        leaks = [(name, a, b) for name, pictures in sets.items() for a, b in find_leaks(train, pictures)]
+        if leaks and not data.allow_leak:
+            raise ConfigError(_leak_text(leaks))
+        if leaks:
+            self.notes[
+                f"{len(leaks)} evaluation pictures are among the training pictures, as data.allow_leak permits: "
+                "scores on them say nothing about new pictures"
+            ] = None
 
 
 def _refuse_smaller(pictures: PictureSet, pixels: int, name: str, why: str) -> None:
@@ -189,15 +196,13 @@ def _check_sizes(experiment: Experiment, sets: dict[str, PictureSet], notes: dic
             ] = None
 
 
-def _refuse_leaks(train: PictureSet, sets: dict[str, PictureSet]) -> None:
-    leaks = [(name, a, b) for name, pictures in sets.items() for a, b in find_leaks(train, pictures)]
-    if leaks:
-        shown = "\n".join(f"  {b.path} (set {name}) is training picture {a.path}" for name, a, b in leaks[:10])
-        more = f"\n  and {len(leaks) - 10} more" if len(leaks) > 10 else ""
-        raise ConfigError(
-            f"{len(leaks)} evaluation pictures are among the training pictures, so scores on them would mean "
-            f"nothing:\n{shown}{more}\nTake them out of data.train, or say data.allow_leak=true if that is meant."
-        )
+def _leak_text(leaks: list[tuple[str, Picture, Picture]]) -> str:
+    shown = "\n".join(f"  {b.path} (set {name}) is training picture {a.path}" for name, a, b in leaks[:10])
+    more = f"\n  and {len(leaks) - 10} more" if len(leaks) > 10 else ""
+    return (
+        f"{len(leaks)} evaluation pictures are among the training pictures, so scores on them would mean nothing:\n"
+        f"{shown}{more}\nTake them out of data.train, or say data.allow_leak=true if that is meant."
+    )
 
 
 def _tasks(runs: Iterable[PlannedRun], root: RootPaths, paths: StudyPaths) -> Iterable[Task]:

@@ -229,9 +229,10 @@ def test_what_cannot_be_run_is_refused_before_anything_starts(tmp_path, capsys, 
     assert not (tmp_path / "results" / "quickstart").exists()
 
 
-def test_a_declared_leak_is_allowed(tmp_path):
+def test_a_declared_leak_is_allowed_and_still_reported(tmp_path, capsys):
     arguments = ["quickstart", "data.eval=bundled/camera", "data.allow_leak=true", "--dry-run"]
     assert main([*arguments, "--root", str(tmp_path / "results")]) == 0
+    assert "note: 1 evaluation pictures are among the training pictures" in capsys.readouterr().out
 
 
 def test_a_study_remembers_where_its_public_pictures_were(tmp_path, data_root):

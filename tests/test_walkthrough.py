@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from conftest import opened, photograph, tiny_study
+from conftest import REPOSITORY, opened, photograph, tiny_study
 
 import analysis
 from runner.config import load_study
@@ -141,6 +141,26 @@ def test_a_lost_shard_alone_is_scored_again(finished):
     content = pq.read_table(shard)
     shard.unlink()
     assert remade(finished) == {str(shard.relative_to(finished.folder.parent))}
+    assert pq.read_table(shard).equals(content)
+
+
+def test_scoring_needs_no_torch(finished, tmp_path):
+    import pickle
+    import subprocess
+    import sys
+
+    evaluate = plan_of(finished).stage("evaluate")[0].job
+    shard = evaluate.shard(1)
+    content = pq.read_table(shard)
+    shard.unlink()
+    (tmp_path / "job.pkl").write_bytes(pickle.dumps(evaluate))
+    program = (
+        "import pickle, sys\n"
+        "sys.modules['torch'] = None  # importing it now fails\n"
+        "pickle.load(open(sys.argv[1], 'rb'))()\n"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", program, str(tmp_path / "job.pkl")]
+    subprocess.run(command, cwd=REPOSITORY, check=True)
     assert pq.read_table(shard).equals(content)
 
 

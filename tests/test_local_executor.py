@@ -230,7 +230,7 @@ def test_what_cannot_be_run_is_refused_before_anything_starts(tmp_path, capsys, 
 
 
 def test_a_declared_leak_is_allowed_and_still_reported(tmp_path, capsys):
-    arguments = ["quickstart", "data.eval=bundled/camera", "data.allow_leak=true", "--dry-run"]
+    arguments = ["quickstart", "data.eval=bundled/camera", "data.allow_leak=true", "--dry-run", "--executor", "local"]
     assert main([*arguments, "--root", str(tmp_path / "results")]) == 0
     assert "note: 1 evaluation pictures are among the training pictures" in capsys.readouterr().out
 
@@ -242,5 +242,5 @@ def test_a_study_remembers_where_its_public_pictures_were(tmp_path, data_root):
 
     study, _ = load_study(str(file))
     plan_of(study, RootPaths(tmp_path / "results"), data_root).save()
-    assert main([*arguments, "--dry-run"]) == 0
-    assert main([str(tmp_path / "results" / "tiny"), "--dry-run"]) == 0
+    assert main([*arguments, "--dry-run", "--executor", "local"]) == 0
+    assert main([str(tmp_path / "results" / "tiny"), "--dry-run", "--executor", "local"]) == 0

@@ -7,7 +7,8 @@ its LocalExecutor would start everything at once and knows no dependencies.
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -160,9 +161,27 @@ def _start(state: TaskState, folder: Path, plan: Plan) -> None:
         stderr_to_stdout=True,
         setup=list(plan.study.cluster.stage(task.stage).setup or ()),
     )
-    state.job = executor.submit(TaskCall(task.job, task.stage, task.name, task.attempts, state.cores))
+    with _children_complain_to(folder / "controllers.log"):
+        state.job = executor.submit(TaskCall(task.job, task.stage, task.name, task.attempts, state.cores))
     state.log = str(state.job.paths.stdout)
     state.state, state.started = "running", time.time()
+
+
+@contextmanager
+def _children_complain_to(log: Path) -> Iterator[None]:
+    """Processes started in this block write their errors to a file instead of our terminal.
+
+    submitit's controllers inherit the terminal, and on Ctrl-C each would print its stack over the
+    live view. (What a task itself prints goes to its own log in any case.)
+    """
+    ours = os.dup(2)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(ours, 2)
+        os.close(ours)
 
 
 def _finish(state: TaskState) -> None:

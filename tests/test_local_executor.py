@@ -99,7 +99,9 @@ def test_an_interrupt_stops_the_children_and_the_next_submit_goes_on(tmp_path, n
         "--root",
         str(root),
     ]
-    process = subprocess.Popen(arguments, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        arguments, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
     wait_for(lambda: list(root.glob("tiny/runs/*/history.jsonl")))
     children = children_of(process.pid)
     assert children
@@ -110,6 +112,7 @@ def test_an_interrupt_stops_the_children_and_the_next_submit_goes_on(tmp_path, n
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "the same command goes on from there" in out
+    assert "Traceback" not in out
     wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
     (attempts,) = root.glob("tiny/runs/*/attempts")
     assert last_attempt(attempts, "train", attempts.parent.name).outcome == "interrupted"

@@ -13,7 +13,8 @@ _STEP = 256  # pixels that are worked on together
 def _angle(sine, cosine):
     """atan2(sine, cosine) for sine >= 0, without a branch: relative error below 1e-11."""
     adjacent = abs(cosine)
-    big, small = max(sine, adjacent), min(sine, adjacent)
+    steep = sine > adjacent
+    big, small = (sine if steep else adjacent), (adjacent if steep else sine)
     q = small / (big if big > 0.0 else 1.0)
     beyond = q > 0.4142135623730951  # tan(pi / 8)
     z = (q - 1.0) / (q + 1.0) if beyond else q
@@ -31,7 +32,7 @@ def _angle(sine, cosine):
     series = 1.0 / 5.0 - w * series
     series = 1.0 / 3.0 - w * series
     angle = z - z * w * series + (_QUARTER_PI if beyond else 0.0)
-    angle = _HALF_PI - angle if sine > adjacent else angle
+    angle = _HALF_PI - angle if steep else angle
     return np.pi - angle if cosine < 0.0 else angle
 
 
@@ -44,7 +45,7 @@ def angle_sum(x, y):
     lost half of its digits where the angle is small.
     """
     bands, size = x.shape
-    total, seen = 0.0, 0
+    total, seen = 0.0, 0.0
     dot, cross, norm_x, norm_y = np.empty(_STEP), np.empty(_STEP), np.empty(_STEP), np.empty(_STEP)
     for start in range(0, size, _STEP):
         n = min(_STEP, size - start)
@@ -64,17 +65,19 @@ def angle_sum(x, y):
                     minor -= float(x[d, start + i]) * float(y[b, start + i])
                     cross[i] += minor * minor
         for i in range(n):
-            black = norm_x[i] * norm_y[i] == 0.0
-            total += 0.0 if black else _angle(np.sqrt(cross[i]), dot[i])
-            seen += 0 if black else 1
-    return total, seen
+            cross[i] = _angle(np.sqrt(cross[i]), dot[i])
+        for i in range(n):
+            coloured = 1.0 if norm_x[i] * norm_y[i] > 0.0 else 0.0
+            total += coloured * cross[i]
+            seen += coloured
+    return total, int(seen)
 
 
 @summing
 def wrapped_angle_sum(x, y):
     """Sum of arccos of uint8 products that wrapped at 256, over the norms, of planes (C, N); pixels seen."""
     bands, size = x.shape
-    total, seen = 0.0, 0
+    total, seen = 0.0, 0.0
     dot, norm_x, norm_y = np.empty(_STEP), np.empty(_STEP), np.empty(_STEP)
     for start in range(0, size, _STEP):
         n = min(_STEP, size - start)
@@ -88,9 +91,12 @@ def wrapped_angle_sum(x, y):
                 norm_x[i] += float(p * p)
                 norm_y[i] += float(q * q)
         for i in range(n):
-            norms = norm_x[i] * norm_y[i]
-            black = norms == 0.0
-            cosine = min(1.0, dot[i] / np.sqrt(1.0 if black else norms))
-            total += 0.0 if black else _angle(np.sqrt((1.0 - cosine) * (1.0 + cosine)), cosine)
-            seen += 0 if black else 1
-    return total, seen
+            norm_x[i] *= norm_y[i]
+            cosine = dot[i] / np.sqrt(norm_x[i] if norm_x[i] > 0.0 else 1.0)
+            cosine = cosine if cosine < 1.0 else 1.0
+            dot[i] = _angle(np.sqrt((1.0 - cosine) * (1.0 + cosine)), cosine)
+        for i in range(n):
+            coloured = 1.0 if norm_x[i] > 0.0 else 0.0
+            total += coloured * dot[i]
+            seen += coloured
+    return total, int(seen)

@@ -50,7 +50,7 @@ def paper_bank(height: int, width: int) -> Bank:
         power = 1.0 / np.log(2.0) / float((bank[0] ** 2).sum())  # of the median, per unit of filter energy
         rayleigh = np.sqrt(power * (2.0 * squares + 4.0 * overlaps) / 2.0)
         noise.append(float(_above_noise(rayleigh) / 1.7))
-    return _laid_out(transform(height, width, half_plane=False), filters, noise)
+    return _laid_out(transform(height, width), filters, noise)
 
 
 @lru_cache(maxsize=4)
@@ -69,7 +69,7 @@ def package_bank(height: int, width: int) -> Bank:
         filters.append([radial_filter * spread for radial_filter in radial])
         rayleigh = (1.0 - 0.5**SCALES) / (1.0 - 0.5) / np.sqrt(np.log(4.0))
         noise.append(float(_above_noise(rayleigh)))
-    return _laid_out(transform(height, width, half_plane=True), filters, noise)
+    return _laid_out(transform(height, width), filters, noise)
 
 
 def _above_noise(rayleigh: float) -> float:

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from srcnn.color import Standard
 from srcnn.degrade import Resampling
 from srcnn.losses import LOSSES
-from srcnn.metrics import METRICS, QUICK_METRICS, Definition
+from srcnn.metrics import METRICS, QUICK_METRICS, Definition, find
 from srcnn.models import MODELS
 from srcnn.protocols import PROTOCOLS
 from srcnn.upsample import UPSAMPLERS
@@ -163,6 +163,11 @@ class RenderConfig(Section):
         return tuple(sorted(set(self.epochs)))
 
 
+def _known_metric(name: str) -> str:
+    """A name in METRICS, or the user's own function as package.module:function."""
+    return find(name).name if ":" in name else one_of("metric", METRICS).func(name)
+
+
 class EvaluateConfig(Section):
     """What is compared and how it is scored. Crops are (height, width) in full-size pixels."""
 
@@ -181,7 +186,7 @@ class EvaluateConfig(Section):
     ] = tuple(UPSAMPLERS)
     zooms: Annotated[tuple[Annotated[int, Field(ge=2, le=16)], ...], AfterValidator(_no_repeats)] = (2,)
     metrics: Annotated[
-        tuple[Annotated[str, one_of("metric", METRICS)], ...],
+        tuple[Annotated[str, AfterValidator(_known_metric)], ...],
         BeforeValidator(_as_list),
         AfterValidator(_no_repeats),
         Field(min_length=1),
@@ -203,8 +208,8 @@ class EvaluateConfig(Section):
                         )
         for name in self.metrics:
             for definition in self.definitions:
-                if definition not in METRICS[name].definitions:
-                    known = ", ".join(METRICS[name].definitions)
+                if definition not in find(name).definitions:
+                    known = ", ".join(find(name).definitions)
                     raise ValueError(f"metric {name!r} has no definition {definition!r}; it has: {known}")
         return self
 
@@ -272,5 +277,5 @@ def degradation_id(data: DataConfig, set_ids: Mapping[str, str]) -> str:
 def eval_id(experiment: Experiment, set_ids: Mapping[str, str]) -> str:
     """Name of a scoring: the sets' content, protocols, crops, upsamplers, zooms and definitions."""
     evaluate = experiment.evaluate.model_dump(mode="json", exclude={"workers"})
-    versions = {name: METRICS[name].version for name in experiment.evaluate.metrics}
+    versions = {name: find(name).version for name in experiment.evaluate.metrics}
     return short_hash("e", {"sets": dict(set_ids), "evaluate": evaluate, "versions": versions})

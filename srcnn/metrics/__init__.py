@@ -13,7 +13,7 @@ from srcnn.metrics import cos, fsim, issm, psnr, rmse, sam, sre, ssim, uiq
 from srcnn.metrics.metric import DEFINITIONS, Definition, Metric, named_function
 from srcnn.metrics.picture import Array, Pair, Picture
 
-__all__ = ["DEFINITIONS", "METRICS", "QUICK_METRICS", "Definition", "Metric", "Reference", "find", "score", "warm_up"]
+__all__ = ["DEFINITIONS", "METRICS", "QUICK_METRICS", "Definition", "Metric", "Reference", "find", "is_metric", "score", "warm_up"]
 
 METRICS: dict[str, Metric] = {
     module.METRIC.name: module.METRIC for module in (psnr, ssim, rmse, sre, sam, cos, uiq, fsim, issm)
@@ -84,6 +84,11 @@ def find(name: str) -> Metric:
     if ":" in name:
         return named_function(name)
     raise ValueError(f"unknown metric {name!r}; known: {', '.join(METRICS)}, or your own as package.module:function")
+
+
+def is_metric(column: str) -> bool:
+    """Whether a column of the score table is a metric: one of METRICS or the user's own."""
+    return column in METRICS or ":" in column
 
 
 def warm_up(definitions: Iterable[Definition] = DEFINITIONS, metrics: Iterable[str] = QUICK_METRICS) -> None:

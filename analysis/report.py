@@ -50,7 +50,7 @@ def _sections(paths: StudyPaths, about: dict[str, Any], frame: pd.DataFrame) -> 
     from analysis.plots import evaluation_plot, loss_plot, run_colours
 
     colours = run_colours([run["label"] for run in about["runs"]])
-    metrics = [name for name in frame if is_metric(name) and frame[name].notna().any()]
+    metrics = [name for name in map(str, frame.columns) if is_metric(name) and frame[name].notna().any()]
     sections: list[dict[str, Any]] = []
     main = "luma" if (frame["protocol"] == "luma").any() else "region"
     compared = frame[(frame["protocol"] == main) & (frame["definition"] == frame["definition"].iloc[0])]
@@ -120,7 +120,7 @@ def _figure(paths: StudyPaths, name: str, title: str, figure: Any) -> dict[str, 
 
 def _table(paths: StudyPaths, name: str, title: str, table: pd.DataFrame) -> dict[str, Any]:
     write_text(paths.report / "tables" / f"{name}.csv", table.to_csv(index=False))
-    best = {metric: _best(table, metric) for metric in table if is_metric(metric)}
+    best = {metric: _best(table, metric) for metric in map(str, table.columns) if is_metric(metric)}
     rows = [
         [
             {

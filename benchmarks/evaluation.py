@@ -30,7 +30,11 @@ UPSAMPLERS = ("nearest", "bilinear", "bicubic", "zero_stuffing")
 def score_picture(path, evaluate):
     """Rows of one picture; the worker, its memory now and at its peak in MB."""
     picture = read_picture(path)
-    rows = list(score_comparisons(Subject("bsds500", path.stem, "srcnn"), whole(picture, evaluate.crops, evaluate.upsamplers), evaluate))
+    rows = list(
+        score_comparisons(
+            Subject("bsds500", path.stem, "srcnn"), whole(picture, evaluate.crops, evaluate.upsamplers), evaluate
+        )
+    )
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return rows, os.getpid(), pages * resource.getpagesize() / 2**20, peak

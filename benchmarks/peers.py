@@ -11,7 +11,7 @@ from torchmetrics.functional.image import spectral_angle_mapper, structural_simi
 
 for module in ("torchvision", "torchvision.models", "torchvision.transforms"):  # piq's neural metrics only
     sys.modules[module] = MagicMock()
-import piq  # noqa: E402
+import piq
 
 
 def main():

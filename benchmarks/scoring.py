@@ -37,7 +37,9 @@ def pictures(height, width):
     image = np.asarray(Image.fromarray(data.astronaut()).resize((width, height)))
     boxes = [(r * height // 2, c * width // 3) for c in range(3) for r in range(2)]
     crops = [image[r : r + height // 2, c : c + width // 3] for r, c in boxes]
-    return image, [np.asarray(Image.fromarray(crop).resize((width, height), Image.Resampling.BICUBIC)) for crop in crops]
+    return image, [
+        np.asarray(Image.fromarray(crop).resize((width, height), Image.Resampling.BICUBIC)) for crop in crops
+    ]
 
 
 def best(function, repeats):
@@ -51,7 +53,7 @@ def best(function, repeats):
 
 
 def package_times(reference, estimate):
-    """ms a comparison of the package, and of the report's own cos."""
+    """Milliseconds a comparison of the package, and of the report's own cos."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from image_similarity_measures.quality_metrics import metric_functions
@@ -67,7 +69,7 @@ def package_times(reference, estimate):
 
 
 def our_times(reference, estimates, definition):
-    """ms a comparison of each metric alone, and of all of them together."""
+    """Milliseconds a comparison of each metric alone, and of all of them together."""
 
     def alone(metric: Metric):
         picture = Picture(reference)

@@ -30,15 +30,15 @@ class Section(BaseModel):
 
 def one_of(kind: str, table: Iterable[str]) -> AfterValidator:
     """Validator that accepts the names in a table and suggests the nearest one otherwise."""
+    return AfterValidator(lambda name: _listed(kind, table, name))
 
-    def check(name: str) -> str:
-        if name in table:
-            return name
-        near = difflib.get_close_matches(name, table, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"unknown {kind} {name!r}; {hint}known: {', '.join(table)}")
 
-    return AfterValidator(check)
+def _listed(kind: str, table: Iterable[str], name: str) -> str:
+    if name in table:
+        return name
+    near = difflib.get_close_matches(name, table, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise ValueError(f"unknown {kind} {name!r}; {hint}known: {', '.join(table)}")
 
 
 def _no_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -165,7 +165,7 @@ class RenderConfig(Section):
 
 def _known_metric(name: str) -> str:
     """A name in METRICS, or the user's own function as package.module:function."""
-    return find(name).name if ":" in name else one_of("metric", METRICS).func(name)
+    return find(name).name if ":" in name else _listed("metric", METRICS, name)
 
 
 class EvaluateConfig(Section):

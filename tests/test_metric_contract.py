@@ -146,9 +146,9 @@ def test_pictures_that_cannot_be_compared_are_refused_with_both_shown():
         score(x, x.astype(float))
     with pytest.raises(ValueError, match=r"not empty, not \(0, 4\)"):
         score(np.zeros((0, 4), np.uint8), np.zeros((0, 4), np.uint8))
+    broken = np.zeros((4, 4))
+    broken[1, 2] = np.nan
     with pytest.raises(ValueError, match=r"nan or infinity: nan at \[1, 2\] of \(4, 4\)"):
-        broken = np.zeros((4, 4))
-        broken[1, 2] = np.nan
         score(np.ones((4, 4)), broken, data_range=1.0)
     with pytest.raises(ValueError, match="data_range is required for uint16"):
         score(x.astype(np.uint16), x.astype(np.uint16))

@@ -83,6 +83,6 @@ def test_sam_is_the_angle_between_colours_and_leaves_black_out():
 
 def test_small_angles_keep_their_digits():
     x = np.ones((4, 4, 3))
-    y = x + [0, 0, 3e-9]
+    y = x + np.array([0, 0, 3e-9])
     expected = math.degrees(math.sqrt(2 / 3) * 1e-9 * math.sqrt(3))
     assert score(x, y, ["sam"], data_range=1.0)["sam"] == pytest.approx(expected, rel=1e-6)

@@ -49,6 +49,8 @@ def test_the_reports_table_is_reproduced():
 def test_the_reports_upsampling_is_per_band():
     picture = read_picture(DATA / "report" / "14092.jpg")
     first = next(whole(picture, [(160, 160)], ["bicubic"]))
-    bands = [Image.fromarray(band).resize(picture.shape[1::-1], Image.Resampling.BICUBIC) for band in
-             np.ascontiguousarray(picture[:160, :160].transpose(2, 0, 1))]
+    bands = [
+        Image.fromarray(band).resize(picture.shape[1::-1], Image.Resampling.BICUBIC)
+        for band in np.ascontiguousarray(picture[:160, :160].transpose(2, 0, 1))
+    ]
     assert (first.estimate() == np.stack([np.asarray(band) for band in bands], axis=-1)).all()

@@ -13,7 +13,18 @@ from srcnn.metrics import cos, fsim, issm, psnr, rmse, sam, sre, ssim, uiq
 from srcnn.metrics.metric import DEFINITIONS, Definition, Metric, named_function
 from srcnn.metrics.picture import Array, Pair, Picture
 
-__all__ = ["DEFINITIONS", "METRICS", "QUICK_METRICS", "Definition", "Metric", "Reference", "find", "is_metric", "score", "warm_up"]
+__all__ = [
+    "DEFINITIONS",
+    "METRICS",
+    "QUICK_METRICS",
+    "Definition",
+    "Metric",
+    "Reference",
+    "find",
+    "is_metric",
+    "score",
+    "warm_up",
+]
 
 METRICS: dict[str, Metric] = {
     module.METRIC.name: module.METRIC for module in (psnr, ssim, rmse, sre, sam, cos, uiq, fsim, issm)
@@ -34,7 +45,7 @@ class Reference:
     Raises ValueError if the range is missing, or the picture is empty or holds nan or infinity.
     """
 
-    def __init__(self, image: Array, data_range: float | None = None):
+    def __init__(self, image: Array, data_range: float | None = None) -> None:
         self._picture = Picture(image, data_range)
 
     def score(

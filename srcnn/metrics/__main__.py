@@ -35,8 +35,8 @@ def main(argv: list[str] | None = None) -> int:
     from srcnn.files import read_picture
 
     try:
-        pictures = [read_picture(path) for path in (arguments.reference, arguments.estimate)]
-        values = score(*pictures, arguments.metrics, arguments.definition)
+        reference, estimate = read_picture(arguments.reference), read_picture(arguments.estimate)
+        values = score(reference, estimate, arguments.metrics, arguments.definition)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

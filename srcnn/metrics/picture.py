@@ -23,7 +23,7 @@ class Picture:
     of real numbers, or holds nan or infinity.
     """
 
-    def __init__(self, image: Array, data_range: float | None = None):
+    def __init__(self, image: Array, data_range: float | None = None) -> None:
         image = np.asarray(image)
         if image.ndim not in (2, 3) or image.size == 0:
             raise ValueError(f"a picture is (H, W) or (H, W, C) and not empty, not {image.shape}")
@@ -55,7 +55,7 @@ class Picture:
 class Pair:
     """Two pictures of one shape, dtype and data range, and what is computed of both together."""
 
-    def __init__(self, reference: Picture, estimate: Picture):
+    def __init__(self, reference: Picture, estimate: Picture) -> None:
         self.reference, self.estimate = reference, estimate
         self._features: dict[Any, Any] = {}
 
@@ -86,7 +86,7 @@ def byte_planes(picture: Picture) -> Array:
 
     uint8 as they are, everything else brought from ``data_range`` to 0..255, rounded and clipped.
     """
-    bands = picture.feature(planes)
+    bands: Any = picture.feature(planes)
     if bands.dtype == np.uint8:
         return bands
     return np.clip(np.rint(bands * (255.0 / picture.data_range)), 0, 255).astype(np.uint8)

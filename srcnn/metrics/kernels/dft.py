@@ -92,16 +92,19 @@ class PrimeTransform:
     """Coprime factors (small a, large odd b) of both sides; real and imaginary parts are apart."""
 
     def __init__(self, height: int, width: int, rows: tuple[int, int], columns: tuple[int, int]):
+        numbers = np.arange(height * width).reshape(height, width)
         # The larger of the small factors goes first, where it is summed over long runs of memory.
-        self._transposed = columns[0] > rows[0]
-        if self._transposed:
-            height, width, rows, columns = width, height, columns, rows
-        self.shape = height, width
-        self.pixels = height * width
+        if columns[0] > rows[0]:
+            numbers, rows, columns = numbers.T, columns, rows
+        self.shape, width = (height, width), numbers.shape[1]
+        self.pixels = numbers.size
         self.scratch = np.empty(self.pixels, np.float32)
         (self._ar, self._br), (self._ac, self._bc) = rows, columns
-        self._frequencies = np.ix_(_frequency_order(*rows), _frequency_order(*columns))
-        self._pixels = np.ix_(_pixel_order(*rows), _pixel_order(*columns))
+        # Where each frequency is found in a picture's spectrum, and each pixel in a response.
+        self._frequencies = numbers[np.ix_(_frequency_order(*rows), _frequency_order(*columns))]
+        self._frequencies = self._frequencies.reshape(self._ar, self._br, width)
+        self._places = np.empty(self.pixels, np.intp)
+        self._places[numbers[np.ix_(_pixel_order(*rows), _pixel_order(*columns))].ravel()] = np.arange(self.pixels)
         self._row_cosines, self._row_sines = _matrices(self._br)
         self._column_cosines, self._column_sines = _matrices(self._bc)
         self._row_table, self._column_table = _small_table(self._ar), _small_table(self._ac)
@@ -111,12 +114,11 @@ class PrimeTransform:
 
     def filter(self, filter_: np.ndarray) -> np.ndarray:
         """See Transform."""
-        ordered = self._turned(filter_ / self.pixels).astype(np.float32)[self._frequencies]
-        return ordered.reshape(self._ar, self._br, self.shape[1])
+        return (filter_.ravel() / self.pixels).astype(np.float32)[self._frequencies]
 
     def spectrum(self, picture: np.ndarray) -> np.ndarray:
         """See Transform."""
-        ordered = self._turned(_centred(picture))[self._frequencies].reshape(self._ar, self._br, self.shape[1])
+        ordered = _centred(picture).ravel().take(self._frequencies)
         return np.stack([ordered.real, ordered.imag])
 
     def responses(self, spectrum: np.ndarray, filters: list[np.ndarray]) -> np.ndarray:
@@ -136,12 +138,7 @@ class PrimeTransform:
 
     def picture(self, values: np.ndarray) -> np.ndarray:
         """See Transform."""
-        picture = np.empty(self.shape, values.dtype)
-        picture[self._pixels] = values.reshape(self.shape)
-        return np.ascontiguousarray(self._turned(picture))
-
-    def _turned(self, array: np.ndarray) -> np.ndarray:
-        return array.T if self._transposed else array
+        return values.take(self._places).reshape(self.shape)
 
 
 # --- factors, orders, matrices ------------------------------------------------------------------
@@ -245,7 +242,8 @@ def _small_inverse(x, table, size, length, y, fold):
                 bre[i] += s0 * u0[i] + s1 * u1[i] + s2 * u2[i]
                 bim[i] += s0 * v0[i] + s1 * v1[i] + s2 * v2[i]
             j += 3
-        for j in range(j, half + 1):
+        for last in range(j, half + 1):
+            j = last
             cosine, sine = table[0, j, k], table[1, j, k]
             sre, sim = x[0, j * length : (j + 1) * length], x[1, j * length : (j + 1) * length]
             dre = x[0, (size - j) * length : (size - j + 1) * length]
@@ -259,8 +257,11 @@ def _small_inverse(x, table, size, length, y, fold):
         for i in range(length):
             yre[i] = are[i] - bim[i]
             yim[i] = aim[i] + bre[i]
-        if 0 < k and 2 * k != size:
-            zre, zim = y[0, (size - k) * length : (size - k + 1) * length], y[1, (size - k) * length : (size - k + 1) * length]
+        if k > 0 and 2 * k != size:
+            zre, zim = (
+                y[0, (size - k) * length : (size - k + 1) * length],
+                y[1, (size - k) * length : (size - k + 1) * length],
+            )
             for i in range(length):
                 zre[i] = are[i] + bim[i]
                 zim[i] = aim[i] - bre[i]
@@ -274,8 +275,10 @@ def filter_rows(spectrum, filter_, table, out):
     """
     _, a, b, width = out.shape
     half = b // 2
-    products, plus, minus = np.empty((2, a * width), np.float32), np.empty((2, a * width), np.float32), np.empty(
-        (2, a * width), np.float32
+    products, plus, minus = (
+        np.empty((2, a * width), np.float32),
+        np.empty((2, a * width), np.float32),
+        np.empty((2, a * width), np.float32),
     )
     fold = np.empty((4, width), np.float32)
     for j in range(half + 1):
@@ -309,8 +312,10 @@ def turn(x, table, b_columns, out):
     _, a, b, width = x.shape
     small = width // b_columns
     half, half_columns = b // 2, b_columns // 2
-    line, turned, fold = np.empty((2, width), np.float32), np.empty((2, width), np.float32), np.empty(
-        (4, b_columns), np.float32
+    line, turned, fold = (
+        np.empty((2, width), np.float32),
+        np.empty((2, width), np.float32),
+        np.empty((4, b_columns), np.float32),
     )
     for n in range(a):
         for j in range(half + 1):

@@ -55,7 +55,7 @@ def paper_bank(height: int, width: int) -> Bank:
 
 @lru_cache(maxsize=4)
 def package_bank(height: int, width: int) -> Bank:
-    """phasepack's bank: 6 orientations with a raised cosine of 120 degrees, bandwidth 0.5978.
+    """The bank of phasepack: 6 orientations with a raised cosine of 120 degrees, bandwidth 0.5978.
 
     The median is of the amplitude at the smallest scale; the noise of the others is taken to fall
     as their bandwidth. Each filter lies in half of the plane: mirroring one through the origin
@@ -130,7 +130,7 @@ def paper_congruency(picture: np.ndarray) -> np.ndarray:
 
 
 def package_congruency(band: np.ndarray) -> np.ndarray:
-    """phasepack's phase congruency of a float32 band (H, W), summed over its six orientations.
+    """Phasepack's phase congruency of a float32 band (H, W), summed over its six orientations.
 
     A flat band has no response: 0 / 0 is nan, unless the package's own transform of that size is
     inexact (prime factors do it), which leaves it 0 / tiny. Both sides must be at least 2.
@@ -313,7 +313,8 @@ def wrapped_scharr(band):
 @summing
 def similarity_sums(pc_x, pc_y, gradient_x, gradient_y):
     """Sum of the similarity of phase congruency and gradient, weighted by the larger phase
-    congruency, and the sum of the weights; all maps (N) float32."""
+    congruency, and the sum of the weights; all maps (N) float32.
+    """
     t1, t2, two = np.float32(0.85), np.float32(160.0), np.float32(2.0)  # Zhang et al. (2011), section IV-B
     total, weights = 0.0, 0.0
     for i in range(pc_x.size):

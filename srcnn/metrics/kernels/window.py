@@ -163,9 +163,7 @@ def byte_box_products(x, y, size, moments_x, moments_y, line_kernel, parameter_1
             products[c] = np.int32(products[c] + np.int32(np.int32(x[r, c]) * np.int32(y[r, c])))
         if r >= size:
             for c in range(width):
-                products[c] = np.int32(
-                    products[c] - np.int32(np.int32(x[r - size, c]) * np.int32(y[r - size, c]))
-                )
+                products[c] = np.int32(products[c] - np.int32(np.int32(x[r - size, c]) * np.int32(y[r - size, c])))
         if r >= size - 1:
             if size == 7:
                 _sum7(products, row)

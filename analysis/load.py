@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from srcnn.files import read_json
+from srcnn.metrics import is_metric
 from srcnn.paths import StudyPaths
 from srcnn.schema import score_schema
 
@@ -45,13 +46,15 @@ def load(study_dir: Path | str, columns: Iterable[str] | None = None) -> pd.Data
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = score_schema()
+    there = shards(study_dir)[0]
+    own = (name for path in there for name in pq.read_schema(path).names if is_metric(name))
+    schema = score_schema(own)
     names = list(columns) if columns is not None else schema.names
     runs = contents(study_dir)["runs"]
     labels = {run["run_id"]: run["label"] for run in runs}
     degradations = {run["run_id"]: run["degradation_id"] for run in runs}
     frames = []
-    for path in shards(study_dir)[0]:
+    for path in there:
         owner = path.parent.name
         table = pq.read_table(path, columns=names, schema=schema)
         label = pa.array([labels.get(owner)] * len(table), pa.string())

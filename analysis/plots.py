@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from srcnn.metrics import METRICS
+from srcnn.metrics import find
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +34,7 @@ def _figure(columns: int, rows: int, height: float = 2.9) -> "tuple[Figure, list
 
 def axis_label(metric: str) -> str:
     """A metric's title, unit and the direction that is better."""
-    about = METRICS[metric]
+    about = find(metric)
     unit = "" if about.unit == "1" else f" ({about.unit})"
     return f"{about.title}{unit}, {'higher' if about.higher_is_better else 'lower'} is better"
 

@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.aggregate import last_epochs, mean_over_pictures
 from analysis.load import contents, load, load_histories, shards
 from srcnn.files import atomic_path, read_json, write_text
-from srcnn.metrics import METRICS
+from srcnn.metrics import find, is_metric
 from srcnn.paths import StudyPaths
 from srcnn.protocols import PROTOCOLS
 
@@ -50,7 +50,7 @@ def _sections(paths: StudyPaths, about: dict[str, Any], frame: pd.DataFrame) -> 
     from analysis.plots import evaluation_plot, loss_plot, run_colours
 
     colours = run_colours([run["label"] for run in about["runs"]])
-    metrics = [name for name in METRICS if frame[name].notna().any()]
+    metrics = [name for name in map(str, frame.columns) if is_metric(name) and frame[name].notna().any()]
     sections: list[dict[str, Any]] = []
     main = "luma" if (frame["protocol"] == "luma").any() else "region"
     compared = frame[(frame["protocol"] == main) & (frame["definition"] == frame["definition"].iloc[0])]
@@ -120,13 +120,13 @@ def _figure(paths: StudyPaths, name: str, title: str, figure: Any) -> dict[str, 
 
 def _table(paths: StudyPaths, name: str, title: str, table: pd.DataFrame) -> dict[str, Any]:
     write_text(paths.report / "tables" / f"{name}.csv", table.to_csv(index=False))
-    best = {metric: _best(table, metric) for metric in METRICS if metric in table}
+    best = {metric: _best(table, metric) for metric in map(str, table.columns) if is_metric(metric)}
     rows = [
         [
             {
                 "text": _text(value, str(column)),
                 "best": column in best and index in best[column],
-                "number": column in METRICS,
+                "number": is_metric(str(column)),
             }
             for column, value in row.items()
         ]
@@ -139,14 +139,14 @@ def _table(paths: StudyPaths, name: str, title: str, table: pd.DataFrame) -> dic
 def _best(table: pd.DataFrame, metric: str) -> set[Any]:
     """Rows with the best value of a metric in each set."""
     ranked = table.groupby("set", sort=False)[metric]
-    best = ranked.transform("max" if METRICS[metric].higher_is_better else "min")
+    best = ranked.transform("max" if find(metric).higher_is_better else "min")
     return set(table.index[table[metric] == best])
 
 
 def _head(column: str) -> str:
-    if column not in METRICS:
+    if not is_metric(column):
         return column
-    metric = METRICS[column]
+    metric = find(column)
     unit = "" if metric.unit == "1" else f" ({metric.unit})"
     return f"{metric.title}{unit} {'↑' if metric.higher_is_better else '↓'}"
 
@@ -154,7 +154,7 @@ def _head(column: str) -> str:
 def _text(value: Any, column: str) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "-"
-    if column in METRICS:
-        digits = 2 if METRICS[column].unit in ("dB", "degrees") else 4
+    if is_metric(column):
+        digits = 2 if find(column).unit in ("dB", "degrees") else 4
         return f"{value:.{digits}f}" if abs(value) >= 10.0**-digits or value == 0 else f"{value:.1e}"
     return str(value)

@@ -57,7 +57,10 @@ class Baseline:
         rows: list[Row] = []
         calls = [(self, each, picture) for each, picture in pictures]
         for number, found in enumerate(
-            in_parallel(Baseline.interpolate_and_score, calls, self.experiment.evaluate.workers), 1
+            in_parallel(
+                Baseline.interpolate_and_score, calls, self.experiment.evaluate.workers, self.experiment.evaluate
+            ),
+            1,
         ):
             rows += found
             progress(number, len(pictures), f"{len(rows)} comparisons")

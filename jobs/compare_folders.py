@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     calls = [(Pair(*pair, arguments.reference.name, arguments.estimate.name), evaluate, arguments) for pair in pairs]
     rows: list[Row] = []
     left_out = alone
-    results = in_parallel(_score_pair, calls, arguments.workers)
+    results = in_parallel(_score_pair, calls, arguments.workers, evaluate)
     for found in track(results, "scoring", total=len(calls)):
         if isinstance(found, str):
             left_out.append(found)

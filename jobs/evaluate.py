@@ -61,7 +61,7 @@ class Evaluate:
             )
         ]
         calls = [(self, epoch, each, picture) for epoch in epochs for each, picture in pictures]
-        results = in_parallel(Evaluate.score_picture, calls, self.experiment.evaluate.workers)
+        results = in_parallel(Evaluate.score_picture, calls, self.experiment.evaluate.workers, self.experiment.evaluate)
         compared = 0
         for number, epoch in enumerate(epochs):
             rows: list[Row] = []

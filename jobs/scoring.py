@@ -14,7 +14,7 @@ from jobs.pictures import Picture
 from jobs.stage import task_cores
 from srcnn.experiment import EvaluateConfig
 from srcnn.files import atomic_path
-from srcnn.metrics import METRICS, score
+from srcnn.metrics import METRICS, Reference, find, warm_up
 from srcnn.protocols import Comparison
 from srcnn.schema import KEY_COLUMNS, score_schema
 
@@ -40,8 +40,11 @@ def score_comparisons(
 ) -> Iterator[Row]:
     """A row for each comparison and definition, in the columns of ``score_schema``.
 
-    What ``known`` holds is taken over; only the other metrics are computed.
+    What ``known`` holds is taken over; only the other metrics are computed. What the metrics need of
+    a reference is computed once for the comparisons in a row that share it, then forgotten.
     """
+    shared: Reference | None = None
+    shared_image: np.ndarray | None = None
     for comparison in comparisons:
         estimate: np.ndarray | None = None
         for definition in evaluate.definitions:
@@ -61,7 +64,10 @@ def score_comparisons(
             wanted = [name for name in evaluate.metrics if name not in values]
             if wanted:
                 estimate = comparison.estimate() if estimate is None else estimate
-                values |= score(comparison.reference, estimate, wanted, definition)
+                if shared is None or comparison.reference is not shared_image:
+                    shared_image = comparison.reference
+                    shared = Reference(shared_image)
+                values |= shared.score(estimate, wanted, definition)
             yield {**row, **{name: values[name] for name in evaluate.metrics}}
 
 
@@ -70,8 +76,15 @@ def row_key(row: Mapping[str, Any]) -> Key:
     return tuple(row[column] for column in KEY_COLUMNS)
 
 
-def in_parallel(function: Any, arguments: Iterable[tuple[Any, ...]], workers: int | None) -> Iterator[Any]:
-    """Results of the calls, in order, from as many processes as the task has cores (or ``workers``)."""
+def in_parallel(
+    function: Any, arguments: Iterable[tuple[Any, ...]], workers: int | None, evaluate: EvaluateConfig | None = None
+) -> Iterator[Any]:
+    """Results of the calls, in order, from as many processes as the task has cores (or ``workers``).
+
+    The metrics of ``evaluate`` are compiled before the processes start, so that not each of them does it.
+    """
+    if evaluate is not None:
+        warm_up(evaluate.definitions, [name for name in evaluate.metrics if name in METRICS])
     # One thread in each process: the parallelism is over pictures, and oversubscription costs a third.
     with parallel_config(backend="loky", inner_max_num_threads=1):
         yield from Parallel(n_jobs=workers or task_cores(), return_as="generator")(
@@ -89,8 +102,8 @@ def write_shard(path: Path, rows: list[Row], sets: Mapping[str, str], evaluate: 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    made_from = {"sets": dict(sets), "metrics": {name: METRICS[name].version for name in evaluate.metrics}}
-    schema = score_schema().with_metadata({"made_from": json.dumps(made_from)})
+    made_from = {"sets": dict(sets), "metrics": {name: find(name).version for name in evaluate.metrics}}
+    schema = score_schema(evaluate.metrics).with_metadata({"made_from": json.dumps(made_from)})
     with atomic_path(path) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary, compression="zstd")
 
@@ -125,6 +138,7 @@ def _read_shard(path: Path, name: str, set_id: str) -> dict[str, Known]:
     made_from = json.loads((pq.read_schema(path).metadata or {}).get(b"made_from", b"{}"))
     if made_from.get("sets", {}).get(name) != set_id:
         return {}
+    # The user's own functions carry no version, so their values are never taken over.
     metrics = [m for m, version in made_from["metrics"].items() if m in METRICS and METRICS[m].version == version]
     images: dict[str, Any] = {}
     for row in pq.read_table(path, filters=[("set", "=", name)]).to_pylist():

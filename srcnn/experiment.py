@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from srcnn.color import Standard
 from srcnn.degrade import Resampling
 from srcnn.losses import LOSSES
-from srcnn.metrics import METRICS, QUICK_METRICS, Definition
+from srcnn.metrics import METRICS, QUICK_METRICS, Definition, find
 from srcnn.models import MODELS
 from srcnn.protocols import PROTOCOLS
 from srcnn.upsample import UPSAMPLERS
@@ -30,15 +30,15 @@ class Section(BaseModel):
 
 def one_of(kind: str, table: Iterable[str]) -> AfterValidator:
     """Validator that accepts the names in a table and suggests the nearest one otherwise."""
+    return AfterValidator(lambda name: _listed(kind, table, name))
 
-    def check(name: str) -> str:
-        if name in table:
-            return name
-        near = difflib.get_close_matches(name, table, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"unknown {kind} {name!r}; {hint}known: {', '.join(table)}")
 
-    return AfterValidator(check)
+def _listed(kind: str, table: Iterable[str], name: str) -> str:
+    if name in table:
+        return name
+    near = difflib.get_close_matches(name, table, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise ValueError(f"unknown {kind} {name!r}; {hint}known: {', '.join(table)}")
 
 
 def _no_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -172,6 +172,11 @@ class RenderConfig(Section):
         return tuple(sorted(set(self.epochs)))
 
 
+def _known_metric(name: str) -> str:
+    """A name in METRICS, or the user's own function as package.module:function."""
+    return find(name).name if ":" in name else _listed("metric", METRICS, name)
+
+
 class EvaluateConfig(Section):
     """What is compared and how it is scored. Crops are (height, width) in full-size pixels."""
 
@@ -190,7 +195,7 @@ class EvaluateConfig(Section):
     ] = tuple(UPSAMPLERS)
     zooms: Annotated[tuple[Annotated[int, Field(ge=2, le=16)], ...], AfterValidator(_no_repeats)] = (2,)
     metrics: Annotated[
-        tuple[Annotated[str, one_of("metric", METRICS)], ...],
+        tuple[Annotated[str, AfterValidator(_known_metric)], ...],
         BeforeValidator(_as_list),
         AfterValidator(_no_repeats),
         Field(min_length=1),
@@ -214,8 +219,8 @@ class EvaluateConfig(Section):
                         )
         for name in self.metrics:
             for definition in self.definitions:
-                if definition not in METRICS[name].definitions:
-                    known = ", ".join(METRICS[name].definitions)
+                if definition not in find(name).definitions:
+                    known = ", ".join(find(name).definitions)
                     raise ValueError(f"metric {name!r} has no definition {definition!r}; it has: {known}")
         return self
 
@@ -293,5 +298,5 @@ def degradation_id(data: DataConfig, set_ids: Mapping[str, str]) -> str:
 def eval_id(experiment: Experiment, set_ids: Mapping[str, str]) -> str:
     """Name of a scoring: the sets' content, protocols, crops, upsamplers, zooms and definitions."""
     evaluate = experiment.evaluate.model_dump(mode="json", exclude={"workers"})
-    versions = {name: METRICS[name].version for name in experiment.evaluate.metrics}
+    versions = {name: find(name).version for name in experiment.evaluate.metrics}
     return short_hash("e", {"sets": dict(set_ids), "evaluate": evaluate, "versions": versions})

@@ -30,6 +30,8 @@ class Comparison:
     """A pair to be scored; ``box`` is the patch in the reference picture's pixels.
 
     ``estimate`` makes the picture when called, so that a pair that is known already costs nothing.
+    Comparisons with one reference follow each other and hold the very same array, so that what the
+    metrics know of it can be kept.
     """
 
     protocol: str
@@ -73,22 +75,24 @@ def compound(
     _same_size(original[::zoom, ::zoom], restored)
     for crop in crops:
         for box in _grid(original, crop):
+            reference = box.cut(original)
             small = Box(*(side // zoom for side in box)).cut(restored)
             for upsampler in upsamplers:
                 estimate = partial(_enlarged, small, box.height, box.width, upsampler)
-                yield Comparison("compound", box, box.cut(original), estimate, upsampler, zoom)
+                yield Comparison("compound", box, reference, estimate, upsampler, zoom)
 
 
 def direct(original: Bytes, lr: Bytes, crops: Crops, zoom: int, upsamplers: Iterable[str]) -> Iterator[Comparison]:
     """The baseline of ``compound``: the low-resolution pixels enlarged straight to the full size."""
     original = original[: original.shape[0] // zoom * zoom, : original.shape[1] // zoom * zoom]
     height, width = original.shape[:2]
-    for upsampler in upsamplers:
-        enlarged = cache(partial(_enlarged, lr, height, width, upsampler))
-        for crop in crops:
-            for box in _grid(original, crop):
-                estimate = partial(_cut, box, enlarged)
-                yield Comparison("compound", box, box.cut(original), estimate, upsampler, zoom)
+    enlarged = {name: cache(partial(_enlarged, lr, height, width, name)) for name in upsamplers}
+    for crop in crops:
+        for box in _grid(original, crop):
+            reference = box.cut(original)
+            for upsampler in enlarged:
+                estimate = partial(_cut, box, enlarged[upsampler])
+                yield Comparison("compound", box, reference, estimate, upsampler, zoom)
 
 
 def luma(original: Bytes, restored: Bytes, shave: int) -> Iterator[Comparison]:

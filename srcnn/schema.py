@@ -1,9 +1,10 @@
 """What files hold: the training file's names, the score table's columns, the records of attempts."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from srcnn.metrics import METRICS
+from srcnn.metrics import METRICS, find
 
 if TYPE_CHECKING:
     import pyarrow
@@ -38,8 +39,10 @@ KEY_COLUMNS = (
 _INTEGERS = {"epoch", "zoom", "x", "y", "width", "height"}
 
 
-def score_schema() -> "pyarrow.Schema":
+def score_schema(metrics: Iterable[str] = ()) -> "pyarrow.Schema":
     """Columns of the score table: the key, then one float64 column a metric, with its unit as metadata.
+
+    All of METRICS have a column; so has each of the user's own that ``metrics`` names.
 
     One row is one comparison. run_id and epoch are null for what no network made, upsampler where
     nothing was enlarged, a metric where it is undefined or was not asked for. x, y, width and
@@ -48,7 +51,8 @@ def score_schema() -> "pyarrow.Schema":
     import pyarrow as pa
 
     key = [pa.field(name, pa.int32() if name in _INTEGERS else pa.string()) for name in KEY_COLUMNS]
-    values = [pa.field(name, pa.float64(), metadata={"unit": metric.unit}) for name, metric in METRICS.items()]
+    names = dict.fromkeys((*METRICS, *metrics))
+    values = [pa.field(name, pa.float64(), metadata={"unit": find(name).unit}) for name in names]
     return pa.schema(key + values)
 
 

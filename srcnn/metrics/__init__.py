@@ -1,4 +1,8 @@
-"""METRICS: the full-reference similarity metrics; adding one is a file and a line here."""
+"""METRICS: the full-reference similarity metrics; adding one is a file and a line here.
+
+``score`` compares two pictures, ``Reference`` many estimates with one. METRICS.md explains the
+definitions. Importing this costs little: compiled kernels are loaded when something is scored.
+"""
 
 import logging
 from collections.abc import Iterable
@@ -6,19 +10,60 @@ from collections.abc import Iterable
 import numpy as np
 
 from srcnn.metrics import cos, fsim, issm, psnr, rmse, sam, sre, ssim, uiq
-from srcnn.metrics.metric import DEFINITIONS, Array, Definition, Metric, Score
+from srcnn.metrics.metric import DEFINITIONS, Definition, Metric, named_function
+from srcnn.metrics.picture import Array, Pair, Picture
 
-__all__ = ["DEFINITIONS", "METRICS", "QUICK_METRICS", "Definition", "Metric", "score"]
+__all__ = [
+    "DEFINITIONS",
+    "METRICS",
+    "QUICK_METRICS",
+    "Definition",
+    "Metric",
+    "Reference",
+    "find",
+    "is_metric",
+    "score",
+    "warm_up",
+]
 
 METRICS: dict[str, Metric] = {
     module.METRIC.name: module.METRIC for module in (psnr, ssim, rmse, sre, sam, cos, uiq, fsim, issm)
 }
 
-# Those with a fast function for every definition.
-QUICK_METRICS = tuple(name for name, metric in METRICS.items() if set(metric.definitions) == set(DEFINITIONS))
+# What is scored where nothing is said: all of them are cheap enough for every patch of every epoch.
+QUICK_METRICS = tuple(METRICS)
 
 _log = logging.getLogger(__name__)
-_said: set[str] = set()
+_said: set[tuple[str, str]] = set()
+
+
+class Reference:
+    """A picture that estimates are compared with; what the metrics need of it is computed once.
+
+    ``image`` is (H, W) or (H, W, C) of any integer or float dtype and must not change afterwards.
+    ``data_range`` is the full span of the values: 255 unless told for uint8, required otherwise.
+    Raises ValueError if the range is missing, or the picture is empty or holds nan or infinity.
+    """
+
+    def __init__(self, image: Array, data_range: float | None = None) -> None:
+        self._picture = Picture(image, data_range)
+
+    def score(
+        self, estimate: Array, metrics: Iterable[str] = QUICK_METRICS, definition: Definition = "paper"
+    ) -> dict[str, float | None]:
+        """Value of each named metric for an estimate of the reference's shape and dtype.
+
+        None stands where a metric is undefined for the pair; the reason is logged once. Raises
+        ValueError if shape or dtype differ from the reference's, the estimate holds nan or
+        infinity, or a metric or its definition does not exist.
+        """
+        ours, estimate = self._picture.image, np.asarray(estimate)
+        if ours.shape != estimate.shape or ours.dtype != estimate.dtype:
+            raise ValueError(
+                f"reference is {ours.shape} {ours.dtype} but estimate is {estimate.shape} {estimate.dtype}"
+            )
+        pair = Pair(self._picture, Picture(estimate, self._picture.data_range))
+        return {name: _value(find(name), definition, pair) for name in metrics}
 
 
 def score(
@@ -30,48 +75,57 @@ def score(
 ) -> dict[str, float | None]:
     """Value of each named metric for two pictures (H, W) or (H, W, C) of one shape and dtype.
 
+    ``metrics`` are names in METRICS, or functions of the user's as ``package.module:function``.
     ``data_range`` is the full span of the values: 255 unless told for uint8, required otherwise.
     None stands where a metric is undefined for the pair; the reason is logged once.
 
     Raises ValueError if shapes or dtypes differ, a picture is empty or holds nan or infinity, the
     range is missing, or a metric or its definition does not exist.
     """
-    data_range = _checked_range(reference, estimate, data_range)
-    values: dict[str, float | None] = {}
-    for name in metrics:
-        function = _definition(name, definition)
-        value = function(reference, estimate, data_range)
-        values[name] = None if value is None or np.isnan(value) else value
-        if values[name] is None and name not in _said:
-            _said.add(name)
-            _log.warning("%s (%s) is undefined for a pair of shape %s: null", name, definition, reference.shape)
-    return values
+    return Reference(reference, data_range).score(estimate, metrics, definition)
 
 
-def _definition(name: str, definition: Definition) -> Score:
-    if name not in METRICS:
-        raise ValueError(f"unknown metric {name!r}; known: {', '.join(METRICS)}")
-    definitions = METRICS[name].definitions
-    if definition not in definitions:
-        raise ValueError(f"{name} has no definition {definition!r}; it has: {', '.join(definitions)}")
-    return definitions[definition]
+def find(name: str) -> Metric:
+    """The metric of that name in METRICS, or the user's own ``package.module:function``.
+
+    Raises ValueError, with the known names, if there is none.
+    """
+    if name in METRICS:
+        return METRICS[name]
+    if ":" in name:
+        return named_function(name)
+    raise ValueError(f"unknown metric {name!r}; known: {', '.join(METRICS)}, or your own as package.module:function")
 
 
-def _checked_range(reference: Array, estimate: Array, data_range: float | None) -> float:
-    if reference.shape != estimate.shape or reference.dtype != estimate.dtype:
-        raise ValueError(
-            f"reference is {reference.shape} {reference.dtype} but estimate is {estimate.shape} {estimate.dtype}"
+def is_metric(column: str) -> bool:
+    """Whether a column of the score table is a metric: one of METRICS or the user's own."""
+    return column in METRICS or ":" in column
+
+
+def warm_up(definitions: Iterable[Definition] = DEFINITIONS, metrics: Iterable[str] = QUICK_METRICS) -> None:
+    """Compile and cache on disk what scoring 8-bit pictures needs; about a minute once per machine, then nothing."""
+    ramp = np.arange(24 * 24 * 3, dtype=np.uint32).reshape(24, 24, 3)
+    names = list(metrics)
+    for definition in definitions:
+        for reference, estimate in ((ramp % 251, ramp % 241), (ramp[..., 0] % 251, ramp[..., 0] % 241)):
+            score(reference.astype(np.uint8), estimate.astype(np.uint8), names, definition)
+
+
+def _value(metric: Metric, definition: str, pair: Pair) -> float | None:
+    if definition not in metric.definitions:
+        known = ", ".join(metric.definitions)
+        raise ValueError(f"{metric.name} has no definition {definition!r}; it has: {known}")
+    value = metric.definitions[definition](pair)
+    if value is not None and not np.isnan(value):
+        return float(value)
+    if (metric.name, definition) not in _said:
+        _said.add((metric.name, definition))
+        reason = metric.undefined or "its formula divides nothing by nothing"
+        _log.warning(
+            "%s (%s) is undefined for a pair of shape %s: null (%s)",
+            metric.name,
+            definition,
+            pair.reference.image.shape,
+            reason,
         )
-    if reference.ndim not in (2, 3) or reference.size == 0:
-        raise ValueError(f"a picture is (H, W) or (H, W, C) and not empty, not {reference.shape}")
-    if np.issubdtype(reference.dtype, np.floating) and not (
-        np.isfinite(reference).all() and np.isfinite(estimate).all()
-    ):
-        raise ValueError("a picture holds nan or infinity")
-    if data_range is None:
-        if reference.dtype != np.uint8:
-            raise ValueError(f"data_range is required for {reference.dtype} pictures (255 is assumed for uint8 only)")
-        return 255.0
-    if not data_range > 0:
-        raise ValueError(f"data_range must be positive, not {data_range}")
-    return float(data_range)
+    return None

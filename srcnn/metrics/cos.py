@@ -1,22 +1,35 @@
 """COS: the cosine between two pictures seen as long vectors."""
 
-import numpy as np
+import math
 
-from srcnn.metrics.metric import Array, Metric
+from srcnn.metrics.metric import Metric
+from srcnn.metrics.picture import Pair, Picture, band_sums, byte_pair_sums, byte_planes, pair_sums
 
 
-def cos(reference: Array, estimate: Array, data_range: float) -> float | None:
+def cos(pair: Pair) -> float | None:
     """Cosine of the raveled pictures in float64, in [-1, 1]; None if either is all black."""
-    x, y = reference.ravel().astype(np.float64), estimate.ravel().astype(np.float64)
-    norms = float(np.sqrt((x @ x) * (y @ y)))
-    return min(1.0, float(x @ y) / norms) if norms else None
+    norms = math.sqrt(pair.reference.feature(_energy)) * math.sqrt(pair.estimate.feature(_energy))
+    if not norms:
+        return None
+    if not pair.feature(pair_sums)[:, 0].any():
+        return 1.0
+    return max(-1.0, min(1.0, float(pair.feature(pair_sums)[:, 1].sum()) / norms))
 
 
-def wrapping_cos(reference: Array, estimate: Array, data_range: float) -> float | None:
+def wrapping_cos(pair: Pair) -> float | None:
     """The report's own formula: on 8-bit pictures its dot product wraps at 256, giving about 1e-8."""
-    x, y = reference.ravel(), estimate.ravel()
-    norms = float(np.linalg.norm(x) * np.linalg.norm(y))
-    return float(np.dot(x, y)) / norms if norms else None
+    norms = math.sqrt(pair.reference.feature(_byte_energy)) * math.sqrt(pair.estimate.feature(_byte_energy))
+    return (int(pair.feature(byte_pair_sums)[:, 1].sum()) % 256) / norms if norms else None
+
+
+def _energy(picture: Picture) -> float:
+    return float(picture.feature(band_sums)[:, 1].sum())
+
+
+def _byte_energy(picture: Picture) -> float:
+    from srcnn.metrics.kernels import sums
+
+    return float(sums.band_sums(picture.feature(byte_planes))[:, 1].sum())
 
 
 METRIC = Metric(
@@ -29,4 +42,6 @@ METRIC = Metric(
     ideal=1.0,
     source="cosine similarity of the raveled pictures",
     definitions={"paper": cos, "package": wrapping_cos},
+    undefined="one of the pictures is all black",
+    version=2,
 )

@@ -1,19 +1,21 @@
 """What a metric is: its name, unit, direction and range, and one function per definition."""
 
-import warnings
+import importlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from srcnn.metrics.picture import Array, Pair
 
-Array = NDArray[np.generic]
 Definition = Literal["paper", "package"]
 DEFINITIONS: tuple[Definition, ...] = ("paper", "package")
 
-# (reference, estimate, data_range) -> value; None where the metric is undefined for the pair.
-Score = Callable[[Array, Array, float], float | None]
+# Pair -> value; None where the metric is undefined for the pair. A plain function
+# (reference, estimate, data_range) -> value becomes one by ``plain``.
+Score = Callable[[Pair], float | None]
+PlainScore = Callable[[Array, Array, float], float | None]
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class Metric:
     """A full-reference similarity metric, as listed in METRICS.
 
     ``ideal`` is the value of a pair of identical pictures (None: the formula fixes none).
+    ``symmetric`` says whether the paper definition gives the same with the pictures exchanged.
+    ``undefined`` says when there is no value.
     ``version`` is raised when a change alters values, so that old scores are not mixed with new.
     """
 
@@ -33,20 +37,46 @@ class Metric:
     ideal: float | None
     source: str
     definitions: Mapping[str, Score]
+    symmetric: bool = True
+    undefined: str = ""
     version: int = 1
 
 
-def package_function(name: str) -> Score:
-    """The function of image-similarity-measures 0.3.6, called with its own defaults (12-bit range)."""
+def plain(function: PlainScore) -> Score:
+    """A definition from a function of two arrays and a data range, as a user would write it.
 
-    def score(reference: Array, estimate: Array, data_range: float) -> float | None:
-        # Imported here: it brings opencv and scikit-image, which cost a second.
-        with warnings.catch_warnings(action="ignore"):  # phasepack recommends pyfftw to every user
-            from image_similarity_measures import quality_metrics
+    The arrays are (H, W) or (H, W, C), of one shape and dtype, not empty and finite.
+    """
 
-        if reference.ndim == 2:  # five of its metrics raise on two dimensions, two broadcast
-            reference, estimate = reference[..., None], estimate[..., None]
-        with np.errstate(all="ignore"):
-            return float(quality_metrics.metric_functions[name](reference, estimate))
+    def score(pair: Pair) -> float | None:
+        value = function(pair.reference.image, pair.estimate.image, pair.reference.data_range)
+        return None if value is None else float(value)
 
     return score
+
+
+@cache
+def named_function(name: str) -> Metric:
+    """The user's own metric ``package.module:function``, the same under every definition.
+
+    The function takes (reference, estimate, data_range); attributes ``unit`` and
+    ``higher_is_better`` are taken over where it has them. Raises ValueError if it cannot be found.
+    """
+    module_name, _, function_name = name.partition(":")
+    try:
+        function = getattr(importlib.import_module(module_name), function_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"metric {name!r} cannot be loaded: {error}") from error
+    if not callable(function):
+        raise ValueError(f"metric {name!r} is a {type(function).__name__}, not a function")
+    return Metric(
+        name=name,
+        title=function_name,
+        unit=getattr(function, "unit", "1"),
+        higher_is_better=getattr(function, "higher_is_better", True),
+        low=-math.inf,
+        high=math.inf,
+        ideal=None,
+        source=name,
+        definitions=dict.fromkeys(DEFINITIONS, plain(function)),
+    )

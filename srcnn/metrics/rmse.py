@@ -2,18 +2,19 @@
 
 import numpy as np
 
-from srcnn.metrics.metric import Array, Metric, package_function
+from srcnn.metrics.metric import Metric
+from srcnn.metrics.picture import Pair, byte_pair_sums, pair_sums
+from srcnn.metrics.psnr import PACKAGE_RANGE
 
 
-def mean_squared_error(reference: Array, estimate: Array) -> float:
-    """Mean of the squared differences over all pixels and bands, computed in float64."""
-    difference = reference.astype(np.float64) - estimate.astype(np.float64)
-    return float(np.mean(difference**2))
+def rmse(pair: Pair) -> float:
+    """Root mean squared error over all pixels and bands, in [0, 1] of the data range."""
+    return float(np.sqrt(pair.feature(pair_sums)[:, 0].mean() / pair.count)) / pair.reference.data_range
 
 
-def rmse(reference: Array, estimate: Array, data_range: float) -> float:
-    """Root mean squared error over all pixels and bands, in [0, 1] of ``data_range``."""
-    return mean_squared_error(reference, estimate) ** 0.5 / data_range
+def package_rmse(pair: Pair) -> float:
+    """Mean of the bands' roots, of 8-bit pictures over a range of 4095: about 1/16 of the true value."""
+    return float(np.sqrt(pair.feature(byte_pair_sums)[:, 0] / pair.count).mean()) / PACKAGE_RANGE
 
 
 METRIC = Metric(
@@ -25,5 +26,6 @@ METRIC = Metric(
     high=1.0,
     ideal=0.0,
     source="root mean squared error over the data range",
-    definitions={"paper": rmse, "package": package_function("rmse")},
+    definitions={"paper": rmse, "package": package_rmse},
+    version=2,
 )

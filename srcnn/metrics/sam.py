@@ -1,26 +1,37 @@
 """SAM: the angle between the colours of two pictures, blind to brightness."""
 
-import numpy as np
+import math
 
-from srcnn.metrics.metric import Array, Metric, package_function
+from srcnn.metrics.metric import Metric
+from srcnn.metrics.picture import Pair, byte_planes, identical, planes
 
 
-def sam(reference: Array, estimate: Array, data_range: float) -> float | None:
+def sam(pair: Pair) -> float | None:
     """Mean angle in degrees between the pixels' band vectors; None if every pixel is masked.
 
-    A pixel that is black in either picture has no direction and is masked.
+    A pixel that is black in either picture has no direction and is masked; in one band every
+    angle between positive values is 0.
     Source: Yuhas, Goetz & Boardman (1992), JPL Publication 92-14, pages 147-149.
     """
-    x = np.atleast_3d(reference).astype(np.float64)
-    y = np.atleast_3d(estimate).astype(np.float64)
-    norm_x, norm_y = np.linalg.norm(x, axis=2), np.linalg.norm(y, axis=2)
-    seen = (norm_x > 0) & (norm_y > 0)
-    if not seen.any():
-        return None
-    x, y = x[seen] / norm_x[seen][:, None], y[seen] / norm_y[seen][:, None]
-    # Kahan's angle: arccos loses half of the digits near 0, where good restorations lie.
-    angle = 2.0 * np.arctan2(np.linalg.norm(x - y, axis=1), np.linalg.norm(x + y, axis=1))
-    return float(np.rad2deg(angle).mean())
+    from srcnn.metrics.kernels.angle import angle_sum
+
+    if pair.feature(identical):
+        return 0.0
+    x, y = (picture.feature(planes).reshape(-1, pair.count) for picture in (pair.reference, pair.estimate))
+    total, seen = angle_sum(x, y)
+    return math.degrees(total / seen) if seen else None
+
+
+def package_sam(pair: Pair) -> float:
+    """The same with products that wrap at 256: near 90 degrees even for identical pictures.
+
+    One black pixel makes the package's mean nan, which it returns as 0.
+    """
+    from srcnn.metrics.kernels.angle import wrapped_angle_sum
+
+    x, y = (picture.feature(byte_planes).reshape(-1, pair.count) for picture in (pair.reference, pair.estimate))
+    total, seen = wrapped_angle_sum(x, y)
+    return math.degrees(total / seen) if seen == pair.count else 0.0
 
 
 METRIC = Metric(
@@ -32,5 +43,7 @@ METRIC = Metric(
     high=180.0,
     ideal=0.0,
     source="Yuhas, Goetz & Boardman (1992), JPL Publication 92-14",
-    definitions={"paper": sam, "package": package_function("sam")},
+    definitions={"paper": sam, "package": package_sam},
+    undefined="every pixel is black in one of the pictures",
+    version=2,
 )

@@ -4,26 +4,40 @@ import math
 
 import numpy as np
 
-from srcnn.metrics.metric import Array, Metric, package_function
-from srcnn.metrics.rmse import mean_squared_error
+from srcnn.metrics.metric import Metric
+from srcnn.metrics.picture import Pair, Picture, band_sums, byte_pair_sums, byte_planes, pair_sums
 
 
-def sre(reference: Array, estimate: Array, data_range: float) -> float | None:
+def sre(pair: Pair) -> float | None:
     """Mean over bands of 10 log10(mean(reference)^2 / MSE) in dB; infinite for identical pictures.
 
     A band restored without error is infinitely good and makes the mean infinite; a black
     reference band with an error has no signal to relate to, and the result is None.
     Source: Lanaras et al. (2018), doi:10.1016/j.isprsjprs.2018.09.018, equation 7.
     """
-    bands = np.atleast_3d(reference), np.atleast_3d(estimate)
-    values = []
-    for band in range(bands[0].shape[2]):
-        signal = float(bands[0][..., band].astype(np.float64).mean()) ** 2
-        error = mean_squared_error(bands[0][..., band], bands[1][..., band])
-        if error and not signal:
-            return None
-        values.append(10.0 * math.log10(signal / error) if error else math.inf)
-    return float(np.mean(values))
+    signals = (pair.reference.feature(band_sums)[:, 0] / pair.count) ** 2
+    errors = pair.feature(pair_sums)[:, 0] / pair.count
+    if ((errors > 0) & (signals == 0)).any():
+        return None
+    if (errors == 0).any():
+        return math.inf
+    return float(np.mean(10.0 * np.log10(signals / errors)))
+
+
+def package_sre(pair: Pair) -> float | None:
+    """10 log10 of the mean over bands of mean^2 over (norm / n): it grows with the picture's size."""
+    signals = (pair.reference.feature(_byte_means)) ** 2
+    errors = np.sqrt(pair.feature(byte_pair_sums)[:, 0]) / pair.count
+    if ((errors == 0) & (signals == 0)).any():
+        return None
+    if (errors == 0).any():
+        return math.inf
+    ratio = float(np.mean(signals / errors))
+    return 10.0 * math.log10(ratio) if ratio else -math.inf
+
+
+def _byte_means(picture: Picture) -> np.ndarray:
+    return picture.feature(byte_planes).mean(axis=(1, 2), dtype=np.float64)
 
 
 METRIC = Metric(
@@ -35,5 +49,8 @@ METRIC = Metric(
     high=math.inf,
     ideal=math.inf,
     source="Lanaras et al. (2018), doi:10.1016/j.isprsjprs.2018.09.018",
-    definitions={"paper": sre, "package": package_function("sre")},
+    definitions={"paper": sre, "package": package_sre},
+    symmetric=False,
+    undefined="a black band has no signal to relate its error to",
+    version=2,
 )

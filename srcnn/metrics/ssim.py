@@ -1,44 +1,71 @@
 """SSIM: structural similarity of local means, variances and covariance."""
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
-from srcnn.metrics.metric import Array, Metric, package_function
+from srcnn.metrics.metric import Metric
+from srcnn.metrics.picture import Pair, Picture, byte_planes, planes
+from srcnn.metrics.psnr import PACKAGE_RANGE
 
-SIGMA, RADIUS = 1.5, 5  # Wang et al. (2004), section III-C: 11x11 window
+WINDOW, PACKAGE_WINDOW = 11, 7  # Wang et al. (2004), section III-C: Gaussian, sigma 1.5; skimage's default: uniform
 K1, K2 = 0.01, 0.03
 
 
-def ssim(reference: Array, estimate: Array, data_range: float) -> float | None:
+def ssim(pair: Pair) -> float | None:
     """Mean structural similarity over pixels and bands, in [-1, 1]; None below 11x11 pixels.
 
     Gaussian window 11x11 with sigma 1.5 and population covariance; only windows that lie whole
     inside the picture count. Source: Wang et al. (2004), doi:10.1109/TIP.2003.819861.
     """
-    if min(reference.shape[:2]) < 2 * RADIUS + 1:
+    from srcnn.metrics.kernels.window import gaussian_ssim
+
+    if min(pair.reference.shape) < WINDOW:
         return None
-    if reference.ndim == 2:
-        return _ssim_band(reference, estimate, data_range)
-    bands = (_ssim_band(reference[..., c], estimate[..., c], data_range) for c in range(reference.shape[2]))
-    return float(np.mean(list(bands)))
-
-
-def _ssim_band(reference: Array, estimate: Array, data_range: float) -> float:
-    x, y = reference.astype(np.float64), estimate.astype(np.float64)
-    mean_x, mean_y = _local_mean(x), _local_mean(y)
-    variance_x = _local_mean(x * x) - mean_x**2
-    variance_y = _local_mean(y * y) - mean_y**2
-    covariance = _local_mean(x * y) - mean_x * mean_y
-    c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
-    similarity = ((2 * mean_x * mean_y + c1) * (2 * covariance + c2)) / (
-        (mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2)
+    c1, c2 = _constants(pair.reference.data_range)
+    bands = zip(
+        pair.reference.feature(planes),
+        pair.estimate.feature(planes),
+        pair.reference.feature(_gaussian_moments),
+        strict=True,
     )
-    return float(np.mean(similarity))
+    return float(np.mean([gaussian_ssim(x, y, moments, c1, c2) for x, y, moments in bands]))
 
 
-def _local_mean(values: np.ndarray) -> np.ndarray:
-    smoothed = gaussian_filter(values, SIGMA, radius=RADIUS)
-    return smoothed[RADIUS:-RADIUS, RADIUS:-RADIUS]
+def package_ssim(pair: Pair) -> float | None:
+    """A uniform 7x7 window with sample covariance over a range of 4095, of 8-bit pictures: far too high.
+
+    None below 7x7 pixels, where the package raises.
+    """
+    from srcnn.metrics.kernels.window import byte_box_products, ssim_7x7_line
+
+    if min(pair.reference.shape) < PACKAGE_WINDOW:
+        return None
+    c1, c2 = _constants(PACKAGE_RANGE)
+    bands = zip(
+        pair.reference.feature(byte_planes),
+        pair.estimate.feature(byte_planes),
+        pair.reference.feature(_box_moments),
+        pair.estimate.feature(_box_moments),
+        strict=True,
+    )
+    return float(
+        np.mean([byte_box_products(x, y, PACKAGE_WINDOW, u, v, ssim_7x7_line, c1, c2) for x, y, u, v in bands])
+    )
+
+
+def _constants(data_range: float) -> tuple[float, float]:
+    return (K1 * data_range) ** 2, (K2 * data_range) ** 2
+
+
+def _gaussian_moments(picture: Picture) -> list[np.ndarray]:
+    from srcnn.metrics.kernels.window import gaussian_moments
+
+    return [gaussian_moments(band) for band in picture.feature(planes)]
+
+
+def _box_moments(picture: Picture) -> list[np.ndarray]:
+    from srcnn.metrics.kernels.window import byte_box_moments
+
+    return [byte_box_moments(band, PACKAGE_WINDOW) for band in picture.feature(byte_planes)]
 
 
 METRIC = Metric(
@@ -50,5 +77,7 @@ METRIC = Metric(
     high=1.0,
     ideal=1.0,
     source="Wang et al. (2004), doi:10.1109/TIP.2003.819861",
-    definitions={"paper": ssim, "package": package_function("ssim")},
+    definitions={"paper": ssim, "package": package_ssim},
+    undefined="the picture is smaller than the window, 11x11 (paper) or 7x7 (package)",
+    version=2,
 )

@@ -1,0 +1,341 @@
+"""Phase congruency: the banks of log-Gabor filters, and energy against amplitude of their responses.
+
+Float32 throughout; a response is complex: its real part is the even filter's, its imaginary part
+the odd filter's. Sources: Kovesi, Videre 1 (1999); Zhang et al. (2011), doi:10.1109/TIP.2011.2109730.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy import fft
+
+from srcnn.metrics.kernels import jit, summing
+from srcnn.metrics.kernels.dft import Transform, transform
+
+SCALES = 4
+WAVELENGTHS = (6.0, 12.0, 24.0, 48.0)  # pixels: the smallest is 6, each next one twice as long
+NOISE_DEVIATIONS = 2.0  # of the noise above its mean, below which energy counts as noise
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Filters of one picture size: (orientations, 4 scales), laid out as the transform wants them.
+
+    ``noise`` turns the median response of an orientation into its noise threshold.
+    """
+
+    transform: Transform
+    filters: list[list[np.ndarray]]
+    noise: tuple[float, ...]
+
+
+@lru_cache(maxsize=4)
+def paper_bank(height: int, width: int) -> Bank:
+    """Zhang's bank: 4 orientations with a Gaussian spread, bandwidth 0.55; threshold of the energy.
+
+    The median is of the squared amplitude at the smallest scale; noise spreads over the scales as
+    the filters overlap, and the threshold is divided by 1.7, as in the authors' code.
+    """
+    radial, angle = _radial(height, width, bandwidth=0.55), _angles(height, width)
+    filters, noise = [], []
+    for orientation in range(4):
+        distance = _angular_distance(angle, orientation * np.pi / 4)
+        spread = np.exp(-(distance**2) / (2 * (np.pi / 4 / 1.2) ** 2))
+        bank = [radial_filter * spread for radial_filter in radial]
+        filters.append(bank)
+        kernels = [np.fft.ifft2(each).real * np.sqrt(each.size) for each in bank]
+        squares = sum(float((kernel**2).sum()) for kernel in kernels)
+        overlaps = sum(float((kernels[i] * kernels[j]).sum()) for i in range(4) for j in range(i + 1, 4))
+        power = 1.0 / np.log(2.0) / float((bank[0] ** 2).sum())  # of the median, per unit of filter energy
+        rayleigh = np.sqrt(power * (2.0 * squares + 4.0 * overlaps) / 2.0)
+        noise.append(float(_above_noise(rayleigh) / 1.7))
+    return _laid_out(transform(height, width), filters, noise)
+
+
+@lru_cache(maxsize=4)
+def package_bank(height: int, width: int) -> Bank:
+    """The bank of phasepack: 6 orientations with a raised cosine of 120 degrees, bandwidth 0.5978.
+
+    The median is of the amplitude at the smallest scale; the noise of the others is taken to fall
+    as their bandwidth. Each filter lies in half of the plane: mirroring one through the origin
+    conjugates its response, which phase congruency does not see.
+    """
+    radial, angle = _radial(height, width, bandwidth=0.5978), _angles(height, width)
+    filters, noise = [], []
+    for orientation in range(6):
+        distance = _angular_distance(angle, orientation * np.pi / 6)
+        spread = (np.cos(np.clip(distance * 3.0, 0.0, np.pi)) + 1.0) / 2.0
+        filters.append([radial_filter * spread for radial_filter in radial])
+        rayleigh = (1.0 - 0.5**SCALES) / (1.0 - 0.5) / np.sqrt(np.log(4.0))
+        noise.append(float(_above_noise(rayleigh)))
+    return _laid_out(transform(height, width), filters, noise)
+
+
+def _above_noise(rayleigh: float) -> float:
+    mean, deviation = rayleigh * np.sqrt(np.pi / 2.0), rayleigh * np.sqrt((4.0 - np.pi) / 2.0)
+    return mean + NOISE_DEVIATIONS * deviation
+
+
+def _laid_out(plan: Transform, filters: list[list[np.ndarray]], noise: list[float]) -> Bank:
+    return Bank(plan, [[plan.filter(each) for each in bank] for bank in filters], tuple(noise))
+
+
+def _frequencies(size: int) -> np.ndarray:
+    """Cycles a pixel from -0.5 to 0.5; Kovesi's grid, which reaches both ends where the size is odd."""
+    if size % 2:
+        return np.arange(-(size - 1) // 2, (size - 1) // 2 + 1) / (size - 1)
+    return np.arange(-size // 2, size // 2) / size
+
+
+def _radial(height: int, width: int, bandwidth: float) -> list[np.ndarray]:
+    radius = np.hypot(*np.meshgrid(_frequencies(width), _frequencies(height)))
+    low_pass = np.fft.ifftshift(1.0 / (1.0 + (radius / 0.45) ** 30))
+    radius = np.fft.ifftshift(radius)
+    radius[0, 0] = 1.0
+    banks = []
+    for wavelength in WAVELENGTHS:
+        log_gabor = np.exp(-(np.log(radius * wavelength) ** 2) / (2.0 * np.log(bandwidth) ** 2)) * low_pass
+        log_gabor[0, 0] = 0.0
+        banks.append(log_gabor)
+    return banks
+
+
+def _angles(height: int, width: int) -> np.ndarray:
+    x, y = np.meshgrid(_frequencies(width), _frequencies(height))
+    return np.fft.ifftshift(np.arctan2(-y, x))
+
+
+def _angular_distance(angle: np.ndarray, orientation: float) -> np.ndarray:
+    sine, cosine = np.sin(angle - orientation), np.cos(angle - orientation)
+    return np.abs(np.arctan2(sine, cosine))
+
+
+# --- from responses to phase congruency ---------------------------------------------------------
+def paper_congruency(picture: np.ndarray) -> np.ndarray:
+    """Phase congruency of a float32 picture (H, W): energy over amplitude, summed over orientations.
+
+    A flat picture has no phase and gives 0 everywhere. Both sides must be at least 2.
+    """
+    bank = paper_bank(*picture.shape)
+    plan = bank.transform
+    spectrum = plan.spectrum(picture)
+    energy, amplitude = np.zeros(plan.pixels, np.float32), np.zeros(plan.pixels, np.float32)
+    for filters, noise in zip(bank.filters, bank.noise, strict=True):
+        responses = plan.responses(spectrum, filters)
+        squares = power(responses[0], plan.scratch)
+        low, high = middle(squares)
+        add_paper_orientation(responses, np.float32(noise * np.sqrt((low + high) / 2.0)), energy, amplitude)
+    return plan.picture(ratio(energy, amplitude))
+
+
+def package_congruency(band: np.ndarray) -> np.ndarray:
+    """Phasepack's phase congruency of a float32 band (H, W), summed over its six orientations.
+
+    A flat band has no response: 0 / 0 is nan, unless the package's own transform of that size is
+    inexact (prime factors do it), which leaves it 0 / tiny. Both sides must be at least 2.
+    """
+    if band.min() == band.max():
+        left = fft.fft2(band.astype(np.float64)).ravel()[1:].any()
+        return np.full(band.shape, 0.0 if left else np.nan, np.float32)
+    bank = package_bank(*band.shape)
+    plan = bank.transform
+    spectrum = plan.spectrum(band)
+    total = np.zeros(plan.pixels, np.float32)
+    for filters, noise in zip(bank.filters, bank.noise, strict=True):
+        responses = plan.responses(spectrum, filters)
+        squares = power(responses[0], plan.scratch)
+        low, high = middle(squares)
+        threshold = max(1e-4, noise * (np.sqrt(low) + np.sqrt(high)) / 2.0)
+        add_package_orientation(responses, np.float32(threshold), total)
+    return plan.picture(total)
+
+
+@summing
+def power(response, out):
+    """Squared amplitude of a response (2 N floats, even and odd in turn) into ``out`` (N)."""
+    for i in range(out.size):
+        e, o = response[2 * i], response[2 * i + 1]
+        out[i] = e * e + o * o
+    return out
+
+
+@summing
+def add_paper_orientation(responses, threshold, energy, amplitude):
+    """Add an orientation's energy above the noise, and its amplitude. ``responses``: (4, 2 N)."""
+    zero, epsilon = np.float32(0.0), np.float32(1e-4)
+    a, b, c, d = responses[0], responses[1], responses[2], responses[3]
+    for i in range(energy.size):
+        e0, o0, e1, o1 = a[2 * i], a[2 * i + 1], b[2 * i], b[2 * i + 1]
+        e2, o2, e3, o3 = c[2 * i], c[2 * i + 1], d[2 * i], d[2 * i + 1]
+        even, odd = (e0 + e1) + (e2 + e3), (o0 + o1) + (o2 + o3)
+        squared = even * even + odd * odd
+        across = abs(e0 * odd - o0 * even) + abs(e1 * odd - o1 * even)
+        across += abs(e2 * odd - o2 * even) + abs(e3 * odd - o3 * even)
+        along = (squared - across) / (np.sqrt(squared) + epsilon)
+        energy[i] += max(along - threshold, zero)
+        amplitude[i] += (np.sqrt(e0 * e0 + o0 * o0) + np.sqrt(e1 * e1 + o1 * o1)) + (
+            np.sqrt(e2 * e2 + o2 * o2) + np.sqrt(e3 * e3 + o3 * o3)
+        )
+
+
+@summing
+def add_package_orientation(responses, threshold, total):
+    """Add an orientation's phase congruency, weighted by the spread of its frequencies."""
+    zero, one, epsilon = np.float32(0.0), np.float32(1.0), np.float32(1e-4)
+    third, half = np.float32(1.0 / 3.0), np.float32(0.5)
+    a, b, c, d = responses[0], responses[1], responses[2], responses[3]
+    for i in range(total.size):
+        e0, o0, e1, o1 = a[2 * i], a[2 * i + 1], b[2 * i], b[2 * i + 1]
+        e2, o2, e3, o3 = c[2 * i], c[2 * i + 1], d[2 * i], d[2 * i + 1]
+        even, odd = (e0 + e1) + (e2 + e3), (o0 + o1) + (o2 + o3)
+        squared = even * even + odd * odd
+        across = abs(e0 * odd - o0 * even) + abs(e1 * odd - o1 * even)
+        across += abs(e2 * odd - o2 * even) + abs(e3 * odd - o3 * even)
+        along = (squared - across) / (np.sqrt(squared) + epsilon)
+        a0, a1 = np.sqrt(e0 * e0 + o0 * o0), np.sqrt(e1 * e1 + o1 * o1)
+        a2, a3 = np.sqrt(e2 * e2 + o2 * o2), np.sqrt(e3 * e3 + o3 * o3)
+        amplitude = (a0 + a1) + (a2 + a3)
+        width = (amplitude / (max(max(a0, a1), max(a2, a3)) + epsilon) - one) * third
+        # 1 / (1 + exp(10 (0.5 - width))) is (1 + tanh z) / 2; |z| <= 2.5, where Lambert's
+        # continued fraction, cut at its ninth term, is exact to float32.
+        z = np.float32(5.0) * (width - half)
+        w = z * z
+        above = np.float32(34459425.0) + w * (
+            np.float32(4729725.0) + w * (np.float32(135135.0) + w * (np.float32(990.0) + w))
+        )
+        below = np.float32(34459425.0) + w * (
+            np.float32(16216200.0) + w * (np.float32(945945.0) + w * (np.float32(13860.0) + w * np.float32(45.0)))
+        )
+        weight = half + half * z * above / below
+        total[i] += weight * max(along - threshold, zero) / amplitude
+
+
+@jit
+def ratio(energy, amplitude):
+    """Energy over amplitude in place, 0 where there is no amplitude."""
+    for i in range(energy.size):
+        if amplitude[i] > 0.0:
+            energy[i] /= amplitude[i]
+    return energy
+
+
+@jit
+def middle(values):
+    """The two middle values of non-negative float32 ``values`` in order; equal where their number is odd.
+
+    Positive floats are ordered as their bits are: two histograms of the bits leave a handful to sort.
+    """
+    bits = values.view(np.int32)
+    rank = (values.size - 1) // 2
+    coarse = np.zeros(4096, np.int32)
+    for b in bits:
+        coarse[b >> 19] += 1
+    top = 0
+    while rank >= coarse[top]:
+        rank -= coarse[top]
+        top += 1
+    fine = np.zeros(4096, np.int32)
+    for b in bits:
+        if b >> 19 == top:
+            fine[(b >> 7) & 4095] += 1
+    low = 0
+    while rank >= fine[low]:
+        rank -= fine[low]
+        low += 1
+    prefix = (top << 12) | low
+    few = np.empty(fine[low], np.int32)
+    n = 0
+    for b in bits:
+        if b >> 7 == prefix:
+            few[n] = b
+            n += 1
+    few.sort()
+    first = few[rank]
+    second = first
+    if values.size % 2 == 0:
+        if rank + 1 < n:
+            second = few[rank + 1]
+        else:
+            second = np.int32(0x7F7FFFFF)
+            for b in bits:
+                if first < b < second:
+                    second = b
+    pair = np.array([first, second], np.int32).view(np.float32)
+    return float(pair[0]), float(pair[1])
+
+
+# --- gradients and the similarity that both definitions end in ----------------------------------
+@jit
+def scharr(picture):
+    """Gradient magnitude of a float32 picture (H, W) by Scharr's operator over 16; zeros beyond the border."""
+    height, width = picture.shape
+    padded = np.zeros((3, width + 2), np.float32)
+    out = np.empty((height, width), np.float32)
+    three, ten, scale = np.float32(3.0), np.float32(10.0), np.float32(1.0 / 16.0)
+    for r in range(height):
+        for k in range(3):
+            if 0 <= r + k - 1 < height:
+                padded[k, 1 : width + 1] = picture[r + k - 1]
+            else:
+                padded[k, 1 : width + 1] = 0.0
+        above, line, below = padded[0], padded[1], padded[2]
+        for c in range(width):
+            x = three * (above[c] - above[c + 2] + below[c] - below[c + 2]) + ten * (line[c] - line[c + 2])
+            y = three * (above[c] - below[c] + above[c + 2] - below[c + 2]) + ten * (above[c + 1] - below[c + 1])
+            out[r, c] = np.sqrt(x * x + y * y) * scale
+    return out
+
+
+@jit
+def wrapped_scharr(band):
+    """The package's gradient of a uint8 band (H, W): negative ones cut to 0, squares wrapped at 65536."""
+    height, width = band.shape
+    padded = np.zeros((3, width + 2), np.int32)
+    out = np.empty((height, width), np.float32)
+    for r in range(height):
+        for k in range(3):
+            q = r + k - 1  # mirrored without repeating the border
+            q = min(1, height - 1) if q < 0 else (max(0, height - 2) if q >= height else q)
+            for c in range(width):
+                padded[k, c + 1] = band[q, c]
+            padded[k, 0] = padded[k, min(2, width)]
+            padded[k, width + 1] = padded[k, max(1, width - 1)]
+        above, line, below = padded[0], padded[1], padded[2]
+        for c in range(width):
+            x = np.int32(3 * (above[c + 2] - above[c] + below[c + 2] - below[c]) + 10 * (line[c + 2] - line[c]))
+            y = np.int32(3 * (below[c] - above[c] + below[c + 2] - above[c + 2]) + 10 * (below[c + 1] - above[c + 1]))
+            x, y = max(x, np.int32(0)), max(y, np.int32(0))
+            out[r, c] = np.sqrt(np.float32(np.int32(x * x + y * y) & np.int32(65535)))
+    return out
+
+
+@summing
+def similarity_sums(pc_x, pc_y, gradient_x, gradient_y):
+    """Sum of the similarity of phase congruency and gradient, weighted by the larger phase
+    congruency, and the sum of the weights; all maps (N) float32.
+    """
+    t1, t2, two = np.float32(0.85), np.float32(160.0), np.float32(2.0)  # Zhang et al. (2011), section IV-B
+    total, weights = 0.0, 0.0
+    for i in range(pc_x.size):
+        p, q, g, h = pc_x[i], pc_y[i], gradient_x[i], gradient_y[i]
+        weight = max(p, q)
+        similar = (two * p * q + t1) * (two * g * h + t2) / ((p * p + q * q + t1) * (g * g + h * h + t2))
+        total += similar * weight
+        weights += weight
+    return total, weights
+
+
+@jit
+def block_means(picture, size):
+    """Means of size x size blocks of a float32 picture (H, W); left-over pixels are dropped."""
+    height, width = picture.shape[0] // size, picture.shape[1] // size
+    out = np.empty((height, width), np.float32)
+    for r in range(height):
+        for c in range(width):
+            total = 0.0
+            for i in range(size):
+                for j in range(size):
+                    total += picture[r * size + i, c * size + j]
+            out[r, c] = total / (size * size)
+    return out

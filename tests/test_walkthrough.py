@@ -12,6 +12,7 @@ import analysis
 from runner.config import load_study
 from runner.plan import discard_stale, make_plan
 from runner.submit import main
+from srcnn.metrics import Reference
 from srcnn.paths import RootPaths, StudyPaths
 from srcnn.schema import KEY_COLUMNS, score_schema
 
@@ -221,11 +222,10 @@ def test_a_new_protocol_or_metric_retrains_nothing_and_computes_only_what_is_new
     assert discard_stale(plan) == 0
     missing = plan.missing()
     assert {task.stage for task in missing} == {"baseline", "evaluate", "report"}
-    import jobs.scoring
-
     computed = []
-    real = jobs.scoring.score
-    monkeypatch.setattr(jobs.scoring, "score", lambda *a, **k: computed.append(1) or real(*a, **k))
+    real = Reference.score
+    monkeypatch.setattr("jobs.scoring.warm_up", lambda *a: None)  # it scores, too
+    monkeypatch.setattr(Reference, "score", lambda *a, **k: computed.append(1) or real(*a, **k))
     evaluate = plan.stage("evaluate")[0].job
     evaluate()
     # Per epoch and picture: 4 crops enlarged by lanczos, in two protocols.

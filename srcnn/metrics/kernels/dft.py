@@ -54,7 +54,7 @@ def transform(height: int, width: int) -> Transform:
 
 
 def _centred(picture: np.ndarray) -> np.ndarray:
-    return fft.fft2(picture - np.float32(np.rint(picture.mean())))
+    return picture - np.float32(np.rint(picture.mean()))
 
 
 class FastTransform:
@@ -72,7 +72,7 @@ class FastTransform:
 
     def spectrum(self, picture: np.ndarray) -> np.ndarray:
         """See Transform."""
-        return _centred(picture)
+        return fft.fft2(_centred(picture))
 
     def responses(self, spectrum: np.ndarray, filters: list[np.ndarray]) -> np.ndarray:
         """See Transform."""
@@ -103,6 +103,12 @@ class PrimeTransform:
         # Where each frequency is found in a picture's spectrum, and each pixel in a response.
         self._frequencies = numbers[np.ix_(_frequency_order(*rows), _frequency_order(*columns))]
         self._frequencies = self._frequencies.reshape(self._ar, self._br, width)
+        # A real picture's spectrum is known from its left half: the rest is mirrored and conjugated.
+        half = self.shape[1] // 2 + 1
+        row, column = np.divmod(self._frequencies, self.shape[1])
+        mirrored = column >= half
+        row, column = np.where(mirrored, -row % self.shape[0], row), np.where(mirrored, -column % self.shape[1], column)
+        self._half, self._sign = row * half + column, np.where(mirrored, -1, 1).astype(np.float32)
         self._places = np.empty(self.pixels, np.intp)
         self._places[numbers[np.ix_(_pixel_order(*rows), _pixel_order(*columns))].ravel()] = np.arange(self.pixels)
         self._row_cosines, self._row_sines = _matrices(self._br)
@@ -118,8 +124,8 @@ class PrimeTransform:
 
     def spectrum(self, picture: np.ndarray) -> np.ndarray:
         """See Transform."""
-        ordered = _centred(picture).ravel().take(self._frequencies)
-        return np.stack([ordered.real, ordered.imag])
+        ordered = fft.rfft2(_centred(picture)).ravel().take(self._half)
+        return np.stack([ordered.real, ordered.imag * self._sign])
 
     def responses(self, spectrum: np.ndarray, filters: list[np.ndarray]) -> np.ndarray:
         """See Transform."""

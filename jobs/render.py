@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from jobs.folders import is_rendered, missing_pictures, open_folder, picture_file
 from jobs.pictures import Picture, SetRef, load_set
 from jobs.stage import Progress, silent, task_cores
+from srcnn.color import own_standard, to_uint8
 from srcnn.deprocess import Floats, as_measured_luma, deprocess
 from srcnn.experiment import DataConfig, Experiment
 from srcnn.files import read_picture, write_picture
@@ -81,17 +82,23 @@ class Render:
         data = self.experiment.data
         original = read_picture(Path(picture.path))
         for zoom in sorted({zoom for zoom, _ in passes}):
-            bands = interpolated_bands(reduced(original, data, zoom), data)
+            hr = reduced(original, data, zoom)
+            bands = interpolated_bands(hr, data, picture.grey)
             for epoch in (epoch for z, epoch in passes if z == zoom):
                 luma = models[epoch].restore(bands[..., 0])
                 for view in rendered_views(self.experiment.evaluate)[zoom]:
                     file = picture_file(self._folder(each, epoch, view), picture.name)
-                    write_picture(file, as_view(view, luma, bands, data))
+                    write_picture(file, as_view(view, luma, bands, data, picture.grey))
 
 
-def as_view(view: str, luma: Floats, bands: Floats, data: DataConfig) -> NDArray[np.uint8]:
-    """The 8-bit picture of a view from luma (H, W) and the interpolated bands (H, W, 3)."""
-    return as_measured_luma(luma, data.luma) if view == "luma" else deprocess(luma, bands, data.luma)
+def as_view(view: str, luma: Floats, bands: Floats, data: DataConfig, grey: bool = False) -> NDArray[np.uint8]:
+    """The 8-bit picture of a view from luma (H, W) and the interpolated bands (H, W, 3).
+
+    ``grey``: the picture was stored in one band, so that luma is its values.
+    """
+    if view == "luma":
+        return to_uint8(luma) if grey else as_measured_luma(luma, data.luma)
+    return deprocess(luma, bands, own_standard(data.luma, grey))
 
 
 class _Model:

@@ -88,6 +88,15 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
         raise PictureError(f"{path}: is broken ({error})") from error
 
 
+def is_grey_file(path: Path) -> bool:
+    """Whether a picture file stores one band (grey), not three. Raises PictureError if unreadable."""
+    try:
+        with Image.open(path) as image:
+            return image.mode in {"1", "L", "LA"}
+    except OSError as error:
+        raise PictureError(f"{path}: cannot be read ({error})") from error
+
+
 def _unusable(image: ImageFile.ImageFile) -> str | None:
     frames = getattr(image, "n_frames", 1)
     if frames > 1:

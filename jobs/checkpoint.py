@@ -1,5 +1,55 @@
-"""Checkpoints of a run on disk: the format is srcnn's, which ones are kept is decided here."""
+"""Checkpoints of a run on disk: the format is srcnn's; which are kept, and which is used, is here."""
 
-from srcnn.checkpoint import Checkpoint, CheckpointError
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
 
-__all__ = ["Checkpoint", "CheckpointError"]
+from srcnn.checkpoint import Checkpoint, CheckpointError, is_sealed
+from srcnn.files import write_bytes
+from srcnn.paths import RunPaths
+
+__all__ = ["Checkpoint", "CheckpointError", "first_readable", "newest", "save_last", "set_aside_damaged"]
+
+_log = logging.getLogger(__name__)
+
+
+def save_last(paths: RunPaths, content: bytes, keep: int) -> None:
+    """Write the newest state and keep ``keep - 1`` earlier ones beside it."""
+    if paths.last.exists():
+        chain = [paths.last, *(paths.previous(number) for number in range(1, keep))]
+        for older, newer in zip(reversed(chain[1:]), reversed(chain[:-1]), strict=True):
+            if newer.exists():
+                os.replace(newer, older)
+    write_bytes(paths.last, content)
+
+
+def newest(paths: RunPaths, kept: Iterable[int]) -> Checkpoint | None:
+    """The most advanced state of a run that can be read; None to start from scratch."""
+    earlier = sorted(paths.checkpoints.glob("previous_*.pt"), key=lambda path: int(path.stem.split("_")[1]))
+    state = first_readable([paths.last, *earlier])
+    if state:
+        return state
+    others = [first_readable([path]) for path in (paths.best, *map(paths.checkpoint, kept))]
+    return max((other for other in others if other), key=lambda other: other.epoch, default=None)
+
+
+def first_readable(candidates: Iterable[Path]) -> Checkpoint | None:
+    """The first of some checkpoints that is there and whole; a damaged one is named in the log."""
+    for path in candidates:
+        if path.exists():
+            try:
+                return Checkpoint.load(path)
+            except CheckpointError as error:
+                _log.warning("%s; going on from an earlier one", error)
+    return None
+
+
+def set_aside_damaged(path: Path) -> Path | None:
+    """Where a damaged file was moved to, so that it is made again; None if it is whole or absent."""
+    if not path.exists() or is_sealed(path.read_bytes()):
+        return None
+    aside = path.with_suffix(".damaged")
+    os.replace(path, aside)
+    _log.warning("%s: is damaged; set aside as %s, to be made again", path, aside.name)
+    return aside

@@ -53,15 +53,25 @@ class Render:
         """Restore what is missing, picture by picture, each at all epochs."""
         import torch
 
-        from jobs.checkpoint import Checkpoint
-
         epochs = self.missing_epochs()
         torch.set_num_threads(task_cores())
-        models = {epoch: _Model(Checkpoint.load(self.paths.checkpoint(epoch))) for epoch in epochs}
+        models = {epoch: _Model(self._load(epoch)) for epoch in epochs}
         todo = [(each, picture, lacking) for each in self.sets for picture, lacking in self._lacking(each, epochs)]
         for number, (each, picture, lacking) in enumerate(todo, 1):
             self._restore(each, picture, lacking, models)
             progress(number, len(todo), f"{each.name}/{picture.name}")
+
+    def _load(self, epoch: int) -> "Checkpoint":
+        """The checkpoint of an epoch. A damaged one is moved away, so that submitting again remakes it."""
+        from jobs.checkpoint import Checkpoint, CheckpointError, set_aside_damaged
+
+        file = self.paths.checkpoint(epoch)
+        try:
+            return Checkpoint.load(file)
+        except CheckpointError as error:
+            if set_aside_damaged(file):
+                raise CheckpointError(f"{error}; it was set aside: submit the study again to remake it") from error
+            raise
 
     def _lacking(self, each: SetRef, epochs: list[int]) -> Iterator[tuple[Picture, list[tuple[int, int]]]]:
         """Pictures of a set that lack a view, with the (zoom, epoch) passes that make it."""

@@ -74,6 +74,7 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
+    from runner.space import space_text
     from runner.task import KEEP_MEMORY
     from runner.view import plan_table
 
@@ -83,6 +84,8 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
             console.print(f"{stale} results whose origin is gone will be made again")
     missing = plan.missing()
     console.print(plan_table(plan, missing, executor, arguments.partition))
+    if missing:
+        console.print(space_text(plan, missing), soft_wrap=True)
     if arguments.dry_run:
         _print_scripts(plan, missing, executor, arguments.partition, console)
         return 0

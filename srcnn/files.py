@@ -38,6 +38,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def remove_orphans(folder: Path) -> int:
+    """Number of temporary files removed that a killed process of this machine left in a folder."""
+    count = 0
+    for file in folder.glob(f".{socket.gethostname()}-*"):
+        pid = file.name.removeprefix(f".{socket.gethostname()}-").partition("-")[0]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            file.unlink(missing_ok=True)
+            count += 1
+    return count
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a whole file, or nothing."""
     with atomic_path(path) as temporary:

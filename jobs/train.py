@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 Record = dict[str, Any]
 
 # What differs between two executions of one training; everything else in a record is the same.
-TIMINGS = ("seconds", "patches_per_second", "seconds_left", "peak_memory_mb")
+TIMINGS = ("seconds", "cpu_seconds", "patches_per_second", "seconds_left", "peak_memory_mb")
 
 
 @dataclass(frozen=True)
@@ -187,9 +187,9 @@ class _Trainer:
         assert self.train is not None  # _data gives both where epochs > 0
         assert self.holdout is not None
         config = self.experiment.training
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         train_loss = train_epoch(self.model, optimiser, self.train, config, epoch=epoch, seed=self.experiment.seed)
-        seconds = time.perf_counter() - start
+        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
         held_out = holdout_loss(self.model, self.holdout, config)
         record = {
             "epoch": epoch,
@@ -198,6 +198,7 @@ class _Trainer:
             "learning_rate": optimiser.param_groups[0]["lr"],
             "steps": epoch * steps_per_epoch(len(self.train), config),
             "seconds": round(seconds, 3),
+            "cpu_seconds": round(cpu, 3),
             "patches_per_second": round(len(self.train) / seconds, 1),
             "seconds_left": 0.0,
             "peak_memory_mb": peak_memory_mb(),

@@ -6,6 +6,8 @@ Source: Dong, Loy, He & Tang (2016), doi:10.1109/TPAMI.2015.2439281.
 import torch
 from torch import Tensor, nn
 
+from srcnn.models.narrow import OneBandConvolution
+
 
 class SRCNN(nn.Module):
     """Three convolutions without padding; ``residual`` adds the input to what they compute.
@@ -26,11 +28,19 @@ class SRCNN(nn.Module):
     def forward(self, luma: Tensor) -> Tensor:
         """Restored luma on the scale of the input."""
         features = torch.relu(self.map(torch.relu(self.extract(luma))))
-        detail: Tensor = self.reconstruct(features)
+        detail = self._reconstruct(features)
         if not self.residual:
             return detail
         b = self.border
         return detail + luma[..., b:-b, b:-b]
+
+    def _reconstruct(self, features: Tensor) -> Tensor:
+        layer = self.reconstruct
+        if self.training and features.device.type == "cpu" and layer.bias is not None:
+            narrow: Tensor = OneBandConvolution.apply(features, layer.weight, layer.bias)
+            return narrow
+        wide: Tensor = layer(features)
+        return wide
 
 
 def srcnn_9_1_5(*, residual: bool) -> SRCNN:

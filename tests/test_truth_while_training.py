@@ -114,9 +114,9 @@ def test_weights_are_counted_without_torch(name):
 
 
 def test_the_space_that_is_said_is_about_what_checkpoints_take(tmp_path):
-    plan = small_plan(tmp_path)
+    plan = small_plan(tmp_path, keep={"every_s": 0})
     need = space_needed(plan, plan.tasks)
-    ((paths, _),) = train(tmp_path)
+    ((paths, _),) = train(tmp_path, keep={"every_s": 0})
     there = sum(file.stat().st_size for file in paths.checkpoints.iterdir())
     assert there == pytest.approx(need.checkpoints, rel=0.1)
     assert space_needed(plan, []).total == 0
@@ -130,7 +130,7 @@ def test_nine_thousand_epochs_do_not_fill_a_disk(tmp_path):
 def test_a_study_that_does_not_fit_says_so(tmp_path, monkeypatch):
     import shutil
 
-    plan = small_plan(tmp_path)
+    plan = small_plan(tmp_path, keep={"every_s": 0})
     assert "WARNING" not in space_text(plan, plan.tasks)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(100, 90, 10))
     assert "10 B are free" in space_text(plan, plan.tasks)

@@ -30,5 +30,5 @@ def spread_over_seeds(
     table = groups.size().rename("seeds").to_frame()
     for metric in metrics:
         table[metric] = groups[metric].mean()
-        table[f"{metric} spread"] = groups[metric].std(ddof=1)
+        table[f"{metric} spread"] = groups[metric].std(ddof=1).round(4)
     return table.reset_index()

@@ -1,5 +1,6 @@
 """Checkpoints of a run on disk: the format is srcnn's; which are kept, and which is used, is here."""
 
+import contextlib
 import logging
 import os
 from collections.abc import Iterable
@@ -16,10 +17,11 @@ _log = logging.getLogger(__name__)
 
 def save_last(paths: RunPaths, content: bytes, keep: int) -> None:
     """Write the newest state and keep ``keep - 1`` earlier ones beside it."""
-    if paths.last.exists():
+    if keep > 1:
         chain = [paths.last, *(paths.previous(number) for number in range(1, keep))]
         for older, newer in zip(reversed(chain[1:]), reversed(chain[:-1]), strict=True):
-            if newer.exists():
+            # A second copy of this task may be moving them too: the last rename wins.
+            with contextlib.suppress(FileNotFoundError):
                 os.replace(newer, older)
     write_bytes(paths.last, content)
 
@@ -47,9 +49,12 @@ def first_readable(candidates: Iterable[Path]) -> Checkpoint | None:
 
 def set_aside_damaged(path: Path) -> Path | None:
     """Where a damaged file was moved to, so that it is made again; None if it is whole or absent."""
-    if not path.exists() or is_sealed(path.read_bytes()):
-        return None
     aside = path.with_suffix(".damaged")
-    os.replace(path, aside)
+    try:
+        if is_sealed(path.read_bytes()):
+            return None
+        os.replace(path, aside)
+    except FileNotFoundError:
+        return None
     _log.warning("%s: is damaged; set aside as %s, to be made again", path, aside.name)
     return aside

@@ -166,7 +166,8 @@ def read_set(sources: Iterable[str], root: RootPaths, data_root: Path | None = N
     files = list(dict.fromkeys(file for source in sources for file in find_files(source, root, data_root)))
     cache = read_json(root.fingerprints) or {}
     stamps = {file: (stat.st_size, stat.st_mtime_ns) for file in files for stat in [file.stat()]}
-    new = [file for file in files if cache.get(str(file), {}).get("stamp") != list(stamps[file])]
+    known = {file: cache.get(str(file), {}) for file in files}
+    new = [file for file in files if known[file].get("stamp") != list(stamps[file]) or "grey" not in known[file]]
     errors = []
     for file, found in zip(new, Parallel(n_jobs=-1, prefer="threads")(delayed(_content)(f) for f in new), strict=True):
         if isinstance(found, PictureError):

@@ -8,6 +8,7 @@ import pandas as pd
 
 from analysis.aggregate import last_epochs, mean_over_pictures
 from analysis.load import contents, load, load_histories, shards
+from analysis.seeds import spread_over_seeds
 from srcnn.files import atomic_path, read_json, write_text
 from srcnn.metrics import find, is_metric
 from srcnn.paths import StudyPaths
@@ -67,6 +68,9 @@ def _sections(paths: StudyPaths, about: dict[str, Any], frame: pd.DataFrame) -> 
             by += ["upsampler"] if rows["upsampler"].notna().any() else []
             by += ["zoom"] if protocol == "compound" else []
             sections.append(_table(paths, protocol, f"{protocol}: {meaning}", mean_over_pictures(rows, by, metrics)))
+    seeds = spread_over_seeds(last_epochs(compared), about["runs"], ["set", "definition"], HEADLINE)
+    if len(seeds):
+        sections.append(_table(paths, "seeds", f"Mean and spread over seeds ({PROTOCOLS[main]})", seeds))
     histories = load_histories(paths.folder)
     if len(histories):
         sections.append(_figure(paths, "loss", "Training", loss_plot(histories, colours)))

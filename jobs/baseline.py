@@ -71,20 +71,21 @@ class Baseline:
         """Write the interpolated views of one picture and return the rows of its scores."""
         data, evaluate = self.experiment.data, self.experiment.evaluate
         original = read_picture(Path(picture.path))
-        bands = interpolated_bands(reference(original, data), data)
+        hr = reference(original, data)
+        bands = interpolated_bands(hr, data, picture.grey)
         for view in rendered_views(evaluate)[1]:
             file = picture_file(self._folder(each, view), picture.name)
             if not file.exists():
-                write_picture(file, as_view(view, bands[..., 0], bands, data))
+                write_picture(file, as_view(view, bands[..., 0], bands, data, picture.grey))
         if self.shard.exists():
             return []
         earlier = EarlierScores(self.paths.scores(self.degradation_id), set_ids(self.sets), self.eval_id)
         known = earlier.known(0, each.name, picture.name)
         base = self.paths.baseline(self.degradation_id)
-        full_size = compare_full_size(self.experiment, original, base, each.name, picture.name)
+        full_size = compare_full_size(self.experiment, original, base, each.name, picture)
         rows = list(score_comparisons(Subject(each.name, picture.name, "bicubic"), full_size, evaluate, known))
         for zoom in evaluate.used_zooms:
-            lr = low_resolution_picture(reduced(original, data, zoom), data)
+            lr = low_resolution_picture(reduced(original, data, zoom), data, picture.grey)
             full = reference(original, data, zoom)
             zoomed = protocols.direct(full, lr, evaluate.crops, zoom, evaluate.upsamplers)
             rows += score_comparisons(Subject(each.name, picture.name, "direct"), zoomed, evaluate, known)

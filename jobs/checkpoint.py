@@ -1,73 +1,60 @@
-"""Checkpoints: everything that training needs to go on, or that restoring needs to start."""
+"""Checkpoints of a run on disk: the format is srcnn's; which are kept, and which is used, is here."""
 
-import io
-from dataclasses import dataclass, field
+import contextlib
+import logging
+import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import torch
-
-from srcnn.deprocess import Standardisation
-from srcnn.experiment import DataConfig, ModelConfig
+from srcnn.checkpoint import Checkpoint, CheckpointError, is_sealed
 from srcnn.files import write_bytes
-from srcnn.models import build_model
+from srcnn.paths import RunPaths
 
-if TYPE_CHECKING:
-    from srcnn.models.srcnn import SRCNN
+__all__ = ["Checkpoint", "CheckpointError", "first_readable", "newest", "save_last", "set_aside_damaged"]
 
-
-class CheckpointError(RuntimeError):
-    """A checkpoint file that cannot be used, named, with the reason."""
+_log = logging.getLogger(__name__)
 
 
-@dataclass
-class Checkpoint:
-    """The state at the end of an epoch.
+def save_last(paths: RunPaths, content: bytes, keep: int) -> None:
+    """Write the newest state and keep ``keep - 1`` earlier ones beside it."""
+    if keep > 1:
+        chain = [paths.last, *(paths.previous(number) for number in range(1, keep))]
+        for older, newer in zip(reversed(chain[1:]), reversed(chain[:-1]), strict=True):
+            # A second copy of this task may be moving them too: the last rename wins.
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(newer, older)
+    write_bytes(paths.last, content)
 
-    ``history`` holds one record an epoch so far. Random states are not kept: every epoch draws
-    from its own seed.
-    """
 
-    epoch: int
-    model: dict[str, Any]
-    optimiser: dict[str, Any]
-    history: list[dict[str, Any]]
-    model_config: dict[str, Any]
-    data_config: dict[str, Any]
-    seed: int
-    mean: float
-    std: float
-    format: int = field(default=1)
+def newest(paths: RunPaths, kept: Iterable[int]) -> Checkpoint | None:
+    """The most advanced state of a run that can be read; None to start from scratch."""
+    earlier = sorted(paths.checkpoints.glob("previous_*.pt"), key=lambda path: int(path.stem.split("_")[1]))
+    state = first_readable([paths.last, *earlier])
+    if state:
+        return state
+    others = [first_readable([path]) for path in (paths.best, *map(paths.checkpoint, kept))]
+    return max((other for other in others if other), key=lambda other: other.epoch, default=None)
 
-    def save(self, path: Path) -> None:
-        """Write the checkpoint, whole or not at all."""
-        buffer = io.BytesIO()
-        torch.save(vars(self), buffer)
-        write_bytes(path, buffer.getvalue())
 
-    @classmethod
-    def load(cls, path: Path) -> "Checkpoint":
-        """Read a checkpoint onto the CPU. Raises CheckpointError if it is missing or damaged."""
-        try:
-            return cls(**torch.load(path, map_location="cpu", weights_only=True))
-        except FileNotFoundError as error:
-            raise CheckpointError(f"{path}: no such checkpoint") from error
-        except Exception as error:  # torch raises a dozen types for a damaged archive
-            raise CheckpointError(f"{path}: cannot be read as a checkpoint ({error})") from error
+def first_readable(candidates: Iterable[Path]) -> Checkpoint | None:
+    """The first of some checkpoints that is there and whole; a damaged one is named in the log."""
+    for path in candidates:
+        if path.exists():
+            try:
+                return Checkpoint.load(path)
+            except CheckpointError as error:
+                _log.warning("%s; going on from an earlier one", error)
+    return None
 
-    def build(self) -> "SRCNN":
-        """The trained model, in evaluation mode."""
-        config = ModelConfig(**self.model_config)
-        model = build_model(config.name, residual=config.residual, seed=self.seed)
-        model.load_state_dict(self.model)
-        return model.eval()
 
-    @property
-    def data(self) -> DataConfig:
-        """The degradation that the model was trained to undo."""
-        return DataConfig(**self.data_config)
-
-    @property
-    def standardisation(self) -> Standardisation:
-        """The scale that the model was trained on."""
-        return Standardisation(self.mean, self.std)
+def set_aside_damaged(path: Path) -> Path | None:
+    """Where a damaged file was moved to, so that it is made again; None if it is whole or absent."""
+    aside = path.with_suffix(".damaged")
+    try:
+        if is_sealed(path.read_bytes()):
+            return None
+        os.replace(path, aside)
+    except FileNotFoundError:
+        return None
+    _log.warning("%s: is damaged; set aside as %s, to be made again", path, aside.name)
+    return aside

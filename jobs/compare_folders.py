@@ -147,7 +147,7 @@ def _score_pair(pair: Pair, evaluate: "EvaluateConfig", arguments: argparse.Name
 
 def _compare(pair: Pair, evaluate: "EvaluateConfig", arguments: argparse.Namespace) -> "Iterator[Comparison]":
     from srcnn import protocols
-    from srcnn.files import read_picture
+    from srcnn.files import is_grey_file, read_picture
     from srcnn.views import measured_luma
 
     reference, estimate = read_picture(pair.reference), read_picture(pair.estimate)
@@ -157,7 +157,8 @@ def _compare(pair: Pair, evaluate: "EvaluateConfig", arguments: argparse.Namespa
     if "whole" in arguments.protocol:
         yield from protocols.whole(estimate, crops, evaluate.upsamplers)
     if "luma" in arguments.protocol:
-        yield from protocols.luma(measured_luma(reference), measured_luma(estimate), arguments.shave)
+        grey = is_grey_file(pair.reference)
+        yield from protocols.luma(measured_luma(reference, grey), measured_luma(estimate, grey), arguments.shave)
     if "compound" in arguments.protocol:
         zoom = reference.shape[0] // estimate.shape[0]
         if zoom < 2 or any(side % zoom for crop in crops for side in crop):

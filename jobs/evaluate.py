@@ -77,7 +77,7 @@ class Evaluate:
         rendered = self.paths.run(self.run_id).rendered_epoch(each.group, epoch)
         original = read_picture(Path(picture.path))
         comparisons = chain(
-            compare_full_size(self.experiment, original, rendered, each.name, picture.name),
+            compare_full_size(self.experiment, original, rendered, each.name, picture),
             self._compare_zoomed(original, rendered, each.name, picture.name),
         )
         subject = Subject(each.name, picture.name, "srcnn", self.run_id, epoch)
@@ -104,15 +104,15 @@ def read_view(base: Path, set_name: str, view: str, image: str) -> Bytes:
 
 
 def compare_full_size(
-    experiment: Experiment, original: Bytes, base: Path, set_name: str, image: str
+    experiment: Experiment, original: Bytes, base: Path, set_name: str, picture: Picture
 ) -> Iterator[Comparison]:
     """The comparisons of ``whole``, ``region`` and ``luma`` for one picture rendered below ``base``."""
     evaluate, data = experiment.evaluate, experiment.data
-    hr, restored = reference(original, data), read_view(base, set_name, "full", image)
+    hr, restored = reference(original, data), read_view(base, set_name, "full", picture.name)
     if "whole" in evaluate.protocols:
         yield from protocols.whole(restored, evaluate.crops, evaluate.upsamplers)
     if "region" in evaluate.protocols:
         yield from protocols.region(hr, restored, evaluate.crops)
     if "luma" in evaluate.protocols:
-        luma = read_view(base, set_name, "luma", image)[..., 0]
-        yield from protocols.luma(measured_luma(hr), luma, data.scale)
+        luma = read_view(base, set_name, "luma", picture.name)[..., 0]
+        yield from protocols.luma(measured_luma(hr, picture.grey), luma, data.scale)

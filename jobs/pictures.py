@@ -18,7 +18,7 @@ from joblib import Parallel, delayed
 from PIL import Image
 
 from srcnn.experiment import short_hash
-from srcnn.files import PICTURE_SUFFIXES, PictureError, read_json, read_picture, write_json
+from srcnn.files import PICTURE_SUFFIXES, PictureError, is_grey_file, read_json, read_picture, write_json
 from srcnn.paths import RootPaths
 
 # Photographs that come inside scikit-image's wheel: public domain or CC0, no download needed.
@@ -54,6 +54,7 @@ class Picture:
     height: int
     width: int
     thumbnail: str
+    grey: bool = False  # stored in one band
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,8 @@ def read_set(sources: Iterable[str], root: RootPaths, data_root: Path | None = N
     files = list(dict.fromkeys(file for source in sources for file in find_files(source, root, data_root)))
     cache = read_json(root.fingerprints) or {}
     stamps = {file: (stat.st_size, stat.st_mtime_ns) for file in files for stat in [file.stat()]}
-    new = [file for file in files if cache.get(str(file), {}).get("stamp") != list(stamps[file])]
+    known = {file: cache.get(str(file), {}) for file in files}
+    new = [file for file in files if known[file].get("stamp") != list(stamps[file]) or "grey" not in known[file]]
     errors = []
     for file, found in zip(new, Parallel(n_jobs=-1, prefer="threads")(delayed(_content)(f) for f in new), strict=True):
         if isinstance(found, PictureError):
@@ -186,16 +188,17 @@ def read_set(sources: Iterable[str], root: RootPaths, data_root: Path | None = N
 
 def _content(path: Path) -> dict[str, object] | PictureError:
     try:
-        picture = read_picture(path)
+        picture, in_one_band = read_picture(path), is_grey_file(path)
     except PictureError as error:
         return error
     grey = Image.fromarray(picture).convert("L").resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
-    header = f"{picture.shape}".encode()
+    header = f"{picture.shape}{' grey' if in_one_band else ''}".encode()
     return {
         "digest": hashlib.sha256(header + picture.tobytes()).hexdigest(),
         "height": picture.shape[0],
         "width": picture.shape[1],
         "thumbnail": base64.b64encode(grey.tobytes()).decode(),
+        "grey": in_one_band,
     }
 
 

@@ -55,4 +55,4 @@ class Prepare:
 
 
 def _cut(picture: Picture, data: DataConfig, held_out: bool | None) -> tuple[Patches, ...]:
-    return cut_patches(read_picture(Path(picture.path)), data, held_out)
+    return cut_patches(read_picture(Path(picture.path)), data, held_out, picture.grey)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from jobs.folders import is_rendered, missing_pictures, open_folder, picture_file
 from jobs.pictures import Picture, SetRef, load_set
 from jobs.stage import Progress, silent, task_cores
+from srcnn.color import own_standard, to_uint8
 from srcnn.deprocess import Floats, as_measured_luma, deprocess
 from srcnn.experiment import DataConfig, Experiment
 from srcnn.files import read_picture, write_picture
@@ -52,15 +53,25 @@ class Render:
         """Restore what is missing, picture by picture, each at all epochs."""
         import torch
 
-        from jobs.checkpoint import Checkpoint
-
         epochs = self.missing_epochs()
         torch.set_num_threads(task_cores())
-        models = {epoch: _Model(Checkpoint.load(self.paths.checkpoint(epoch))) for epoch in epochs}
+        models = {epoch: _Model(self._load(epoch)) for epoch in epochs}
         todo = [(each, picture, lacking) for each in self.sets for picture, lacking in self._lacking(each, epochs)]
         for number, (each, picture, lacking) in enumerate(todo, 1):
             self._restore(each, picture, lacking, models)
             progress(number, len(todo), f"{each.name}/{picture.name}")
+
+    def _load(self, epoch: int) -> "Checkpoint":
+        """The checkpoint of an epoch. A damaged one is moved away, so that submitting again remakes it."""
+        from jobs.checkpoint import Checkpoint, CheckpointError, set_aside_damaged
+
+        file = self.paths.checkpoint(epoch)
+        try:
+            return Checkpoint.load(file)
+        except CheckpointError as error:
+            if set_aside_damaged(file):
+                raise CheckpointError(f"{error}; it was set aside: submit the study again to remake it") from error
+            raise
 
     def _lacking(self, each: SetRef, epochs: list[int]) -> Iterator[tuple[Picture, list[tuple[int, int]]]]:
         """Pictures of a set that lack a view, with the (zoom, epoch) passes that make it."""
@@ -81,17 +92,23 @@ class Render:
         data = self.experiment.data
         original = read_picture(Path(picture.path))
         for zoom in sorted({zoom for zoom, _ in passes}):
-            bands = interpolated_bands(reduced(original, data, zoom), data)
+            hr = reduced(original, data, zoom)
+            bands = interpolated_bands(hr, data, picture.grey)
             for epoch in (epoch for z, epoch in passes if z == zoom):
                 luma = models[epoch].restore(bands[..., 0])
                 for view in rendered_views(self.experiment.evaluate)[zoom]:
                     file = picture_file(self._folder(each, epoch, view), picture.name)
-                    write_picture(file, as_view(view, luma, bands, data))
+                    write_picture(file, as_view(view, luma, bands, data, picture.grey))
 
 
-def as_view(view: str, luma: Floats, bands: Floats, data: DataConfig) -> NDArray[np.uint8]:
-    """The 8-bit picture of a view from luma (H, W) and the interpolated bands (H, W, 3)."""
-    return as_measured_luma(luma, data.luma) if view == "luma" else deprocess(luma, bands, data.luma)
+def as_view(view: str, luma: Floats, bands: Floats, data: DataConfig, grey: bool = False) -> NDArray[np.uint8]:
+    """The 8-bit picture of a view from luma (H, W) and the interpolated bands (H, W, 3).
+
+    ``grey``: the picture was stored in one band, so that luma is its values.
+    """
+    if view == "luma":
+        return to_uint8(luma) if grey else as_measured_luma(luma, data.luma)
+    return deprocess(luma, bands, own_standard(data.luma, grey))
 
 
 class _Model:

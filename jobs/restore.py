@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
 
     from jobs.checkpoint import Checkpoint, CheckpointError
     from jobs.pictures import MissingPictures, find_files
-    from srcnn.files import PictureError, read_picture, write_picture
+    from srcnn.files import PictureError, is_grey_file, read_picture, write_picture
     from srcnn.paths import RootPaths
 
     try:
@@ -74,7 +74,9 @@ def main(argv: list[str] | None = None) -> int:
                 raise PictureError(f"{file}: {written[target]} was already written to {target}")
             if target.exists() and target.samefile(file):
                 raise PictureError(f"{file}: would be overwritten; choose another --out")
-            write_picture(target, _restored(read_picture(file), checkpoint, model, arguments.upsample or 1))
+            write_picture(
+                target, _restored(read_picture(file), is_grey_file(file), checkpoint, model, arguments.upsample or 1)
+            )
             written[target] = file
             print(f"{number}/{len(files)} {target}", flush=True)
         except PictureError as error:
@@ -84,16 +86,17 @@ def main(argv: list[str] | None = None) -> int:
     return int(bool(left_out))
 
 
-def _restored(picture: "Bytes", checkpoint: "Checkpoint", model: "SRCNN", factor: int) -> "Bytes":
-    from srcnn.color import rgb_to_ycbcr
+def _restored(picture: "Bytes", grey: bool, checkpoint: "Checkpoint", model: "SRCNN", factor: int) -> "Bytes":
+    from srcnn.color import own_standard, rgb_to_ycbcr
     from srcnn.deprocess import deprocess
     from srcnn.inference import restore_luma
     from srcnn.resize import resize
 
-    bands = rgb_to_ycbcr(picture, checkpoint.data.luma)
+    standard = own_standard(checkpoint.data.luma, grey)
+    bands = rgb_to_ycbcr(picture, standard)
     if factor > 1:
         bands = resize(bands, picture.shape[0] * factor, picture.shape[1] * factor)
-    return deprocess(restore_luma(model, bands[..., 0], checkpoint.standardisation), bands, checkpoint.data.luma)
+    return deprocess(restore_luma(model, bands[..., 0], checkpoint.standardisation), bands, standard)
 
 
 if __name__ == "__main__":

@@ -2,29 +2,31 @@
 
 import json
 import logging
+import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from jobs.pictures import load_set
 from jobs.stage import Progress, silent, task_cores
 from srcnn.experiment import Experiment, data_id
-from srcnn.files import read_picture, write_text
-from srcnn.metrics import score
+from srcnn.files import read_picture, remove_orphans, write_bytes, write_text
 from srcnn.paths import RootPaths, RunPaths
-from srcnn.views import interpolated_bands, reference
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from jobs.checkpoint import Checkpoint
+    from srcnn.deprocess import Standardisation
+    from srcnn.training import Tensors
 
 _log = logging.getLogger(__name__)
 Record = dict[str, Any]
+
+# What differs between two executions of one training; everything else in a record is the same.
+TIMINGS = ("seconds", "cpu_seconds", "patches_per_second", "seconds_left", "peak_memory_mb")
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Train:
         return (
             not self.missing_epochs()
             and self.paths.last.exists()
-            and self.paths.best.exists()
+            and (self.paths.best.exists() or not self.experiment.keep.best)
             and read_epochs(self.paths.history) >= self.experiment.training.epochs
         )
 
@@ -71,101 +73,156 @@ class _Trainer:
     def __init__(self, stage: Train, progress: Progress) -> None:
         import torch
 
-        from srcnn.dataset import read_patches
-        from srcnn.deprocess import standardisation
         from srcnn.models import build_model
-        from srcnn.training import Tensors
+        from srcnn.monitor import MonitoredPicture
 
         self.stage, self.progress = stage, progress
         self.paths, self.experiment = stage.paths, stage.experiment
         torch.set_num_threads(task_cores())
-        patches_file = stage.root.patches(data_id(self.experiment.data, stage.train_set))
-        if not patches_file.exists():
-            raise FileNotFoundError(f"{patches_file}: no training patches; the prepare stage makes them")
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        patches = read_patches(patches_file)
-        self.scale = standardisation(self.experiment.training.standardise, patches.mean, patches.std)
-        self.train = Tensors.of(patches.train_input, patches.train_target, self.scale, device)
-        self.holdout = Tensors.of(patches.holdout_input, patches.holdout_target, self.scale, device)
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         config = self.experiment.model
-        self.model = build_model(config.name, residual=config.residual, seed=self.experiment.seed)
+        self.model = build_model(config.name, residual=config.residual, seed=self.experiment.seed, init=config.init)
+        self.scale, self.train, self.holdout = self._data()
         self.initial = {name: value.clone() for name, value in self.model.state_dict().items()}
         # Twice as fast on a CPU for these layers, same arithmetic.
-        self.model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.monitor = [
-            _MonitoredPicture(name, read_picture(Path(picture.path)), self.experiment)
+            MonitoredPicture(name, read_picture(Path(picture.path)), self.experiment.data, picture.grey)
             for name, set_id in stage.monitor_sets.items()
             for picture in load_set(stage.root, set_id).pictures[: self.experiment.training.monitor_pictures]
         ]
 
+    def _data(self) -> "tuple[Standardisation, Tensors | None, Tensors | None]":
+        """The scale of luma, and the patches on the device; none where nothing is to be trained."""
+        from srcnn.dataset import read_patches
+        from srcnn.deprocess import standardisation
+        from srcnn.models.published import read_weights
+        from srcnn.training import Tensors
+
+        scale = None
+        if self.experiment.model.weights:
+            weights = read_weights(Path(self.experiment.model.weights))
+            self.model.load_state_dict(weights.state)
+            scale = weights.scale
+        if scale and not self.experiment.training.epochs:
+            return scale, None, None
+        file = self.stage.root.patches(data_id(self.experiment.data, self.stage.train_set))
+        if not file.exists():
+            raise FileNotFoundError(f"{file}: no training patches; the prepare stage makes them")
+        patches = read_patches(file)
+        scale = scale or standardisation(self.experiment.training.standardise, patches.mean, patches.std)
+        return (
+            scale,
+            Tensors.of(patches.train_input, patches.train_target, scale, self.device),
+            Tensors.of(patches.holdout_input, patches.holdout_target, scale, self.device),
+        )
+
     def run(self) -> None:
         """Train on to the end, then remake checkpoints of earlier epochs that were lost."""
+        from jobs.checkpoint import newest, set_aside_damaged
+
+        remove_orphans(self.paths.checkpoints)
+        for file in (self.paths.best, *map(self.paths.checkpoint, self.experiment.kept_epochs)):
+            set_aside_damaged(file)
         epochs = self.experiment.training.epochs
-        state = self._load([self.paths.last, *self._files_before(epochs)])
+        state = newest(self.paths, self.experiment.kept_epochs)
+        if state:
+            _log.info("going on from epoch %d of %d", state.epoch, epochs)
         self.longest: list[Record] = state.history if state else []
         self._train(state, epochs)
         for epoch in self._lost():
-            self._train(self._load(self._files_before(epoch)), epoch)
+            self._train(self._before(epoch), epoch)
         self._write_history(self.longest)
 
     def _lost(self) -> list[int]:
         lost = {e for e in self.experiment.kept_epochs if not self.paths.checkpoint(e).exists()}
-        return sorted(lost if self.paths.best.exists() else lost | {best_epoch(self.longest)})
+        remake_best = self.longest and self.experiment.keep.best and not self.paths.best.exists()
+        return sorted(lost | {best_epoch(self.longest)} if remake_best else lost)
 
-    def _files_before(self, epoch: int) -> list[Path]:
+    def _before(self, epoch: int) -> "Checkpoint | None":
+        from jobs.checkpoint import first_readable
+
         earlier = [e for e in self.experiment.kept_epochs if e < epoch]
-        return [self.paths.checkpoint(e) for e in reversed(earlier)]
-
-    def _load(self, candidates: Iterable[Path]) -> "Checkpoint | None":
-        """The first checkpoint that can be read; None to start from scratch."""
-        from jobs.checkpoint import Checkpoint, CheckpointError
-
-        for path in candidates:
-            if path.exists():
-                try:
-                    return Checkpoint.load(path)
-                except CheckpointError as error:
-                    _log.warning("%s; going on from an earlier one", error)
-        return None
+        return first_readable(self.paths.checkpoint(e) for e in reversed(earlier))
 
     def _train(self, state: "Checkpoint | None", until: int) -> None:
-        import torch
-
-        from srcnn.training import holdout_loss, steps_per_epoch, train_epoch
+        from srcnn.training import TrainingDiverged, new_optimiser
 
         config = self.experiment.training
-        optimiser = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate)
+        optimiser = new_optimiser(self.model, config)
         self.model.load_state_dict(state.model if state else self.initial)
         if state:
             optimiser.load_state_dict(state.optimiser)
         history: list[Record] = list(state.history) if state else []
-        for epoch in range(len(history) + 1, until + 1):
-            start = time.perf_counter()
-            train_loss = train_epoch(self.model, optimiser, self.train, config, epoch=epoch, seed=self.experiment.seed)
-            seconds = time.perf_counter() - start
-            held_out = holdout_loss(self.model, self.holdout, config)
-            history.append(
-                {
-                    "epoch": epoch,
-                    "train_loss": train_loss,
-                    "holdout_loss": None if np.isnan(held_out) else held_out,
-                    "learning_rate": optimiser.param_groups[0]["lr"],
-                    "steps": epoch * steps_per_epoch(len(self.train), config),
-                    "seconds": round(seconds, 3),
-                    "patches_per_second": round(len(self.train) / seconds, 1),
-                    "sets": self._monitor(),
-                }
-            )
-            self._save(epoch, history, optimiser)
-            self.progress(epoch, config.epochs, _note(history[-1]))
+        saver = _Saver(self, optimiser)
+        events = self._events(history) if config.tensorboard else None
+        if until == 0:
+            saver.save(0, [])
+        started, first = time.perf_counter(), len(history)
+        for epoch in range(first + 1, until + 1):
+            try:
+                record = self._epoch(epoch, optimiser)
+            except TrainingDiverged as error:
+                kept = (
+                    f"the state of epoch {epoch - 1} is in {self.paths.last}" if epoch > 1 else "no epoch was finished"
+                )
+                saver.flush()
+                raise TrainingDiverged(f"{error} ({kept})") from error
+            pace = (time.perf_counter() - started) / (epoch - first)
+            record["seconds_left"] = round(pace * (until - epoch), 1)
+            history.append(record)
+            if events:
+                events.add(record)
+            saver.save(epoch, history, last=epoch == until)
+            self.progress(epoch, config.epochs, progress_note(record))
+        if events:
+            events.close()
 
-    def _save(self, epoch: int, history: list[Record], optimiser: "Optimizer") -> None:
+    def _epoch(self, epoch: int, optimiser: "Optimizer") -> Record:
+        """Train one epoch; what it gave."""
+        from srcnn.monitor import mean_scores
+        from srcnn.symptoms import symptom
+        from srcnn.training import holdout_loss, steps_per_epoch, train_epoch
+
+        assert self.train is not None  # _data gives both where epochs > 0
+        assert self.holdout is not None
+        config = self.experiment.training
+        start, cpu = time.perf_counter(), time.process_time()
+        train_loss = train_epoch(self.model, optimiser, self.train, config, epoch=epoch, seed=self.experiment.seed)
+        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+        held_out = holdout_loss(self.model, self.holdout, config)
+        record = {
+            "epoch": epoch,
+            "train_loss": train_loss,
+            "holdout_loss": None if math.isnan(held_out) else held_out,
+            "learning_rate": optimiser.param_groups[0]["lr"],
+            "steps": epoch * steps_per_epoch(len(self.train), config),
+            "seconds": round(seconds, 3),
+            "cpu_seconds": round(cpu, 3),
+            "patches_per_second": round(len(self.train) / seconds, 1),
+            "seconds_left": 0.0,
+            "peak_memory_mb": peak_memory_mb(),
+            "sets": mean_scores(self.model, self.monitor, self.scale),
+        }
+        warning = symptom(self.model, self.train)
+        if warning:
+            _log.warning("epoch %d: %s", epoch, warning)
+            record["warning"] = warning
+        return record
+
+    def _events(self, history: Iterable[Record]) -> Any:
+        from jobs.events import Events
+
+        return Events(self.paths.events, history)
+
+    def _write_history(self, history: list[Record]) -> None:
+        write_text(self.paths.history, "".join(json.dumps(record) + "\n" for record in history))
+
+    def checkpoint(self, epoch: int, history: list[Record], optimiser: "Optimizer") -> bytes:
+        """The state now, as a file's content."""
         from jobs.checkpoint import Checkpoint
 
-        new = epoch > len(self.longest)
-        if new:
-            self.longest = history
-        state = Checkpoint(
+        return Checkpoint(
             epoch=epoch,
             model={name: value.cpu() for name, value in self.model.state_dict().items()},
             optimiser=optimiser.state_dict(),
@@ -175,50 +232,54 @@ class _Trainer:
             seed=self.experiment.seed,
             mean=self.scale.mean,
             std=self.scale.std,
-        )
-        if epoch in self.experiment.kept_epochs and not self.paths.checkpoint(epoch).exists():
-            state.save(self.paths.checkpoint(epoch))
-        if best_epoch(self.longest) == epoch:
-            state.save(self.paths.best)
+        ).to_bytes()
+
+
+class _Saver:
+    """Writes states as the study wants them kept.
+
+    What lies on disk is always a training that stopped at some epoch: ``best`` is written before
+    the ``last`` that knows of it, and what is ahead of ``last`` is made again, bit for bit.
+    """
+
+    def __init__(self, trainer: _Trainer, optimiser: "Optimizer") -> None:
+        self.trainer, self.optimiser = trainer, optimiser
+        self.paths, self.experiment = trainer.paths, trainer.experiment
+        self.best: bytes | None = None
+        self.last: tuple[bytes, list[Record]] | None = None
+        self.saved = time.monotonic()
+
+    def save(self, epoch: int, history: list[Record], *, last: bool = True) -> None:
+        """Keep the state of an epoch where it is wanted; ``last`` leaves nothing unwritten."""
+        trainer, keep = self.trainer, self.experiment.keep
+        new = epoch > len(trainer.longest) or epoch == 0
         if new:
-            state.save(self.paths.last)
-            self._write_history(history)
+            trainer.longest = list(history)
+        kept = epoch in self.experiment.kept_epochs and not self.paths.checkpoint(epoch).exists()
+        best = keep.best and (not history or best_epoch(trainer.longest) == epoch)
+        due = last or time.monotonic() - self.saved >= keep.every_s
+        if kept or best or new:
+            content = trainer.checkpoint(epoch, history, self.optimiser)
+            if kept:
+                write_bytes(self.paths.checkpoint(epoch), content)
+            if best:
+                self.best = content
+            if new:
+                self.last = content, list(history)
+        if due:
+            self.flush()
 
-    def _write_history(self, history: list[Record]) -> None:
-        write_text(self.paths.history, "".join(json.dumps(record) + "\n" for record in history))
+    def flush(self) -> None:
+        """Write what waits."""
+        from jobs.checkpoint import save_last
 
-    def _monitor(self) -> dict[str, dict[str, float]]:
-        """Mean PSNR and SSIM of the model and of bicubic, per set."""
-        from srcnn.inference import restore_luma
-
-        scores: dict[str, list[dict[str, float]]] = {}
-        for picture in self.monitor:
-            restored = restore_luma(self.model, picture.interpolated, self.scale)
-            scores.setdefault(picture.set_name, []).append({**picture.score(restored), **picture.bicubic})
-        return {
-            name: {key: float(np.mean([values[key] for values in each])) for key in each[0]}
-            for name, each in scores.items()
-        }
-
-
-class _MonitoredPicture:
-    """A picture of an evaluation set, degraded once, scored on luma after every epoch."""
-
-    def __init__(self, set_name: str, picture: np.ndarray, experiment: Experiment) -> None:
-        from srcnn.color import luma
-
-        data = experiment.data
-        hr = reference(picture, data)
-        self.set_name, self.border = set_name, data.scale
-        self.target = np.rint(luma(hr, data.luma))
-        self.interpolated = interpolated_bands(hr, data)[..., 0]
-        self.bicubic = {f"bicubic_{name}": value for name, value in self.score(self.interpolated).items()}
-
-    def score(self, restored: np.ndarray) -> dict[str, float]:
-        inner = (slice(self.border, -self.border),) * 2
-        estimate = np.clip(np.rint(restored), 0, 255)
-        values = score(self.target[inner], estimate[inner], ("psnr", "ssim"), data_range=255.0)
-        return {name: float("nan") if value is None else value for name, value in values.items()}
+        if self.best is not None:
+            write_bytes(self.paths.best, self.best)
+        if self.last is not None:
+            save_last(self.paths, self.last[0], self.experiment.keep.last)
+            self.trainer._write_history(self.last[1])
+        self.best = self.last = None
+        self.saved = time.monotonic()
 
 
 def best_epoch(history: list[Record]) -> int:
@@ -227,6 +288,27 @@ def best_epoch(history: list[Record]) -> int:
     return int(min(history, key=lambda record: record[kind])["epoch"])
 
 
-def _note(record: Record) -> str:
-    sets = [f"{name} {v['psnr']:.2f} dB (bicubic {v['bicubic_psnr']:.2f})" for name, v in record["sets"].items()]
-    return ", ".join(sets) or f"loss {record['train_loss']:.3g}"
+def peak_memory_mb() -> float:
+    """The most memory that training took so far: on the GPU where there is one, else of the process."""
+    import resource
+
+    import torch
+
+    if torch.cuda.is_available():
+        return round(torch.cuda.max_memory_allocated() / 2**20, 1)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10, 1)
+
+
+def progress_note(record: Record) -> str:
+    """An epoch in one line."""
+    parts = [f"loss {record['train_loss']:.3g}", f"rate {record['learning_rate']:.2g}"]
+    parts += [f"{record['patches_per_second']:.0f} patches/s"]
+    for name, values in record["sets"].items():
+        parts.append(
+            f"{name} {values['psnr']:.2f} dB {values['ssim']:.4f} "
+            f"(bicubic {values['bicubic_psnr']:.2f} {values['bicubic_ssim']:.4f})"
+        )
+    parts += [f"{record['seconds_left']:.0f} s left", f"peak {record['peak_memory_mb']:.0f} MB"]
+    if "warning" in record:
+        parts.append(f"WARNING: {record['warning']}")
+    return ", ".join(parts)

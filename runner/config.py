@@ -1,7 +1,8 @@
 """Reading a study: YAML, overrides, checks, and its runs. Errors name file, key and remedy."""
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -43,6 +44,11 @@ class Run:
 
     label: str
     experiment: Experiment
+
+    @property
+    def variant(self) -> str:
+        """The label without its seed: runs of one variant differ by nothing else."""
+        return re.sub(r"(^| )seed=\d+(?= |$)", "", self.label).strip() or "all seeds"
 
 
 def packaged_studies() -> dict[str, Path]:
@@ -92,7 +98,7 @@ def _find(study: str) -> Path:
 
 
 def absolute_sources(raw: dict[str, Any], folder: Path) -> None:
-    """Make relative paths of pictures absolute, in place: they are meant relative to ``folder``."""
+    """Make relative paths of pictures and weights absolute, in place: they are meant relative to ``folder``."""
 
     def absolute(value: Any) -> Any:
         if isinstance(value, str):
@@ -106,14 +112,27 @@ def absolute_sources(raw: dict[str, Any], folder: Path) -> None:
     data = raw.get("data")
     if isinstance(data, dict):
         data.update({key: absolute(data[key]) for key in ("train", "test", "eval") if key in data})
+    model = raw.get("model")
+    if isinstance(model, dict) and isinstance(model.get("weights"), str):
+        model["weights"] = str(folder.resolve() / Path(model["weights"]).expanduser())
     sweep = raw.get("sweep")
     if isinstance(sweep, dict):
         for kind in ("grid", "zip"):
-            if isinstance(sweep.get(kind), dict) and "data.train" in sweep[kind]:
-                sweep[kind]["data.train"] = absolute(sweep[kind]["data.train"])
+            if isinstance(sweep.get(kind), dict):
+                _absolute_values(sweep[kind], folder, absolute)
         for case in (sweep.get("cases") or {}).values():
-            if isinstance(case, dict) and "data.train" in case:
-                case["data.train"] = absolute(case["data.train"])
+            if isinstance(case, dict):
+                _absolute_values(case, folder, absolute)
+
+
+def _absolute_values(varied: dict[str, Any], folder: Path, absolute: Callable[[Any], Any]) -> None:
+    if "data.train" in varied:
+        varied["data.train"] = absolute(varied["data.train"])
+    files = varied.get("model.weights")
+    if isinstance(files, str):
+        varied["model.weights"] = str(folder.resolve() / Path(files).expanduser())
+    elif isinstance(files, list):
+        varied["model.weights"] = [str(folder.resolve() / Path(file).expanduser()) for file in files]
 
 
 def _apply(raw: dict[str, Any], override: str, file: Path) -> None:

@@ -15,6 +15,7 @@ from jobs.stage import Stage
 from jobs.train import Train
 from runner.cluster import STAGES
 from runner.config import ConfigError, Run, Study, runs_of, save_study
+from runner.model import model_content
 from srcnn.experiment import DataConfig, Experiment, degradation_id, eval_id, run_id
 from srcnn.files import read_json, write_json, write_text
 from srcnn.paths import GROUPS, RootPaths, StudyPaths
@@ -99,6 +100,8 @@ class Plan:
                 {
                     "run_id": planned.run_id,
                     "label": planned.run.label,
+                    "variant": planned.run.variant,
+                    "seed": planned.run.experiment.seed,
                     "eval_id": planned.eval_id,
                     "degradation_id": planned.degradation_id,
                     "epochs": list(planned.run.experiment.kept_epochs),
@@ -114,7 +117,7 @@ def make_plan(study: Study, root: RootPaths, data_root: Path | None = None) -> P
     """The plan of a study below a root.
 
     Raises ConfigError for a leak between training and evaluation pictures, or a picture too small
-    to be degraded; MissingPictures and PictureError for pictures that cannot be used.
+    to be degraded, or a model that cannot be used; MissingPictures and PictureError for pictures that cannot be used.
     """
     paths = root.study(study.name)
     resolve = _Resolver(root, data_root)
@@ -130,6 +133,7 @@ class _Resolver:
         self.read: dict[tuple[str, ...], PictureSet] = {}
         self.checked: set[tuple[object, ...]] = set()
         self.notes: dict[str, None] = {}
+        self.models: dict[str, dict[str, str | None]] = {}
 
     def __call__(self, run: Run) -> PlannedRun:
         data = run.experiment.data
@@ -141,12 +145,18 @@ class _Resolver:
         refs = tuple(SetRef(name, group, ids[name]) for name, (group, _) in data.sets.items())
         return PlannedRun(
             run,
-            run_id(run.experiment, train.set_id),
+            run_id(run.experiment, train.set_id, self._model(run.experiment)),
             eval_id(run.experiment, ids),
             degradation_id(data, ids),
             train.set_id,
             refs,
         )
+
+    def _model(self, experiment: Experiment) -> dict[str, str | None]:
+        key = experiment.model.model_dump_json() + str(experiment.data.patch_size)
+        if key not in self.models:
+            self.models[key] = model_content(experiment)
+        return self.models[key]
 
     def _set(self, sources: tuple[str, ...]) -> PictureSet:
         if sources not in self.read:
@@ -216,12 +226,14 @@ def _tasks(runs: Iterable[PlannedRun], root: RootPaths, paths: StudyPaths) -> It
         experiment, run_paths = planned.run.experiment, paths.run(planned.run_id)
         label = planned.run.label
         prepare_job = Prepare(root, experiment.data, planned.train_set)
-        prepare = add("prepare", prepare_job.name, prepare_job, (), paths.attempts)
+        # Weights that are used as they are need no patches.
+        trains = experiment.training.epochs > 0
+        prepare = [add("prepare", prepare_job.name, prepare_job, (), paths.attempts)] if trains else []
         monitor = {each.name: each.set_id for each in planned.sets if each.group == "eval"} or {
             each.name: each.set_id for each in planned.sets
         }
         train_job = Train(root, run_paths, experiment, planned.train_set, monitor)
-        train = add("train", planned.run_id, train_job, [prepare], run_paths.attempts, label)
+        train = add("train", planned.run_id, train_job, prepare, run_paths.attempts, label)
         if not planned.sets:
             continue
         baseline_job = Baseline(paths, planned.degradation_id, planned.eval_id, experiment, planned.sets)

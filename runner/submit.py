@@ -77,6 +77,7 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
+    from runner.space import space_text
     from runner.task import KEEP_MEMORY
     from runner.view import plan_table
 
@@ -89,6 +90,8 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
     missing = plan.missing()
     console.print(f"{plan.study.name}: {len(plan.runs)} runs, below {plan.paths.folder}", soft_wrap=True)
     console.print(plan_table(plan, missing, executor, arguments.partition, arguments.cores))
+    if missing:
+        console.print(space_text(plan, missing), soft_wrap=True)
     if arguments.dry_run:
         _print_scripts(plan, missing, executor, arguments.partition, console)
         return 0

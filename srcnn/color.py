@@ -33,6 +33,16 @@ _MATRICES: dict[str, tuple[Floats, Floats]] = {
 }
 
 
+def own_standard(standard: Standard, grey: bool) -> Standard:
+    """The standard that a picture's luma is taken in: ``standard``, or for a grey one ``jpeg``.
+
+    The literature takes what a greyscale file holds as luma already, in 0..255; squeezed into
+    studio range it would score 1.3 dB higher (bridge, and with it 0.09 dB on the mean of Set14).
+    Grey is what was stored in one band: ``man``, stored as RGB, is treated as any colour picture.
+    """
+    return "jpeg" if grey else standard
+
+
 def rgb_to_ycbcr(rgb: NDArray[np.generic], standard: Standard = "bt601") -> Floats:
     """YCbCr bands (H, W, 3), float64 and unrounded, of an RGB picture (H, W, 3) in 0..255."""
     matrix, offset = _MATRICES[standard]

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from srcnn.color import luma, to_uint8
+from srcnn.color import luma, own_standard, to_uint8
 from srcnn.experiment import DataConfig
 from srcnn.files import atomic_path
 from srcnn.patches import extract_patches
@@ -42,15 +42,17 @@ def held_out_pictures(count: int, share: float) -> frozenset[int]:
     return frozenset(round((i + 0.5) * count / number - 0.5) for i in range(number))
 
 
-def cut_patches(picture: NDArray[np.uint8], data: DataConfig, held_out: bool | None) -> tuple[Patches, ...]:
+def cut_patches(
+    picture: NDArray[np.uint8], data: DataConfig, held_out: bool | None, grey: bool = False
+) -> tuple[Patches, ...]:
     """Patches of one picture in the order of PATCH_DATASETS.
 
     ``held_out`` True or False puts the whole picture on one side. None splits it: the bottom
     ``data.holdout`` (one patch high at least) is held out, and no training patch reaches into it.
     """
     hr = reference(picture, data)
-    target = to_uint8(luma(hr, data.luma))
-    bands = interpolated_bands(hr, data)
+    target = to_uint8(luma(hr, own_standard(data.luma, grey)))
+    bands = interpolated_bands(hr, data, grey)
     source: Patches = to_uint8(bands[..., 0]) if data.dtype == "uint8" else bands[..., 0].astype(np.float32)
     pair = [source, target.astype(data.dtype)]
     height = target.shape[0]

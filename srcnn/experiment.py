@@ -17,8 +17,9 @@ from srcnn.color import Standard
 from srcnn.degrade import Resampling
 from srcnn.losses import LOSSES
 from srcnn.metrics import METRICS, QUICK_METRICS, Definition, find
-from srcnn.models import MODELS
+from srcnn.models import MODELS, is_own_model
 from srcnn.protocols import PROTOCOLS
+from srcnn.schedules import SCHEDULES
 from srcnn.upsample import UPSAMPLERS
 
 
@@ -39,6 +40,19 @@ def _listed(kind: str, table: Iterable[str], name: str) -> str:
     near = difflib.get_close_matches(name, table, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise ValueError(f"unknown {kind} {name!r}; {hint}known: {', '.join(table)}")
+
+
+def _model_name(name: str) -> str:
+    # Whether a class of one's own exists is checked before a study starts; that takes torch.
+    if ":" in name and not is_own_model(name):
+        raise ValueError(f"a model of your own is named package.module:Class, not {name!r}")
+    if ":" not in name and name not in MODELS:
+        near = difflib.get_close_matches(name, MODELS, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ValueError(
+            f"unknown model {name!r}; {hint}known: {', '.join(MODELS)}, or package.module:Class of your own"
+        )
+    return name
 
 
 def _no_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -125,24 +139,39 @@ class DataConfig(Section):
 
 
 class ModelConfig(Section):
-    """The network."""
+    """The network. ``weights`` (the authors' .mat, a checkpoint, the report's .pt) is where training starts."""
 
-    name: Annotated[str, one_of("model", MODELS)] = "9-1-5"
+    name: Annotated[str, AfterValidator(_model_name)] = "9-1-5"
     residual: bool = True
+    init: Literal["default", "gaussian"] = "default"  # gaussian is the paper's, and a trap: see srcnn.models.initial
+    weights: str | None = None  # they bring their own scale of luma, so training.standardise does not apply
 
 
 class TrainingConfig(Section):
     """How the network is trained; the defaults are a recipe that beats bicubic within seconds."""
 
-    epochs: int = Field(10, ge=1)
+    epochs: int = Field(10, ge=0)  # 0: model.weights as they are
     batch_size: int = Field(16, ge=1)
+    optimiser: Literal["adam", "sgd"] = "adam"  # sgd with momentum 0.9, as the paper
     learning_rate: float = Field(2e-3, gt=0)
+    last_layer_rate: float = Field(1.0, gt=0)  # of learning_rate, for the last layer; the paper's is 0.1
+    schedule: Annotated[str, one_of("schedule", SCHEDULES)] = "cosine"
     warmup_steps: int = Field(100, ge=0)
-    final_rate: float = Field(0.01, ge=0, le=1)  # of learning_rate, at the end of the cosine
+    final_rate: float = Field(0.01, ge=0, le=1)  # of learning_rate, at the end of the schedule
     loss: Annotated[str, one_of("loss", LOSSES)] = "mse"
     standardise: Literal["centre", "dataset"] = "centre"
     augment: bool = True
+    # What follows changes no result, and is in no id.
     monitor_pictures: int = Field(3, ge=0)  # of each eval set, scored after every epoch for history.jsonl
+    tensorboard: bool = False  # events beside history.jsonl; needs the extra of that name
+
+
+class KeepConfig(Section):
+    """Which states a run keeps besides those of its rendered epochs. In no id."""
+
+    last: int = Field(2, ge=1)  # the newest saved; a damaged one is resumed from the one before
+    best: bool = True  # the lowest held-out loss, which restore takes
+    every_s: float = Field(2.0, ge=0)  # at most one save in this time, so that short epochs cost no writing
 
 
 class EveryEpochs(Section):
@@ -160,10 +189,12 @@ class LogSpacedEpochs(Section):
 class RenderConfig(Section):
     """Which epochs are kept: their checkpoints, restored pictures and scores."""
 
-    epochs: tuple[Annotated[int, Field(ge=1)], ...] | EveryEpochs | LogSpacedEpochs = EveryEpochs(every=1)
+    epochs: tuple[Annotated[int, Field(ge=0)], ...] | EveryEpochs | LogSpacedEpochs = EveryEpochs(every=1)
 
     def kept(self, epochs: int) -> tuple[int, ...]:
-        """The kept epochs of a training of ``epochs``, ascending."""
+        """The kept epochs of a training of ``epochs``, ascending; 0, the start, if there are none."""
+        if epochs == 0:
+            return (0,)
         if isinstance(self.epochs, EveryEpochs):
             return tuple(sorted({*range(self.epochs.every, epochs + 1, self.epochs.every), epochs}))
         if isinstance(self.epochs, LogSpacedEpochs):
@@ -237,12 +268,17 @@ class Experiment(Section):
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     render: RenderConfig = RenderConfig()
+    keep: KeepConfig = KeepConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     seed: int = Field(0, ge=0, lt=2**31)
 
     @model_validator(mode="after")
     def _epochs_exist(self) -> "Experiment":
+        if not self.training.epochs and not self.model.weights:
+            raise ValueError("training.epochs is 0, which needs model.weights: the weights to use as they are")
         kept = self.kept_epochs
+        if self.training.epochs and kept and kept[0] == 0:
+            raise ValueError("render.epochs asks for epoch 0, but epochs count from 1")
         if not kept or kept[-1] > self.training.epochs:
             raise ValueError(
                 f"render.epochs asks for epoch {kept[-1] if kept else '(none)'}, "
@@ -252,7 +288,8 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _patches_are_large_enough(self) -> "Experiment":
-        border = MODELS[self.model.name].border
+        # A class of one's own is asked for its border before the study starts; that takes torch.
+        border = MODELS[self.model.name].border if self.model.name in MODELS else 0
         if self.data.patch_size <= 2 * border:
             raise ValueError(
                 f"data.patch_size is {self.data.patch_size}, but model {self.model.name} loses {border} pixels "
@@ -282,10 +319,17 @@ def data_id(data: DataConfig, train_set_id: str) -> str:
     return short_hash("d", {"train": train_set_id, **data.model_dump(mode="json", include=set(_PATCHES))})
 
 
-def run_id(experiment: Experiment, train_set_id: str) -> str:
-    """Name of a training: its data_id, model, training and seed."""
-    training = experiment.training.model_dump(mode="json", exclude={"monitor_pictures"})
-    model = experiment.model.model_dump(mode="json")
+def run_id(experiment: Experiment, train_set_id: str, model_content: Mapping[str, str | None] | None = None) -> str:
+    """Name of a training: its data_id, model, training and seed.
+
+    ``model_content`` holds digests of what the model's settings only point to: a file of weights,
+    the code of a user's own class. The weights' path itself does not count.
+    """
+    training = experiment.training.model_dump(mode="json", exclude={"monitor_pictures", "tensorboard"})
+    model = {
+        **experiment.model.model_dump(mode="json", exclude={"weights"}),
+        **{name: digest for name, digest in (model_content or {}).items() if digest},
+    }
     data = data_id(experiment.data, train_set_id)
     return short_hash("r", {"data": data, "model": model, "training": training, "seed": experiment.seed})
 

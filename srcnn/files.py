@@ -42,6 +42,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def remove_orphans(folder: Path) -> int:
+    """Number of temporary files removed that a killed process of this machine left in a folder."""
+    count = 0
+    for file in folder.glob(f".{socket.gethostname()}-*"):
+        pid = file.name.removeprefix(f".{socket.gethostname()}-").partition("-")[0]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            file.unlink(missing_ok=True)
+            count += 1
+    return count
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a whole file, or nothing."""
     with atomic_path(path) as temporary:
@@ -94,6 +105,15 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
         raise PictureError(f"{path}: is too large ({error})") from error
     except _BROKEN as error:
         raise PictureError(f"{path}: is broken ({error})") from error
+
+
+def is_grey_file(path: Path) -> bool:
+    """Whether a picture file stores one band (grey), not three. Raises PictureError if unreadable."""
+    try:
+        with Image.open(path) as image:
+            return image.mode in {"1", "L", "LA"}
+    except OSError as error:
+        raise PictureError(f"{path}: cannot be read ({error})") from error
 
 
 def _unusable(image: ImageFile.ImageFile) -> str | None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from srcnn.models.srcnn import SRCNN
 
 
-# Feature maps of a strip this large take about half a gigabyte in the widest layer of 9-5-5.
+# Feature maps of a strip this large take about half a gigabyte in the widest layer.
 STRIP_PIXELS = 2_000_000
 
 
@@ -23,15 +23,26 @@ def restore_luma(
 
     The border that valid convolutions would lose is added first by repeating the edge; padding
     with zeros instead costs 4 dB on a network trained without padding. Large pictures go through
-    in strips that overlap by the border, so memory stays bounded and no seam can show.
+    in strips or tiles that overlap by the border, so memory stays bounded and no seam can show.
     """
     device = next(model.parameters()).device
     border, (height, width) = model.border, luma.shape
     padded = np.pad(standardisation.apply(luma), border, mode="edge")
-    rows = max(1, strip_pixels // width)
+    rows, columns = tile_shape(height, width, strip_pixels)
     restored = np.empty((height, width))
     with torch.inference_mode():
         for top in range(0, height, rows):
-            strip = torch.from_numpy(padded[top : min(top + rows, height) + 2 * border])
-            restored[top : top + rows] = standardisation.undo(model(strip[None, None].to(device))[0, 0].cpu().numpy())
+            for left in range(0, width, columns):
+                bottom, right = min(top + rows, height), min(left + columns, width)
+                tile = np.ascontiguousarray(padded[top : bottom + 2 * border, left : right + 2 * border])
+                values = model(torch.from_numpy(tile)[None, None].to(device))[0, 0].cpu().numpy()
+                restored[top:bottom, left:right] = standardisation.undo(values)
     return restored
+
+
+def tile_shape(height: int, width: int, tile_pixels: int) -> tuple[int, int]:
+    """Rows and columns of the tiles: whole rows where they fit, so that few borders are computed twice."""
+    columns = min(width, max(1, tile_pixels))
+    if width > tile_pixels // 64:  # strips thinner than 64 rows would be mostly border
+        columns = min(width, max(1, round(tile_pixels**0.5)))
+    return min(height, max(1, tile_pixels // columns)), columns

@@ -7,6 +7,8 @@ checked without it.
 from collections.abc import Callable
 from typing import Any
 
+CHARBONNIER_EPSILON = 1e-3  # Lai et al. (2017), doi:10.1109/CVPR.2017.618, on [0, 1]
+
 
 def mse(estimate: Any, target: Any) -> Any:
     """Mean squared error, which PSNR rewards."""
@@ -18,4 +20,9 @@ def l1(estimate: Any, target: Any) -> Any:
     return (estimate - target).abs().mean()
 
 
-LOSSES: dict[str, Callable[[Any, Any], Any]] = {"mse": mse, "l1": l1}
+def charbonnier(estimate: Any, target: Any) -> Any:
+    """Mean of sqrt(error^2 + epsilon^2): the absolute error, smooth at zero."""
+    return ((estimate - target).square() + CHARBONNIER_EPSILON**2).sqrt().mean()
+
+
+LOSSES: dict[str, Callable[[Any, Any], Any]] = {"mse": mse, "l1": l1, "charbonnier": charbonnier}

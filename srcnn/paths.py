@@ -137,6 +137,15 @@ class RunPaths:
         """Checkpoint of the last finished epoch, to resume from."""
         return self.checkpoints / "last.pt"
 
+    def previous(self, number: int) -> Path:
+        """An earlier ``last``, from 1, for when the newest is damaged."""
+        return self.checkpoints / f"previous_{number}.pt"
+
+    @property
+    def events(self) -> Path:
+        """TensorBoard's folder."""
+        return self.folder / "tensorboard"
+
     @property
     def best(self) -> Path:
         """Checkpoint of the lowest held-out loss."""

@@ -7,7 +7,7 @@ A view is what is rendered of a picture: ``full``, ``luma`` (for the protocol of
 import numpy as np
 from numpy.typing import NDArray
 
-from srcnn.color import luma, rgb_to_ycbcr, to_uint8, ycbcr_to_rgb
+from srcnn.color import luma, own_standard, rgb_to_ycbcr, to_uint8, ycbcr_to_rgb
 from srcnn.degrade import crop_to_multiple, degrade, low_resolution
 from srcnn.experiment import DataConfig, EvaluateConfig
 
@@ -38,19 +38,23 @@ def reduced(picture: Bytes, data: DataConfig, zoom: int) -> Bytes:
     return to_uint8(small)
 
 
-def interpolated_bands(hr: Bytes, data: DataConfig) -> Floats:
-    """YCbCr bands (H, W, 3), unrounded, of the degraded and interpolated picture (H, W, 3)."""
-    ycbcr = np.rint(rgb_to_ycbcr(hr, data.luma))
+def interpolated_bands(hr: Bytes, data: DataConfig, grey: bool = False) -> Floats:
+    """YCbCr bands (H, W, 3), unrounded, of the degraded and interpolated picture (H, W, 3).
+
+    ``grey``, here and below: the picture was stored in one band (``srcnn.color.own_standard``).
+    """
+    ycbcr = np.rint(rgb_to_ycbcr(hr, own_standard(data.luma, grey)))
     return degrade(ycbcr, scale=data.scale, blur_sigma=data.blur_sigma, resampling=data.resampling)
 
 
-def low_resolution_picture(hr: Bytes, data: DataConfig) -> Bytes:
+def low_resolution_picture(hr: Bytes, data: DataConfig, grey: bool = False) -> Bytes:
     """RGB picture (H // scale, W // scale, 3): all that a super-resolution method is given."""
-    ycbcr = np.rint(rgb_to_ycbcr(hr, data.luma))
+    standard = own_standard(data.luma, grey)
+    ycbcr = np.rint(rgb_to_ycbcr(hr, standard))
     lr = low_resolution(ycbcr, scale=data.scale, blur_sigma=data.blur_sigma, resampling=data.resampling)
-    return ycbcr_to_rgb(lr, data.luma)
+    return ycbcr_to_rgb(lr, standard)
 
 
-def measured_luma(picture: Bytes) -> Bytes:
+def measured_luma(picture: Bytes, grey: bool = False) -> Bytes:
     """BT.601 studio luma (H, W), rounded, of an RGB picture: where the literature measures PSNR."""
-    return to_uint8(luma(picture, "bt601"))
+    return to_uint8(luma(picture, own_standard("bt601", grey)))

@@ -21,7 +21,7 @@ from runner.config import ConfigError, load_study, packaged_studies, runs_of, sa
         ("training.learning_rate=.nan", r"training\.learning_rate: .*finite"),
         ("data.luma=rgb", r"data\.luma: expected 'bt601' or 'jpeg', found 'rgb'"),
         ("data.train=[]", r"data\.train: expected at least one entry"),
-        ("model.name=9-1-6", r"model\.name: unknown model '9-1-6'; did you mean '9-1-5'\? known: 9-1-5, 9-3-5"),
+        ("model.name=9-5-6", r"model\.name: unknown model '9-5-6'; did you mean '9-5-5'\? known: 9-1-5, 9-3-5"),
         ("evaluate.upsamplers=[bicubc]", r"unknown upsampler 'bicubc'; did you mean 'bicubic'\?"),
         ("evaluate.protocols=[region, region]", r"evaluate\.protocols: listed twice: region"),
         ("evaluate.crops=[[33,40]]", r"crop 33x40 is no multiple of zoom 2"),
@@ -56,7 +56,7 @@ def test_an_unknown_key_in_the_file_is_named_with_the_file(tmp_path):
 
 
 def test_every_fault_of_a_file_is_listed_at_once(tmp_path):
-    file = tiny_study(tmp_path, training={"epochs": 0, "batch_size": 0})
+    file = tiny_study(tmp_path, training={"epochs": -1, "batch_size": 0})
     with pytest.raises(ConfigError) as error:
         load_study(str(file))
     assert len(str(error.value).splitlines()) == 2

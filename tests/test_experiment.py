@@ -72,7 +72,12 @@ CHANGES = {
     "data.dtype": ("float32", PATCHES),
     "model.name": ("9-5-5", TRAINING),
     "model.residual": (False, TRAINING),
+    "model.init": ("gaussian", TRAINING),
+    "model.weights": ("some.mat", NOTHING),  # their content counts, not where they lie
     "training.epochs": (11, TRAINING),
+    "training.optimiser": ("sgd", TRAINING),
+    "training.last_layer_rate": (0.1, TRAINING),
+    "training.schedule": ("constant", TRAINING),
     "training.batch_size": (17, TRAINING),
     "training.learning_rate": (1e-3, TRAINING),
     "training.warmup_steps": (0, TRAINING),
@@ -81,6 +86,10 @@ CHANGES = {
     "training.standardise": ("dataset", TRAINING),
     "training.augment": (False, TRAINING),
     "training.monitor_pictures": (0, NOTHING),
+    "training.tensorboard": (True, NOTHING),
+    "keep.last": (3, NOTHING),
+    "keep.best": (False, NOTHING),
+    "keep.every_s": (9.0, NOTHING),
     "render.epochs": ([1, 10], NOTHING),
     "evaluate.protocols": (["region"], SCORING),
     "evaluate.crops": ([[80, 160]], SCORING),
@@ -195,7 +204,7 @@ def test_log_spaced_epochs_run_from_the_first_to_the_last(number, of):
     assert len(kept) <= number
 
 
-@pytest.mark.parametrize("epochs", [[0], [-1], {"every": 0}, {"log_spaced": 1}, {"every": 2, "log_spaced": 3}, "all"])
+@pytest.mark.parametrize("epochs", [[-1], {"every": 0}, {"log_spaced": 1}, {"every": 2, "log_spaced": 3}, "all"])
 def test_impossible_choices_of_epochs_are_refused(epochs):
     with pytest.raises(ValidationError):
         RenderConfig(epochs=epochs)
@@ -243,7 +252,7 @@ IMPOSSIBLE = [
     ("data.stride", 0),
     ("data.holdout", 1),
     ("data.dtype", "float64"),
-    ("training.epochs", 0),
+    ("training.epochs", -1),
     ("training.batch_size", 0),
     ("training.learning_rate", 0),
     ("training.learning_rate", float("inf")),
@@ -273,7 +282,7 @@ def test_impossible_values_are_refused_by_their_key(key, value):
 @pytest.mark.parametrize(
     ("key", "value", "hint"),
     [
-        ("model.name", "9-1-6", "did you mean '9-1-5'"),
+        ("model.name", "9-5-6", "did you mean '9-5-5'"),
         ("training.loss", "mes", "did you mean 'mse'"),
         ("evaluate.upsamplers", ["bicubik"], "did you mean 'bicubic'"),
         ("evaluate.metrics", ["pnsr"], "did you mean 'psnr'"),

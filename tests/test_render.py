@@ -108,5 +108,5 @@ def test_a_truncated_checkpoint_is_named(tmp_path):
     file = tmp_path / "x.pt"
     untouching_checkpoint(file, DataConfig(train="x"))
     file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(CheckpointError, match=r"x\.pt: cannot be read"):
+    with pytest.raises(CheckpointError, match=r"x\.pt: is damaged"):
         Checkpoint.load(file)

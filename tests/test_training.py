@@ -116,8 +116,8 @@ def test_a_seed_gives_the_same_model_and_leaves_other_randomness_alone(name):
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_is_a_mean_that_is_zero_for_equal_tensors_only(name):
     a, b = torch.rand(2, 1, 5, 5), torch.rand(2, 1, 5, 5)
-    assert LOSSES[name](a, a) == 0
-    assert LOSSES[name](a, b) > 0
+    assert float(LOSSES[name](a, a)) == pytest.approx(0, abs=2e-3)  # charbonnier is smooth at zero
+    assert LOSSES[name](a, b) > 0.01
     both = LOSSES[name](torch.cat([a, a]), torch.cat([b, b]))
     assert float(both) == pytest.approx(float(LOSSES[name](a, b)), rel=1e-5)
     assert float(LOSSES[name](a, a + 1)) == pytest.approx(1, rel=1e-5)
@@ -285,7 +285,7 @@ def test_the_held_out_loss_is_the_mean_over_all_patches():
 def test_a_loss_that_is_no_number_stops_training_and_says_what_to_do(bad):
     data = tensors()
     data.targets[7, 0, 8, 8] = bad
-    with pytest.raises(TrainingDiverged, match=r"in epoch 1; lower training\.learning_rate"):
+    with pytest.raises(TrainingDiverged, match=r"in epoch 1 .*; lower training\.learning_rate"):
         trained(1, data=data)
 
 

@@ -1,12 +1,22 @@
 """MODELS: the networks by name; adding one is a file and a line here.
 
-A model is a torch module from luma (N, 1, H, W) to (N, 1, H - 2b, W - 2b), valid convolutions
-only, which states ``border`` b. The table holds ``module:function`` and b, so that a study can be
-checked, and torch is imported only where a model is built.
+A model is a torch module, built with ``residual=True`` or ``False``, that states two numbers:
+
+- ``border``: pixels lost at each side. It maps luma (N, 1, H, W) to (N, 1, H - 2 border,
+  W - 2 border) by valid convolutions, for any H and W above 2 border.
+- ``scale``: output pixels for an input pixel along a side. 1: the network is given the interpolated
+  picture, which is what this project feeds.
+
+A study may name such a class of its own as ``package.module:Class``, without a line here. The
+table holds ``module:function`` and the border, so that a study can be checked without torch, which
+is imported only where a model is built.
 """
 
+import hashlib
+import importlib.util
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from srcnn.models.srcnn import SRCNN
@@ -23,15 +33,109 @@ MODELS: dict[str, Network] = {
     "9-1-5": Network("srcnn.models.srcnn:srcnn_9_1_5", border=6),
     "9-3-5": Network("srcnn.models.srcnn:srcnn_9_3_5", border=7),
     "9-5-5": Network("srcnn.models.srcnn:srcnn_9_5_5", border=8),
+    "9-1-7": Network("srcnn.models.srcnn:srcnn_9_1_7", border=7),
 }
 
+CONTRACT = (
+    "a model is a torch.nn.Module built with residual=True or False that states border (pixels lost at each side) "
+    "and scale (1: it is given the interpolated picture)"
+)
 
-def build_model(name: str, *, residual: bool, seed: int) -> "SRCNN":
-    """A new model of this name, initialised from ``seed`` alone."""
+
+class ModelError(ValueError):
+    """A model that cannot be used, named, with what was expected of it."""
+
+
+def is_own_model(name: str) -> bool:
+    """Whether the name is a user's ``package.module:Class`` rather than one of the table's."""
+    module, colon, attribute = name.partition(":")
+    return bool(colon) and attribute.isidentifier() and all(part.isidentifier() for part in module.split("."))
+
+
+def build_model(name: str, *, residual: bool, seed: int, init: str = "default") -> "SRCNN":
+    """A new model of this name, initialised from ``seed`` alone.
+
+    ``init``: ``default`` is torch's own; ``gaussian`` is the paper's N(0, 0.001) with zero biases,
+    which only very large learning rates escape. Raises ModelError if the name leads nowhere.
+    """
     import torch
 
-    module, function = MODELS[name].builder.split(":")
+    from srcnn.models.initial import INITS
+
+    build = _find(name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model: SRCNN = getattr(import_module(module), function)(residual=residual)
+        try:
+            model: SRCNN = build(residual=residual)
+        except TypeError as error:
+            raise ModelError(f"model {name!r} cannot be built with residual={residual}: {error}; {CONTRACT}") from error
+        INITS[init](model)
     return model
+
+
+def check_model(name: str, *, residual: bool, patch_size: int) -> None:
+    """Nothing, if the model keeps the contract on training patches of this size.
+
+    Raises ModelError that says what it states, what it returned and what was expected.
+    """
+    import torch
+
+    model = build_model(name, residual=residual, seed=0)
+    if not isinstance(model, torch.nn.Module):
+        raise ModelError(f"model {name!r} is a {type(model).__name__}; {CONTRACT}")
+    border, scale = _stated(model, name, "border"), _stated(model, name, "scale")
+    if scale != 1:
+        raise ModelError(
+            f"model {name!r} states scale {scale}: it enlarges what it is given, but training and rendering feed "
+            "the interpolated picture; expected scale 1"
+        )
+    if patch_size <= 2 * border:
+        raise ModelError(
+            f"model {name!r} loses {border} pixels at each side, so nothing is left of training patches of "
+            f"{patch_size}x{patch_size}; give data.patch_size more than {2 * border}"
+        )
+    for height, width in ((patch_size, patch_size), (patch_size + 3, patch_size + 8)):
+        expected = (2, 1, height - 2 * border, width - 2 * border)
+        try:
+            with torch.no_grad():
+                shape = tuple(model.eval()(torch.zeros(2, 1, height, width)).shape)
+        except Exception as error:
+            raise ModelError(f"model {name!r} fails on luma (2, 1, {height}, {width}): {error}") from error
+        if shape != expected:
+            raise ModelError(
+                f"model {name!r} states border {border}, so luma (2, 1, {height}, {width}) must give {expected}, "
+                f"but it gave {shape}"
+            )
+
+
+def code_digest(name: str) -> str | None:
+    """SHA-256 of the file that defines a user's model, which decides its results; None for our own."""
+    if not is_own_model(name):
+        return None
+    module = name.partition(":")[0]
+    try:
+        spec = importlib.util.find_spec(module)
+    except ImportError:
+        spec = None
+    if spec is None or not spec.origin or not Path(spec.origin).is_file():
+        raise ModelError(f"model {name!r}: no module {module!r} can be imported here")
+    return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()
+
+
+def _find(name: str) -> Any:
+    module, _, attribute = (MODELS[name].builder if name in MODELS else name).partition(":")
+    if name not in MODELS and not is_own_model(name):
+        raise ModelError(f"unknown model {name!r}; known: {', '.join(MODELS)}, or package.module:Class of your own")
+    try:
+        return getattr(import_module(module), attribute)
+    except ImportError as error:
+        raise ModelError(f"model {name!r}: cannot import {module!r}: {error}") from error
+    except AttributeError as error:
+        raise ModelError(f"model {name!r}: module {module!r} has no {attribute!r}") from error
+
+
+def _stated(model: Any, name: str, what: str) -> int:
+    value = getattr(model, what, None)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ModelError(f"model {name!r} states {what} {value!r}, expected a whole number; {CONTRACT}")
+    return value

@@ -1,0 +1,46 @@
+"""TensorBoard events of a run: what history.jsonl says, for those who watch many runs at once."""
+
+import importlib.util
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+MISSING = "training.tensorboard needs the package tensorboard: pip install 'srcnn-runner[tensorboard]'"
+
+
+def has_tensorboard() -> bool:
+    """Whether the optional package is installed."""
+    return importlib.util.find_spec("tensorboard") is not None
+
+
+class Events:
+    """A folder of events that always says what the history says: it is written anew at every start."""
+
+    def __init__(self, folder: Path, history: Iterable[dict[str, Any]]) -> None:
+        if not has_tensorboard():
+            raise ModuleNotFoundError(MISSING)
+        from torch.utils.tensorboard import SummaryWriter
+
+        shutil.rmtree(folder, ignore_errors=True)
+        self.writer = SummaryWriter(str(folder))
+        for record in history:
+            self.add(record)
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Write one epoch."""
+        values = {
+            "loss/train": record["train_loss"],
+            "loss/holdout": record["holdout_loss"],
+            "learning_rate": record["learning_rate"],
+            "patches_per_second": record["patches_per_second"],
+            **{f"{key}/{name}": value for name, scores in record["sets"].items() for key, value in scores.items()},
+        }
+        for tag, value in values.items():
+            if value is not None:
+                self.writer.add_scalar(tag, value, record["epoch"])
+        self.writer.flush()
+
+    def close(self) -> None:
+        """End the file."""
+        self.writer.close()

@@ -1,0 +1,63 @@
+"""What a study's model points to: checked before anything starts, and known by its content."""
+
+import hashlib
+from pathlib import Path
+
+from jobs.events import MISSING, has_tensorboard
+from runner.config import ConfigError
+from srcnn.experiment import Experiment
+from srcnn.models import ModelError, check_model, code_digest, is_own_model
+
+
+def model_content(experiment: Experiment) -> dict[str, str | None]:
+    """Digests of the file of weights and of a user's own code, for the run's id.
+
+    Raises ConfigError for a model or weights that cannot be used. Our own models are not built
+    here: that would take torch and a second for every command.
+    """
+    config = experiment.model
+    if experiment.training.tensorboard and not has_tensorboard():
+        raise ConfigError(MISSING)
+    code = None
+    try:
+        if is_own_model(config.name):
+            check_model(config.name, residual=config.residual, patch_size=experiment.data.patch_size)
+            code = code_digest(config.name)
+        else:
+            _require_inner_pixels(experiment)
+    except ModelError as error:
+        raise ConfigError(f"model.name: {error}") from error
+    return {"code": code, "weights": _checked_weights(experiment) if config.weights else None}
+
+
+def _require_inner_pixels(experiment: Experiment) -> None:
+    # Our own names are their kernels.
+    border = sum(int(kernel) // 2 for kernel in experiment.model.name.split("-"))
+    if experiment.data.patch_size <= 2 * border:
+        raise ModelError(
+            f"{experiment.model.name!r} loses {border} pixels at each side; "
+            f"data.patch_size is {experiment.data.patch_size}, expected more than {2 * border}"
+        )
+
+
+def _checked_weights(experiment: Experiment) -> str:
+    from srcnn.models import build_model
+    from srcnn.models.published import WeightsError, read_weights
+
+    config = experiment.model
+    path = Path(str(config.weights))
+    try:
+        weights = read_weights(path)
+    except WeightsError as error:
+        raise ConfigError(f"model.weights: {error}") from error
+    if (weights.name, weights.residual) != (config.name, config.residual):
+        raise ConfigError(
+            f"model.weights: {path.name} holds {weights.name} with residual={str(weights.residual).lower()}, but the "
+            f"study says {config.name} with residual={str(config.residual).lower()}; set model.name={weights.name} "
+            f"and model.residual={str(weights.residual).lower()}"
+        )
+    try:
+        build_model(config.name, residual=config.residual, seed=0).load_state_dict(weights.state)
+    except RuntimeError as error:
+        raise ConfigError(f"model.weights: {path.name} does not fit {config.name}: {error}") from error
+    return hashlib.sha256(path.read_bytes()).hexdigest()

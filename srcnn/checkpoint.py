@@ -1,0 +1,110 @@
+"""Checkpoints: everything that training needs to go on, or that restoring needs to start.
+
+One file that ``torch.load(path, weights_only=True)`` opens: torch's own archive, whose comment
+holds the SHA-256 of all that comes before it. So a file that a full disk, a copy or a failing
+drive has damaged is known for it, even where torch would read it without complaint.
+"""
+
+import hashlib
+import io
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from srcnn.deprocess import Standardisation
+from srcnn.experiment import DataConfig, ModelConfig
+from srcnn.files import write_bytes
+from srcnn.models import build_model
+
+if TYPE_CHECKING:
+    from srcnn.models.srcnn import SRCNN
+
+MARK = b"sha256:"
+_COMMENT = len(MARK) + 64
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint file that cannot be used, named, with the reason."""
+
+
+@dataclass
+class Checkpoint:
+    """The state at the end of an epoch.
+
+    ``history`` holds one record an epoch so far. Random states are not kept: every epoch draws
+    from its own seed.
+    """
+
+    epoch: int
+    model: dict[str, Any]
+    optimiser: dict[str, Any]
+    history: list[dict[str, Any]]
+    model_config: dict[str, Any]
+    data_config: dict[str, Any]
+    seed: int
+    mean: float
+    std: float
+    format: int = field(default=2)
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint, whole or not at all."""
+        write_bytes(path, self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """The file's content."""
+        buffer = io.BytesIO()
+        torch.save(vars(self), buffer)
+        return sealed(buffer.getvalue())
+
+    @classmethod
+    def load(cls, path: Path) -> "Checkpoint":
+        """Read a checkpoint onto the CPU. Raises CheckpointError if it is missing or damaged."""
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError as error:
+            raise CheckpointError(f"{path}: no such checkpoint") from error
+        except OSError as error:
+            raise CheckpointError(f"{path}: cannot be read ({error})") from error
+        if not is_sealed(content):
+            raise CheckpointError(f"{path}: is damaged ({len(content)} bytes that do not give its checksum)")
+        try:
+            return cls(**torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
+        except Exception as error:  # torch raises a dozen types for an archive that is not ours
+            raise CheckpointError(f"{path}: cannot be read as a checkpoint ({error})") from error
+
+    def build(self) -> "SRCNN":
+        """The trained model, in evaluation mode."""
+        config = ModelConfig(**self.model_config)
+        model = build_model(config.name, residual=config.residual, seed=self.seed)
+        model.load_state_dict(self.model)
+        return model.eval()
+
+    @property
+    def data(self) -> DataConfig:
+        """The degradation that the model was trained to undo."""
+        return DataConfig(**self.data_config)
+
+    @property
+    def standardisation(self) -> Standardisation:
+        """The scale that the model was trained on."""
+        return Standardisation(self.mean, self.std)
+
+
+def sealed(archive: bytes) -> bytes:
+    """A zip archive with the SHA-256 of its content as its comment."""
+    # The last two bytes of a zip without a comment are the comment's length, which is not hashed.
+    body, length = archive[:-2], archive[-2:]
+    if length != b"\0\0":
+        raise ValueError("expected a zip archive without a comment")
+    return body + struct.pack("<H", _COMMENT) + MARK + hashlib.sha256(body).hexdigest().encode()
+
+
+def is_sealed(content: bytes) -> bool:
+    """Whether the content is what ``sealed`` gave, every bit of it."""
+    end = len(content) - _COMMENT
+    body, length, comment = content[: end - 2], content[end - 2 : end], content[end:]
+    expected = MARK + hashlib.sha256(body).hexdigest().encode()
+    return end > 2 and length == struct.pack("<H", _COMMENT) and comment == expected

@@ -1,0 +1,25 @@
+"""INITS: how the weights begin; name -> function(model), called under the run's seed."""
+
+from collections.abc import Callable
+
+from torch import nn
+
+
+def default(model: nn.Module) -> None:
+    """What the layers' own constructors gave (He's uniform, for convolutions)."""
+
+
+def gaussian(model: nn.Module) -> None:
+    """Weights N(0, 0.001), biases zero: the paper's, section 4.1.
+
+    A saddle: each layer's gradient is a product with the other layers' tiny weights. Caffe's huge
+    rates for a summed loss leave it, a mean-reduced loss takes epochs of constant output.
+    """
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.normal_(layer.weight, 0.0, 0.001)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+INITS: dict[str, Callable[[nn.Module], None]] = {"default": default, "gaussian": gaussian}

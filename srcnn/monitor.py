@@ -1,0 +1,58 @@
+"""Pictures of an evaluation set, degraded once, scored on luma as often as one likes."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srcnn.color import to_uint8
+from srcnn.deprocess import Standardisation, as_measured_luma
+from srcnn.experiment import DataConfig
+from srcnn.metrics import score
+from srcnn.views import interpolated_bands, measured_luma, reference
+
+if TYPE_CHECKING:
+    from srcnn.models.srcnn import SRCNN
+
+HEADLINE = ("psnr", "ssim")
+
+
+class MonitoredPicture:
+    """One picture's target, interpolated input and bicubic scores.
+
+    Scored as protocol ``luma`` does: BT.601 studio luma, rounded, ``scale`` pixels shaved.
+    """
+
+    def __init__(self, set_name: str, picture: NDArray[np.uint8], data: DataConfig, grey: bool = False) -> None:
+        hr = reference(picture, data)
+        self.set_name, self.data, self.grey = set_name, data, grey
+        self.target = measured_luma(hr, grey)
+        self.interpolated = interpolated_bands(hr, data, grey)[..., 0]
+        self.bicubic = {f"bicubic_{name}": value for name, value in self.score(self.interpolated).items()}
+
+    def score(self, restored: NDArray[np.floating]) -> dict[str, float]:
+        """PSNR and SSIM of restored luma (H, W) in 0..255; nan where undefined."""
+        inner = (slice(self.data.scale, -self.data.scale),) * 2
+        luma = restored.astype(np.float64)
+        estimate = to_uint8(luma) if self.grey else as_measured_luma(luma, self.data.luma)
+        if min(self.target[inner].shape) < 1:
+            return dict.fromkeys(HEADLINE, float("nan"))
+        values = score(self.target[inner], estimate[inner], HEADLINE)
+        return {name: float("nan") if value is None else value for name, value in values.items()}
+
+
+def mean_scores(
+    model: "SRCNN", pictures: Iterable[MonitoredPicture], scale: Standardisation
+) -> dict[str, dict[str, float]]:
+    """Mean PSNR and SSIM of the model and of bicubic, per set."""
+    from srcnn.inference import restore_luma
+
+    scores: dict[str, list[dict[str, float]]] = {}
+    for picture in pictures:
+        restored = restore_luma(model, picture.interpolated, scale)
+        scores.setdefault(picture.set_name, []).append({**picture.score(restored), **picture.bicubic})
+    return {
+        name: {key: float(np.mean([values[key] for values in each])) for key in each[0]}
+        for name, each in scores.items()
+    }

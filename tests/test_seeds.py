@@ -1,0 +1,61 @@
+"""One seed decides a training; seeds swept over give a mean and a spread."""
+
+import pytest
+import torch
+from small_study import train
+
+from analysis.seeds import spread_over_seeds
+from jobs.checkpoint import Checkpoint
+from jobs.train import TIMINGS
+
+
+def _weights(paths):
+    return torch.cat([value.flatten() for value in Checkpoint.load(paths.last).model.values()])
+
+
+def _said(history):
+    return [{key: value for key, value in record.items() if key not in TIMINGS} for record in history]
+
+
+def test_two_trainings_of_one_seed_are_identical(tmp_path):
+    ((one, first),) = train(tmp_path / "one", seed=3)
+    ((two, second),) = train(tmp_path / "two", seed=3)
+    assert torch.equal(_weights(one), _weights(two))
+    assert _said(first) == _said(second)
+
+
+def test_the_seed_governs_start_order_and_augmentation(tmp_path):
+    ((one, first),) = train(tmp_path / "one", seed=3)
+    ((two, second),) = train(tmp_path / "two", seed=4)
+    assert not torch.equal(_weights(one), _weights(two))
+    assert first[0]["train_loss"] != second[0]["train_loss"]
+
+
+def test_a_sweep_of_seeds_gives_mean_and_spread(tmp_path):
+    from small_study import small_plan
+
+    plan = small_plan(tmp_path, sweep={"grid": {"seed": [0, 1, 2], "model.residual": [True, False]}})
+    plan.save()
+    contents = plan._contents()
+    assert {run["variant"] for run in contents["runs"]} == {"residual=true", "residual=false"}
+    import pandas as pd
+
+    values = {run["run_id"]: 30.0 + run["seed"] for run in contents["runs"]}
+    frame = pd.DataFrame(
+        [
+            {"run_id": run_id, "set": "held", "image": image, "definition": "paper", "psnr": value}
+            for run_id, value in values.items()
+            for image in ("a", "b")
+        ]
+    )
+    table = spread_over_seeds(frame, contents["runs"], ["set", "definition"], ["psnr"])
+    assert list(table["run"]) == ["residual=true", "residual=false"]
+    assert list(table["seeds"]) == [3, 3]
+    assert list(table["psnr"]) == pytest.approx([31.0, 31.0])
+    assert list(table["psnr spread"]) == pytest.approx([1.0, 1.0])
+
+
+def test_without_several_seeds_there_is_no_such_table(tmp_path):
+    import pandas as pd
+
+    assert spread_over_seeds(pd.DataFrame(), [{"run_id": "r", "variant": "all seeds", "seed": 0}], [], []).empty

@@ -128,6 +128,8 @@ class _Trainer:
         state = newest(self.paths, self.experiment.kept_epochs)
         if state:
             _log.info("going on from epoch %d of %d", state.epoch, epochs)
+            if not self.paths.last.exists():  # lost: the training may be complete without it
+                write_bytes(self.paths.last, state.to_bytes())
         self.longest: list[Record] = state.history if state else []
         self._train(state, epochs)
         for epoch in self._lost():

@@ -37,7 +37,7 @@ def test_one_failing_run_does_not_stop_the_other_and_is_explained(tmp_path):
     result = submit(str(file), "--executor", "local", "--root", str(tmp_path / "results"))
     assert result.returncode == 1
     assert "failed: train bad" in result.stdout
-    assert "TrainingDiverged: the training loss is" in result.stdout
+    assert "TrainingDiverged: training diverged: the loss is" in result.stdout
     assert f"python -m runner.submit {tmp_path}/results/tiny" in result.stdout
     (log,) = [line.split("log: ")[1] for line in result.stdout.splitlines() if "log: " in line]
     assert "TrainingDiverged" in Path(log).read_text()

@@ -18,6 +18,7 @@ from runner.config import ConfigError, Run, Study, runs_of, save_study
 from srcnn.experiment import DataConfig, degradation_id, eval_id, run_id
 from srcnn.files import write_json, write_text
 from srcnn.paths import RootPaths, StudyPaths
+from srcnn.shards import discard_shard
 
 
 @dataclass(frozen=True)
@@ -223,8 +224,7 @@ def discard_stale(plan: Plan) -> int:
             if lost_checkpoint or not all(folder.exists() for folder in folders):
                 for block in range(experiment.evaluate.shards):
                     shard = plan.paths.shard(planned.run_id, planned.eval_id, epoch, block)
-                    count += shard.exists()
-                    shard.unlink(missing_ok=True)
+                    count += discard_shard(shard)
     return count
 
 

@@ -1,0 +1,68 @@
+"""Upsamplers compared, by every metric, for each protocol that uses them."""
+
+from typing import Any
+
+from analysis.aggregate import mean_over_pictures
+from analysis.evidence import Evidence
+from analysis.page import Column, Figure, Section, Table
+from analysis.plots import upsampler_plot
+from analysis.statistics import summarise
+from analysis.style import metric_head, run_styles
+from srcnn.protocols import PROTOCOLS
+from srcnn.upsample import UPSAMPLERS
+
+
+def section(evidence: Evidence) -> Section | None:
+    """A panel a metric and set, and the paired differences to the first upsampler."""
+    blocks: list[Any] = []
+    styles = run_styles(list(evidence.study.variants))
+    for protocol in ("compound", "whole"):
+        if protocol not in evidence.protocols or not evidence.scored_runs:
+            continue
+        last = evidence.last
+        rows = last[(last["protocol"] == protocol) & (last["definition"] == evidence.definition)]
+        names = {str(name) for name in rows["upsampler"].dropna().unique()}
+        order = [name for name in UPSAMPLERS if name in names] + sorted(names - set(UPSAMPLERS))
+        means = mean_over_pictures(rows, ["set", "variant", "upsampler"], evidence.metrics)
+        panels = [
+            upsampler_plot(of_set, set_name, metric, order, styles)
+            for metric in evidence.metrics
+            for set_name in evidence.study.sets
+            if len(of_set := means[means["set"] == set_name]) and of_set[metric].notna().any()
+        ]
+        baseline = "direct" if protocol == "compound" else "bicubic"
+        legend = {name: styles[name] for name in (*evidence.study.variants, baseline)}
+        caption = f"{PROTOCOLS[protocol][0].upper()}{PROTOCOLS[protocol][1:]}. Mean over pictures, last epochs; grey: {baseline}."
+        blocks.append(Figure(f"upsamplers-{protocol}", f"Protocol {protocol}", panels, caption, legend))
+    table = _against_nearest(evidence)
+    if table:
+        blocks.insert(1, table)
+    return Section("upsamplers", "Upsamplers compared", blocks) if blocks else None
+
+
+def _against_nearest(evidence: Evidence) -> Table | None:
+    """Of the best run: each upsampler minus plain nearest neighbour, paired over patches."""
+    import pandas as pd
+
+    from analysis.statistics import paired_differences
+
+    run = evidence.best_run
+    if run is None or "compound" not in evidence.protocols:
+        return None
+    rows = evidence.rows(run, protocol="compound", definition=evidence.definition)
+    plain = rows[rows["upsampler"] == "nearest"].drop(columns="upsampler")
+    if not len(plain):
+        return None
+    found = []
+    for upsampler, of_one in rows.groupby("upsampler", observed=True):
+        if upsampler != "nearest":
+            pairs = paired_differences(of_one, plain.assign(upsampler=str(upsampler)), evidence.metrics)
+            found.append(pairs.assign(upsampler=str(upsampler)))
+    if not found:
+        return None
+    table = summarise(pd.concat(found, ignore_index=True), ["set", "zoom", "upsampler"], evidence.metrics)
+    shown = [name for name in evidence.metrics if table[name].notna().any()]
+    columns = [Column("set", "set"), Column("zoom", "zoom"), Column("upsampler", "upsampler"), Column("pictures", "pictures")]
+    columns += [Column(metric_head(name), name, name, interval=True) for name in shown]
+    caption = f"Run {run.label}, protocol compound: difference to nearest neighbour over the same patches."
+    return Table("upsamplers-gain", "What an upsampler adds over nearest neighbour", table, columns, caption)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.panels import Panel, to_svg, write_grid
+from analysis.panels import Panel, save, to_svg
 from analysis.style import Line, digits, metric_head, number, with_interval
 from srcnn.files import write_text
 from srcnn.metrics import METRICS
@@ -31,6 +31,7 @@ class Column:
     interval: bool = False
     best_in: tuple[str, ...] | None = None
     text: Callable[[Any], str] | None = None
+    number: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Table:
     def _is_number(self, column: Column) -> bool:
         import numpy as np
 
-        return bool(column.metric) or np.issubdtype(np.asarray(self.frame[column.key]).dtype, np.number)
+        return bool(column.metric) or column.number or np.issubdtype(np.asarray(self.frame[column.key]).dtype, np.number)
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,9 @@ def write_files(sections: Sequence[Section], folder: Path) -> None:
                 write_text(path, table.frame.to_csv(index=False))
                 written.add(path)
             if block.kind == "figure":
-                written |= set(write_grid(block.panels, folder / "figures" / block.name))
+                files = [folder / "figures" / f"{block.name}{suffix}" for suffix in (".png", ".pdf")]
+                save(block.panels, *files)
+                written |= set(files)
     for old in [*(folder / "tables").glob("*.csv"), *(folder / "figures").glob("*")]:
         if old not in written and not old.name.startswith("."):
             old.unlink(missing_ok=True)

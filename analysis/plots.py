@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.panels import Panel
+from analysis.panels import INK, Panel
 from analysis.style import BASELINE, GREY, Line, axis_label, power_of_ten
 from srcnn.metrics import METRICS
 
@@ -68,11 +68,7 @@ def appearance_plot(
             axis.plot(line["epoch"], line[column], ls=style.dashes, marker=style.marker, color=style.colour)
         for name, value in references.items():
             original = name == "original"
-            axis.axhline(value, color="#1d1d1f" if original else GREY, ls="-" if original else BASELINE.dashes, lw=1.2)
-            axis.annotate(
-                name, (1, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7.5, xytext=(0, 1),
-                textcoords="offset points",
-            )
+            axis.axhline(value, color=INK if original else GREY, ls="-" if original else BASELINE.dashes, lw=1.2)
         _epochs(axis)
         axis.margins(y=0.15)
         axis.set_title(set_name)
@@ -107,8 +103,12 @@ def image_plot(table: "pd.DataFrame", set_name: str, metric: str, styles: Mappin
             axis.set_yticks([])
         axis.set_title(set_name)
         axis.set_xlabel(axis_label(metric))
+        axis.grid(True, axis="x")
 
-    return Panel(draw, (4.6, height), f"{METRICS[metric].title} of every picture of set {set_name}")
+    longest = max((len(_shortened(name)) for name in table.index), default=0)
+    left = 0.25 + 0.07 * longest if count <= named else 0.35
+    alt = f"{METRICS[metric].title} of every picture of set {set_name}"
+    return Panel(draw, (4.6, height), alt, (left, 0.15, 0.42, 0.24))
 
 
 def correlation_plot(matrix: "np.ndarray", metrics: Sequence[str]) -> Panel:
@@ -133,7 +133,7 @@ def correlation_plot(matrix: "np.ndarray", metrics: Sequence[str]) -> Panel:
         bar.set_label("Spearman's rank correlation")
         bar.outline.set_visible(False)  # type: ignore[operator]
 
-    return Panel(draw, (1.9 + 0.42 * size, 1.2 + 0.4 * size), "Rank correlation between the metrics")
+    return Panel(draw, (1.9 + 0.42 * size, 1.0 + 0.4 * size), "Rank correlation between the metrics", (0.55, 0.45, 0.55, 0.1))
 
 
 def upsampler_plot(
@@ -155,11 +155,13 @@ def upsampler_plot(
         axis.set_title(set_name)
         axis.set_ylabel(axis_label(metric, power))
 
-    return Panel(draw, alt=f"{METRICS[metric].title} by upsampler, set {set_name}")
+    return Panel(draw, alt=f"{METRICS[metric].title} by upsampler, set {set_name}", margins=(0.75, 0.1, 0.42, 0.24))
 
 
 def upsampling_plot(rows: "pd.DataFrame", title: str, metric: str, styles: Mapping[str, Line]) -> Panel:
     """The report's own plot: a metric over the sub-image number of one picture, a line an upsampler.
+
+    Upsamplers often agree to a hair: each line is thinner than the one below it, so that all show.
 
     ``rows`` are score rows of one picture in the order of its crops. The axis fits the values, also
     where they are 1e-8; infinite ones are marked at the upper edge.
@@ -169,39 +171,45 @@ def upsampling_plot(rows: "pd.DataFrame", title: str, metric: str, styles: Mappi
         values = rows[metric].to_numpy(float)
         finite = values[np.isfinite(values)]
         power = power_of_ten(float(np.abs(finite).max(initial=0.0)))
-        for upsampler, line in rows.groupby("upsampler", observed=True, sort=False):
-            style = styles[str(upsampler)]
+        present = set(rows["upsampler"].astype(str))
+        for place, (upsampler, style) in enumerate((n, s) for n, s in styles.items() if n in present):
+            line, thin = rows[rows["upsampler"] == upsampler], place / max(1, len(present) - 1)
             y = line[metric].to_numpy(float) / 10.0**power
             x = np.arange(1, len(y) + 1)
-            axis.plot(x, np.where(np.isfinite(y), y, np.nan), ls=style.dashes, marker=style.marker, color=style.colour, lw=1.2)
+            shown = np.where(np.isfinite(y), y, np.nan)
+            look = {"ls": style.dashes, "marker": style.marker, "color": style.colour}
+            axis.plot(x, shown, lw=4.2 - 3.4 * thin, ms=7.5 - 4.5 * thin, **look)
             for where in x[np.isposinf(y)]:
                 axis.annotate("∞", (where, 1), xycoords=("data", "axes fraction"), ha="center", va="top")
         _integers(axis)
         axis.set_xlabel("sub-image number")
-        axis.set_title(title)
+        axis.set_title(_shortened(title, 30))
         axis.set_ylabel(axis_label(metric, power))
 
     return Panel(draw, alt=f"{METRICS[metric].title} over the sub-images of {title}")
 
 
-def line_plot(table: "pd.DataFrame", x: str, metric: str, styles: Mapping[str, Line], by: str | None, title: str) -> Panel:
-    """A metric over any column, a line for each value of ``by``; text columns become categories."""
+def line_plot(table: "pd.DataFrame", x: str, metric: str, styles: Mapping[str, Line], by: str, title: str) -> Panel:
+    """A metric over any column, a line for each value of ``by``; text columns become categories.
+
+    What has no epoch where ``x`` is the epoch (bicubic) is a horizontal line.
+    """
+    text = not np.issubdtype(np.asarray(table[x].dropna()).dtype, np.number)
 
     def draw(axis: "Axes") -> None:
         power = power_of_ten(float(np.nanmax(np.abs(table[metric]), initial=0.0)))
-        text = not np.issubdtype(np.asarray(table[x]).dtype, np.number)
         places = {value: i for i, value in enumerate(dict.fromkeys(table[x].astype(str)))} if text else {}
-        groups: list[tuple[Any, pd.DataFrame]] = (
-            [(None, table)] if by is None else list(table.groupby(by, observed=True, dropna=False, sort=False))
-        )
-        for value, line in groups:
+        for value, line in table.groupby(by, observed=True, sort=False):
             style = styles[str(value)]
-            line = line if text else line.sort_values(x)
-            at = line[x].astype(str).map(places) if text else line[x]
-            axis.plot(
-                at, line[metric] / 10.0**power, ls=":" if text else style.dashes, marker=style.marker, color=style.colour,
-                label=str(value) if by else None,
-            )
+            look = {"color": style.colour, "label": str(value)}
+            values = line[metric] / 10.0**power
+            if text:
+                axis.plot(line[x].astype(str).map(places), values, ls=":", marker=style.marker, **look)
+            elif line[x].isna().all():
+                axis.axhline(values.iloc[0], ls=style.dashes, lw=1.2, **look)
+            else:
+                line = line.dropna(subset=[x]).sort_values(x)
+                axis.plot(line[x].astype(float), line[metric] / 10.0**power, ls=style.dashes, marker=style.marker, **look)
         if text:
             axis.set_xticks(list(places.values()), list(places), rotation=30, ha="right")
         elif x == "epoch":
@@ -209,10 +217,11 @@ def line_plot(table: "pd.DataFrame", x: str, metric: str, styles: Mapping[str, L
         axis.set_xlabel(x)
         axis.set_ylabel(axis_label(metric, power))
         axis.set_title(title, fontsize=8)
-        if by:
-            axis.legend(fontsize=7, frameon=False, title=by, title_fontsize=7)
+        axis.legend(fontsize=7, frameon=False, title=by, title_fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.02))
 
-    return Panel(draw, (4.5, 3.2))
+    longest = max(len(str(value)) for value in [by, *table[by].astype(object)])
+    right = 0.45 + 0.062 * longest
+    return Panel(draw, (4.4 + right, 3.3), margins=(0.8, right, 0.9 if text else 0.45, 0.3))
 
 
 def _epochs(axis: "Axes") -> None:
@@ -233,10 +242,10 @@ def _plain_log(axis: "Axes") -> None:
     low, high = axis.get_ylim()
     if high / low < 30:
         axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5) if high / low > 3 else (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8)))
-        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2g}"))
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
         axis.yaxis.set_minor_locator(NullLocator())
     axis.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _shortened(name: str) -> str:
-    return name if len(name) <= 18 else f"{name[:16]}…"
+def _shortened(name: str, longest: int = 18) -> str:
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"

@@ -85,10 +85,10 @@ def _resamples(pictures: int, seed: int) -> Floats:
 
 @lru_cache(maxsize=1024)
 def _tail(pictures: int, level: float) -> float:
-    from scipy import stats
+    from scipy.special import ndtr, stdtrit  # scipy.stats holds them too, but takes a second to import
 
-    t = stats.t.ppf((1 + level) / 2, pictures - 1)
-    return float(stats.norm.cdf(-t * np.sqrt(pictures / (pictures - 1))))
+    t = stdtrit(pictures - 1, (1 + level) / 2)
+    return float(ndtr(-t * np.sqrt(pictures / (pictures - 1))))
 
 
 def paired_differences(a: "pd.DataFrame", b: "pd.DataFrame", metrics: Sequence[str]) -> "pd.DataFrame":
@@ -161,8 +161,6 @@ def rank_correlation(values: Floats, metrics: Sequence[str]) -> Floats:
     first), pairs with a nan do not; nan where a metric is constant.
     Source: Spearman (1904); ties take their mean rank.
     """
-    from scipy.stats import rankdata
-
     signs = np.array([1.0 if METRICS[name].higher_is_better else -1.0 for name in metrics])
     oriented = values * signs
     size = len(metrics)
@@ -172,8 +170,15 @@ def rank_correlation(values: Floats, metrics: Sequence[str]) -> Floats:
             both = ~(np.isnan(oriented[:, i]) | np.isnan(oriented[:, j]))
             if both.sum() < 3:
                 continue
-            a, b = (rankdata(oriented[both, k]) for k in (i, j))
+            a, b = (ranks(oriented[both, k]) for k in (i, j))
             a, b = a - a.mean(), b - b.mean()
             scale = np.sqrt((a**2).sum() * (b**2).sum())
             result[i, j] = result[j, i] = (a * b).sum() / scale if scale else np.nan
     return result
+
+
+def ranks(values: Floats) -> Floats:
+    """Rank of each value from 1, ties at their mean rank; infinite values take part."""
+    import pandas as pd
+
+    return pd.Series(values).rank(method="average").to_numpy(float)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from analysis.evidence import Evidence
 from analysis.page import Section
-from analysis.sections import answer, contrast, epochs, images, making, subimages, upsamplers
+from analysis.sections import answer, contrast, epochs, images, making, numbers, subimages, upsamplers
 
 SECTIONS: dict[str, Callable[[Evidence], Section | None]] = {
     "answer": answer.section,
@@ -13,6 +13,7 @@ SECTIONS: dict[str, Callable[[Evidence], Section | None]] = {
     "contrast": contrast.section,
     "upsamplers": upsamplers.section,
     "subimages": subimages.section,
+    "numbers": numbers.section,
     "making": making.section,
 }
 SCORELESS = ("making",)  # what can be shown before anything is scored

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.aggregate import mean_over_pictures, per_picture
 from analysis.evidence import Evidence
-from analysis.page import Column, Prose, Section, Table, metric_columns
+from analysis.page import Column, Prose, Section, Table
 from analysis.statistics import FEWEST, better, bootstrap_interval, seed_spread, summarise
 from analysis.style import metric_head, number
 from srcnn.metrics import METRICS
@@ -41,8 +41,6 @@ def section(evidence: Evidence) -> Section | None:
     compound = compound_table(evidence)
     if len(compound):
         blocks.append(_compound_block(evidence, compound))
-    blocks += _all_metrics(evidence)
-    blocks += _left_out(evidence)
     return Section("answer", "The answer", blocks)
 
 
@@ -181,11 +179,12 @@ def _against_second(evidence: Evidence, set_name: str, of_set: "pd.DataFrame") -
     first, second = of_set["variant"].iloc[:2]
     interval = bootstrap_interval((pivot[first] - pivot[second]).to_numpy())
     ahead = number(abs(interval.mean), metric)
+    unit = "" if METRICS[metric].unit == "1" else f" {METRICS[metric].unit}"
     if not interval.known:
-        return f"; {second} is {ahead} behind"
+        return f"; {second} is {ahead}{unit} behind"
     low, high = (number(value, metric, signed=True) for value in (interval.low, interval.high))
     sure = "" if interval.sign() else ", which may be chance"
-    return f"; {second} is {ahead} behind ({low} to {high}{sure})"
+    return f"; {second} is {ahead}{unit} behind ({low} to {high}{sure})"
 
 
 def _compound_sentences(evidence: Evidence) -> list[str]:
@@ -202,8 +201,8 @@ def _compound_sentences(evidence: Evidence) -> list[str]:
         best = rows.loc[rows["value"].idxmax() if about.higher_is_better else rows["value"].idxmin()]
         against = better(metric, best["best"])
         verdict = "paid" if against > 0 else "did not pay"
-        if best["low_best"] == best["low_best"] and best["low_best"] <= 0 <= best["high_best"]:
-            verdict = "paid, if chance is ruled out," if against > 0 else "did not pay"
+        if best["low_best"] <= 0 <= best["high_best"]:
+            verdict = "may have paid (chance is not ruled out)" if against > 0 else "did not pay"
         interval = (
             f"95% interval {number(best['low_best'], metric, True)} to {number(best['high_best'], metric, True)}"
             if best["low_best"] == best["low_best"]
@@ -217,49 +216,3 @@ def _compound_sentences(evidence: Evidence) -> list[str]:
             f"directly."
         )
     return sentences
-
-
-def _all_metrics(evidence: Evidence) -> list[Table]:
-    """For every protocol, all metrics of every run, and the same as gains."""
-    tables = []
-    for protocol in evidence.protocols:
-        rows = evidence.last[evidence.last["protocol"] == protocol]
-        by = ["set", "variant", "definition"]
-        by += [name for name in ("upsampler", "zoom", "crop") if rows[name].astype(object).nunique(dropna=False) > 1]
-        means = mean_over_pictures(rows, by, evidence.metrics, spread=True)
-        for name in by:
-            means[name] = means[name].astype(object).where(means[name].notna(), None)
-        best_in = tuple(name for name in by if name in ("set", "definition"))
-        shown = [name for name in evidence.metrics if means[name].notna().any()]
-        columns = [Column(_HEADS.get(name, name), name) for name in by]
-        columns += metric_columns(shown, best_in)
-        columns += [Column(name, name) for name in ("pictures", "comparisons", "infinite", "null")]
-        title = f"All metrics, protocol {protocol}"
-        caption = f"{PROTOCOLS[protocol][0].upper()}{PROTOCOLS[protocol][1:]}. Mean over pictures at each run's last "
-        caption += "scored epoch; the best of a set is marked. The CSV has the spread over pictures (sd_) too."
-        tables.append(Table(protocol, title, means, columns, caption))
-    return tables
-
-
-_HEADS = {"variant": "run", "crop": "patch"}
-
-
-def _left_out(evidence: Evidence) -> list[Any]:
-    """Which values could not enter a mean, counted by metric and kind."""
-    import pandas as pd
-
-    frame, rows = evidence.pictures, []
-    for metric in evidence.metrics:
-        if f"n_{metric}" not in frame:
-            continue
-        for (protocol, definition), group in frame.groupby(["protocol", "definition"], observed=True):
-            infinite, null = int(group[f"inf_{metric}"].sum()), int(group[f"null_{metric}"].sum())
-            if infinite or null:
-                rows.append((METRICS[metric].title, protocol, definition, infinite, null, int(group["patches"].sum())))
-    if not rows:
-        return [Prose("No value is infinite or undefined: all comparisons entered the means.", "faint")]
-    heads = ["metric", "protocol", "definition", "infinite", "null", "comparisons"]
-    table = pd.DataFrame(rows, columns=heads)
-    caption = "Infinite values come from identical pictures, nulls where a metric is undefined for a pair."
-    columns = [Column(head, head) for head in heads]
-    return [Table("left-out", "Values that could not enter a mean", table, columns, caption)]

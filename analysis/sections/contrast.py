@@ -9,14 +9,14 @@ from analysis.aggregate import mean_over_pictures
 from analysis.evidence import Evidence
 from analysis.page import Column, Figure, Prose, Section, Table
 from analysis.plots import correlation_plot
-from analysis.statistics import rank_correlation
+from analysis.statistics import rank_correlation, ranks
 from analysis.style import number
 from srcnn.metrics import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TIMED_S = 0.2  # spent on one metric and definition at most, but once it is always called
+TIMED_S = 0.1  # spent on one metric and definition at most, but once it is always called
 
 
 def section(evidence: Evidence) -> Section | None:
@@ -57,8 +57,6 @@ def _matrix(evidence: Evidence, matrix: np.ndarray, metrics: list[str], rows: in
 
 def _disagreement(evidence: Evidence, matrix: np.ndarray, metrics: list[str]) -> list[Any]:
     """The two regions on which the two least correlated metrics disagree most."""
-    from scipy.stats import rankdata
-
     from analysis.sections.images import region_shots
 
     size = len(metrics)
@@ -74,7 +72,7 @@ def _disagreement(evidence: Evidence, matrix: np.ndarray, metrics: list[str]) ->
     shares = {}
     for name in (a, b):
         sign = 1 if METRICS[name].higher_is_better else -1
-        shares[name] = (rankdata(sign * rows[name]) - 0.5) / len(rows)
+        shares[name] = (ranks(sign * rows[name].to_numpy(float)) - 0.5) / len(rows)
     gap = shares[a] - shares[b]
     blocks = []
     for place, (good, bad) in ((int(np.argmax(gap)), (a, b)), (int(np.argmin(gap)), (b, a))):

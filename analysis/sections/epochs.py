@@ -190,7 +190,7 @@ def _appearance(evidence: Evidence, styles: dict[str, Line], legend: dict[str, L
 
     lines = over_epochs(evidence)
     blocks: list[Any] = []
-    titles = {"brightness": "mean luma (0 to 255)", "sharpness": "gradient energy (luma steps²)"}
+    titles = {"brightness": "mean luma (0–255)", "sharpness": "gradient energy"}
     panels = []
     for column, title in titles.items():
         for set_name in evidence.study.sets:
@@ -204,9 +204,9 @@ def _appearance(evidence: Evidence, styles: dict[str, Line], legend: dict[str, L
         pictures = int(lines["pictures"].max())
         caption = (
             f"Of up to {pictures} pictures a set. Brightness is the mean luma; gradient energy is the mean squared "
-            "luma step between neighbours: below the original's line the picture is blurred, above it noisy or ringing."
+            "luma step (squared levels) between neighbours: below the original's line the picture is blurred, above it noisy or ringing."
         )
-        keys = {name: line for name, line in legend.items() if name != "bicubic"}
+        keys = {**legend, "original": Line("currentColor", "-", "")}
         blocks.append(Figure("appearance", "Brightness and sharpness of the restored pictures", panels, caption, keys))
     steps = before_and_after(evidence)
     if len(steps):

@@ -88,7 +88,7 @@ def region_shots(evidence: Evidence, run: "Run", row: Any, title: str, note: str
             lines.append(f"{lead} {number(value, evidence.leading)}")
         shots.append(Shot(data_uri(picture), picture.shape[1], picture.shape[0], lines, f"{name}: {image}"))
     caption = f"{set_name}/{image}, region {box.width}x{box.height} at {box.x}, {box.y}; run {run.label}, epoch {epoch}."
-    name = title.lower().replace(" ", "-")
+    name = "".join(letter for letter in title.lower().replace(" ", "-") if letter.isalnum() or letter == "-")
     return Shots(title, shots, f"{caption} {note}".strip(), _number_table(f"region-{name}", numbers))
 
 
@@ -123,7 +123,7 @@ def _number_table(name: str, numbers: "pd.DataFrame") -> Table:
     for head in heads:
         shown[head] = [number(v, m) for v, m in zip(numbers[head], numbers["metric"], strict=True)]
     shown["metric"] = [metric_head(metric) for metric in numbers["metric"]]
-    columns = [Column("metric", "metric"), *(Column(head, head) for head in heads)]
+    columns = [Column("metric", "metric"), *(Column(head, head, number=True) for head in heads)]
     return Table(name, "", shown, columns)
 
 

@@ -9,7 +9,7 @@ from analysis.style import upsampler_styles
 from srcnn.protocols import PROTOCOLS
 from srcnn.upsample import UPSAMPLERS
 
-PICTURES = 3
+PICTURES = 2
 
 
 def section(evidence: Evidence) -> Section | None:

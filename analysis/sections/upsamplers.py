@@ -11,6 +11,8 @@ from analysis.style import metric_head, run_styles
 from srcnn.protocols import PROTOCOLS
 from srcnn.upsample import UPSAMPLERS
 
+FEW = ("psnr", "ssim")  # of the report's own protocol, where upsamplers hardly differ; tables have all
+
 
 def section(evidence: Evidence) -> Section | None:
     """A panel a metric and set, and the paired differences to the first upsampler."""
@@ -24,9 +26,11 @@ def section(evidence: Evidence) -> Section | None:
         names = {str(name) for name in rows["upsampler"].dropna().unique()}
         order = [name for name in UPSAMPLERS if name in names] + sorted(names - set(UPSAMPLERS))
         means = mean_over_pictures(rows, ["set", "variant", "upsampler"], evidence.metrics)
+        metrics = evidence.metrics if protocol == "compound" or "compound" not in evidence.protocols else FEW
         panels = [
             upsampler_plot(of_set, set_name, metric, order, styles)
             for metric in evidence.metrics
+            if metric in metrics
             for set_name in evidence.study.sets
             if len(of_set := means[means["set"] == set_name]) and of_set[metric].notna().any()
         ]

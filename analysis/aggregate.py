@@ -87,7 +87,7 @@ def _crop_names(frame: "pd.DataFrame") -> "pd.Categorical":
 
     sizes, codes = np.unique(frame[["width", "height"]].to_numpy(np.int64), axis=0, return_inverse=True)
     codes = np.where((frame["protocol"] == "luma").to_numpy(), -1, codes.ravel())
-    names = pd.Categorical.from_codes(codes, [f"{width}x{height}" for width, height in sizes])
+    names = pd.Categorical.from_codes(codes.astype(np.int64), pd.Index([f"{w}x{h}" for w, h in sizes], dtype="str"))
     return names.remove_unused_categories()
 
 
@@ -167,7 +167,9 @@ def groups(frame: "pd.DataFrame", by: Sequence[str]) -> "tuple[np.ndarray, np.nd
     code = np.zeros(len(frame), np.int64)
     for name in by:
         column = frame[name]
-        codes = column.cat.codes.to_numpy() if isinstance(column.dtype, pd.CategoricalDtype) else pd.factorize(column)[0]
+        codes = (
+            column.cat.codes.to_numpy() if isinstance(column.dtype, pd.CategoricalDtype) else pd.factorize(column)[0]
+        )
         code = code * (int(codes.max(initial=-1)) + 2) + codes + 1
         code = pd.factorize(code)[0]  # stays small, however many keys
     _, first = np.unique(code, return_index=True)

@@ -1,6 +1,7 @@
 """What metrics do not say of a picture: how bright it is, and how sharp."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from analysis.evidence import Evidence
+
+Value = TypeVar("Value")
 
 SAMPLE = 4  # pictures of a set that are looked at
 READS = 240  # pictures of the whole study: reading is what costs
@@ -46,11 +49,13 @@ def over_epochs(evidence: "Evidence") -> "pd.DataFrame":
     for set_name in study.sets:
         for image in sample(evidence, set_name):
             first = next(iter(variants.values()))
-            found = [("original", None, album.original(first, set_name, image))]
+            found: list[tuple[str, int | None, NDArray[np.uint8] | None]] = [
+                ("original", None, album.original(first, set_name, image))
+            ]
             found.append(("bicubic", None, album.interpolated(first, set_name, image)))
             for variant, run in variants.items():
-                for epoch in thinned(run.epochs, epochs):
-                    found.append((variant, epoch, album.restored(run, epoch, set_name, image)))
+                kept = thinned(run.epochs, epochs)
+                found += [(variant, epoch, album.restored(run, epoch, set_name, image)) for epoch in kept]
             rows += [
                 (set_name, variant, epoch, image, brightness(picture), sharpness(picture))
                 for variant, epoch, picture in found
@@ -107,7 +112,7 @@ def sample(evidence: "Evidence", set_name: str, count: int = SAMPLE) -> list[str
     return list(thinned(names, count))
 
 
-def thinned(values, count: int):  # noqa: ANN001, ANN201
+def thinned(values: Sequence[Value], count: int) -> Sequence[Value]:
     """At most ``count`` of the values, evenly spaced, the first and the last among them."""
     if len(values) <= count:
         return values

@@ -25,8 +25,8 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(
         prog="python -m analysis.compare",
-        description="Compare two studies or runs: the settings that differ, and B minus A, paired over the same patches, "
-        "with 95%% bootstrap intervals over pictures. A and B are each a study's folder, a run's folder "
+        description="Compare two studies or runs: the settings that differ, and B minus A, paired over the same "
+        "patches, with 95%% bootstrap intervals over pictures. A and B are each a study's folder, a run's folder "
         "(STUDY/runs/ID) or STUDY:LABEL. Runs of two studies are paired by label; seeds of one label are averaged.",
     )
     p.add_argument("a", metavar="A")
@@ -161,7 +161,11 @@ def effect(
     if not len(differences):
         return differences, metrics
     by = ["pair", "set", "protocol"]
-    by += [name for name in ("definition", "upsampler", "zoom") if differences[name].astype(object).nunique(dropna=False) > 1]
+    by += [
+        name
+        for name in ("definition", "upsampler", "zoom")
+        if differences[name].astype(object).nunique(dropna=False) > 1
+    ]
     return summarise(differences, by, metrics), metrics
 
 
@@ -177,7 +181,14 @@ def _seed_mean(evidence: Any, runs: "list[Run]", metrics: list[str], protocols: 
     if not rows:
         return pd.DataFrame()
     key = list(PAIR_KEY)
-    everything = pd.concat([frame[[*key, *metrics]].astype({name: object for name in ("set", "image", "protocol", "upsampler", "definition")}) for frame in rows])
+    everything = pd.concat(
+        [
+            frame[[*key, *metrics]].astype(
+                dict.fromkeys(("set", "image", "protocol", "upsampler", "definition"), object)
+            )
+            for frame in rows
+        ]
+    )
     return everything.groupby(key, dropna=False, sort=False)[metrics].mean().reset_index()
 
 
@@ -197,7 +208,10 @@ def effect_text(table: "pd.DataFrame", metrics: list[str]) -> str:
             cells.append(with_interval(row[name], low, high, name) + sure)
         rows.append(cells)
     widths = [max(len(line[i]) for line in [heads, *rows]) for i in range(len(heads))]
-    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in [heads, *rows]]
+    lines = [
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in [heads, *rows]
+    ]
     lines.append("* the 95% interval excludes zero")
     if (table["pictures"] < FEWEST).any():
         lines.append(f"Intervals are given from {FEWEST} pictures on.")

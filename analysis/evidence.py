@@ -142,7 +142,9 @@ class Evidence:
             return {}
         means = mean_over_pictures(direct, ["degradation_id", "upsampler"], [self.leading])
         ranked = means.sort_values(self.leading, ascending=not METRICS[self.leading].higher_is_better)
-        return {str(row.degradation_id): str(row.upsampler) for row in ranked.drop_duplicates("degradation_id").itertuples()}
+        return {
+            str(row.degradation_id): str(row.upsampler) for row in ranked.drop_duplicates("degradation_id").itertuples()
+        }
 
     @cached_property
     def best_run(self) -> Run | None:
@@ -177,8 +179,8 @@ class Evidence:
         where = {"protocol": self.patchwise, "definition": self.definition}
         share = max(1, len(self.scored_runs))
         found = [_thinned(self.rows(run, **where), SAMPLE_ROWS // share) for run in self.scored_runs]
-        for degradation in dict.fromkeys(run.degradation_id for run in self.study.runs):
-            found.append(_thinned(self.baseline_rows(degradation, **where), SAMPLE_ROWS // share))
+        degradations = dict.fromkeys(run.degradation_id for run in self.study.runs)
+        found += [_thinned(self.baseline_rows(name, **where), SAMPLE_ROWS // share) for name in degradations]
         found = [frame.astype({"label": str, "run_id": object}) for frame in found if len(frame)]
         return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 

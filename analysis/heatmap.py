@@ -14,7 +14,9 @@ from srcnn.patches import Box
 _SCALE = np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]], float)
 
 
-def heatmap(picture: NDArray[np.uint8], cells: Iterable[tuple[Box, float]], metric: str, alt: str) -> tuple[str, int, int]:
+def heatmap(
+    picture: NDArray[np.uint8], cells: Iterable[tuple[Box, float]], metric: str, alt: str
+) -> tuple[str, int, int]:
     """SVG of the picture with each patch tinted by its value and the value in it; its width and height.
 
     Light is better, whatever the metric's direction; infinite values have the colour of the best.
@@ -33,7 +35,9 @@ def heatmap(picture: NDArray[np.uint8], cells: Iterable[tuple[Box, float]], metr
         else:
             fill, opacity = _colour(share), 0.55
         size = min(15.0, max(7.0, h / 4), w / 4.2)
-        parts.append(f'<rect x="{x}" y="{y}" width="{w}" height="{h}" fill="{fill}" fill-opacity="{opacity}" stroke="#fff"/>')
+        parts.append(
+            f'<rect x="{x}" y="{y}" width="{w}" height="{h}" fill="{fill}" fill-opacity="{opacity}" stroke="#fff"/>'
+        )
         parts.append(
             f'<text x="{x + w / 2:.1f}" y="{y + h / 2:.1f}" font-size="{size:.1f}" text-anchor="middle" '
             f'dominant-baseline="central" fill="#fff" stroke="#000" stroke-width="3" paint-order="stroke" '

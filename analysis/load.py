@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 ADDED_COLUMNS = ("label", "degradation_id")
 
 
-def load(
-    source: "Path | str | Study", columns: Iterable[str] | None = None, **where: Any
-) -> "pd.DataFrame":
+def load(source: "Path | str | Study", columns: Iterable[str] | None = None, **where: Any) -> "pd.DataFrame":
     """One row a comparison, in the columns of ``srcnn.schema.score_schema``, and two more.
 
     ``label`` says in words which run it is (the method's name for baselines), ``degradation_id``
@@ -50,9 +48,7 @@ def load(
     return frame
 
 
-def scan(
-    source: "Path | str | Study", columns: Iterable[str] | None = None, **where: Any
-) -> "Iterator[pa.Table]":
+def scan(source: "Path | str | Study", columns: Iterable[str] | None = None, **where: Any) -> "Iterator[pa.Table]":
     """The rows of ``load`` as Arrow tables, one a shard, so that a large study need not fit in memory."""
     from analysis.study import Study, open_study
     from srcnn.schema import score_schema

@@ -65,7 +65,7 @@ class Table:
                 }
                 for column in self.columns
             ]
-            for index, row in zip(shown.index, shown.to_dict("records"), strict=True)
+            for index, row in zip(shown.index, _records(shown), strict=True)
         ]
 
     @property
@@ -76,7 +76,9 @@ class Table:
     def _is_number(self, column: Column) -> bool:
         import numpy as np
 
-        return bool(column.metric) or column.number or np.issubdtype(np.asarray(self.frame[column.key]).dtype, np.number)
+        return (
+            bool(column.metric) or column.number or np.issubdtype(np.asarray(self.frame[column.key]).dtype, np.number)
+        )
 
 
 @dataclass(frozen=True)
@@ -192,12 +194,18 @@ def _best(frame: "pd.DataFrame", column: Column) -> set[Any]:
     if column.metric is None or not len(frame):
         return set()
     values = frame[column.key].round(digits(column.metric))
-    how = "max" if METRICS[column.metric].higher_is_better else "min"
     if column.best_in:
         keys = [frame[name].astype(str) for name in column.best_in]
-        best, count = values.groupby(keys).transform(how), values.groupby(keys).transform("nunique")
+        grouped = values.groupby(keys)
+        best = grouped.transform("max") if METRICS[column.metric].higher_is_better else grouped.transform("min")
+        count = grouped.transform("nunique")
         return set(frame.index[(values == best) & (count > 1)])
-    return set(frame.index[values == getattr(values, how)()]) if values.nunique() > 1 else set()
+    best = values.max() if METRICS[column.metric].higher_is_better else values.min()
+    return set(frame.index[values == best]) if values.nunique() > 1 else set()
+
+
+def _records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _sample(line: Line) -> str:

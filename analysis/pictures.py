@@ -58,7 +58,9 @@ class Album:
         cut = Box(*(side // zoom for side in box)).cut(small)
         return UPSAMPLERS[upsampler](np.ascontiguousarray(cut), box.height, box.width)
 
-    def enlarged_directly(self, run: Run, set_name: str, image: str, box: Box, zoom: int, upsampler: str) -> Bytes | None:
+    def enlarged_directly(
+        self, run: Run, set_name: str, image: str, box: Box, zoom: int, upsampler: str
+    ) -> Bytes | None:
         """The same region from the low-resolution pixels alone, as the baseline of ``compound``."""
         path, data = _paths(self.study, set_name).get(image), _data_config(self.study, run)
         if path is None or data is None or upsampler not in UPSAMPLERS:
@@ -133,4 +135,4 @@ def backdrop(picture: Bytes, widest: int = 520) -> tuple[str, float]:
     if factor < 1:
         grey = grey.resize((round(grey.width * factor), round(grey.height * factor)), Image.Resampling.LANCZOS)
     # 32 greys suffice below a heat map and halve the file.
-    return data_uri(np.asarray(grey) // 8 * 8), factor
+    return data_uri((np.asarray(grey) // 8 * 8).astype(np.uint8)), factor

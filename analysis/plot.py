@@ -21,10 +21,14 @@ def parser() -> argparse.ArgumentParser:
         "chosen by --where (sets, protocols, definitions) becomes panels.",
     )
     p.add_argument("study_dir", type=Path)
-    p.add_argument("--x", default="epoch", help="a column or setting, such as epoch, upsampler, image, training.learning_rate")
+    p.add_argument(
+        "--x", default="epoch", help="a column or setting, such as epoch, upsampler, image, training.learning_rate"
+    )
     p.add_argument("--y", default="psnr", help="metrics, such as psnr,fsim")
     p.add_argument("--by", default="run", help="a line for each value of this column or setting")
-    p.add_argument("--where", action="append", default=[], metavar="COLUMN=VALUE[,VALUE]", help="only these rows; may be repeated")
+    p.add_argument(
+        "--where", action="append", default=[], metavar="COLUMN=VALUE[,VALUE]", help="only these rows; may be repeated"
+    )
     p.add_argument("--out", type=Path, required=True, help=f"the file to write: {', '.join(SUFFIXES)}")
     return p
 
@@ -83,7 +87,11 @@ def draw(study: "Study", x: str, metrics: list[str], by: str, where: dict[str, l
     for metric in metrics:
         for key, group in groups:
             if group[metric].notna().any() and (x != "epoch" or group["epoch"].notna().any()):
-                parts = [f"{name} {part}" if name == "zoom" else str(part) for name, part in zip(split_by, key, strict=True) if part == part and part is not None]
+                parts = [
+                    f"{name} {part}" if name == "zoom" else str(part)
+                    for name, part in zip(split_by, key, strict=True)
+                    if part == part and part is not None
+                ]
                 panels.append(line_plot(group, x, metric, styles, by, ", ".join(parts)))
     if len(panels) > MOST_PANELS:
         raise ValueError(f"this would be {len(panels)} panels; choose with --where, such as --where protocol=region")

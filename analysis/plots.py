@@ -27,7 +27,9 @@ def evaluation_plot(
         unit = 10.0**power
         for variant, line in lines.groupby("variant", observed=True, sort=False):
             line, style = line.sort_values("epoch"), styles[str(variant)]
-            axis.fill_between(line["epoch"], line["low"] / unit, line["high"] / unit, color=style.colour, alpha=0.15, lw=0)
+            axis.fill_between(
+                line["epoch"], line["low"] / unit, line["high"] / unit, color=style.colour, alpha=0.15, lw=0
+            )
             axis.plot(line["epoch"], line["mean"] / unit, ls=style.dashes, marker=style.marker, color=style.colour)
         for value in baseline["mean"].dropna():
             axis.axhline(value / unit, color=BASELINE.colour, ls=BASELINE.dashes, lw=1.2)
@@ -58,7 +60,12 @@ def loss_plot(histories: "pd.DataFrame", column: str, title: str, styles: Mappin
 
 
 def appearance_plot(
-    lines: "pd.DataFrame", column: str, title: str, set_name: str, references: Mapping[str, float], styles: Mapping[str, Line]
+    lines: "pd.DataFrame",
+    column: str,
+    title: str,
+    set_name: str,
+    references: Mapping[str, float],
+    styles: Mapping[str, Line],
 ) -> Panel:
     """Brightness or sharpness of restored pictures over the epochs; the original's and bicubic's as lines."""
 
@@ -91,8 +98,7 @@ def image_plot(table: "pd.DataFrame", set_name: str, metric: str, styles: Mappin
         for column in table.columns:
             style = styles[column]
             size = 22 if count <= named else 7
-            shape = {"facecolors": style.colour} if column == "bicubic" else {}
-            axis.scatter(table[column], rows, s=size, marker=style.marker, color=style.colour, zorder=3, **({} if style.marker == "x" else shape))
+            axis.scatter(table[column], rows, s=size, marker=style.marker, color=style.colour, zorder=3)
         if count <= named:
             spans = table.to_numpy(float)
             axis.hlines(rows, np.nanmin(spans, axis=1), np.nanmax(spans, axis=1), color=GREY, lw=0.8, zorder=2)
@@ -131,9 +137,11 @@ def correlation_plot(matrix: "np.ndarray", metrics: Sequence[str]) -> Panel:
         axis.set_facecolor("#d8d8dc")
         bar = axis.figure.colorbar(image, ax=axis, shrink=0.8, pad=0.03)
         bar.set_label("Spearman's rank correlation")
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
 
-    return Panel(draw, (1.9 + 0.42 * size, 1.0 + 0.4 * size), "Rank correlation between the metrics", (0.55, 0.45, 0.55, 0.1))
+    return Panel(
+        draw, (1.9 + 0.42 * size, 1.0 + 0.4 * size), "Rank correlation between the metrics", (0.55, 0.45, 0.55, 0.1)
+    )
 
 
 def upsampler_plot(
@@ -148,7 +156,7 @@ def upsampler_plot(
         power = power_of_ten(float(np.nanmax(np.abs(means[metric]), initial=0.0)))
         for variant, line in means.groupby("variant", observed=True, sort=False):
             style = styles[str(variant)]
-            values = line.set_index(line["upsampler"].astype(str))[metric].reindex(order) / 10.0**power
+            values = line.set_index(line["upsampler"].astype(str))[metric].reindex(list(order)) / 10.0**power
             axis.plot(range(len(order)), values, ls=":", lw=0.9, marker=style.marker, color=style.colour)
         axis.set_xticks(range(len(order)), [name.replace("_", "\n") for name in order], fontsize=7.5)
         axis.set_xlim(-0.4, len(order) - 0.6)
@@ -177,7 +185,7 @@ def upsampling_plot(rows: "pd.DataFrame", title: str, metric: str, styles: Mappi
             y = line[metric].to_numpy(float) / 10.0**power
             x = np.arange(1, len(y) + 1)
             shown = np.where(np.isfinite(y), y, np.nan)
-            look = {"ls": style.dashes, "marker": style.marker, "color": style.colour}
+            look: dict[str, Any] = {"ls": style.dashes, "marker": style.marker, "color": style.colour}
             axis.plot(x, shown, lw=4.2 - 3.4 * thin, ms=7.5 - 4.5 * thin, **look)
             for where in x[np.isposinf(y)]:
                 axis.annotate("∞", (where, 1), xycoords=("data", "axes fraction"), ha="center", va="top")
@@ -201,7 +209,7 @@ def line_plot(table: "pd.DataFrame", x: str, metric: str, styles: Mapping[str, L
         places = {value: i for i, value in enumerate(dict.fromkeys(table[x].astype(str)))} if text else {}
         for value, line in table.groupby(by, observed=True, sort=False):
             style = styles[str(value)]
-            look = {"color": style.colour, "label": str(value)}
+            look: dict[str, Any] = {"color": style.colour, "label": str(value)}
             values = line[metric] / 10.0**power
             if text:
                 axis.plot(line[x].astype(str).map(places), values, ls=":", marker=style.marker, **look)
@@ -209,9 +217,11 @@ def line_plot(table: "pd.DataFrame", x: str, metric: str, styles: Mapping[str, L
                 axis.axhline(values.iloc[0], ls=style.dashes, lw=1.2, **look)
             else:
                 line = line.dropna(subset=[x]).sort_values(x)
-                axis.plot(line[x].astype(float), line[metric] / 10.0**power, ls=style.dashes, marker=style.marker, **look)
+                axis.plot(
+                    line[x].astype(float), line[metric] / 10.0**power, ls=style.dashes, marker=style.marker, **look
+                )
         if text:
-            axis.set_xticks(list(places.values()), list(places), rotation=30, ha="right")
+            axis.set_xticks(list(places.values()), [str(value) for value in places], rotation=30, ha="right")
         elif x == "epoch":
             _epochs(axis)
         axis.set_xlabel(x)
@@ -241,7 +251,9 @@ def _plain_log(axis: "Axes") -> None:
 
     low, high = axis.get_ylim()
     if high / low < 30:
-        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5) if high / low > 3 else (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8)))
+        axis.yaxis.set_major_locator(
+            LogLocator(subs=(1, 2, 3, 5) if high / low > 3 else (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8))
+        )
         axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
         axis.yaxis.set_minor_locator(NullLocator())
     axis.yaxis.set_minor_formatter(NullFormatter())

@@ -52,7 +52,11 @@ def means(
 
 def pictures(study: Study, metrics: Sequence[str], where: Mapping[str, Sequence[str]]) -> "pd.DataFrame":
     """``by_picture`` of what the conditions leave, read no further than they ask."""
-    stored = {name: _typed(name, values) for name, values in where.items() if name not in ("variant", "crop") and "." not in name}
+    stored = {
+        name: _typed(name, values)
+        for name, values in where.items()
+        if name not in ("variant", "crop") and "." not in name
+    }
     frame = by_picture(scan(study, scanned_columns(metrics), **stored), metrics)
     variants = {run.label: run.variant for run in study.runs}
     frame["variant"] = frame["label"].astype(str).map(lambda label: variants.get(label, label))
@@ -102,7 +106,9 @@ def _check(study: Study, names: Iterable[str], metrics: Iterable[str]) -> None:
         if name not in COLUMNS and name not in settings:
             near = difflib.get_close_matches(name, [*COLUMNS, *settings], n=1)
             hint = f"did you mean {near[0]}? " if near else ""
-            raise ValueError(f"unknown column {name!r}; {hint}known: {', '.join(COLUMNS)}, and settings such as training.loss")
+            raise ValueError(
+                f"unknown column {name!r}; {hint}known: {', '.join(COLUMNS)}, and settings such as training.loss"
+            )
     for name in metrics:
         if name not in METRICS:
             raise ValueError(f"unknown metric {name!r}; known: {', '.join(METRICS)}")

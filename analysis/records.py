@@ -10,7 +10,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STAGES = ("prepare", "baseline", "train", "render", "evaluate", "report")
-PACKAGES = ("torch", "numpy", "scipy", "pandas", "pyarrow", "pillow", "opencv-python", "scikit-image", "image-similarity-measures")
+PACKAGES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "pillow",
+    "opencv-python",
+    "scikit-image",
+    "image-similarity-measures",
+)
 
 
 def attempts(study: Study) -> Iterator[dict[str, Any]]:
@@ -48,7 +58,14 @@ def failures(study: Study) -> "pd.DataFrame":
         key = (record["stage"], record.get("cause") or record["outcome"], _pattern(message))
         group = found.setdefault(
             key,
-            {"stage": key[0], "cause": key[1], "tasks": 0, "message": message, "which": [], "log": record.get("log") or ""},
+            {
+                "stage": key[0],
+                "cause": key[1],
+                "tasks": 0,
+                "message": message,
+                "which": [],
+                "log": record.get("log") or "",
+            },
         )
         group["tasks"] += 1
         group["which"].append(labels.get(record["task"].split(".")[0], record["task"]))
@@ -81,7 +98,15 @@ def costs(study: Study) -> "pd.DataFrame":
     for record in attempts(study):
         row = table.setdefault(
             record["stage"],
-            {"stage": record["stage"], "tasks": set(), "attempts": 0, "failed": 0, "seconds": 0.0, "core_hours": 0.0, "cores": True},
+            {
+                "stage": record["stage"],
+                "tasks": set(),
+                "attempts": 0,
+                "failed": 0,
+                "seconds": 0.0,
+                "core_hours": 0.0,
+                "cores": True,
+            },
         )
         row["tasks"].add(record["task"])
         row["attempts"] += 1
@@ -90,9 +115,9 @@ def costs(study: Study) -> "pd.DataFrame":
         row["seconds"] += seconds
         row["core_hours"] += seconds * (record.get("cores") or 1) / 3600
         row["cores"] &= bool(record.get("cores"))
-    rows = [{**row, "tasks": len(row["tasks"])} for row in table.values()]
     order = {stage: i for i, stage in enumerate(STAGES)}
-    return pd.DataFrame(sorted(rows, key=lambda row: order.get(row["stage"], len(order))))
+    stages = sorted(table, key=lambda stage: order.get(stage, len(order)))
+    return pd.DataFrame([{**table[stage], "tasks": len(table[stage]["tasks"])} for stage in stages])
 
 
 def versions() -> "pd.DataFrame":

@@ -99,3 +99,8 @@ def power_of_ten(largest: float) -> int:
     if not largest or not math.isfinite(largest) or 1e-3 <= largest < 1e5:
         return 0
     return math.floor(math.log10(largest))
+
+
+def sentence(words: str) -> str:
+    """The words with a capital letter and a full stop."""
+    return f"{words[0].upper()}{words[1:]}."

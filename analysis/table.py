@@ -19,9 +19,15 @@ def parser() -> argparse.ArgumentParser:
         "protocols, definitions, zooms and patch sizes are never averaged over.",
     )
     p.add_argument("study_dir", type=Path)
-    p.add_argument("--by", default="set,run,protocol", help="columns or settings, such as run,epoch,protocol,upsampler,training.loss")
+    p.add_argument(
+        "--by",
+        default="set,run,protocol",
+        help="columns or settings, such as run,epoch,protocol,upsampler,training.loss",
+    )
     p.add_argument("--metric", help="metrics, such as psnr,ssim (default: all that were scored)")
-    p.add_argument("--where", action="append", default=[], metavar="COLUMN=VALUE[,VALUE]", help="only these rows; may be repeated")
+    p.add_argument(
+        "--where", action="append", default=[], metavar="COLUMN=VALUE[,VALUE]", help="only these rows; may be repeated"
+    )
     p.add_argument("--spread", action="store_true", help="add the standard deviation over pictures (sd_)")
     p.add_argument("--format", choices=FORMATS, default="text")
     return p
@@ -76,7 +82,10 @@ def formatted(table: "pd.DataFrame", metrics: list[str], how: str) -> str:
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
     widths = [max(len(line[i]) for line in [heads, *rows]) for i in range(len(heads))]
     return "\n".join(
-        "  ".join(f"{cell:>{w}}" if is_number else f"{cell:<{w}}" for cell, w, is_number in zip(line, widths, right, strict=True)).rstrip()
+        "  ".join(
+            f"{cell:>{w}}" if is_number else f"{cell:<{w}}"
+            for cell, w, is_number in zip(line, widths, right, strict=True)
+        ).rstrip()
         for line in [heads, *rows]
     )
 

@@ -48,7 +48,8 @@ def measure(name, study):
         f"module = runpy.run_path({str(Path(__file__))!r}); from pathlib import Path\n"
         f"module['step']({name!r}, Path({str(study)!r}))\n"
         "used = resource.getrusage(resource.RUSAGE_SELF)\n"
-        "print('MEASURED', json.dumps([time.perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e6]))\n"
+        "cpu, memory = used.ru_utime + used.ru_stime, used.ru_maxrss / 1e6\n"
+        "print('MEASURED', json.dumps([time.perf_counter() - start, cpu, memory]))\n"
     )
     root = Path(__file__).resolve().parents[1]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
@@ -74,7 +75,9 @@ def main():
         def rows_in(name, rows, blocks):
             if not (folder / name / "bench" / "contents.json").exists():
                 command = [sys.executable, make, folder / name, "--rows", str(rows), "--blocks", str(blocks)]
-                subprocess.run(command, check=True, cwd=make.parents[1], env={**os.environ, "PYTHONPATH": str(make.parents[1])})
+                subprocess.run(
+                    command, check=True, cwd=make.parents[1], env={**os.environ, "PYTHONPATH": str(make.parents[1])}
+                )
             return folder / name / "bench"
 
         large = rows_in("large", arguments.rows, 1)
@@ -82,13 +85,20 @@ def main():
         small = rows_in("small-files", arguments.rows / 10, max(1, min(200, FILES // (20 * epochs))))
         import pyarrow.parquet as pq
 
-        count = {study: [pq.read_metadata(f).num_rows for f in study.glob("scores/*/*.parquet")] for study in (large, small)}
+        count = {
+            study: [pq.read_metadata(f).num_rows for f in study.glob("scores/*/*.parquet")] for study in (large, small)
+        }
         figures = []
         for name, study in [("table", large), ("report", large), ("load one run", large)] + [
             (name, small) for name in ("table", "compact", "table, compacted")
         ]:
             figures.append({"step": name, "rows": sum(count[study]), "files": len(count[study])} | measure(name, study))
-            print("{step:<18} {rows:>12,} rows {files:>6,} files {wall_s:>7} s {cpu_s:>7} s CPU {peak_gb:>6} GB".format(**figures[-1]), flush=True)
+            print(
+                "{step:<18} {rows:>12,} rows {files:>6,} files {wall_s:>7} s {cpu_s:>7} s CPU {peak_gb:>6} GB".format(
+                    **figures[-1]
+                ),
+                flush=True,
+            )
         for name, (seconds, memory) in TARGETS.items():
             found = next(each for each in figures if each["step"] == name)
             verdict = "met" if found["wall_s"] < seconds and found["peak_gb"] < memory else "MISSED"

@@ -20,8 +20,28 @@ from srcnn.schema import score_schema
 from srcnn.upsample import UPSAMPLERS
 
 PICTURES, HEIGHT, WIDTH, CROP = 200, 321, 481, 160
-LEVEL = {"psnr": 28.0, "ssim": 0.85, "rmse": 0.04, "sre": 20.0, "sam": 3.0, "cos": 0.99, "uiq": 0.8, "fsim": 0.9, "issm": 0.7}
-SCALE = {"psnr": 3.0, "ssim": 0.05, "rmse": 0.01, "sre": 3.0, "sam": 0.8, "cos": 0.003, "uiq": 0.06, "fsim": 0.03, "issm": 0.1}
+LEVEL = {
+    "psnr": 28.0,
+    "ssim": 0.85,
+    "rmse": 0.04,
+    "sre": 20.0,
+    "sam": 3.0,
+    "cos": 0.99,
+    "uiq": 0.8,
+    "fsim": 0.9,
+    "issm": 0.7,
+}
+SCALE = {
+    "psnr": 3.0,
+    "ssim": 0.05,
+    "rmse": 0.01,
+    "sre": 3.0,
+    "sam": 0.8,
+    "cos": 0.003,
+    "uiq": 0.06,
+    "fsim": 0.03,
+    "issm": 0.1,
+}
 
 
 def keys_of_picture():
@@ -90,13 +110,22 @@ def make_study(folder, rows, blocks=1, name="bench"):
         run_id, label = f"r{number:010d}", f"loss={loss} learning_rate={rate:g} seed={seed}"
         kept = list(range(1, epochs + 1))
         listed.append(
-            {"run_id": run_id, "label": label, "eval_id": eval_id, "degradation_id": degradation_id, "epochs": kept, "shards": blocks}
+            {
+                "run_id": run_id,
+                "label": label,
+                "eval_id": eval_id,
+                "degradation_id": degradation_id,
+                "epochs": kept,
+                "shards": blocks,
+            }
         )
         write_text(paths.run(run_id).config, _config(loss, rate, seed, epochs))
         for epoch in kept:
             skill = 0.1 + 0.05 * (number // seeds) + 0.3 * (1 - np.exp(-epoch / 5)) + 0.02 * generator.standard_normal()
             for block in range(blocks):
-                write(run_id, epoch, shard_table(generator, run_id, epoch, range(block, PICTURES, blocks), skill), block)
+                write(
+                    run_id, epoch, shard_table(generator, run_id, epoch, range(block, PICTURES, blocks), skill), block
+                )
     write_json(paths.contents, {"study": name, "runs": listed, "sets": {"bench": {"group": "test", "set_id": set_id}}})
     return total, files
 

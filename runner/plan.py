@@ -16,7 +16,7 @@ from jobs.train import Train
 from runner.cluster import STAGES
 from runner.config import ConfigError, Run, Study, runs_of, save_study
 from srcnn.experiment import DataConfig, degradation_id, eval_id, run_id
-from srcnn.files import write_json, write_text
+from srcnn.files import read_json, write_json, write_text
 from srcnn.paths import RootPaths, StudyPaths
 from srcnn.shards import discard_shard
 
@@ -58,6 +58,7 @@ class Plan:
     paths: StudyPaths
     runs: tuple[PlannedRun, ...]
     tasks: tuple[Task, ...]
+    data_root: Path | None = None
 
     def stage(self, name: str) -> list[Task]:
         """The tasks of one stage."""
@@ -83,11 +84,13 @@ class Plan:
             experiment = planned.run.experiment
             text = f"# {planned.run.label}\n" + _yaml(experiment.model_dump(mode="json"))
             write_text(self.paths.run(planned.run_id).config, text)
-        write_json(self.paths.contents, self._contents())
+        if read_json(self.paths.contents) != self._contents():  # the report is made anew when it changes
+            write_json(self.paths.contents, self._contents())
 
     def _contents(self) -> dict[str, object]:
         return {
             "study": self.study.name,
+            "data_root": str(self.data_root) if self.data_root else None,
             "runs": [
                 {
                     "run_id": planned.run_id,
@@ -112,7 +115,7 @@ def make_plan(study: Study, root: RootPaths, data_root: Path | None = None) -> P
     paths = root.study(study.name)
     resolve = _Resolver(root, data_root)
     runs = tuple({planned.run_id: planned for run in runs_of(study) if (planned := resolve(run))}.values())
-    return Plan(study, paths, runs, tuple(_tasks(runs, root, paths)))
+    return Plan(study, paths, runs, tuple(_tasks(runs, root, paths)), data_root)
 
 
 class _Resolver:

@@ -103,7 +103,8 @@ def discard_shard(shard: Path) -> bool:
 
 def compacted_files(folder: Path) -> list[CompactedFile]:
     """The compacted files of a folder, newest first."""
-    found, complete = [], False
+    found: list[CompactedFile] = []
+    complete = False
     while not complete:
         found, complete = [], True
         for index in folder.glob(COMPACTED):
@@ -129,7 +130,8 @@ def _read_index(index: Path, _changed: int, _file: int) -> CompactedFile:
 def write_index(compacted: CompactedFile) -> None:
     """Make a compacted file count, or change what it counts for."""
     write_json(
-        compacted.index, {"generation": compacted.generation, "shards": {k: dict(v) for k, v in compacted.shards.items()}}
+        compacted.index,
+        {"generation": compacted.generation, "shards": {k: dict(v) for k, v in compacted.shards.items()}},
     )
 
 

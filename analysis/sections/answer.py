@@ -93,7 +93,9 @@ def compound_table(evidence: Evidence) -> "pd.DataFrame":
     best = summarise(frame[frame["against"] == "best"], by, [metric])
     names = {column: column.replace(metric, "best") for column in (metric, f"low_{metric}", f"high_{metric}")}
     table = same.merge(best.rename(columns=names)[[*by, *names.values()]], on=by, how="left")
-    last = evidence.last[(evidence.last["protocol"] == "compound") & (evidence.last["definition"] == evidence.definition)]
+    last = evidence.last[
+        (evidence.last["protocol"] == "compound") & (evidence.last["definition"] == evidence.definition)
+    ]
     values = mean_over_pictures(last[last["run_id"].notna()], by, [metric]).rename(columns={metric: "value"})
     for column in ("set", "variant", "upsampler"):
         values[column] = values[column].astype(str)
@@ -198,7 +200,7 @@ def _compound_sentences(evidence: Evidence) -> list[str]:
     of_run = table[table["variant"] == evidence.best_run.variant]
     for (set_name, zoom), rows in of_run.groupby(["set", "zoom"], sort=False):
         gains = rows["gain"].map(lambda gain: better(metric, gain))
-        best = rows.loc[rows["value"].idxmax() if about.higher_is_better else rows["value"].idxmin()]
+        best = rows.sort_values("value", ascending=not about.higher_is_better).iloc[0]
         against = better(metric, best["best"])
         verdict = "paid" if against > 0 else "did not pay"
         if best["low_best"] <= 0 <= best["high_best"]:

@@ -41,10 +41,15 @@ def varying(evidence: Evidence, patches: "pd.DataFrame") -> list[str]:
 
 
 def _matrix(evidence: Evidence, matrix: np.ndarray, metrics: list[str], rows: int) -> Figure:
-    flat = [(matrix[i, j], metrics[i], metrics[j]) for i in range(len(metrics)) for j in range(i) if matrix[i, j] == matrix[i, j]]
+    flat = [
+        (matrix[i, j], metrics[i], metrics[j])
+        for i in range(len(metrics))
+        for j in range(i)
+        if matrix[i, j] == matrix[i, j]
+    ]
     caption = (
-        f"Over {rows:,} patches of protocol {evidence.patchwise}, last epochs and interpolation. Lower-is-better metrics "
-        "are turned round, so 1 means that two metrics order all patches alike."
+        f"Over {rows:,} patches of protocol {evidence.patchwise}, last epochs and interpolation. Lower-is-better "
+        "metrics are turned round, so 1 means that two metrics order all patches alike."
     )
     if flat:
         low, high = min(flat), max(flat)
@@ -52,7 +57,9 @@ def _matrix(evidence: Evidence, matrix: np.ndarray, metrics: list[str], rows: in
             f" Furthest apart: {METRICS[low[1]].title} and {METRICS[low[2]].title} ({number(low[0], 'psnr')}); "
             f"closest: {METRICS[high[1]].title} and {METRICS[high[2]].title} ({number(high[0], 'psnr')})."
         )
-    return Figure("correlation", "Do the metrics order patches alike?", [correlation_plot(matrix, metrics)], caption, wide=True)
+    return Figure(
+        "correlation", "Do the metrics order patches alike?", [correlation_plot(matrix, metrics)], caption, wide=True
+    )
 
 
 def _disagreement(evidence: Evidence, matrix: np.ndarray, metrics: list[str]) -> list[Any]:
@@ -71,7 +78,7 @@ def _disagreement(evidence: Evidence, matrix: np.ndarray, metrics: list[str]) ->
         return []
     shares = {}
     for name in (a, b):
-        sign = 1 if METRICS[name].higher_is_better else -1
+        sign = 1.0 if METRICS[name].higher_is_better else -1.0
         shares[name] = (ranks(sign * rows[name].to_numpy(float)) - 0.5) / len(rows)
     gap = shares[a] - shares[b]
     blocks = []
@@ -91,9 +98,7 @@ def _ranking(evidence: Evidence, what: str, title: str) -> Table | None:
     if protocol not in evidence.protocols:
         return None
     last = evidence.last
-    rows = last[
-        (last["protocol"] == protocol) & (last["definition"] == evidence.definition) & last["run_id"].notna()
-    ]
+    rows = last[(last["protocol"] == protocol) & (last["definition"] == evidence.definition) & last["run_id"].notna()]
     if what == "variant" and protocol in ("compound", "whole"):
         rows = rows[rows["upsampler"] == rows["upsampler"].iloc[0]]
     if rows[what].nunique() < 2:
@@ -124,14 +129,17 @@ def _costs(evidence: Evidence) -> Table | Prose:
     for name in evidence.metrics:
         row: dict[str, Any] = {"metric": METRICS[name].title}
         for definition in evidence.definitions:
-            row[definition] = 1000 * _seconds(reference, estimate, name, definition)
+            known = definition in METRICS[name].definitions
+            row[definition] = 1000 * _seconds(reference, estimate, name, definition) if known else float("nan")
         rows.append(row)
     table = pd.DataFrame(rows)
     total = {"metric": "all"} | {name: table[name].sum() for name in evidence.definitions}
     comparisons = int(evidence.pictures["patches"].sum())
     table = pd.concat([table, pd.DataFrame([total])], ignore_index=True)
     columns = [Column("metric", "metric")]
-    columns += [Column(f"{name} (ms)", name, text=lambda v: f"{v:.2f}") for name in evidence.definitions]
+    columns += [
+        Column(f"{name} (ms)", name, text=lambda v: f"{v:.2f}" if v == v else "–") for name in evidence.definitions
+    ]
     caption = (
         f"One comparison of {width}x{height} pixels on one core of the machine that made this page, each metric on its "
         f"own. The study holds {comparisons:,} comparisons; scored together they share work and cost less."

@@ -50,7 +50,11 @@ def epoch_lines(evidence: Evidence, protocol: str, metric: str) -> "tuple[pd.Dat
         chosen = chosen[chosen["upsampler"] == ("bicubic" if "bicubic" in names else names[0])]
     runs = per_picture(chosen[chosen["run_id"].notna()], ["set", "variant", "epoch"], [metric])
     base = per_picture(chosen[chosen["run_id"].isna()], ["set"], [metric])
-    level = base.set_index(["set", "image"])[metric] if len(base) else runs.groupby(["set", "image"], observed=True)[metric].mean()
+    level = (
+        base.set_index(["set", "image"])[metric]
+        if len(base)
+        else runs.groupby(["set", "image"], observed=True)[metric].mean()
+    )
     keys = list(zip(runs["set"].astype(str), runs["image"].astype(str), strict=True))
     level.index = [(str(a), str(b)) for a, b in level.index]
     runs["easy"] = level.reindex(keys).to_numpy()
@@ -92,7 +96,9 @@ def _metric_figure(
 
 def _metric_table(evidence: Evidence, protocol: str) -> Table:
     frame = evidence.pictures
-    chosen = frame[(frame["protocol"] == protocol) & (frame["definition"] == evidence.definition) & frame["run_id"].notna()]
+    chosen = frame[
+        (frame["protocol"] == protocol) & (frame["definition"] == evidence.definition) & frame["run_id"].notna()
+    ]
     by = ["set", "variant", "epoch"] + (["upsampler"] if protocol in ("compound", "whole") else [])
     means = mean_over_pictures(chosen, by, evidence.metrics, spread=True)
     means["epoch"] = means["epoch"].astype(int)
@@ -150,7 +156,13 @@ def _strip(evidence: Evidence) -> list[Any]:
                 shots.append(
                     _scored_shot(evidence, part.cut(restored), f"epoch {epoch}", run.label, epoch, set_name, image, box)
                 )
-        found.append(Shots(f"One region over the epochs: {run.label}", shots, f"{set_name}/{image}, pixels {part.x}, {part.y} onwards"))
+        found.append(
+            Shots(
+                f"One region over the epochs: {run.label}",
+                shots,
+                f"{set_name}/{image}, pixels {part.x}, {part.y} onwards",
+            )
+        )
     return found
 
 
@@ -166,21 +178,35 @@ def _telling_region(evidence: Evidence) -> tuple[str, str, Box] | None:
 
 
 def _scored_shot(
-    evidence: Evidence, picture: Any, name: str, label: str | None, epoch: int | None, set_name: str, image: str, box: Box
+    evidence: Evidence,
+    picture: Any,
+    name: str,
+    label: str | None,
+    epoch: int | None,
+    set_name: str,
+    image: str,
+    box: Box,
 ) -> Shot:
     from analysis.load import load
     from analysis.pictures import data_uri
 
     lines = [name]
     if evidence.patchwise == "region":
-        where: dict[str, Any] = {"protocol": "region", "definition": evidence.definition, "set": set_name, "image": image}
+        where: dict[str, Any] = {
+            "protocol": "region",
+            "definition": evidence.definition,
+            "set": set_name,
+            "image": image,
+        }
         where |= {"x": box.x, "y": box.y, "width": box.width, "height": box.height}
         metric = evidence.leading
         rows = load(evidence.study, ["run_id", metric], run=[label] if label else [], epoch=[epoch or 0], **where)
         rows = rows[rows["run_id"].notna() if label else rows["run_id"].isna()]
         if len(rows):
             unit = METRICS[metric].unit
-            lines.append(f"{METRICS[metric].title} {number(rows[metric].iloc[0], metric)}{'' if unit == '1' else ' ' + unit}")
+            lines.append(
+                f"{METRICS[metric].title} {number(rows[metric].iloc[0], metric)}{'' if unit == '1' else ' ' + unit}"
+            )
     return Shot(data_uri(picture), picture.shape[1], picture.shape[0], lines, f"{name}, {image}")
 
 
@@ -198,13 +224,15 @@ def _appearance(evidence: Evidence, styles: dict[str, Line], legend: dict[str, L
             runs = of_set[of_set["epoch"].notna()] if len(of_set) else of_set
             if not len(runs):
                 continue
-            fixed = of_set[of_set["epoch"].isna()].set_index("variant")[column].to_dict()
+            rows = of_set[of_set["epoch"].isna()]
+            fixed = {str(name): float(value) for name, value in zip(rows["variant"], rows[column], strict=True)}
             panels.append(appearance_plot(runs, column, title, set_name, fixed, styles))
     if panels:
         pictures = int(lines["pictures"].max())
         caption = (
             f"Of up to {pictures} pictures a set. Brightness is the mean luma; gradient energy is the mean squared "
-            "luma step (squared levels) between neighbours: below the original's line the picture is blurred, above it noisy or ringing."
+            "luma step (squared levels) between neighbours: below the original's line the picture is blurred, above "
+            "it noisy or ringing."
         )
         keys = {**legend, "original": Line("currentColor", "-", "")}
         blocks.append(Figure("appearance", "Brightness and sharpness of the restored pictures", panels, caption, keys))
@@ -216,9 +244,13 @@ def _appearance(evidence: Evidence, styles: dict[str, Line], legend: dict[str, L
             Column("mean luma", "brightness", text=lambda v: f"{v:.1f}"),
             Column("gradient energy", "sharpness", text=lambda v: f"{v:.0f}"),
         ]
-        caption = f"Run {evidence.best_run.label if evidence.best_run else ''}, last epoch, the same regions at every step. "
+        caption = (
+            f"Run {evidence.best_run.label if evidence.best_run else ''}, last epoch, the same regions at every step. "
+        )
         caption += "At the smaller size a step between neighbours spans more of the scene, so its energy is higher."
-        blocks.append(Table("appearance", "Brightness and sharpness before and after enlarging", steps, columns, caption))
+        blocks.append(
+            Table("appearance", "Brightness and sharpness before and after enlarging", steps, columns, caption)
+        )
     if not blocks:
         blocks.append(Prose("Brightness and sharpness need the restored pictures, which are not there.", "faint"))
     return blocks

@@ -87,7 +87,9 @@ def region_shots(evidence: Evidence, run: "Run", row: Any, title: str, note: str
             value = numbers[key].iloc[list(evidence.metrics).index(evidence.leading)]
             lines.append(f"{lead} {number(value, evidence.leading)}")
         shots.append(Shot(data_uri(picture), picture.shape[1], picture.shape[0], lines, f"{name}: {image}"))
-    caption = f"{set_name}/{image}, region {box.width}x{box.height} at {box.x}, {box.y}; run {run.label}, epoch {epoch}."
+    caption = (
+        f"{set_name}/{image}, region {box.width}x{box.height} at {box.x}, {box.y}; run {run.label}, epoch {epoch}."
+    )
     name = "".join(letter for letter in title.lower().replace(" ", "-") if letter.isalnum() or letter == "-")
     return Shots(title, shots, f"{caption} {note}".strip(), _number_table(f"region-{name}", numbers))
 
@@ -119,7 +121,7 @@ def _numbers(
 def _number_table(name: str, numbers: "pd.DataFrame") -> Table:
     """The numbers as text, each with its metric's decimals."""
     shown = numbers.copy()
-    heads = [column for column in numbers if column != "metric"]
+    heads = [str(column) for column in numbers if column != "metric"]
     for head in heads:
         shown[head] = [number(v, m) for v, m in zip(numbers[head], numbers["metric"], strict=True)]
     shown["metric"] = [metric_head(metric) for metric in numbers["metric"]]
@@ -139,7 +141,9 @@ def _best_upsampler(evidence: Evidence, run: "Run") -> tuple[str | None, int]:
     if not len(rows):
         return None, 1
     zoom = int(rows["zoom"].min())
-    means = mean_over_pictures(rows[rows["zoom"] == zoom], ["upsampler"], [evidence.leading]).dropna(subset=[evidence.leading])
+    means = mean_over_pictures(rows[rows["zoom"] == zoom], ["upsampler"], [evidence.leading]).dropna(
+        subset=[evidence.leading]
+    )
     if not len(means):
         return None, zoom
     ranked = means.sort_values(evidence.leading, ascending=not METRICS[evidence.leading].higher_is_better)
@@ -178,7 +182,7 @@ def _sorted_charts(evidence: Evidence) -> list[Any]:
 
     frame = pd.concat(frames, ignore_index=True)
     metric = evidence.leading
-    values = [name for name in frame.columns if name not in ("set", "image")]
+    values = [str(name) for name in frame.columns if name not in ("set", "image")]
     keys = {name: styles[name] for name in values[: SHOWN_VARIANTS + 1]}
     best = evidence.best_run.label if evidence.best_run else ""
     caption = f"Protocol {evidence.main}, last epoch; sorted by the gain of {best} over bicubic, largest on top."
@@ -234,5 +238,7 @@ def _heatmaps(evidence: Evidence) -> list[Any]:
 
 def _two_metrics(evidence: Evidence) -> list[str]:
     """The leading metric and another kind of one."""
-    others = [m for m in ("fsim", "ssim", "uiq", "sam", *evidence.metrics) if m in evidence.metrics and m != evidence.leading]
+    others = [
+        m for m in ("fsim", "ssim", "uiq", "sam", *evidence.metrics) if m in evidence.metrics and m != evidence.leading
+    ]
     return [evidence.leading, *others[:1]]

@@ -41,8 +41,13 @@ def _settings(study: Study) -> Table | Prose:
 
     different = differing({run.label: run.settings for run in study.runs})
     if not different:
-        return Prose("The study has one run." if len(study.runs) == 1 else "The runs' settings could not be read.", "faint")
-    rows = [{"run": run.label, "id": run.run_id} | {key: _plain(values[run.label]) for key, values in different.items()} for run in study.runs]
+        return Prose(
+            "The study has one run." if len(study.runs) == 1 else "The runs' settings could not be read.", "faint"
+        )
+    rows = [
+        {"run": run.label, "id": run.run_id} | {key: _plain(values[run.label]) for key, values in different.items()}
+        for run in study.runs
+    ]
     columns = [Column("run", "run"), Column("id", "id"), *(Column(key, key) for key in different)]
     return Table("settings", "What differs between the runs", pd.DataFrame(rows), columns)
 
@@ -55,7 +60,11 @@ def _common(study: Study) -> Table | None:
     different = differing({run.label: run.settings for run in study.runs})
     rows = [(key, _plain(value)) for key, value in study.runs[0].settings.items() if key not in different]
     columns = [Column("setting", "setting"), Column("value", "value")]
-    return Table("common", "What all runs share", pd.DataFrame(rows, columns=["setting", "value"]), columns) if rows else None
+    return (
+        Table("common", "What all runs share", pd.DataFrame(rows, columns=["setting", "value"]), columns)
+        if rows
+        else None
+    )
 
 
 def _costs(study: Study) -> Table | None:
@@ -72,7 +81,9 @@ def _costs(study: Study) -> Table | None:
     ]
     total = f"{table['core_hours'].sum():.2f} core-hours in all"
     known = bool(table["cores"].all())
-    caption = f"{total}, all attempts added up." + ("" if known else " Attempts that do not say their cores count as one.")
+    caption = f"{total}, all attempts added up." + (
+        "" if known else " Attempts that do not say their cores count as one."
+    )
     return Table("costs-of-stages", "What each stage took", table.drop(columns="cores"), columns, caption)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from analysis.aggregate import mean_over_pictures
 from analysis.evidence import Evidence
 from analysis.page import Column, Prose, Section, Table, metric_columns
+from analysis.style import sentence
 from srcnn.metrics import METRICS
 from srcnn.protocols import PROTOCOLS
 
@@ -22,7 +23,11 @@ def _all_metrics(evidence: Evidence) -> list[Table]:
     for protocol in evidence.protocols:
         rows = evidence.last[evidence.last["protocol"] == protocol]
         by = ["set", "variant"]
-        by += [name for name in ("definition", "upsampler", "zoom", "crop") if rows[name].astype(object).nunique(dropna=False) > 1]
+        by += [
+            name
+            for name in ("definition", "upsampler", "zoom", "crop")
+            if rows[name].astype(object).nunique(dropna=False) > 1
+        ]
         means = mean_over_pictures(rows, by, evidence.metrics, spread=True)
         for name in by:
             means[name] = means[name].astype(object).where(means[name].notna(), None)
@@ -32,7 +37,7 @@ def _all_metrics(evidence: Evidence) -> list[Table]:
         columns += metric_columns(shown, best_in)
         columns += [Column(name, name) for name in ("pictures", "comparisons", "infinite", "null")]
         title = f"All metrics, protocol {protocol}"
-        caption = f"{PROTOCOLS[protocol][0].upper()}{PROTOCOLS[protocol][1:]}. Mean over pictures at each run's last "
+        caption = f"{sentence(PROTOCOLS[protocol])} Mean over pictures at each run's last "
         caption += "scored epoch; the best of a set is marked. The CSV has the spread over pictures (sd_) too."
         tables.append(Table(protocol, title, means, columns, caption))
     return tables

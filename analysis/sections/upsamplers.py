@@ -7,7 +7,7 @@ from analysis.evidence import Evidence
 from analysis.page import Column, Figure, Section, Table
 from analysis.plots import upsampler_plot
 from analysis.statistics import summarise
-from analysis.style import metric_head, run_styles
+from analysis.style import metric_head, run_styles, sentence
 from srcnn.protocols import PROTOCOLS
 from srcnn.upsample import UPSAMPLERS
 
@@ -36,7 +36,7 @@ def section(evidence: Evidence) -> Section | None:
         ]
         baseline = "direct" if protocol == "compound" else "bicubic"
         legend = {name: styles[name] for name in (*evidence.study.variants, baseline)}
-        caption = f"{PROTOCOLS[protocol][0].upper()}{PROTOCOLS[protocol][1:]}. Mean over pictures, last epochs; grey: {baseline}."
+        caption = f"{sentence(PROTOCOLS[protocol])} Mean over pictures, last epochs; grey: {baseline}."
         blocks.append(Figure(f"upsamplers-{protocol}", f"Protocol {protocol}", panels, caption, legend))
     table = _against_nearest(evidence)
     if table:
@@ -66,7 +66,12 @@ def _against_nearest(evidence: Evidence) -> Table | None:
         return None
     table = summarise(pd.concat(found, ignore_index=True), ["set", "zoom", "upsampler"], evidence.metrics)
     shown = [name for name in evidence.metrics if table[name].notna().any()]
-    columns = [Column("set", "set"), Column("zoom", "zoom"), Column("upsampler", "upsampler"), Column("pictures", "pictures")]
+    columns = [
+        Column("set", "set"),
+        Column("zoom", "zoom"),
+        Column("upsampler", "upsampler"),
+        Column("pictures", "pictures"),
+    ]
     columns += [Column(metric_head(name), name, name, interval=True) for name in shown]
     caption = f"Run {run.label}, protocol compound: difference to nearest neighbour over the same patches."
     return Table("upsamplers-gain", "What an upsampler adds over nearest neighbour", table, columns, caption)

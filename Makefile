@@ -18,7 +18,7 @@ lint: $(VENV)/ready-dev
 	$(BIN)/python -m mypy
 
 $(VENV)/ready: setup.cfg pyproject.toml constraints.txt
-	$(PYTHON) -c "import sys; sys.exit((3, 11) <= sys.version_info[:2] < (3, 13) and 0 or 'Python 3.11 or 3.12 is needed; say make PYTHON=/path/to/python3.11')"
+	@$(PYTHON) -c "import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 13) else 'Python 3.11 or 3.12 is needed, not ' + sys.version.split()[0] + '; say make PYTHON=/path/to/python3.11')"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 # OpenCV's usual wheel needs libGL, which bare servers lack; the headless one replaces its files.

@@ -63,6 +63,7 @@ def render(evidence: "Evidence", sections: list[Any]) -> str:
         missing=missing,
         shards=len(study.shard_paths()),
         unscored=[run.label for run in study.runs if run.run_id not in evidence.last_epoch] if len(frame) else [],
+        notes=list(study.contents.get("notes", [])),
         failed=int(failed["tasks"].sum()) if len(failed) else 0,
         command=commands(study)[0],
     )

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from jobs.pictures import is_named
 from runner.cluster import ClusterConfig
 from runner.sweep import SweepConfig
 from srcnn.experiment import Experiment
 from srcnn.files import write_text
+from srcnn.paths import RootPaths
 
 
 class ConfigError(ValueError):
@@ -27,6 +28,13 @@ class Study(Experiment):
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     sweep: SweepConfig = SweepConfig()
     cluster: ClusterConfig = ClusterConfig()
+
+    @field_validator("name")
+    @classmethod
+    def _is_not_a_shared_folder(cls, name: str) -> str:
+        if name == RootPaths(Path()).data.name:
+            raise ValueError(f"{name!r} cannot name a study: the folder of that name holds the training patches")
+        return name
 
 
 @dataclass(frozen=True)
@@ -198,7 +206,7 @@ def dotted_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def _check_key(key: str, where: str, model: type[BaseModel] = Study) -> None:
-    known = set(dotted_keys(model))
+    known = list(dotted_keys(model))
     # Below a mapping (sets, sweep.grid) the names are the user's own.
     parents = {key.rsplit(".", n)[0] for n in range(key.count(".") + 1)}
     if key not in known and not parents & _open_keys(model):

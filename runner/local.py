@@ -5,6 +5,7 @@ its LocalExecutor would start everything at once and knows no dependencies.
 """
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -82,6 +83,11 @@ def local_states(tasks: Iterable[Task], cluster: ClusterConfig, cores: int, gpus
     return states
 
 
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 def run_local(plan: Plan, tasks: list[Task], folder: Path, watch: Watcher, cores: int | None = None) -> list[TaskState]:
     """Run the tasks and return how each ended. ``folder`` takes submitit's files and the logs.
 
@@ -89,10 +95,12 @@ def run_local(plan: Plan, tasks: list[Task], folder: Path, watch: Watcher, cores
     the interrupt passes on.
     """
     gpus = visible_gpus()
-    cores = cores or len(os.sched_getaffinity(0))
+    cores = cores or available_cores()
     states = local_states(tasks, plan.study.cluster, cores, len(gpus))
     budget = Budget(cores, list(gpus))
     by_key = {state.task.key: state for state in states}
+    # A closed terminal or a polite kill stops the children as Ctrl-C does.
+    restore = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         while any(state.state in ("waiting", "running") for state in states):
             for state in states:
@@ -110,7 +118,14 @@ def run_local(plan: Plan, tasks: list[Task], folder: Path, watch: Watcher, cores
     except KeyboardInterrupt:
         _stop(states)
         raise
+    finally:
+        for number, handler in restore.items():
+            signal.signal(number, handler)
     return states
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def is_blocked(state: TaskState, needs: list[TaskState]) -> bool:

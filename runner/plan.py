@@ -7,7 +7,7 @@ from pathlib import Path
 from jobs.baseline import Baseline
 from jobs.evaluate import Evaluate
 from jobs.folders import remove_folder
-from jobs.pictures import PictureError, PictureSet, SetRef, find_leaks, read_set
+from jobs.pictures import Picture, PictureError, PictureSet, SetRef, find_leaks, read_set
 from jobs.prepare import Prepare
 from jobs.render import Render
 from jobs.report import Report
@@ -15,9 +15,9 @@ from jobs.stage import Stage
 from jobs.train import Train
 from runner.cluster import STAGES
 from runner.config import ConfigError, Run, Study, runs_of, save_study
-from srcnn.experiment import DataConfig, degradation_id, eval_id, run_id
+from srcnn.experiment import DataConfig, Experiment, degradation_id, eval_id, run_id
 from srcnn.files import read_json, write_json, write_text
-from srcnn.paths import RootPaths, StudyPaths
+from srcnn.paths import GROUPS, RootPaths, StudyPaths
 from srcnn.shards import discard_shard
 
 
@@ -59,6 +59,7 @@ class Plan:
     runs: tuple[PlannedRun, ...]
     tasks: tuple[Task, ...]
     data_root: Path | None = None
+    notes: tuple[str, ...] = ()
 
     def stage(self, name: str) -> list[Task]:
         """The tasks of one stage."""
@@ -78,18 +79,22 @@ class Plan:
         return [task for task in missing.values() if task.stage != "prepare" or task.key in needed]
 
     def save(self) -> None:
-        """Write what the study is now: its configuration, its runs, where everything is."""
+        """Write what the study is now: its configuration, its runs, where everything is.
+
+        Files that would not change are left alone, so that a finished report stays finished.
+        """
         save_study(self.study, self.paths.config)
         for planned in self.runs:
             experiment = planned.run.experiment
             text = f"# {planned.run.label}\n" + _yaml(experiment.model_dump(mode="json"))
             write_text(self.paths.run(planned.run_id).config, text)
-        if read_json(self.paths.contents) != self._contents():  # the report is made anew when it changes
+        if read_json(self.paths.contents) != self._contents():
             write_json(self.paths.contents, self._contents())
 
     def _contents(self) -> dict[str, object]:
         return {
             "study": self.study.name,
+            "notes": list(self.notes),
             "data_root": str(self.data_root) if self.data_root else None,
             "runs": [
                 {
@@ -115,7 +120,7 @@ def make_plan(study: Study, root: RootPaths, data_root: Path | None = None) -> P
     paths = root.study(study.name)
     resolve = _Resolver(root, data_root)
     runs = tuple({planned.run_id: planned for run in runs_of(study) if (planned := resolve(run))}.values())
-    return Plan(study, paths, runs, tuple(_tasks(runs, root, paths)), data_root)
+    return Plan(study, paths, runs, tuple(_tasks(runs, root, paths)), data_root, tuple(resolve.notes))
 
 
 class _Resolver:
@@ -125,6 +130,7 @@ class _Resolver:
         self.root, self.data_root = root, data_root
         self.read: dict[tuple[str, ...], PictureSet] = {}
         self.checked: set[tuple[object, ...]] = set()
+        self.notes: dict[str, None] = {}
 
     def __call__(self, run: Run) -> PlannedRun:
         data = run.experiment.data
@@ -132,6 +138,7 @@ class _Resolver:
         sets = {name: self._set(sources) for name, (_, sources) in data.sets.items()}
         ids = {name: pictures.set_id for name, pictures in sets.items()}
         self._check(data, train, sets)
+        _check_sizes(run.experiment, sets, self.notes)
         refs = tuple(SetRef(name, group, ids[name]) for name, (group, _) in data.sets.items())
         return PlannedRun(
             run,
@@ -153,28 +160,50 @@ class _Resolver:
         if check in self.checked:
             return
         self.checked.add(check)
-        for name, pictures in {"train": train, **sets}.items():
-            for picture in pictures.pictures:
-                if min(picture.height, picture.width) < data.scale:
-                    raise PictureError(
-                        f"{picture.path} ({picture.width}x{picture.height}, set {name}) is smaller than "
-                        f"data.scale {data.scale}"
-                    )
+        _refuse_smaller(train, data.scale, "train", "data.scale")
         if all(min(picture.height, picture.width) < data.patch_size for picture in train.pictures):
             raise ConfigError(f"data.patch_size: {data.patch_size} is larger than every training picture")
-        if not data.allow_leak:
-            _refuse_leaks(train, sets)
+        leaks = [(name, a, b) for name, pictures in sets.items() for a, b in find_leaks(train, pictures)]
+        if leaks and not data.allow_leak:
+            raise ConfigError(_leak_text(leaks))
+        if leaks:
+            self.notes[
+                f"{len(leaks)} evaluation pictures are among the training pictures, as data.allow_leak permits: "
+                "scores on them say nothing about new pictures"
+            ] = None
 
 
-def _refuse_leaks(train: PictureSet, sets: dict[str, PictureSet]) -> None:
-    leaks = [(name, a, b) for name, pictures in sets.items() for a, b in find_leaks(train, pictures)]
-    if leaks:
-        shown = "\n".join(f"  {b.path} (set {name}) is training picture {a.path}" for name, a, b in leaks[:10])
-        more = f"\n  and {len(leaks) - 10} more" if len(leaks) > 10 else ""
-        raise ConfigError(
-            f"{len(leaks)} evaluation pictures are among the training pictures, so scores on them would mean "
-            f"nothing:\n{shown}{more}\nTake them out of data.train, or say data.allow_leak=true if that is meant."
-        )
+def _refuse_smaller(pictures: PictureSet, pixels: int, name: str, why: str) -> None:
+    for picture in pictures.pictures:
+        if min(picture.height, picture.width) < pixels:
+            raise PictureError(
+                f"{picture.path} ({picture.width}x{picture.height}, set {name}) is smaller than {why}, {pixels} pixels"
+            )
+
+
+def _check_sizes(experiment: Experiment, sets: dict[str, PictureSet], notes: dict[str, None]) -> None:
+    """Refuse pictures that cannot be degraded, or sets that give nothing to compare; note those that are cut short."""
+    evaluate = experiment.evaluate
+    zoom = max(evaluate.used_zooms, default=1)
+    for name, pictures in sets.items():
+        _refuse_smaller(pictures, experiment.data.scale * zoom, name, "data.scale times the largest zoom")
+        small = [p for p in pictures.pictures if not any(p.height >= h and p.width >= w for h, w in evaluate.crops)]
+        if len(small) == len(pictures.pictures) and "luma" not in evaluate.protocols:
+            raise ConfigError(f"evaluate.crops: every picture of set {name} is smaller than every crop")
+        if small and set(evaluate.protocols) != {"luma"}:
+            notes[
+                f"{len(small)} of {len(pictures.pictures)} pictures of set {name} are smaller than every crop: "
+                "no regions of them are compared"
+            ] = None
+
+
+def _leak_text(leaks: list[tuple[str, Picture, Picture]]) -> str:
+    shown = "\n".join(f"  {b.path} (set {name}) is training picture {a.path}" for name, a, b in leaks[:10])
+    more = f"\n  and {len(leaks) - 10} more" if len(leaks) > 10 else ""
+    return (
+        f"{len(leaks)} evaluation pictures are among the training pictures, so scores on them would mean nothing:\n"
+        f"{shown}{more}\nTake them out of data.train, or say data.allow_leak=true if that is meant."
+    )
 
 
 def _tasks(runs: Iterable[PlannedRun], root: RootPaths, paths: StudyPaths) -> Iterable[Task]:
@@ -215,19 +244,24 @@ def discard_stale(plan: Plan) -> int:
     the submission, before any task runs: a task never deletes another's results.
     """
     count = 0
-    for planned in plan.runs:
-        experiment, run_paths = planned.run.experiment, plan.paths.run(planned.run_id)
-        for epoch in experiment.kept_epochs:
-            lost_checkpoint = not run_paths.checkpoint(epoch).exists()
-            folders = [run_paths.rendered_epoch(group, epoch) for group in {each.group for each in planned.sets}]
-            if lost_checkpoint:
-                for folder in folders:
-                    count += folder.exists()
-                    remove_folder(folder)
-            if lost_checkpoint or not all(folder.exists() for folder in folders):
-                for block in range(experiment.evaluate.shards):
-                    shard = plan.paths.shard(planned.run_id, planned.eval_id, epoch, block)
-                    count += discard_shard(shard)
+    for task in plan.stage("train"):
+        assert isinstance(task.job, Train)
+        for epoch in task.job.missing_epochs():
+            for group in GROUPS:
+                folder = task.job.paths.rendered_epoch(group, epoch)
+                count += folder.exists()
+                remove_folder(folder)
+    lost: list[Path] = []
+    for task in plan.stage("evaluate"):
+        assert isinstance(task.job, Evaluate)
+        render = task.needs[0].job
+        assert isinstance(render, Render)
+        lost += [task.job.shard(epoch) for epoch in render.missing_epochs()]
+    for task in plan.stage("baseline"):
+        assert isinstance(task.job, Baseline)
+        lost += [task.job.shard] if task.job.lacks_pictures() else []
+    for shard in lost:
+        count += discard_shard(shard)
     return count
 
 

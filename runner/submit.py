@@ -11,6 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srcnn.files import read_json
+from srcnn.paths import StudyPaths
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -65,7 +68,7 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
     try:
         study, file = load_study(arguments.study, arguments.overrides)
         root = _root(arguments, file)
-        data_root = arguments.data_root.expanduser().resolve() if arguments.data_root else None
+        data_root = _data_root(arguments, file)
         if data_root and not data_root.is_dir():
             raise ConfigError(f"--data-root {data_root}: no such folder")
         executor = _executor(arguments.executor, console)
@@ -77,12 +80,15 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
     from runner.task import KEEP_MEMORY
     from runner.view import plan_table
 
+    for note in plan.notes:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
     if not arguments.dry_run:
         stale = discard_stale(plan)
         if stale:
             console.print(f"{stale} results whose origin is gone will be made again")
     missing = plan.missing()
-    console.print(plan_table(plan, missing, executor, arguments.partition))
+    console.print(f"{plan.study.name}: {len(plan.runs)} runs, below {plan.paths.folder}", soft_wrap=True)
+    console.print(plan_table(plan, missing, executor, arguments.partition, arguments.cores))
     if arguments.dry_run:
         _print_scripts(plan, missing, executor, arguments.partition, console)
         return 0
@@ -104,9 +110,21 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
 def _root(arguments: argparse.Namespace, file: Path) -> Path:
     if arguments.root:
         return Path(arguments.root).expanduser().resolve()
-    if file.name == "study.yaml" and (file.parent / "contents.json").exists():  # a submitted study's folder
-        return file.parent.parent.resolve()
-    return Path("results").resolve()
+    return file.parent.parent.resolve() if _submitted(file) else Path("results").resolve()
+
+
+def _data_root(arguments: argparse.Namespace, file: Path) -> Path | None:
+    if arguments.data_root:
+        return Path(arguments.data_root).expanduser().resolve()
+    contents = _submitted(file)
+    remembered = read_json(contents).get("data_root") if contents else None
+    return Path(remembered) if remembered else None
+
+
+def _submitted(file: Path) -> Path | None:
+    """The contents file beside a study that was submitted before; None for a study yet to be."""
+    contents = StudyPaths(file.parent).contents
+    return contents if file == StudyPaths(file.parent).config and contents.exists() else None
 
 
 def _executor(wanted: str, console: "Console") -> str:
@@ -114,12 +132,12 @@ def _executor(wanted: str, console: "Console") -> str:
         return wanted
     if shutil.which("sbatch"):
         try:
-            subprocess.run(["sinfo", "--version"], capture_output=True, timeout=20, check=True)
+            subprocess.run(["sinfo", "--noheader"], capture_output=True, timeout=20, check=True)
             console.print("executor: slurm (sbatch answers here; --executor local to stay on this machine)")
             return "slurm"
         except (OSError, subprocess.SubprocessError):
             pass
-    console.print("executor: local (no sbatch on this machine)")
+    console.print("executor: local (no SLURM answers here)")
     return "local"
 
 

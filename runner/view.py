@@ -11,16 +11,19 @@ from rich.text import Text
 
 from jobs.attempt import last_attempt
 from runner.cluster import STAGES, StageResources
-from runner.local import TaskState, Watcher
+from runner.gpus import visible_gpus
+from runner.local import TaskState, Watcher, available_cores, local_states
 from runner.plan import Plan, Task
 
 REFRESH_S = 0.5
 LINE_EVERY_S = 15.0  # of progress, where there is no terminal to redraw
 
 
-def plan_table(plan: Plan, missing: list[Task], executor: str, gpu_partition: str | None) -> Table:
+def plan_table(plan: Plan, missing: list[Task], executor: str, gpu_partition: str | None, cores: int | None) -> Table:
     """Stage, tasks, already done, resources of one task, what each waits for."""
-    table = Table(title=f"{plan.study.name}: {len(plan.runs)} runs below {plan.paths.folder}", title_justify="left")
+    table = Table(box=None, pad_edge=False)
+    states = local_states(missing, plan.study.cluster, cores or available_cores(), len(visible_gpus()))
+    here = {state.task.stage: state for state in states}
     for column in ("stage", "tasks", "done", "to do"):
         table.add_column(column, justify="left" if column == "stage" else "right", no_wrap=True)
     table.add_column("one task asks for")
@@ -31,7 +34,7 @@ def plan_table(plan: Plan, missing: list[Task], executor: str, gpu_partition: st
             todo = sum(task.stage == stage for task in missing)
             needs = sorted({need.stage for task in tasks for need in task.needs}, key=STAGES.index)
             resources = plan.study.cluster.stage(stage, gpu_partition)
-            asks = resources_text(resources) if executor == "slurm" else "a share of this machine"
+            asks = resources_text(resources) if executor == "slurm" else _local_text(here.get(stage))
             table.add_row(stage, str(len(tasks)), str(len(tasks) - todo), str(todo), asks, ", ".join(needs) or "-")
     return table
 
@@ -47,6 +50,13 @@ def resources_text(resources: StageResources) -> str:
         *(f"{name} {value}" for name in ("account", "qos", "constraint") if (value := getattr(resources, name))),
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _local_text(state: TaskState | None) -> str:
+    if state is None:
+        return "-"
+    cores = f"{state.cores} core{'s' * (state.cores > 1)}"
+    return f"1 GPU, {cores}" if state.gpu else cores
 
 
 @contextmanager

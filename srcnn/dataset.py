@@ -18,7 +18,7 @@ from srcnn.schema import MEAN, PARAMETERS, PATCH_DATASETS, SOURCES, STD
 from srcnn.views import interpolated_bands, reference
 
 Patches = NDArray[np.generic]
-CHUNK = 1024  # patches; single-row chunks made reading 200 times slower
+CHUNK_BYTES = 1 << 20  # about a thousand default patches; single-row chunks made reading 200 times slower
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,11 @@ def write_patches(
     """
     size = data.patch_size
     total, squares, count = 0.0, 0.0, 0
+    chunk = max(1, CHUNK_BYTES // (size**2 * np.dtype(data.dtype).itemsize))  # a chunk is never cut short on disk
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         for name in PATCH_DATASETS:
             file.create_dataset(
-                name, (0, size, size), data.dtype, maxshape=(None, size, size), chunks=(CHUNK, size, size)
+                name, (0, size, size), data.dtype, maxshape=(None, size, size), chunks=(chunk, size, size)
             )
         for patches in cut:
             for name, values in zip(PATCH_DATASETS, patches, strict=True):
@@ -89,7 +90,7 @@ def write_patches(
             values = patches[0].astype(np.float64) / 255.0
             total, squares, count = total + values.sum(), squares + (values**2).sum(), count + values.size
         if not count:
-            raise ValueError(f"no training picture holds a patch of {size}x{size} pixels")
+            raise ValueError(f"no training picture holds a patch of {size}x{size} pixels beside what is held out")
         mean = total / count
         file.attrs[MEAN] = mean
         file.attrs[STD] = max(squares / count - mean**2, 0.0) ** 0.5

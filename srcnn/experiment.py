@@ -55,10 +55,10 @@ def _as_list(value: Any) -> Any:
 def source_name(source: str) -> str:
     """Name of a set from where it comes: ``bsds500/val`` is bsds500-val, a path is its last folder."""
     path = PurePath(source)
-    if path.is_absolute() or source.startswith((".", "~")):
-        folders = [part for part in path.parts if not any(c in part for c in "*?[")]
-        return folders[-1] if folders else "pictures"
-    return source.replace("/", "-")
+    folders = [part for part in path.parts if not any(c in part for c in "*?[")]
+    if not folders:
+        return "pictures"
+    return folders[-1] if path.is_absolute() or source.startswith((".", "~")) else "-".join(folders)
 
 
 def _as_sets(value: Any) -> Any:
@@ -67,7 +67,16 @@ def _as_sets(value: Any) -> Any:
     if isinstance(value, list | tuple):
         if not all(isinstance(source, str) for source in value):
             raise ValueError("expected sources, or a mapping from a set's name to its sources")
-        return {source_name(source): [source] for source in value}
+        sets: dict[str, list[str]] = {}
+        for source in value:
+            name = source_name(source)
+            if name in sets:
+                raise ValueError(
+                    f"{sets[name][0]!r} and {source!r} would both be named {name!r}; "
+                    "name the sets: a mapping from a set's name to its sources"
+                )
+            sets[name] = [source]
+        return sets
     return value
 
 
@@ -186,7 +195,9 @@ class EvaluateConfig(Section):
         AfterValidator(_no_repeats),
         Field(min_length=1),
     ] = QUICK_METRICS
-    definitions: Annotated[tuple[Definition, ...], AfterValidator(_no_repeats), Field(min_length=1)] = ("paper",)
+    definitions: Annotated[
+        tuple[Definition, ...], BeforeValidator(_as_list), AfterValidator(_no_repeats), Field(min_length=1)
+    ] = ("paper",)
     shards: int = Field(1, ge=1)  # blocks of pictures: one task a run and block, one file an epoch and block
     workers: int | None = Field(None, ge=1)  # processes of one task; null: as many as the task has cores
 
@@ -231,6 +242,16 @@ class Experiment(Section):
             raise ValueError(
                 f"render.epochs asks for epoch {kept[-1] if kept else '(none)'}, "
                 f"but training.epochs is {self.training.epochs}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _patches_are_large_enough(self) -> "Experiment":
+        border = MODELS[self.model.name].border
+        if self.data.patch_size <= 2 * border:
+            raise ValueError(
+                f"data.patch_size is {self.data.patch_size}, but model {self.model.name} loses {border} pixels "
+                f"on each side of a patch; it needs {2 * border + 1} or more"
             )
         return self
 

@@ -6,6 +6,7 @@ With dataset.py this is the only module of the package that touches a disk.
 import json
 import os
 import socket
+import struct
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
+
+# What Pillow's readers raise on damaged files, TIFF above all.
+_BROKEN = (OSError, SyntaxError, EOFError, TypeError, ValueError, LookupError, OverflowError, MemoryError, struct.error)
 
 
 class PictureError(ValueError):
@@ -84,7 +88,11 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
         raise PictureError(f"{path}: no such file") from error
     except UnidentifiedImageError as error:
         raise PictureError(f"{path}: is no picture that Pillow can read") from error
-    except (OSError, SyntaxError, EOFError) as error:
+    except PictureError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise PictureError(f"{path}: is too large ({error})") from error
+    except _BROKEN as error:
         raise PictureError(f"{path}: is broken ({error})") from error
 
 
@@ -92,13 +100,20 @@ def _unusable(image: ImageFile.ImageFile) -> str | None:
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
         return f"holds {frames} frames; save the one to use on its own"
-    # Pillow keeps only the upper 8 bits of 16-bit RGB files; the raw mode tells them apart.
-    raw_modes = " ".join(str(tile[3]) for tile in image.tile)
-    if image.mode.startswith(("I", "F")) or "16" in raw_modes:
+    if image.mode.startswith(("I", "F")) or any(_is_cut_to_8_bits(tile[0], tile[3]) for tile in image.tile):
         return "has more than 8 bits a band; convert it to 8 bits first"
     if image.mode not in {"1", "L", "LA", "P", "PA", "RGB", "RGBA"}:
         return f"has colour mode {image.mode}; convert it to RGB first"
     return None
+
+
+def _is_cut_to_8_bits(codec: str, arguments: Any) -> bool:
+    # Pillow keeps only the upper 8 bits of 16-bit RGB files. PPM states the largest value, other
+    # formats a raw mode, first: the numbers that may follow it are row lengths and offsets.
+    first, *others = arguments if isinstance(arguments, tuple) else (arguments,)
+    if codec.startswith("ppm"):
+        return bool(others and others[0] > 255)
+    return isinstance(first, str) and "16" in first
 
 
 def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:

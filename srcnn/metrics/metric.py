@@ -1,5 +1,6 @@
 """What a metric is: its name, unit, direction and range, and one function per definition."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -40,7 +41,8 @@ def package_function(name: str) -> Score:
 
     def score(reference: Array, estimate: Array, data_range: float) -> float | None:
         # Imported here: it brings opencv and scikit-image, which cost a second.
-        from image_similarity_measures import quality_metrics
+        with warnings.catch_warnings(action="ignore"):  # phasepack recommends pyfftw to every user
+            from image_similarity_measures import quality_metrics
 
         if reference.ndim == 2:  # five of its metrics raise on two dimensions, two broadcast
             reference, estimate = reference[..., None], estimate[..., None]

@@ -1,0 +1,114 @@
+"""What the public sets consist of: an archive's address, and every picture known by its content."""
+
+import hashlib
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+
+from PIL import Image
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from srcnn.files import PICTURE_SUFFIXES, read_picture
+
+PACKAGED = Path(__file__).with_name("fetch_registry.json")
+JPEG_SUFFIXES = frozenset({".jpg", ".jpeg"})
+DIGITS = 20  # 80 bits tell pictures apart, and keep the file a third as large
+
+
+class RegistryError(ValueError):
+    """A registry file that cannot be used, with the reason."""
+
+
+def _inside(target: str) -> str:
+    path = PurePosixPath(target)
+    if path.is_absolute() or ".." in path.parts or not path.suffix:
+        raise ValueError("expected a picture's path inside the set's folder")
+    return target
+
+
+class PublicSet(BaseModel):
+    """One set. ``pictures`` maps paths inside its folder to checksums, as ``checksum`` makes them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None
+    pictures: dict[
+        Annotated[str, AfterValidator(_inside)], Annotated[str, Field(pattern=f"^[0-9a-f]{{{DIGITS}}}$")]
+    ] = Field(min_length=1)
+
+    def targets(self) -> dict[str, list[str]]:
+        """Paths by checksum: more than one where a set holds a picture twice, as T91 does."""
+        found: dict[str, list[str]] = {}
+        for target, known in self.pictures.items():
+            found.setdefault(known, []).append(target)
+        return found
+
+    def faults(self, folder: Path) -> list[str]:
+        """Pictures of the set that are not in a folder, or differ there."""
+        return [target for target, known in self.pictures.items() if checksum(folder / target) != known]
+
+
+class Registry(BaseModel):
+    """All sets by name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    about: str = ""
+    sets: dict[str, PublicSet]
+
+
+def read_registry(file: Path) -> Registry:
+    """The sets in a registry file. Raises RegistryError."""
+    try:
+        return Registry.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise RegistryError(f"{file}: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise RegistryError(f"{file}: {place + ': ' if place else ''}{first['msg']}") from error
+
+
+def make_registry(data_root: Path, urls: dict[str, str], about: str = "") -> Registry:
+    """The registry of the sets that lie in folders of their names below ``data_root``.
+
+    For the packaged one, after its sets or their pictures change::
+
+        old = read_registry(PACKAGED)
+        new = make_registry(Path("data"), {name: each.url for name, each in old.sets.items()}, old.about)
+        write_json(PACKAGED, new.model_dump())
+
+    Archives' own checksums are left open. Raises ValueError for a broken picture.
+    """
+    sets = {
+        name: PublicSet(url=url, sha256=None, pictures=_pictures(data_root / name))
+        for name, url in sorted(urls.items())
+    }
+    return Registry(about=about, sets=sets)
+
+
+def _pictures(folder: Path) -> dict[str, str]:
+    pictures = {}
+    for file in sorted(folder.rglob("*")):
+        if file.suffix.lower() in PICTURE_SUFFIXES:
+            known = checksum(file)
+            if known is None:
+                raise ValueError(f"{file}: is no usable picture")
+            pictures[file.relative_to(folder).as_posix()] = known
+    return pictures
+
+
+def checksum(file: Path) -> str | None:
+    """First digits of a SHA-256 of a picture; None if the file is no usable picture.
+
+    Of a JPEG's bytes, because decoders differ in their last bit; of any other picture's size and
+    RGB pixels, because mirrors store the same ones as BMP, or as PNG packed in other ways.
+    """
+    try:
+        if file.suffix.lower() in JPEG_SUFFIXES:
+            return hashlib.sha256(file.read_bytes()).hexdigest()[:DIGITS]
+        pixels = read_picture(file)
+    # Pillow has errors of its own for pictures that would fill the memory; PictureError is a ValueError.
+    except (FileNotFoundError, ValueError, Image.DecompressionBombError):
+        return None
+    return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()[:DIGITS]

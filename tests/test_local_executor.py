@@ -1,0 +1,246 @@
+"""The local executor keeps order and limits, survives failures and interrupts, and says what happened."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY, tiny_study
+
+from jobs.attempt import last_attempt
+from runner.config import load_study
+from runner.gpus import visible_gpus
+from runner.local import Budget, TaskState, local_states
+from runner.plan import make_plan
+from runner.submit import main
+from srcnn.paths import RootPaths, StudyPaths
+
+
+def submit(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "runner.submit", *arguments],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        **options,
+    )
+
+
+def test_one_failing_run_does_not_stop_the_other_and_is_explained(tmp_path):
+    rates = {"good": {}, "bad": {"training.learning_rate": 1e30}}
+    file = tiny_study(tmp_path, sweep={"cases": rates})
+    result = submit(str(file), "--executor", "local", "--root", str(tmp_path / "results"))
+    assert result.returncode == 1
+    assert "failed: train bad" in result.stdout
+    assert "TrainingDiverged: the training loss is" in result.stdout
+    assert f"python -m runner.submit {tmp_path}/results/tiny" in result.stdout
+    (log,) = [line.split("log: ")[1] for line in result.stdout.splitlines() if "log: " in line]
+    assert "TrainingDiverged" in Path(log).read_text()
+    paths = StudyPaths(tmp_path / "results" / "tiny")
+    runs = {planned.run.label: planned for planned in make_plan(load_study(str(paths.folder))[0], paths.root).runs}
+    assert paths.shard(runs["good"].run_id, runs["good"].eval_id, 2, 0).exists()
+    assert not paths.run(runs["bad"].run_id).checkpoint(2).exists()
+    page = paths.report_page.read_text()
+    assert "TrainingDiverged" in page
+    assert "good" in page
+
+
+def test_a_finished_local_study_has_nothing_left_to_do(tmp_path):
+    file = tiny_study(tmp_path)
+    arguments = [str(file), "--executor", "local", "--root", str(tmp_path / "results")]
+    first = submit(*arguments)
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert first.stdout.splitlines()[-1] == f"Report: {tmp_path}/results/tiny/report/index.html"
+    again = submit(*arguments)
+    assert again.returncode == 0
+    assert "Everything is done." in again.stdout
+
+
+def children_of(pid: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(fields[1]) == pid:
+            found.append(int(stat.parent.name))
+    return found + [grandchild for child in found for grandchild in children_of(child)]
+
+
+def wait_for(condition, seconds: float = 60):
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, "what was waited for did not happen"
+        time.sleep(0.05)
+    return value
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_stops_the_children_and_the_next_submit_goes_on(tmp_path, number):
+    file = tiny_study(
+        tmp_path, training={"epochs": 60, "batch_size": 8, "monitor_pictures": 0}, render={"epochs": [60]}
+    )
+    root = tmp_path / "results"
+    arguments = [
+        sys.executable,
+        "-m",
+        "runner.submit",
+        str(file),
+        "--executor",
+        "local",
+        "--cores",
+        "1",
+        "--root",
+        str(root),
+    ]
+    process = subprocess.Popen(arguments, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    wait_for(lambda: list(root.glob("tiny/runs/*/history.jsonl")))
+    children = children_of(process.pid)
+    assert children
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # as a terminal does
+    else:
+        process.send_signal(number)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on from there" in out
+    wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
+    (attempts,) = root.glob("tiny/runs/*/attempts")
+    assert last_attempt(attempts, "train", attempts.parent.name).outcome == "interrupted"
+    (history,) = root.glob("tiny/runs/*/history.jsonl")
+    reached = len(history.read_text().splitlines())
+    assert 0 < reached < 60
+    assert submit(str(root / "tiny")).returncode == 0
+    records = [json.loads(line) for line in history.read_text().splitlines()]
+    assert [record["epoch"] for record in records] == list(range(1, 61))
+
+
+def test_a_killed_task_is_a_failure_with_a_reason(tmp_path):
+    file = tiny_study(
+        tmp_path, training={"epochs": 60, "batch_size": 8, "monitor_pictures": 0}, render={"epochs": [60]}
+    )
+    root = tmp_path / "results"
+    arguments = [
+        sys.executable,
+        "-m",
+        "runner.submit",
+        str(file),
+        "--executor",
+        "local",
+        "--cores",
+        "1",
+        "--root",
+        str(root),
+    ]
+    process = subprocess.Popen(arguments, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: list(root.glob("tiny/runs/*/history.jsonl")))
+    (attempts,) = root.glob("tiny/runs/*/attempts")
+    os.kill(last_attempt(attempts, "train", attempts.parent.name).pid, signal.SIGKILL)
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "Killed: the process ended without a word" in out
+    assert "not started, because what they need failed: 2 tasks" in out
+    assert last_attempt(attempts, "train", attempts.parent.name).outcome == "failed"
+
+
+@pytest.fixture
+def two_gpus(tmp_path, monkeypatch):
+    """A machine whose nvidia-smi lists two GPUs; the real tool is asked, the driver is not."""
+    tool = tmp_path / "bin" / "nvidia-smi"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\nprintf '0\\n1\\n'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+def test_gpus_are_those_that_cuda_may_see(two_gpus, monkeypatch):
+    assert visible_gpus() == (0, 1)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert visible_gpus() == (1,)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert visible_gpus() == ()
+
+
+def test_each_gpu_serves_one_task_at_a_time(tmp_path):
+    file = tiny_study(tmp_path, sweep={"grid": {"seed": [1, 2, 3]}})
+    study, _ = load_study(str(file))
+    plan = make_plan(study, RootPaths(tmp_path / "results"))
+    states = local_states(plan.stage("train"), study.cluster, cores=4, gpus=2)
+    assert [(state.gpu, state.cores) for state in states] == [(True, 2)] * 3
+    budget = Budget(4, [0, 1])
+    assert [budget.take(state) for state in states] == [True, True, False]
+    assert [state.gpu_index for state in states[:2]] == [0, 1]
+    budget.give_back(states[0])
+    assert budget.take(states[2])
+    assert states[2].gpu_index == 0
+
+
+def test_a_training_on_a_gpu_machine_sees_its_own_gpu_only(tmp_path, two_gpus):
+    file = tiny_study(tmp_path, sweep={"grid": {"seed": [1, 2]}}, data__eval={}, data__test={}, training__epochs=1)
+    probe = f'cluster.train.setup=["echo sees $CUDA_VISIBLE_DEVICES >> {tmp_path}/sees.txt"]'
+    result = submit(str(file), probe, "--executor", "local", "--root", str(tmp_path / "results"), env={**os.environ})
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert sorted((tmp_path / "sees.txt").read_text().splitlines()) == ["sees 0", "sees 1"]
+
+
+def test_tasks_share_the_cores_and_never_take_more(tmp_path):
+    file = tiny_study(tmp_path, sweep={"grid": {"seed": [1, 2, 3]}})
+    study, _ = load_study(str(file))
+    plan = make_plan(study, RootPaths(tmp_path / "results"))
+    for cores, each in [(1, 1), (2, 1), (6, 2), (16, 5)]:
+        states = local_states(plan.stage("train"), study.cluster, cores=cores, gpus=0)
+        assert {state.cores for state in states} == {each}
+    few, _ = load_study(str(file), ["cluster.train.cpus=4"])
+    assert {s.cores for s in local_states(plan.stage("train"), few.cluster, cores=2, gpus=0)} == {2}
+    one, _ = load_study(str(file), ["cluster.train.parallelism=1"])
+    assert {s.cores for s in local_states(plan.stage("train"), one.cluster, cores=4, gpus=0)} == {4}
+
+
+def test_a_budget_gives_nothing_that_it_has_not(tmp_path):
+    file = tiny_study(tmp_path)
+    plan = make_plan(load_study(str(file))[0], RootPaths(tmp_path / "results"))
+    state = TaskState(plan.tasks[0], cores=3, gpu=False)
+    assert not Budget(2).take(state)
+    assert Budget(3).take(state)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["no_such_study"], "expected a YAML file, the folder of a submitted study, or one of: quickstart"),
+        (["quickstart", "training.epoch=1"], "did you mean training.epochs?"),
+        (["quickstart", "data.eval=set5"], "python -m jobs.fetch set5"),
+        (["quickstart", "data.eval=bundled/camera"], "evaluation pictures are among the training pictures"),
+        (["quickstart", "--data-root", "/no/such/folder"], "--data-root /no/such/folder: no such folder"),
+        (["quickstart", "data.patch_size=700"], "is larger than every training picture"),
+        (["quickstart", "evaluate.crops=[[2000,2000]]", "evaluate.protocols=[region]"], "is smaller than every crop"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_before_anything_starts(tmp_path, capsys, arguments, complaint):
+    assert main([*arguments, "--executor", "debug", "--root", str(tmp_path / "results")]) == 2
+    assert complaint in capsys.readouterr().err
+    assert not (tmp_path / "results" / "quickstart").exists()
+
+
+def test_a_declared_leak_is_allowed_and_still_reported(tmp_path, capsys):
+    arguments = ["quickstart", "data.eval=bundled/camera", "data.allow_leak=true", "--dry-run", "--executor", "local"]
+    assert main([*arguments, "--root", str(tmp_path / "results")]) == 0
+    assert "note: 1 evaluation pictures are among the training pictures" in capsys.readouterr().out
+
+
+def test_a_study_remembers_where_its_public_pictures_were(tmp_path, data_root):
+    file = tiny_study(tmp_path, data__eval={"five": ["set5"]})
+    arguments = [str(file), "--root", str(tmp_path / "results"), "--data-root", str(data_root)]
+    from runner.plan import make_plan as plan_of
+
+    study, _ = load_study(str(file))
+    plan_of(study, RootPaths(tmp_path / "results"), data_root).save()
+    assert main([*arguments, "--dry-run", "--executor", "local"]) == 0
+    assert main([str(tmp_path / "results" / "tiny"), "--dry-run", "--executor", "local"]) == 0

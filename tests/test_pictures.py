@@ -1,0 +1,123 @@
+"""Sets of pictures are found by name, folder, file or glob, and known by their content."""
+
+import shutil
+
+import numpy as np
+import pytest
+from conftest import photograph, write_pictures
+from PIL import Image
+
+from jobs.pictures import BUNDLED, MissingPictures, find_files, find_leaks, load_set, read_set
+from srcnn.files import PictureError
+from srcnn.paths import RootPaths
+
+
+@pytest.fixture
+def root(tmp_path):
+    return RootPaths(tmp_path / "results")
+
+
+def test_the_bundled_photographs_need_no_download(root):
+    assert [file.stem for file in find_files("bundled", root, None)] == list(BUNDLED)
+    assert len(read_set(["bundled/coffee", "bundled/rocket"], root).pictures) == 2
+
+
+def test_an_unknown_bundled_picture_lists_the_known_ones(root):
+    with pytest.raises(MissingPictures, match="no bundled picture 'lenna'; known: astronaut"):
+        find_files("bundled/lenna", root, None)
+
+
+def test_folders_files_and_globs_are_sources(tmp_path, root):
+    folder = write_pictures(tmp_path / "photos", [1, 2, 3])
+    (folder / "notes.txt").write_text("no picture")
+    assert len(find_files(str(folder), root, None)) == 3
+    assert len(find_files(str(folder / "photo1.png"), root, None)) == 1
+    assert [file.stem for file in find_files(str(folder / "photo[12].png"), root, None)] == ["photo1", "photo2"]
+
+
+def test_a_missing_public_set_names_the_command_that_fetches_it(root):
+    with pytest.raises(MissingPictures, match=r"python -m jobs\.fetch set5 --root"):
+        find_files("set5", root, None)
+
+
+def test_a_public_set_is_found_below_the_data_root_before_the_downloads(tmp_path, root):
+    write_pictures(root.downloads / "set5", [1])
+    write_pictures(tmp_path / "here" / "set5", [2])
+    assert find_files("set5", root, tmp_path / "here")[0].stem == "photo2"
+    assert find_files("set5", root, None)[0].stem == "photo1"
+
+
+def test_an_empty_folder_is_no_source(tmp_path, root):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(MissingPictures, match="no pictures at"):
+        find_files(str(tmp_path / "empty"), root, None)
+
+
+def test_a_set_keeps_its_id_when_its_folder_moves_and_changes_it_with_a_pixel(tmp_path, root):
+    folder = write_pictures(tmp_path / "photos", [1, 2])
+    before = read_set([str(folder)], root).set_id
+    moved = folder.rename(tmp_path / "moved")
+    assert read_set([str(moved)], root).set_id == before
+    changed = photograph(1)
+    changed[0, 0] ^= 1
+    Image.fromarray(changed).save(moved / "photo1.png")
+    assert read_set([str(moved)], root).set_id != before
+
+
+def test_a_set_that_was_saved_loads_as_it_was(tmp_path, root):
+    pictures = read_set([str(write_pictures(tmp_path / "photos", [1, 2]))], root)
+    pictures.save(root)
+    assert load_set(root, pictures.set_id) == pictures
+
+
+def test_all_unusable_files_are_listed_at_once(tmp_path, root):
+    folder = write_pictures(tmp_path / "photos", [1])
+    (folder / "broken.png").write_bytes(b"no picture")
+    Image.fromarray(np.zeros((4, 4), np.uint16)).save(folder / "deep.png")
+    with pytest.raises(PictureError, match=r"(?s)broken\.png.*deep\.png: has more than 8 bits"):
+        read_set([str(folder)], root)
+
+
+def test_two_pictures_of_one_name_are_refused(tmp_path, root):
+    folder = write_pictures(tmp_path / "photos", [1])
+    Image.fromarray(photograph(2)).save(folder / "photo1.bmp")
+    with pytest.raises(PictureError, match="two pictures of one name"):
+        read_set([str(folder)], root)
+
+
+def test_a_copy_under_another_name_and_format_is_a_leak(tmp_path, root):
+    train = read_set([str(write_pictures(tmp_path / "train", [1, 2]))], root)
+    other = tmp_path / "eval"
+    other.mkdir()
+    Image.fromarray(photograph(2)).save(other / "innocent.bmp")
+    Image.fromarray(photograph(3)).save(other / "new.bmp")
+    leaks = find_leaks(train, read_set([str(other)], root))
+    assert [(a.name, b.name) for a, b in leaks] == [("photo2", "innocent")]
+
+
+def test_a_compressed_and_reduced_copy_is_a_leak(tmp_path, root):
+    train = read_set(["bundled/coffee", "bundled/chelsea"], root)
+    with Image.open(train.pictures[0].path) as original:
+        (tmp_path / "eval").mkdir()
+        original.resize((300, 200)).save(tmp_path / "eval" / "x.jpg", quality=60)
+    assert [a.name for a, _ in find_leaks(train, read_set([str(tmp_path / "eval")], root))] == ["coffee"]
+
+
+def test_different_photographs_are_no_leak(root):
+    for name in BUNDLED:
+        others = [f"bundled/{other}" for other in BUNDLED if other != name]
+        assert not find_leaks(read_set(others, root), read_set([f"bundled/{name}"], root))
+
+
+def test_public_test_sets_and_bsds_photographs_are_told_apart(data_root, root):
+    evaluation = read_set(["set5", "set14"], root, data_root)
+    assert not find_leaks(read_set(["bsds500/train"], root, data_root), evaluation)
+
+
+def test_a_file_is_read_again_when_it_changes(tmp_path, root):
+    folder = write_pictures(tmp_path / "photos", [1])
+    before = read_set([str(folder)], root)
+    shutil.copy(write_pictures(tmp_path / "other", [2], height=70) / "photo2.png", folder / "photo1.png")
+    after = read_set([str(folder)], root)
+    assert after.pictures[0].height == 70
+    assert after.set_id != before.set_id

@@ -85,10 +85,13 @@ def _crop_names(frame: "pd.DataFrame") -> "pd.Categorical":
     import numpy as np
     import pandas as pd
 
-    sizes, codes = np.unique(frame[["width", "height"]].to_numpy(np.int64), axis=0, return_inverse=True)
-    codes = np.where((frame["protocol"] == "luma").to_numpy(), -1, codes.ravel())
-    names = pd.Categorical.from_codes(codes.astype(np.int64), pd.Index([f"{w}x{h}" for w, h in sizes], dtype="str"))
-    return names.remove_unused_categories()
+    # One number for both sides: finding the distinct pairs of two columns takes a hundred times as long.
+    both = frame["width"].to_numpy(np.int64) << 32 | frame["height"].to_numpy(np.int64)
+    codes, sizes = pd.factorize(np.where((frame["protocol"] == "luma").to_numpy(), -1, both))
+    names = [f"{size >> 32}x{size & 0xFFFFFFFF}" if size >= 0 else None for size in sizes.tolist()]
+    kept = [name for name in names if name]
+    place = np.array([kept.index(name) if name else -1 for name in names], np.int64)
+    return pd.Categorical.from_codes(place[codes], pd.Index(kept, dtype="str"))
 
 
 def left_out(pictures: "pd.DataFrame", metric: str, kind: str) -> "pd.Series":

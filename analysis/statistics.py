@@ -104,13 +104,13 @@ def paired_differences(a: "pd.DataFrame", b: "pd.DataFrame", metrics: Sequence[s
 
     key = list(PAIR_KEY)
     pairs = a[[*key, *metrics]].merge(b[[*key, *metrics]], on=key, suffixes=("", "_b"), validate="one_to_one")
-    by = [name for name in key if name not in ("x", "y", "width", "height")]
-    luma = (pairs["protocol"] == "luma").to_numpy()
-    sizes = pairs["width"].astype("str") + "x" + pairs["height"].astype("str")
-    pairs["crop"] = sizes.where(~luma)
-    inverse, first = groups(pairs, [*by, "crop"])
+    by = [name for name in key if name not in ("x", "y")]
+    inverse, first = groups(pairs, by)
     size = len(first)
-    table = pairs.iloc[first][[*by, "crop"]].reset_index(drop=True)
+    table = pairs.iloc[first][by].reset_index(drop=True)
+    crops = table["width"].astype(str) + "x" + table["height"].astype(str)
+    table["crop"] = crops.where(table["protocol"].astype(str) != "luma")
+    table = table.drop(columns=["width", "height"])
     table["patches"] = np.bincount(inverse, minlength=size)
     left_out = np.zeros(size)
     for name in metrics:

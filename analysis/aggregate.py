@@ -4,7 +4,7 @@
 report is then made from those lines.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from srcnn.schema import KEY_COLUMNS
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # What is never averaged over unasked: different things, not repetitions of one.
 KINDS = ("method", "protocol", "definition", "zoom", "crop")
 PICTURE_KEY = ("label", *(name for name in KEY_COLUMNS if name not in ("x", "y", "width", "height")), "degradation_id")
+BATCH = 50_000
 _GROUPED = (*PICTURE_KEY, "width", "height")
 
 
@@ -32,12 +33,12 @@ def by_picture(tables: "Iterable[pa.Table]", metrics: Sequence[str]) -> "pd.Data
     pictures) or nulls (undefined) had to be left out, ``n_<metric>`` says how many remained,
     ``inf_<metric>`` and ``null_<metric>`` how many did not. ``crop`` is ``WIDTHxHEIGHT``, absent for
     ``luma``. ``tables`` come from ``analysis.load.scan``, one a shard, which holds whole pictures;
-    only one is in memory at a time.
+    few are in memory at a time.
     """
     import pandas as pd
     import pyarrow as pa
 
-    parts = [_reduced(table, metrics) for table in tables if len(table)]
+    parts = [_reduced(table, metrics) for table in _batches(tables)]
     if not parts:
         return pd.DataFrame({name: [] for name in [*PICTURE_KEY, "crop", "patches", *metrics]})
     table = pa.concat_tables(parts, promote_options="default")
@@ -51,6 +52,20 @@ def by_picture(tables: "Iterable[pa.Table]", metrics: Sequence[str]) -> "pd.Data
                 instead = frame["patches"] if kind == "n" else 0
                 frame[f"{kind}_{name}"] = frame[f"{kind}_{name}"].fillna(instead).astype("int32")
     return frame.drop(columns=["width", "height"])
+
+
+def _batches(tables: "Iterable[pa.Table]") -> "Iterator[pa.Table]":
+    """The tables joined to about BATCH rows: thousands of small ones cost more in calls than in rows."""
+    import pyarrow as pa
+
+    held: list[pa.Table] = []
+    for table in tables:
+        held.append(table)
+        if sum(len(each) for each in held) >= BATCH:
+            yield pa.concat_tables(held)
+            held = []
+    if any(len(each) for each in held):
+        yield pa.concat_tables(held)
 
 
 def _reduced(table: "pa.Table", metrics: Sequence[str]) -> "pa.Table":

@@ -103,7 +103,7 @@ class Evidence:
 
     @cached_property
     def differences(self) -> "pd.DataFrame":
-        """Per picture, every run's last epoch minus interpolation, paired over patches.
+        """Per picture, every run's last epoch minus interpolation, paired over patches, in the page's definition.
 
         The other side is ``bicubic``, for ``compound`` the direct interpolation with the same
         upsampler (``against`` = same) and with the best one (``against`` = best).
@@ -116,11 +116,11 @@ class Evidence:
         baselines: dict[str, pd.DataFrame] = {}
         for run in self.scored_runs:
             if run.degradation_id not in baselines:
-                baselines[run.degradation_id] = self.baseline_rows(run.degradation_id)
+                baselines[run.degradation_id] = self.baseline_rows(run.degradation_id, definition=self.definition)
             base = baselines[run.degradation_id]
             if not len(base):
                 continue
-            rows = self.rows(run)
+            rows = self.rows(run, definition=self.definition)
             same = paired_differences(rows, base, self.metrics)
             found.append(same.assign(label=run.label, variant=run.variant, against="same"))
             best = self.best_direct.get(run.degradation_id)

@@ -127,8 +127,7 @@ def correlation_plot(matrix: "np.ndarray", metrics: Sequence[str]) -> Panel:
             for j in range(size):
                 value = matrix[i, j]
                 text = "–" if value != value else f"{value:.2f}".replace("-", "−")
-                dark = value == value and abs(value) > 0.65
-                axis.text(j, i, text, ha="center", va="center", fontsize=7.5, color="white" if dark else "#222222")
+                axis.text(j, i, text, ha="center", va="center", fontsize=7.5, color=cell_text_colour(value))
         titles = [METRICS[name].title for name in metrics]
         axis.set_xticks(range(size), titles, rotation=45, ha="right", rotation_mode="anchor")
         axis.set_yticks(range(size), titles)
@@ -142,6 +141,18 @@ def correlation_plot(matrix: "np.ndarray", metrics: Sequence[str]) -> Panel:
     return Panel(
         draw, (1.9 + 0.42 * size, 1.0 + 0.4 * size), "Rank correlation between the metrics", (0.55, 0.45, 0.55, 0.1)
     )
+
+
+def cell_text_colour(value: float) -> str:
+    """Black or white, whichever reads better on a correlation's colour."""
+    import matplotlib
+
+    if value != value:
+        return "black"
+    cell = np.array(matplotlib.colormaps["PuOr"]((value + 1) / 2)[:3])
+    linear = np.where(cell <= 0.04045, cell / 12.92, ((cell + 0.055) / 1.055) ** 2.4)
+    # Contrast with white equals that with black at a relative luminance of 0.179 (WCAG 2.2).
+    return "white" if linear @ [0.2126, 0.7152, 0.0722] < 0.179 else "black"
 
 
 def upsampler_plot(

@@ -108,8 +108,8 @@ def paired_differences(a: "pd.DataFrame", b: "pd.DataFrame", metrics: Sequence[s
     inverse, first = groups(pairs, by)
     size = len(first)
     table = pairs.iloc[first][by].reset_index(drop=True)
-    crops = table["width"].astype(str) + "x" + table["height"].astype(str)
-    table["crop"] = crops.where(table["protocol"].astype(str) != "luma")
+    sizes = [f"{w}x{h}" for w, h in zip(table["width"], table["height"], strict=True)]
+    table["crop"] = [None if p == "luma" else size for p, size in zip(table["protocol"], sizes, strict=True)]
     table = table.drop(columns=["width", "height"])
     table["patches"] = np.bincount(inverse, minlength=size)
     left_out = np.zeros(size)

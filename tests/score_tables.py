@@ -18,7 +18,7 @@ def row(image: str, method: str = "srcnn", **values: object) -> dict:
     """One comparison; what is not named is a region of 160x160 at the origin."""
     key = {"set": "test", "image": image, "method": method, "protocol": "region", "zoom": 1, "definition": "paper"}
     key |= {"x": 0, "y": 0, "width": 160, "height": 160}
-    return {name: None for name in [*KEY_COLUMNS, *METRICS]} | key | values
+    return dict.fromkeys([*KEY_COLUMNS, *METRICS]) | key | values
 
 
 def write_rows(path: Path, rows: list[dict]) -> Path:

@@ -37,8 +37,10 @@ def section(evidence: Evidence) -> Section | None:
     return Section("epochs", "Across epochs", blocks)
 
 
-def epoch_lines(evidence: Evidence, protocol: str, metric: str) -> "tuple[pd.DataFrame, pd.DataFrame]":
-    """Mean and spread of a metric by set, variant and epoch; and the bicubic mean of each set.
+def epoch_lines(
+    evidence: Evidence, protocol: str, metrics: list[str]
+) -> "dict[str, tuple[pd.DataFrame, pd.DataFrame]]":
+    """For each metric: its mean and spread by set, variant and epoch; and the bicubic mean of each set.
 
     The spread is the middle half of the pictures once the difficulty of each is taken out (its
     bicubic value, or its own mean where there is none): what is left is how alike pictures behave.
@@ -48,38 +50,30 @@ def epoch_lines(evidence: Evidence, protocol: str, metric: str) -> "tuple[pd.Dat
     if protocol in ("compound", "whole"):  # one line a run: the report's own upsampler, or the first
         names = [str(name) for name in chosen["upsampler"].dropna().unique()]
         chosen = chosen[chosen["upsampler"] == ("bicubic" if "bicubic" in names else names[0])]
-    runs = per_picture(chosen[chosen["run_id"].notna()], ["set", "variant", "epoch"], [metric])
-    base = per_picture(chosen[chosen["run_id"].isna()], ["set"], [metric])
-    level = (
-        base.set_index(["set", "image"])[metric]
-        if len(base)
-        else runs.groupby(["set", "image"], observed=True)[metric].mean()
-    )
-    keys = list(zip(runs["set"].astype(str), runs["image"].astype(str), strict=True))
-    level.index = [(str(a), str(b)) for a, b in level.index]
-    runs["easy"] = level.reindex(keys).to_numpy()
-    runs["rest"] = runs[metric] - runs["easy"]
-    grouped = runs.groupby(["set", "variant", "epoch"], observed=True, sort=False)
-    table = grouped.agg(
-        mean=(metric, "mean"),
-        sd=(metric, "std"),
-        easy=("easy", "mean"),
-        low=("rest", lambda v: v.quantile(0.25)),
-        high=("rest", lambda v: v.quantile(0.75)),
-        pictures=(metric, "count"),
-    ).reset_index()
-    table["low"] += table["easy"]
-    table["high"] += table["easy"]
-    baseline = base.groupby("set", observed=True)[metric].mean().rename("mean").reset_index()
-    return table.drop(columns="easy"), baseline
+    by = ["set", "variant", "epoch"]
+    runs = per_picture(chosen[chosen["run_id"].notna()], by, metrics)
+    base = per_picture(chosen[chosen["run_id"].isna()], ["set"], metrics)
+    for part in (runs, base):
+        part[["set", "image"]] = part[["set", "image"]].astype(str)
+    level = (base if len(base) else runs).groupby(["set", "image"])[metrics].mean()
+    easy = runs[["set", "image"]].merge(level.reset_index(), how="left", on=["set", "image"])
+    found = {}
+    for metric in metrics:
+        work = runs[by].assign(value=runs[metric], easy=easy[metric], rest=runs[metric] - easy[metric])
+        grouped = work.groupby(by, observed=True, sort=False)
+        table = grouped[["value", "easy"]].mean().rename(columns={"value": "mean"})
+        table["low"] = grouped["rest"].quantile(0.25) + table["easy"]
+        table["high"] = grouped["rest"].quantile(0.75) + table["easy"]
+        means = base.groupby("set")[metric].mean().rename("mean").reset_index()
+        found[metric] = (table.drop(columns="easy").reset_index(), means)
+    return found
 
 
 def _metric_figure(
     evidence: Evidence, protocol: str, metrics: list[str], styles: dict[str, Line], legend: dict[str, Line]
 ) -> tuple[Figure | None, Table | None]:
     panels: list[Panel] = []
-    for metric in metrics:
-        lines, baseline = epoch_lines(evidence, protocol, metric)
+    for metric, (lines, baseline) in epoch_lines(evidence, protocol, metrics).items():
         for set_name in evidence.study.sets:
             of_set = lines[lines["set"] == set_name]
             if of_set["mean"].notna().any():

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from analysis.aggregate import per_picture
 from analysis.evidence import Evidence
 from analysis.page import Column, Figure, Prose, Section, Shot, Shots, Table
@@ -50,7 +52,8 @@ def region_gains(evidence: Evidence) -> "pd.DataFrame | None":
     base = evidence.baseline_rows(run.degradation_id, **where)
     pairs = rows[[*key, metric]].merge(base[[*key, metric]], on=key, suffixes=("", "_base"))
     sign = 1 if METRICS[metric].higher_is_better else -1
-    pairs["gain"] = sign * (pairs[metric] - pairs[f"{metric}_base"])
+    pairs = pairs[np.isfinite(pairs[metric]) & np.isfinite(pairs[f"{metric}_base"])]
+    pairs = pairs.assign(gain=sign * (pairs[metric] - pairs[f"{metric}_base"]))
     return pairs.dropna(subset=["gain"]).sort_values("gain", ascending=False, kind="stable", ignore_index=True)
 
 
@@ -214,8 +217,9 @@ def _heatmaps(evidence: Evidence) -> list[Any]:
         of_set = rows[rows["set"] == set_name]
         if not len(of_set):
             continue
-        spread = of_set.groupby("image", observed=True)[evidence.leading].agg(lambda v: v.max() - v.min())
-        image = str(spread.idxmax()) if spread.notna().any() else str(of_set["image"].iloc[0])
+        finite = of_set[np.isfinite(of_set[evidence.leading])].groupby("image", observed=True)[evidence.leading]
+        spread = finite.max() - finite.min()
+        image = str(spread.idxmax()) if len(spread) else str(of_set["image"].iloc[0])
         picture = album.original(run, set_name, image)
         if picture is None:
             continue

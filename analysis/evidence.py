@@ -1,5 +1,6 @@
 """What the report's sections are made from: each table read or computed once, when first asked for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -86,6 +87,19 @@ class Evidence:
         """The metric that decides which run is best: the first that has values."""
         frame = self.pictures
         return next((name for name in self.metrics if frame[name].notna().any()), self.metrics[0])
+
+    def in_order(self, table: "pd.DataFrame", by: "Sequence[str]") -> "pd.DataFrame":
+        """The rows sorted as the study lists its sets and runs, upsamplers as UPSAMPLERS does, baselines first."""
+        from srcnn.upsample import UPSAMPLERS
+
+        orders = {"set": list(self.study.sets), "variant": ["bicubic", "direct", *self.study.variants]}
+        orders |= {"upsampler": list(UPSAMPLERS), "definition": self.definitions}
+
+        def place(column: "pd.Series") -> "pd.Series":
+            places = {name: float(i) for i, name in enumerate(orders.get(str(column.name), ()))}
+            return column.astype(object).map(places).astype(float) if places else column
+
+        return table.sort_values(list(by), key=place, kind="stable", ignore_index=True)
 
     def rows(self, run: Run, **where: Any) -> "pd.DataFrame":
         """Score rows of a run's last scored epoch (its baseline's left out)."""

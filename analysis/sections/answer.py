@@ -101,6 +101,7 @@ def compound_table(evidence: Evidence) -> "pd.DataFrame":
         values[column] = values[column].astype(str)
         table[column] = table[column].astype(str)
     table = table.merge(values[[*by, "value"]], on=by, how="left")
+    table = evidence.in_order(table, by)
     return table.rename(columns={metric: "gain", f"low_{metric}": "low_gain", f"high_{metric}": "high_gain"})
 
 

@@ -95,7 +95,7 @@ def _metric_table(evidence: Evidence, protocol: str) -> Table:
     ]
     by = ["set", "variant", "epoch"] + (["upsampler"] if protocol in ("compound", "whole") else [])
     means = mean_over_pictures(chosen, by, evidence.metrics, spread=True)
-    means["epoch"] = means["epoch"].astype(int)
+    means = evidence.in_order(means.astype({"epoch": int}), by)
     columns = [Column("set", "set"), Column("run", "variant"), *(Column(name, name) for name in by[2:])]
     columns += [Column(f"{METRICS[m].title}", m, m) for m in evidence.metrics if means[m].notna().any()]
     columns.append(Column("pictures", "pictures"))

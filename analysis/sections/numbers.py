@@ -29,6 +29,7 @@ def _all_metrics(evidence: Evidence) -> list[Table]:
             if rows[name].astype(object).nunique(dropna=False) > 1
         ]
         means = mean_over_pictures(rows, by, evidence.metrics, spread=True)
+        means = evidence.in_order(means, by)
         for name in by:
             means[name] = means[name].astype(object).where(means[name].notna(), None)
         best_in = tuple(name for name in by if name in ("set", "definition", "zoom"))

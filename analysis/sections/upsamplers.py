@@ -65,6 +65,7 @@ def _against_nearest(evidence: Evidence) -> Table | None:
     if not found:
         return None
     table = summarise(pd.concat(found, ignore_index=True), ["set", "zoom", "upsampler"], evidence.metrics)
+    table = evidence.in_order(table, ["set", "zoom", "upsampler"])
     shown = [name for name in evidence.metrics if table[name].notna().any()]
     columns = [
         Column("set", "set"),

@@ -141,9 +141,8 @@ class Evidence:
             zoomed = rows[rows["protocol"] == "compound"]
             if best and len(zoomed):
                 other = base[(base["protocol"] == "compound") & (base["upsampler"] == best)].drop(columns="upsampler")
-                for upsampler, of_one in zoomed.groupby("upsampler", observed=True):
-                    difference = paired_differences(of_one, other.assign(upsampler=str(upsampler)), self.metrics)
-                    found.append(difference.assign(label=run.label, variant=run.variant, against="best"))
+                difference = paired_differences(zoomed, other, self.metrics)
+                found.append(difference.assign(label=run.label, variant=run.variant, against="best"))
         return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
     @cached_property

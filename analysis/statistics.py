@@ -94,7 +94,8 @@ def _tail(pictures: int, level: float) -> float:
 def paired_differences(a: "pd.DataFrame", b: "pd.DataFrame", metrics: Sequence[str]) -> "pd.DataFrame":
     """One row a picture and kind of comparison: the mean of a's value minus b's over the same patches.
 
-    ``a`` and ``b`` are rows of the score table with the columns of PAIR_KEY, one method each. A pair
+    ``a`` and ``b`` are rows of the score table with the columns of PAIR_KEY, one method each; without
+    the column ``upsampler``, ``b`` is the other side of every upsampler. A pair
     of which a value is infinite or null has no difference and is counted in ``left_out`` (over all
     metrics); ``patches`` counts the pairs.
     """
@@ -103,7 +104,9 @@ def paired_differences(a: "pd.DataFrame", b: "pd.DataFrame", metrics: Sequence[s
     from analysis.aggregate import groups
 
     key = list(PAIR_KEY)
-    pairs = a[[*key, *metrics]].merge(b[[*key, *metrics]], on=key, suffixes=("", "_b"), validate="one_to_one")
+    shared = [name for name in key if name in b]
+    how = "one_to_one" if shared == key else "many_to_one"
+    pairs = a[[*key, *metrics]].merge(b[[*shared, *metrics]], on=shared, suffixes=("", "_b"), validate=how)
     by = [name for name in key if name not in ("x", "y")]
     inverse, first = groups(pairs, by)
     size = len(first)

@@ -46,8 +46,6 @@ def section(evidence: Evidence) -> Section | None:
 
 def _against_nearest(evidence: Evidence) -> Table | None:
     """Of the best run: each upsampler minus plain nearest neighbour, paired over patches."""
-    import pandas as pd
-
     from analysis.statistics import paired_differences
 
     run = evidence.best_run
@@ -57,14 +55,11 @@ def _against_nearest(evidence: Evidence) -> Table | None:
     plain = rows[rows["upsampler"] == "nearest"].drop(columns="upsampler")
     if not len(plain):
         return None
-    found = []
-    for upsampler, of_one in rows.groupby("upsampler", observed=True):
-        if upsampler != "nearest":
-            pairs = paired_differences(of_one, plain.assign(upsampler=str(upsampler)), evidence.metrics)
-            found.append(pairs.assign(upsampler=str(upsampler)))
-    if not found:
+    others = rows[rows["upsampler"] != "nearest"]
+    if not len(others):
         return None
-    table = summarise(pd.concat(found, ignore_index=True), ["set", "zoom", "upsampler"], evidence.metrics)
+    pairs = paired_differences(others, plain, evidence.metrics).astype({"upsampler": str})
+    table = summarise(pairs, ["set", "zoom", "upsampler"], evidence.metrics)
     table = evidence.in_order(table, ["set", "zoom", "upsampler"])
     shown = [name for name in evidence.metrics if table[name].notna().any()]
     columns = [

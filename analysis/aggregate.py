@@ -41,10 +41,9 @@ def by_picture(tables: "Iterable[pa.Table]", metrics: Sequence[str]) -> "pd.Data
     parts = [_reduced(table, metrics) for table in _batches(tables)]
     if not parts:
         return pd.DataFrame({name: [] for name in [*PICTURE_KEY, "crop", "patches", *metrics]})
-    table = pa.concat_tables(parts, promote_options="default")
+    table = pa.concat_tables(parts, promote_options="default").unify_dictionaries()
     del parts
-    text = [field.name for field in table.schema if pa.types.is_string(field.type)]
-    frame = table.to_pandas(categories=text, self_destruct=True)
+    frame = table.to_pandas(self_destruct=True)
     frame["crop"] = _crop_names(frame)
     for name in metrics:
         if f"n_{name}" in frame:
@@ -62,10 +61,10 @@ def _batches(tables: "Iterable[pa.Table]") -> "Iterator[pa.Table]":
     for table in tables:
         held.append(table)
         if sum(len(each) for each in held) >= BATCH:
-            yield pa.concat_tables(held)
+            yield pa.concat_tables(held).unify_dictionaries()
             held = []
     if any(len(each) for each in held):
-        yield pa.concat_tables(held)
+        yield pa.concat_tables(held).unify_dictionaries()
 
 
 def _reduced(table: "pa.Table", metrics: Sequence[str]) -> "pa.Table":

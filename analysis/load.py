@@ -42,9 +42,7 @@ def load(source: "Path | str | Study", columns: Iterable[str] | None = None, **w
         empty = pa.schema([(name, pa.string()) for name in ADDED_COLUMNS])
         fields = [score_schema().field(name) for name in names if name not in ADDED_COLUMNS]
         return pa.schema([*fields, *empty]).empty_table().to_pandas()
-    table = pa.concat_tables(tables)
-    text = [field.name for field in table.schema if pa.types.is_string(field.type)]
-    frame: pd.DataFrame = table.to_pandas(categories=text, self_destruct=True)
+    frame: pd.DataFrame = pa.concat_tables(tables).unify_dictionaries().to_pandas(self_destruct=True)
     return frame
 
 
@@ -73,7 +71,7 @@ def scan(source: "Path | str | Study", columns: Iterable[str] | None = None, **w
     epochs = where.pop("epoch", None)
     epochs = None if epochs is None else {int(epoch) for epoch in _several(epochs)}
     needed = [*dict.fromkeys([*names, *where, "method"])]
-    for shard, table in read_shards(study.shard_paths(chosen, epochs), needed):
+    for shard, table in read_shards(study.shard_paths(chosen, epochs), needed, categories=True):
         table = _where(table, where)
         owner = shard.parent.name
         run = runs.get(owner)
@@ -86,16 +84,23 @@ def _scan_file(file: Path, names: list[str], where: Mapping[str, Any]) -> "Itera
     from srcnn.shards import read_shards
 
     needed = [*dict.fromkeys([*names, *where, "method"])]
-    for _, table in read_shards([file], needed):
+    for _, table in read_shards([file], needed, categories=True):
         yield _labelled(_where(table, where), None, None).select([*names, *ADDED_COLUMNS])
 
 
 def _labelled(table: "pa.Table", label: str | None, degradation: str | None) -> "pa.Table":
+
+    labels = table["method"] if label is None else _constant(label, len(table))
+    degradations = _constant(degradation, len(table))
+    return table.append_column("label", labels).append_column("degradation_id", degradations)
+
+
+def _constant(text: str | None, length: int) -> "pa.DictionaryArray":
+    import numpy as np
     import pyarrow as pa
 
-    labels = table["method"] if label is None else pa.array([label] * len(table), pa.string())
-    degradations = pa.array([degradation] * len(table), pa.string())
-    return table.append_column("label", labels).append_column("degradation_id", degradations)
+    codes = pa.array(np.zeros(length, np.int32)) if text is not None else pa.nulls(length, pa.int32())
+    return pa.DictionaryArray.from_arrays(codes, pa.array([] if text is None else [text], pa.string()))
 
 
 def _where(table: "pa.Table", where: Mapping[str, Any]) -> "pa.Table":
@@ -103,8 +108,10 @@ def _where(table: "pa.Table", where: Mapping[str, Any]) -> "pa.Table":
     import pyarrow.compute as pc
 
     for name, wanted in where.items():
-        values = pa.array(list(_several(wanted))).cast(table[name].type)
-        table = table.filter(pc.is_in(table[name], values))
+        column = table[name]
+        column = column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+        values = pa.array(list(_several(wanted))).cast(column.type)
+        table = table.filter(pc.is_in(column, values))
     return table
 
 

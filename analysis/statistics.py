@@ -7,7 +7,7 @@ averaged first, and the bootstrap draws pictures.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +105,7 @@ def paired_differences(a: "pd.DataFrame", b: "pd.DataFrame", metrics: Sequence[s
 
     key = list(PAIR_KEY)
     shared = [name for name in key if name in b]
-    how = "one_to_one" if shared == key else "many_to_one"
+    how: Literal["1:1", "m:1"] = "1:1" if shared == key else "m:1"
     pairs = a[[*key, *metrics]].merge(b[[*shared, *metrics]], on=shared, suffixes=("", "_b"), validate=how)
     by = [name for name in key if name not in ("x", "y")]
     inverse, first = groups(pairs, by)

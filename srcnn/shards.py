@@ -145,10 +145,13 @@ def made_from(place: ShardPlace) -> str:
     return text.decode()
 
 
-def read_shards(shards: Iterable[Path], columns: Sequence[str] | None = None) -> Iterator[tuple[Path, "pa.Table"]]:
+def read_shards(
+    shards: Iterable[Path], columns: Sequence[str] | None = None, categories: bool = False
+) -> Iterator[tuple[Path, "pa.Table"]]:
     """Rows of each shard that is there, with the shard's path, one after the other.
 
-    Only the named columns and the row groups that are needed are read. A shard that is merged into
+    Only the named columns and the row groups that are needed are read. With ``categories``, text is
+    read as dictionaries, which group ten times as fast. A shard that is merged into
     another file meanwhile is read from there.
     """
     waiting = list(dict.fromkeys(shards))
@@ -159,13 +162,13 @@ def read_shards(shards: Iterable[Path], columns: Sequence[str] | None = None) ->
         for file, group in groupby(places, key=lambda each: each[1].file):
             of_file = list(group)
             try:
-                reader = _Reader(file)
+                reader = _Reader(file, categories)
             except FileNotFoundError:
                 moved += [shard for shard, _ in of_file]
                 continue
             with reader:
                 for shard, place in of_file:
-                    yield shard, _conform(reader.read(place, columns), columns)
+                    yield shard, _conform(reader.read(place, columns), columns, categories)
         if not moved:
             return
         waiting = moved
@@ -173,7 +176,7 @@ def read_shards(shards: Iterable[Path], columns: Sequence[str] | None = None) ->
             raise FileNotFoundError(f"{moved[0]} and {len(moved) - 1} more shards move faster than they can be read")
 
 
-def _conform(table: "pa.Table", columns: Sequence[str] | None) -> "pa.Table":
+def _conform(table: "pa.Table", columns: Sequence[str] | None, categories: bool) -> "pa.Table":
     """The table in the columns of the score table; null where a column came into being later."""
     import pyarrow as pa
 
@@ -181,6 +184,9 @@ def _conform(table: "pa.Table", columns: Sequence[str] | None) -> "pa.Table":
 
     schema = score_schema()
     fields = list(schema) if columns is None else [schema.field(name) for name in columns]
+    if categories:
+        text = pa.dictionary(pa.int32(), pa.string())
+        fields = [field.with_type(text) if pa.types.is_string(field.type) else field for field in fields]
     arrays = [
         table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(len(table), field.type)
         for field in fields
@@ -191,10 +197,14 @@ def _conform(table: "pa.Table", columns: Sequence[str] | None) -> "pa.Table":
 class _Reader:
     """An open Parquet file of which row ranges are read; the last row group stays at hand."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, categories: bool) -> None:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        self.file = pq.ParquetFile(file)
+        from srcnn.schema import score_schema
+
+        text = [field.name for field in score_schema() if pa.types.is_string(field.type)]
+        self.file = pq.ParquetFile(file, read_dictionary=text if categories else None)
         metadata = self.file.metadata
         self.ends: list[int] = []
         for group in range(metadata.num_row_groups):

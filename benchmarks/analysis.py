@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -82,6 +83,7 @@ def main():
 
         large = rows_in("large", arguments.rows, 1)
         epochs = max(1, round(arguments.rows / 10 / 26_800 / 20))
+        shutil.rmtree(folder / "small-files", ignore_errors=True)  # the last time merged them
         small = rows_in("small-files", arguments.rows / 10, max(1, min(200, FILES // (20 * epochs))))
         import pyarrow.parquet as pq
 

@@ -1,82 +1,146 @@
-"""The score table and the histories of a study, as it was last submitted."""
+"""The score table and the histories of a study, read no further than is asked for."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+# Imports of srcnn and pandas are in the functions: every command of this package passes here, and
+# is to answer --help at once.
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
-from srcnn.files import read_json
-from srcnn.metrics import is_metric
-from srcnn.paths import StudyPaths
-from srcnn.schema import score_schema
+    from analysis.study import Study
 
-
-def contents(study_dir: Path | str) -> dict[str, Any]:
-    """What the study holds: its runs, their ids and epochs, its sets.
-
-    Raises FileNotFoundError if no study was submitted into this folder.
-    """
-    found = read_json(StudyPaths(Path(study_dir)).contents)
-    if found is None:
-        raise FileNotFoundError(f"{study_dir}: holds no study (no contents.json); submit one into it first")
-    return dict(found)
+# What load adds to the columns of the score table.
+ADDED_COLUMNS = ("label", "degradation_id")
 
 
-def shards(study_dir: Path | str) -> tuple[list[Path], list[Path]]:
-    """The Parquet files of the study's scores: those that are there, and those still missing."""
-    paths = StudyPaths(Path(study_dir))
-    wanted: dict[Path, None] = {}
-    for run in contents(study_dir)["runs"]:
-        wanted[paths.shard(run["degradation_id"], run["eval_id"], 0, 0)] = None
-        for epoch in run["epochs"]:
-            for block in range(run["shards"]):
-                wanted[paths.shard(run["run_id"], run["eval_id"], epoch, block)] = None
-    there = [path for path in wanted if path.exists()]
-    return there, [path for path in wanted if not path.exists()]
-
-
-def load(study_dir: Path | str, columns: Iterable[str] | None = None) -> pd.DataFrame:
+def load(source: "Path | str | Study", columns: Iterable[str] | None = None, **where: Any) -> "pd.DataFrame":
     """One row a comparison, in the columns of ``srcnn.schema.score_schema``, and two more.
 
     ``label`` says in words which run it is (the method's name for baselines), ``degradation_id``
-    pairs runs with their baseline. Scores that are not there yet are simply absent.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    pairs runs with their baseline. ``columns`` and ``where`` decide what is read:
+    ``load(STUDY_DIR, ["image", "psnr"], protocol="region", epoch=[4, 8])``; a column is compared
+    with one value or several, and ``run`` with labels or ids. Baselines have no epoch and no run,
+    so those two leave them in. Scores that are not there yet are absent. Text columns are
+    categories, which keeps ten million rows small. ``source`` may also be one Parquet file.
 
-    there = shards(study_dir)[0]
-    own = (name for path in there for name in pq.read_schema(path).names if is_metric(name))
-    schema = score_schema(own)
-    names = list(columns) if columns is not None else schema.names
-    runs = contents(study_dir)["runs"]
-    labels = {run["run_id"]: run["label"] for run in runs}
-    degradations = {run["run_id"]: run["degradation_id"] for run in runs}
-    frames = []
-    for path in there:
-        owner = path.parent.name
-        table = pq.read_table(path, columns=names, schema=schema)
-        label = pa.array([labels.get(owner)] * len(table), pa.string())
-        degradation = pa.array([degradations.get(owner, owner)] * len(table), pa.string())
-        frames.append(table.append_column("label", label).append_column("degradation_id", degradation))
-    if not frames:
-        return pd.DataFrame(columns=[*names, "label", "degradation_id"])
-    frame: pd.DataFrame = pa.concat_tables(frames).to_pandas()
-    if "method" in frame:
-        frame["label"] = frame["label"].where(frame["label"].notna(), frame["method"])
+    Raises FileNotFoundError if there is no study, ValueError for an unknown column.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    from srcnn.schema import score_schema
+
+    names = list(columns) if columns is not None else score_schema().names
+    tables = list(scan(source, [name for name in names if name not in ADDED_COLUMNS], **where))
+    if columns is not None:
+        tables = [table.select([*dict.fromkeys([*names, *ADDED_COLUMNS])]) for table in tables]
+    if not tables:
+        empty = pa.schema([(name, pa.string()) for name in ADDED_COLUMNS])
+        fields = [score_schema().field(name) for name in names if name not in ADDED_COLUMNS]
+        return pa.schema([*fields, *empty]).empty_table().to_pandas()
+    frame: pd.DataFrame = pa.concat_tables(tables).unify_dictionaries().to_pandas(self_destruct=True)
     return frame
 
 
-def load_histories(study_dir: Path | str) -> pd.DataFrame:
+def scan(source: "Path | str | Study", columns: Iterable[str] | None = None, **where: Any) -> "Iterator[pa.Table]":
+    """The rows of ``load`` as Arrow tables, one a shard, so that a large study need not fit in memory."""
+    from analysis.study import Study, open_study
+    from srcnn.schema import score_schema
+    from srcnn.shards import read_shards
+
+    names = list(columns) if columns is not None else score_schema().names
+    _check(names, where)
+    if not isinstance(source, Study) and Path(source).is_file():
+        yield from _scan_file(Path(source), names, where)
+        return
+    study = source if isinstance(source, Study) else open_study(source)
+    runs = {run.run_id: run for run in study.runs}
+    wanted_runs = where.pop("run", None)
+    chosen = set(runs)
+    if wanted_runs is not None:
+        listed = {str(value) for value in _several(wanted_runs)}
+        chosen = {run_id for run_id, run in runs.items() if {run_id, run.label, run.variant} & listed}
+        unknown = listed - {name for run in runs.values() for name in (run.run_id, run.label, run.variant)}
+        if unknown - {"bicubic", "direct"}:
+            labels = ", ".join(run.label for run in runs.values())
+            raise ValueError(f"unknown run {sorted(unknown)[0]!r}; known: {labels}")
+    epochs = where.pop("epoch", None)
+    epochs = None if epochs is None else {int(epoch) for epoch in _several(epochs)}
+    needed = [*dict.fromkeys([*names, *where, "method"])]
+    for shard, table in read_shards(study.shard_paths(chosen, epochs), needed, categories=True):
+        table = _where(table, where)
+        owner = shard.parent.name
+        run = runs.get(owner)
+        yield _labelled(table, run.label if run else None, run.degradation_id if run else owner).select(
+            [*names, *(name for name in ADDED_COLUMNS if name not in names)]
+        )
+
+
+def _scan_file(file: Path, names: list[str], where: Mapping[str, Any]) -> "Iterator[pa.Table]":
+    from srcnn.shards import read_shards
+
+    needed = [*dict.fromkeys([*names, *where, "method"])]
+    for _, table in read_shards([file], needed, categories=True):
+        yield _labelled(_where(table, where), None, None).select([*names, *ADDED_COLUMNS])
+
+
+def _labelled(table: "pa.Table", label: str | None, degradation: str | None) -> "pa.Table":
+
+    labels = table["method"] if label is None else _constant(label, len(table))
+    degradations = _constant(degradation, len(table))
+    return table.append_column("label", labels).append_column("degradation_id", degradations)
+
+
+def _constant(text: str | None, length: int) -> "pa.DictionaryArray":
+    import numpy as np
+    import pyarrow as pa
+
+    codes = pa.array(np.zeros(length, np.int32)) if text is not None else pa.nulls(length, pa.int32())
+    return pa.DictionaryArray.from_arrays(codes, pa.array([] if text is None else [text], pa.string()))
+
+
+def _where(table: "pa.Table", where: Mapping[str, Any]) -> "pa.Table":
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for name, wanted in where.items():
+        column = table[name]
+        column = column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+        values = pa.array(list(_several(wanted))).cast(column.type)
+        table = table.filter(pc.is_in(column, values))
+    return table
+
+
+def _several(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, list | tuple | set | frozenset) else [value]
+
+
+def _check(names: Iterable[str], where: Mapping[str, Any]) -> None:
+    from srcnn.schema import score_schema
+
+    known = score_schema().names
+    for name in [*names, *where]:
+        if name not in (*known, *ADDED_COLUMNS, "run"):
+            raise ValueError(f"unknown column {name!r}; known: {', '.join(known)}")
+
+
+def load_histories(source: "Path | str | Study") -> "pd.DataFrame":
     """One row a run and epoch: label, losses, learning rate, seconds, throughput."""
-    paths = StudyPaths(Path(study_dir))
+    import pandas as pd
+
+    from analysis.study import Study, open_study
+
+    study = source if isinstance(source, Study) else open_study(source)
     rows = []
-    for run in contents(study_dir)["runs"]:
-        history = paths.run(run["run_id"]).history
+    for run in study.runs:
+        history = study.paths.run(run.run_id).history
         if history.exists():
             for line in history.read_text().splitlines():
                 record = json.loads(line)
                 record.pop("sets", None)
-                rows.append({"run_id": run["run_id"], "label": run["label"], **record})
+                rows.append({"run_id": run.run_id, "label": run.label, **record})
     return pd.DataFrame(rows)

@@ -1,103 +1,274 @@
-"""Figures, drawn without a display. Names follow the report where they show the same thing."""
+"""What each figure draws. Names follow the report where they show the same thing."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+import numpy as np
 
+from analysis.panels import INK, Panel
+from analysis.style import BASELINE, GREY, Line, axis_label, power_of_ten
 from srcnn.metrics import find
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-# Okabe & Ito: told apart by colour-blind readers. Bicubic is always grey.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
-BASELINE_COLOUR = "#767676"
-
-
-def run_colours(labels: Sequence[str]) -> dict[str, str]:
-    """One colour for each run, the same in every figure of a study."""
-    return {label: COLOURS[number % len(COLOURS)] for number, label in enumerate(labels)}
-
-
-def _figure(columns: int, rows: int, height: float = 2.9) -> "tuple[Figure, list]":
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.4 * columns, height * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False)
-    for axis in axes.flat:
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.grid(alpha=0.25)
-    return figure, list(axes)
-
-
-def axis_label(metric: str) -> str:
-    """A metric's title, unit and the direction that is better."""
-    about = find(metric)
-    unit = "" if about.unit == "1" else f" ({about.unit})"
-    return f"{about.title}{unit}, {'higher' if about.higher_is_better else 'lower'} is better"
 
 
 def evaluation_plot(
-    means: pd.DataFrame, baseline: pd.DataFrame, metrics: Sequence[str], colours: dict[str, str]
-) -> "Figure":
-    """Each metric over the epochs, one row of axes a set, a line a run, bicubic dashed.
+    lines: "pd.DataFrame", baseline: "pd.DataFrame", set_name: str, metric: str, styles: Mapping[str, Line]
+) -> Panel:
+    """A metric over the epochs for one set: a line a variant, its spread as a band, bicubic dashed.
 
-    ``means`` has columns set, label, epoch and the metrics; ``baseline`` set and the metrics.
+    ``lines`` has columns variant, epoch, mean, low, high; ``baseline`` the column mean.
     """
-    from matplotlib.ticker import MaxNLocator
 
-    sets = list(dict.fromkeys(means["set"]))
-    figure, axes = _figure(len(metrics), len(sets))
-    for row, set_name in zip(axes, sets, strict=True):
-        for axis, metric in zip(row, metrics, strict=True):
-            for label, line in means[means["set"] == set_name].groupby("label", sort=False):
-                line = line.sort_values("epoch")
-                axis.plot(line["epoch"], line[metric], "o-", ms=4, color=colours[str(label)], label=str(label))
-            for value in baseline[baseline["set"] == set_name][metric]:
-                axis.axhline(value, color=BASELINE_COLOUR, ls="--", label="bicubic")
-            axis.set_title(set_name, fontsize=10)
-            axis.set_xlabel("epoch")
-            axis.set_ylabel(axis_label(metric), fontsize=9)
-            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _one_legend(figure, axes[0][0])
-    return figure
+    def draw(axis: "Axes") -> None:
+        power = power_of_ten(float(np.nanmax(np.abs(lines["mean"]), initial=0.0)))
+        unit = 10.0**power
+        for variant, line in lines.groupby("variant", observed=True, sort=False):
+            line, style = line.sort_values("epoch"), styles[str(variant)]
+            axis.fill_between(
+                line["epoch"], line["low"] / unit, line["high"] / unit, color=style.colour, alpha=0.15, lw=0
+            )
+            axis.plot(line["epoch"], line["mean"] / unit, ls=style.dashes, marker=style.marker, color=style.colour)
+        for value in baseline["mean"].dropna():
+            axis.axhline(value / unit, color=BASELINE.colour, ls=BASELINE.dashes, lw=1.2)
+        _epochs(axis)
+        axis.set_title(set_name)
+        axis.set_ylabel(axis_label(metric, power))
+
+    return Panel(draw, alt=f"{find(metric).title} over the epochs, set {set_name}")
 
 
-def loss_plot(histories: pd.DataFrame, colours: dict[str, str]) -> "Figure":
-    """Held-out loss and learning rate over the epochs, a line a run."""
-    from matplotlib.ticker import MaxNLocator
+def loss_plot(histories: "pd.DataFrame", column: str, title: str, styles: Mapping[str, Line], log: bool) -> Panel:
+    """A column of the training histories over the epochs, a line a run."""
 
-    figure, axes = _figure(2, 1)
-    columns = {"holdout_loss": "held-out loss (log scale)", "learning_rate": "learning rate"}
-    for axis, (column, title) in zip(axes[0], columns.items(), strict=True):
-        for label, line in histories.groupby("label", sort=False):
-            axis.plot(line["epoch"], line[column], "o-", ms=3, color=colours[str(label)], label=str(label))
-        axis.set_xlabel("epoch")
+    def draw(axis: "Axes") -> None:
+        for _, line in histories.groupby("label", sort=False):
+            style = styles[line["variant"].iloc[0]]
+            few = len(line) <= 20
+            axis.plot(
+                line["epoch"], line[column], ls=style.dashes, marker=style.marker if few else "", color=style.colour
+            )
+        if log:
+            axis.set_yscale("log")
+            _plain_log(axis)
+        _epochs(axis)
         axis.set_ylabel(title)
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[0][0].set_yscale("log")
-    _one_legend(figure, axes[0][0])
-    return figure
+
+    return Panel(draw, alt=f"{title} over the epochs")
 
 
-def _one_legend(figure: "Figure", axis: "Axes") -> None:
-    handles, labels = axis.get_legend_handles_labels()
-    unique = dict(zip(labels, handles, strict=True))
-    figure.legend(
-        unique.values(), unique.keys(), loc="outside upper center", ncols=min(len(unique), 4), frameon=False, fontsize=9
+def appearance_plot(
+    lines: "pd.DataFrame",
+    column: str,
+    title: str,
+    set_name: str,
+    references: Mapping[str, float],
+    styles: Mapping[str, Line],
+) -> Panel:
+    """Brightness or sharpness of restored pictures over the epochs; the original's and bicubic's as lines."""
+
+    def draw(axis: "Axes") -> None:
+        for variant, line in lines.groupby("variant", sort=False):
+            style = styles[str(variant)]
+            axis.plot(line["epoch"], line[column], ls=style.dashes, marker=style.marker, color=style.colour)
+        for name, value in references.items():
+            original = name == "original"
+            axis.axhline(value, color=INK if original else GREY, ls="-" if original else BASELINE.dashes, lw=1.2)
+        _epochs(axis)
+        axis.margins(y=0.15)
+        axis.set_title(set_name)
+        axis.set_ylabel(title)
+
+    return Panel(draw, alt=f"{title} over the epochs, set {set_name}")
+
+
+def image_plot(table: "pd.DataFrame", set_name: str, metric: str, styles: Mapping[str, Line], named: int = 30) -> Panel:
+    """Every picture of a set, sorted by its gain over bicubic: bicubic and each variant as a mark.
+
+    ``table`` has a row a picture, sorted, and a column a variant besides ``bicubic``. Up to
+    ``named`` pictures are named; beyond, they are numbered.
+    """
+    count = len(table)
+    height = 1.0 + 0.19 * count if count <= named else 4.5
+
+    def draw(axis: "Axes") -> None:
+        rows = np.arange(count)[::-1]
+        for column in table.columns:
+            style = styles[column]
+            size = 22 if count <= named else 7
+            axis.scatter(table[column], rows, s=size, marker=style.marker, color=style.colour, zorder=3)
+        if count <= named:
+            spans = table.to_numpy(float)
+            axis.hlines(rows, np.nanmin(spans, axis=1), np.nanmax(spans, axis=1), color=GREY, lw=0.8, zorder=2)
+            axis.set_yticks(rows, [_shortened(name) for name in table.index])
+            axis.set_ylim(-0.6, count - 0.4)
+        else:
+            axis.set_ylabel("pictures, largest gain on top")
+            axis.set_yticks([])
+        axis.set_title(set_name)
+        axis.set_xlabel(axis_label(metric))
+        axis.grid(True, axis="x")
+
+    longest = max((len(_shortened(name)) for name in table.index), default=0)
+    left = 0.25 + 0.07 * longest if count <= named else 0.35
+    alt = f"{find(metric).title} of every picture of set {set_name}"
+    return Panel(draw, (4.6, height), alt, (left, 0.15, 0.42, 0.24))
+
+
+def correlation_plot(matrix: "np.ndarray", metrics: Sequence[str]) -> Panel:
+    """The matrix of rank correlations between metrics, with its numbers."""
+    size = len(metrics)
+
+    def draw(axis: "Axes") -> None:
+        image = axis.imshow(matrix, cmap="PuOr", vmin=-1, vmax=1)
+        for i in range(size):
+            for j in range(size):
+                value = matrix[i, j]
+                text = "–" if value != value else f"{value:.2f}".replace("-", "−")
+                axis.text(j, i, text, ha="center", va="center", fontsize=7.5, color=cell_text_colour(value))
+        titles = [find(name).title for name in metrics]
+        axis.set_xticks(range(size), titles, rotation=45, ha="right", rotation_mode="anchor")
+        axis.set_yticks(range(size), titles)
+        axis.grid(False)
+        axis.spines[:].set_visible(False)
+        axis.set_facecolor("#d8d8dc")
+        bar = axis.figure.colorbar(image, ax=axis, shrink=0.8, pad=0.03)
+        bar.set_label("Spearman's rank correlation")
+        bar.outline.set_visible(False)
+
+    return Panel(
+        draw, (1.9 + 0.42 * size, 1.0 + 0.4 * size), "Rank correlation between the metrics", (0.55, 0.45, 0.55, 0.1)
     )
 
 
-def to_svg(figure: "Figure") -> str:
-    """The figure as SVG that can stand inside a page, text kept as text."""
-    import io
-
+def cell_text_colour(value: float) -> str:
+    """Black or white, whichever reads better on a correlation's colour."""
     import matplotlib
 
-    buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "srcnn"}):
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    if value != value:
+        return "black"
+    cell = np.array(matplotlib.colormaps["PuOr"]((value + 1) / 2)[:3])
+    linear = np.where(cell <= 0.04045, cell / 12.92, ((cell + 0.055) / 1.055) ** 2.4)
+    # Contrast with white equals that with black at a relative luminance of 0.179 (WCAG 2.2).
+    return "white" if linear @ [0.2126, 0.7152, 0.0722] < 0.179 else "black"
+
+
+def upsampler_plot(
+    means: "pd.DataFrame", set_name: str, metric: str, order: Sequence[str], styles: Mapping[str, Line]
+) -> Panel:
+    """A metric by upsampler for one set: a mark a variant, direct interpolation in grey.
+
+    ``means`` has columns variant (``direct`` for the baseline), upsampler and the metric.
+    """
+
+    def draw(axis: "Axes") -> None:
+        power = power_of_ten(float(np.nanmax(np.abs(means[metric]), initial=0.0)))
+        for variant, line in means.groupby("variant", observed=True, sort=False):
+            style = styles[str(variant)]
+            values = line.set_index(line["upsampler"].astype(str))[metric].reindex(list(order)) / 10.0**power
+            axis.plot(range(len(order)), values, ls=":", lw=0.9, marker=style.marker, color=style.colour)
+        axis.set_xticks(range(len(order)), [name.replace("_", "\n") for name in order], fontsize=7.5)
+        axis.set_xlim(-0.4, len(order) - 0.6)
+        axis.set_title(set_name)
+        axis.set_ylabel(axis_label(metric, power))
+
+    return Panel(draw, alt=f"{find(metric).title} by upsampler, set {set_name}", margins=(0.75, 0.1, 0.42, 0.24))
+
+
+def upsampling_plot(rows: "pd.DataFrame", title: str, metric: str, styles: Mapping[str, Line]) -> Panel:
+    """The report's own plot: a metric over the sub-image number of one picture, a line an upsampler.
+
+    Upsamplers often agree to a hair: each line is thinner than the one below it, so that all show.
+
+    ``rows`` are score rows of one picture in the order of its crops. The axis fits the values, also
+    where they are 1e-8; infinite ones are marked at the upper edge.
+    """
+
+    def draw(axis: "Axes") -> None:
+        values = rows[metric].to_numpy(float)
+        finite = values[np.isfinite(values)]
+        power = power_of_ten(float(np.abs(finite).max(initial=0.0)))
+        present = set(rows["upsampler"].astype(str))
+        for place, (upsampler, style) in enumerate((n, s) for n, s in styles.items() if n in present):
+            line, thin = rows[rows["upsampler"] == upsampler], place / max(1, len(present) - 1)
+            y = line[metric].to_numpy(float) / 10.0**power
+            x = np.arange(1, len(y) + 1)
+            shown = np.where(np.isfinite(y), y, np.nan)
+            look: dict[str, Any] = {"ls": style.dashes, "marker": style.marker, "color": style.colour}
+            axis.plot(x, shown, lw=4.2 - 3.4 * thin, ms=7.5 - 4.5 * thin, **look)
+            for where in x[np.isposinf(y)]:
+                axis.annotate("∞", (where, 1), xycoords=("data", "axes fraction"), ha="center", va="top")
+        _integers(axis)
+        axis.set_xlabel("sub-image number")
+        axis.set_title(_shortened(title, 30))
+        axis.set_ylabel(axis_label(metric, power))
+
+    return Panel(draw, alt=f"{find(metric).title} over the sub-images of {title}")
+
+
+def line_plot(table: "pd.DataFrame", x: str, metric: str, styles: Mapping[str, Line], by: str, title: str) -> Panel:
+    """A metric over any column, a line for each value of ``by``; text columns become categories.
+
+    What has no epoch where ``x`` is the epoch (bicubic) is a horizontal line.
+    """
+    text = not np.issubdtype(np.asarray(table[x].dropna()).dtype, np.number)
+
+    def draw(axis: "Axes") -> None:
+        power = power_of_ten(float(np.nanmax(np.abs(table[metric]), initial=0.0)))
+        places = {value: i for i, value in enumerate(dict.fromkeys(table[x].astype(str)))} if text else {}
+        for value, line in table.groupby(by, observed=True, sort=False):
+            style = styles[str(value)]
+            look: dict[str, Any] = {"color": style.colour, "label": str(value)}
+            values = line[metric] / 10.0**power
+            if text:
+                axis.plot(line[x].astype(str).map(places), values, ls=":", marker=style.marker, **look)
+            elif line[x].isna().all():
+                axis.axhline(values.iloc[0], ls=style.dashes, lw=1.2, **look)
+            else:
+                line = line.dropna(subset=[x]).sort_values(x)
+                axis.plot(
+                    line[x].astype(float), line[metric] / 10.0**power, ls=style.dashes, marker=style.marker, **look
+                )
+        if text:
+            axis.set_xticks(list(places.values()), [str(value) for value in places], rotation=30, ha="right")
+        elif x == "epoch":
+            _epochs(axis)
+        axis.set_xlabel(x)
+        axis.set_ylabel(axis_label(metric, power))
+        axis.set_title(title, fontsize=8)
+        axis.legend(fontsize=7, frameon=False, title=by, title_fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.02))
+
+    longest = max(len(str(value)) for value in [by, *table[by].astype(object)])
+    right = 0.45 + 0.062 * longest
+    return Panel(draw, (4.4 + right, 3.3), margins=(0.8, right, 0.9 if text else 0.45, 0.3))
+
+
+def _epochs(axis: "Axes") -> None:
+    _integers(axis)
+    axis.set_xlabel("epoch")
+
+
+def _integers(axis: "Axes") -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+
+
+def _plain_log(axis: "Axes") -> None:
+    """Labels at 1, 2 and 5 of every decade: a loss that falls by a third spans no power of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+    low, high = axis.get_ylim()
+    if high / low < 30:
+        axis.yaxis.set_major_locator(
+            LogLocator(subs=(1, 2, 3, 5) if high / low > 3 else (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8))
+        )
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+        axis.yaxis.set_minor_locator(NullLocator())
+    axis.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _shortened(name: str, longest: int = 18) -> str:
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"

@@ -6,7 +6,7 @@ import time
 import traceback
 from pathlib import Path
 
-from jobs.stage import Progress, Stage
+from jobs.stage import Progress, Stage, task_cores
 from srcnn.files import read_json, write_json
 from srcnn.schema import Attempt
 
@@ -33,7 +33,7 @@ def run_attempt(
 ) -> None:
     """Call a task with its start, progress, end and outcome on record, and let its error pass on."""
     number = _claim_number(folder, stage, task)
-    record = Attempt(stage, task, number, socket.gethostname(), os.getpid(), time.time(), log)
+    record = Attempt(stage, task, number, socket.gethostname(), os.getpid(), time.time(), log, cores=task_cores())
     path = folder / f"{stage}-{task}-{number}.json"
     write_json(path, record.to_json())
     try:

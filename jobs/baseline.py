@@ -13,6 +13,7 @@ from srcnn import protocols
 from srcnn.experiment import Experiment
 from srcnn.files import read_picture, write_picture
 from srcnn.paths import StudyPaths, view_folder
+from srcnn.shards import has_shard
 from srcnn.views import interpolated_bands, low_resolution_picture, reduced, reference, rendered_views
 
 
@@ -33,7 +34,7 @@ class Baseline:
 
     def is_done(self) -> bool:
         """Whether the scores and every picture are there."""
-        return self.shard.exists() and not self.lacks_pictures()
+        return has_shard(self.shard) and not self.lacks_pictures()
 
     def lacks_pictures(self) -> bool:
         """Whether an interpolated picture is missing."""
@@ -64,7 +65,7 @@ class Baseline:
         ):
             rows += found
             progress(number, len(pictures), f"{len(rows)} comparisons")
-        if not self.shard.exists():
+        if not has_shard(self.shard):
             write_shard(self.shard, rows, set_ids(self.sets), self.experiment.evaluate)
 
     def interpolate_and_score(self, each: SetRef, picture: Picture) -> list[Row]:
@@ -77,7 +78,7 @@ class Baseline:
             file = picture_file(self._folder(each, view), picture.name)
             if not file.exists():
                 write_picture(file, as_view(view, bands[..., 0], bands, data, picture.grey))
-        if self.shard.exists():
+        if has_shard(self.shard):
             return []
         earlier = EarlierScores(self.paths.scores(self.degradation_id), set_ids(self.sets), self.eval_id)
         known = earlier.known(0, each.name, picture.name)

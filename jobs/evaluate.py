@@ -24,6 +24,7 @@ from srcnn.experiment import Experiment
 from srcnn.files import read_picture
 from srcnn.paths import StudyPaths, view_folder
 from srcnn.protocols import Comparison
+from srcnn.shards import has_shard
 from srcnn.views import Bytes, measured_luma, reference
 
 
@@ -44,7 +45,7 @@ class Evaluate:
 
     def missing_epochs(self) -> list[int]:
         """Kept epochs without a shard."""
-        return [epoch for epoch in self.experiment.kept_epochs if not self.shard(epoch).exists()]
+        return [epoch for epoch in self.experiment.kept_epochs if not has_shard(self.shard(epoch))]
 
     def shard(self, epoch: int) -> Path:
         """The Parquet file of one epoch of this block."""

@@ -17,6 +17,7 @@ from srcnn.files import atomic_path
 from srcnn.metrics import METRICS, Reference, find, warm_up
 from srcnn.protocols import Comparison
 from srcnn.schema import KEY_COLUMNS, score_schema
+from srcnn.shards import find_shard, made_from, read_shards, shards_in
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
@@ -102,8 +103,8 @@ def write_shard(path: Path, rows: list[Row], sets: Mapping[str, str], evaluate: 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    made_from = {"sets": dict(sets), "metrics": {name: find(name).version for name in evaluate.metrics}}
-    schema = score_schema(evaluate.metrics).with_metadata({"made_from": json.dumps(made_from)})
+    origin = {"sets": dict(sets), "metrics": {name: find(name).version for name in evaluate.metrics}}
+    schema = score_schema(evaluate.metrics).with_metadata({"made_from": json.dumps(origin)})
     with atomic_path(path) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary, compression="zstd")
 
@@ -123,9 +124,9 @@ class EarlierScores:
     def known(self, epoch: int, name: str, image: str) -> Known:
         """Values that still hold for one epoch and picture of set ``name``, by key."""
         values: dict[Key, dict[str, float | None]] = {}
-        for path in sorted(self.folder.glob(f"*-{epoch:04d}-*.parquet")):
-            if not path.name.startswith(self.eval_id):
-                for key, found in _read_shard(path, name, self.sets[name]).get(image, {}).items():
+        for shard in shards_in(self.folder):
+            if f"-{epoch:04d}-" in shard and not shard.startswith(self.eval_id):
+                for key, found in _read_shard(self.folder / shard, name, self.sets[name]).get(image, {}).items():
                     values.setdefault(key, {}).update(found)
         return values
 
@@ -133,14 +134,14 @@ class EarlierScores:
 @lru_cache(maxsize=8)
 def _read_shard(path: Path, name: str, set_id: str) -> dict[str, Known]:
     """Values by image and key, of one set and of the metrics that still have their version."""
-    import pyarrow.parquet as pq
-
-    made_from = json.loads((pq.read_schema(path).metadata or {}).get(b"made_from", b"{}"))
-    if made_from.get("sets", {}).get(name) != set_id:
+    place = find_shard(path)
+    origin = json.loads(made_from(place)) if place else {}
+    if origin.get("sets", {}).get(name) != set_id:
         return {}
     # The user's own functions carry no version, so their values are never taken over.
-    metrics = [m for m, version in made_from["metrics"].items() if m in METRICS and METRICS[m].version == version]
+    metrics = [m for m, version in origin["metrics"].items() if m in METRICS and METRICS[m].version == version]
     images: dict[str, Any] = {}
-    for row in pq.read_table(path, filters=[("set", "=", name)]).to_pylist():
+    rows = [row for _, table in read_shards([path]) for row in table.to_pylist() if row["set"] == name]
+    for row in rows:
         images.setdefault(row["image"], {})[row_key(row)] = {metric: row[metric] for metric in metrics}
     return images

@@ -19,6 +19,7 @@ from runner.model import model_content
 from srcnn.experiment import DataConfig, Experiment, degradation_id, eval_id, run_id
 from srcnn.files import read_json, write_json, write_text
 from srcnn.paths import GROUPS, RootPaths, StudyPaths
+from srcnn.shards import discard_shard
 
 
 @dataclass(frozen=True)
@@ -272,8 +273,7 @@ def discard_stale(plan: Plan) -> int:
         assert isinstance(task.job, Baseline)
         lost += [task.job.shard] if task.job.lacks_pictures() else []
     for shard in lost:
-        count += shard.exists()
-        shard.unlink(missing_ok=True)
+        count += discard_shard(shard)
     return count
 
 

@@ -65,7 +65,7 @@ class Attempt:
     """One try at one task: what ``status`` and the report read.
 
     Times are seconds since the epoch. ``cause`` is the exception's type, ``message`` its text.
-    ``done`` of ``total`` steps and ``note`` say how far it is.
+    ``done`` of ``total`` steps and ``note`` say how far it is, ``cores`` how many it could use.
     """
 
     stage: str
@@ -82,6 +82,7 @@ class Attempt:
     done: int = 0
     total: int = 0
     note: str = ""
+    cores: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as a JSON object."""

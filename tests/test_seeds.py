@@ -1,10 +1,8 @@
 """One seed decides a training; seeds swept over give a mean and a spread."""
 
-import pytest
 import torch
 from small_study import train
 
-from analysis.seeds import spread_over_seeds
 from jobs.checkpoint import Checkpoint
 from jobs.train import TIMINGS
 
@@ -38,24 +36,3 @@ def test_a_sweep_of_seeds_gives_mean_and_spread(tmp_path):
     plan.save()
     contents = plan._contents()
     assert {run["variant"] for run in contents["runs"]} == {"residual=true", "residual=false"}
-    import pandas as pd
-
-    values = {run["run_id"]: 30.0 + run["seed"] for run in contents["runs"]}
-    frame = pd.DataFrame(
-        [
-            {"run_id": run_id, "set": "held", "image": image, "definition": "paper", "psnr": value}
-            for run_id, value in values.items()
-            for image in ("a", "b")
-        ]
-    )
-    table = spread_over_seeds(frame, contents["runs"], ["set", "definition"], ["psnr"])
-    assert list(table["run"]) == ["residual=true", "residual=false"]
-    assert list(table["seeds"]) == [3, 3]
-    assert list(table["psnr"]) == pytest.approx([31.0, 31.0])
-    assert list(table["psnr spread"]) == pytest.approx([1.0, 1.0])
-
-
-def test_without_several_seeds_there_is_no_such_table(tmp_path):
-    import pandas as pd
-
-    assert spread_over_seeds(pd.DataFrame(), [{"run_id": "r", "variant": "all seeds", "seed": 0}], [], []).empty

@@ -1,0 +1,175 @@
+"""``python -m analysis.compact STUDY_DIR``: merge the many small score files of a study into few.
+
+At every moment, also after a kill, every row that was there can be found: the merged file is
+written and counted, then its index makes it count, and only then are the files that it replaces
+deleted. Two compactions at once, or a study that is still running, do no harm.
+"""
+
+import argparse
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROW_GROUP = 131_072  # rows: enough to compress well, few enough to read one epoch without the others
+ABANDONED_S = 24 * 3600.0  # age after which a merged file that no index names is left over from a kill
+
+
+@dataclass(frozen=True)
+class Compaction:
+    """What was merged in one folder: shards, rows, files before and after."""
+
+    folder: Path
+    shards: int
+    rows: int
+    files_before: int
+    files_after: int
+
+
+def compact_study(study_dir: Path | str) -> list[Compaction]:
+    """Merge the score files of every run and baseline of a study; what was merged.
+
+    Raises FileNotFoundError if the folder holds no scores.
+    """
+    from srcnn.paths import StudyPaths
+
+    scores = StudyPaths(Path(study_dir)).scores("").resolve()
+    if not scores.is_dir():
+        raise FileNotFoundError(f"{study_dir}: holds no scores")
+    folders = [folder for folder in sorted(scores.iterdir()) if folder.is_dir()]
+    return [done for folder in folders if (done := compact_folder(folder))]
+
+
+def compact_folder(folder: Path) -> Compaction | None:
+    """Merge all shards of one folder into one file; None if there is nothing to merge.
+
+    Raises RuntimeError, and leaves everything as it was, if the merged file lacks a row.
+    """
+    from srcnn.shards import CompactedFile, compacted_files, is_loose, made_from, shards_in, write_index
+
+    _remove_abandoned(folder)
+    replaced = compacted_files(folder)
+    loose = {path: _stamp(path) for path in sorted(folder.glob("*.parquet")) if is_loose(path)}
+    if len(replaced) + len(loose) < 2:
+        return None
+    places = shards_in(folder)
+    index = folder / f"compact-{uuid.uuid4().hex[:12]}.json"
+    target = CompactedFile(index, 1 + max((each.generation for each in replaced), default=0), {})
+    origins = {name: made_from(place) for name, place in places.items()}
+    shards = _write_merged(target.file, [folder / name for name in places], origins)
+    if set(shards) != set(places):
+        target.file.unlink(missing_ok=True)
+        raise RuntimeError(f"{folder}: {len(places) - len(shards)} shards went away while they were merged; try again")
+    write_index(CompactedFile(index, target.generation, shards))
+    for each in replaced:  # the index first: without its file it would promise rows that are gone
+        each.index.unlink(missing_ok=True)
+        each.file.unlink(missing_ok=True)
+    for path, stamp in loose.items():
+        if _stamp(path) == stamp:  # written again meanwhile: the newer one stays and wins
+            path.unlink(missing_ok=True)
+    rows = sum(entry["rows"] for entry in shards.values())
+    return Compaction(folder, len(shards), rows, len(replaced) + len(loose), 1)
+
+
+def _write_merged(target: Path, shards: list[Path], origins: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """Write the shards' rows as one file and read its count back; shard name -> index entry."""
+    import pyarrow.parquet as pq
+
+    from srcnn.files import atomic_path
+    from srcnn.schema import score_schema
+    from srcnn.shards import read_shards
+
+    entries: dict[str, dict[str, Any]] = {}
+    first = 0
+    with atomic_path(target) as temporary:
+        with pq.ParquetWriter(temporary, score_schema(), compression="zstd") as writer:
+            for group in _row_groups(read_shards(shards)):
+                for shard, table in group:
+                    entries[shard.name] = {"first": first, "rows": len(table), "made_from": origins[shard.name]}
+                    first += len(table)
+                writer.write_table(_joined([table for _, table in group]), row_group_size=ROW_GROUP)
+        written = pq.read_metadata(temporary).num_rows
+        if written != first:
+            raise RuntimeError(f"{target.name} holds {written} rows instead of {first}; nothing was changed")
+        with temporary.open("rb") as file:
+            _to_disk(file.fileno())
+    return entries
+
+
+def _to_disk(descriptor: int) -> None:
+    import os
+
+    # The files it replaces are deleted next: its content must survive a crash of the machine too.
+    os.fsync(descriptor)
+
+
+def _row_groups(tables: Iterator[tuple[Path, "pa.Table"]]) -> Iterator[list[tuple[Path, "pa.Table"]]]:
+    """Shards in groups of at most about ROW_GROUP rows, never two epochs in one."""
+    held: list[tuple[Path, pa.Table]] = []
+    for shard, table in tables:
+        epoch = shard.name.rsplit("-", 1)[0]
+        if held and (
+            epoch != held[-1][0].name.rsplit("-", 1)[0] or sum(len(t) for _, t in held) + len(table) > ROW_GROUP
+        ):
+            yield held
+            held = []
+        held.append((shard, table))
+    if held:
+        yield held
+
+
+def _joined(tables: "list[pa.Table]") -> "pa.Table":
+    import pyarrow as pa
+
+    return pa.concat_tables(tables)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_mtime_ns, stat.st_ino
+
+
+def _remove_abandoned(folder: Path) -> None:
+    for file in folder.glob("compact-*.parquet"):
+        stamp = _stamp(file)
+        if stamp and not file.with_suffix(".json").exists() and time.time() - stamp[0] / 1e9 > ABANDONED_S:
+            file.unlink(missing_ok=True)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(
+        prog="python -m analysis.compact",
+        description="Merge the small score files of a study, one file a run. Rows are never lost, whenever it is "
+        "stopped; the merged study counts as done and is read like any other.",
+    )
+    p.add_argument("study_dir", type=Path)
+    return p
+
+
+def main(argv: list[str] | None = None) -> int:
+    """0 if all files are merged, 2 if the folder holds no scores."""
+    arguments = parser().parse_args(argv)
+    try:
+        done = compact_study(arguments.study_dir)
+    except FileNotFoundError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for each in done:
+        print(f"{each.folder.name}: {each.rows:,} rows, {each.files_before} files -> {each.files_after}")
+    if not done:
+        print("Nothing to merge.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

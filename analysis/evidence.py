@@ -1,0 +1,203 @@
+"""What the report's sections are made from: each table read or computed once, when first asked for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from analysis.study import Run, Study
+from srcnn.metrics import METRICS, find
+from srcnn.protocols import PROTOCOLS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SAMPLE_ROWS = 200_000  # of the patches that rank correlations are computed from
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The study and what was found in it."""
+
+    study: Study
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that the study asked for, in the order of METRICS."""
+        asked = {name for run in self.study.runs for name in run.settings.get("evaluate.metrics", METRICS)}
+        return tuple(name for name in METRICS if name in asked)
+
+    @cached_property
+    def pictures(self) -> "pd.DataFrame":
+        """``by_picture`` of everything that was scored."""
+        from analysis.aggregate import by_picture, scanned_columns
+        from analysis.load import scan
+
+        frame = by_picture(scan(self.study, scanned_columns(self.metrics)), self.metrics)
+        variants = {run.label: run.variant for run in self.study.runs}
+        frame["variant"] = frame["label"].map(lambda label: variants.get(label, label)).astype("category")
+        return frame
+
+    @cached_property
+    def last(self) -> "pd.DataFrame":
+        """Of ``pictures``, each run's last scored epoch and the baselines."""
+        from analysis.aggregate import last_epochs
+
+        return last_epochs(self.pictures)
+
+    @cached_property
+    def last_epoch(self) -> dict[str, int]:
+        """run_id -> last scored epoch."""
+        last = self.last[self.last["run_id"].notna()].groupby("run_id", observed=True)["epoch"].max()
+        return {str(run_id): int(epoch) for run_id, epoch in last.items()}
+
+    @cached_property
+    def scored_runs(self) -> list[Run]:
+        """Runs with at least one scored epoch."""
+        return [run for run in self.study.runs if run.run_id in self.last_epoch]
+
+    @cached_property
+    def protocols(self) -> list[str]:
+        """Protocols that were scored."""
+        there = set(self.pictures["protocol"].unique())
+        return [name for name in PROTOCOLS if name in there]
+
+    @cached_property
+    def definitions(self) -> list[str]:
+        """Definitions that were scored, ``paper`` first."""
+        return sorted(self.pictures["definition"].unique(), key=lambda name: name != "paper")
+
+    @property
+    def definition(self) -> str:
+        """The definition that the page shows unless it says otherwise."""
+        return self.definitions[0]
+
+    @cached_property
+    def main(self) -> str:
+        """The protocol that decides which run is best: the literature's if there is one."""
+        return next(name for name in ("luma", "region", "compound", "whole") if name in self.protocols)
+
+    @property
+    def patchwise(self) -> str:
+        """The protocol of the sections that look into pictures."""
+        return next((name for name in ("region", "compound", "whole") if name in self.protocols), self.main)
+
+    @property
+    def leading(self) -> str:
+        """The metric that decides which run is best: the first that has values."""
+        frame = self.pictures
+        return next((name for name in self.metrics if frame[name].notna().any()), self.metrics[0])
+
+    def in_order(self, table: "pd.DataFrame", by: "Sequence[str]") -> "pd.DataFrame":
+        """The rows sorted as the study lists its sets and runs, upsamplers as UPSAMPLERS does, baselines first."""
+        from srcnn.upsample import UPSAMPLERS
+
+        orders = {"set": list(self.study.sets), "variant": ["bicubic", "direct", *self.study.variants]}
+        orders |= {"upsampler": list(UPSAMPLERS), "definition": self.definitions}
+
+        def place(column: "pd.Series") -> "pd.Series":
+            places = {name: float(i) for i, name in enumerate(orders.get(str(column.name), ()))}
+            return column.astype(object).map(places).astype(float) if places else column
+
+        return table.sort_values(list(by), key=place, kind="stable", ignore_index=True)
+
+    def rows(self, run: Run, **where: Any) -> "pd.DataFrame":
+        """Score rows of a run's last scored epoch (its baseline's left out)."""
+        from analysis.load import load
+
+        frame = load(self.study, run=run.run_id, epoch=self.last_epoch[run.run_id], **where)
+        return frame[frame["run_id"] == run.run_id]
+
+    def baseline_rows(self, degradation_id: str, **where: Any) -> "pd.DataFrame":
+        """Score rows of a baseline: methods ``bicubic`` and ``direct``."""
+        from analysis.load import load
+
+        frame = load(self.study, run=[], **where)
+        return frame[(frame["degradation_id"] == degradation_id) & frame["run_id"].isna()]
+
+    @cached_property
+    def differences(self) -> "pd.DataFrame":
+        """Per picture, every run's last epoch minus interpolation, paired over patches, in the page's definition.
+
+        The other side is ``bicubic``, for ``compound`` the direct interpolation with the same
+        upsampler (``against`` = same) and with the best one (``against`` = best).
+        """
+        import pandas as pd
+
+        from analysis.statistics import paired_differences
+
+        found = []
+        baselines: dict[str, pd.DataFrame] = {}
+        for run in self.scored_runs:
+            if run.degradation_id not in baselines:
+                baselines[run.degradation_id] = self.baseline_rows(run.degradation_id, definition=self.definition)
+            base = baselines[run.degradation_id]
+            if not len(base):
+                continue
+            rows = self.rows(run, definition=self.definition)
+            same = paired_differences(rows, base, self.metrics)
+            found.append(same.assign(label=run.label, variant=run.variant, against="same"))
+            best = self.best_direct.get(run.degradation_id)
+            zoomed = rows[rows["protocol"] == "compound"]
+            if best and len(zoomed):
+                other = base[(base["protocol"] == "compound") & (base["upsampler"] == best)].drop(columns="upsampler")
+                difference = paired_differences(zoomed, other, self.metrics)
+                found.append(difference.assign(label=run.label, variant=run.variant, against="best"))
+        return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+
+    @cached_property
+    def best_direct(self) -> dict[str, str]:
+        """degradation_id -> the upsampler that makes the best direct interpolation, by the leading metric."""
+        from analysis.aggregate import mean_over_pictures
+
+        direct = self.last[(self.last["method"] == "direct") & (self.last["definition"] == self.definition)]
+        if not len(direct):
+            return {}
+        means = mean_over_pictures(direct, ["degradation_id", "upsampler"], [self.leading])
+        ranked = means.sort_values(self.leading, ascending=not find(self.leading).higher_is_better)
+        return {
+            str(row.degradation_id): str(row.upsampler) for row in ranked.drop_duplicates("degradation_id").itertuples()
+        }
+
+    @cached_property
+    def best_run(self) -> Run | None:
+        """The run whose variant is best by the leading metric over all sets; pictures are shown of it."""
+        from analysis.aggregate import mean_over_pictures
+
+        rows = self.last[
+            (self.last["protocol"] == self.main)
+            & (self.last["definition"] == self.definition)
+            & self.last["run_id"].notna()
+        ]
+        if not len(rows):
+            return None
+        means = mean_over_pictures(rows, ["label"], [self.leading]).dropna(subset=[self.leading])
+        if not len(means):
+            return self.scored_runs[0]
+        ranked = means.sort_values(self.leading, ascending=not find(self.leading).higher_is_better)
+        return next(run for run in self.study.runs if run.label == ranked.iloc[0]["label"])
+
+    @cached_property
+    def histories(self) -> "pd.DataFrame":
+        """One row a run and epoch: losses, learning rate, seconds."""
+        from analysis.load import load_histories
+
+        return load_histories(self.study)
+
+    @cached_property
+    def patches(self) -> "pd.DataFrame":
+        """Rows of the patchwise protocol at each run's last epoch, and of its baselines; a sample if many."""
+        import pandas as pd
+
+        where = {"protocol": self.patchwise, "definition": self.definition}
+        share = max(1, len(self.scored_runs))
+        found = [_thinned(self.rows(run, **where), SAMPLE_ROWS // share) for run in self.scored_runs]
+        degradations = dict.fromkeys(run.degradation_id for run in self.study.runs)
+        found += [_thinned(self.baseline_rows(name, **where), SAMPLE_ROWS // share) for name in degradations]
+        found = [frame.astype({"label": str, "run_id": object}) for frame in found if len(frame)]
+        return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+
+
+def _thinned(frame: "pd.DataFrame", most: int) -> "pd.DataFrame":
+    """Every n-th row, so that at most about ``most`` remain; the same ones each time."""
+    return frame.iloc[:: max(1, len(frame) // max(1, most))]

@@ -1,0 +1,71 @@
+"""A metric over the patch grid, laid on the picture."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.pictures import backdrop
+from analysis.style import metric_head, number
+from srcnn.metrics import find
+from srcnn.patches import Box
+
+# A few steps of viridis (Smith & van der Walt), which colour-blind readers see as dark to light.
+_SCALE = np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]], float)
+
+
+def heatmap(
+    picture: NDArray[np.uint8], cells: Iterable[tuple[Box, float]], metric: str, alt: str
+) -> tuple[str, int, int]:
+    """SVG of the picture with each patch tinted by its value and the value in it; its width and height.
+
+    Light is better, whatever the metric's direction; infinite values have the colour of the best.
+    """
+    source, factor = backdrop(picture)
+    height, width = (round(side * factor) for side in picture.shape[:2])
+    cells = list(cells)
+    finite = [value for _, value in cells if np.isfinite(value)]
+    low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
+    parts = [f'<image href="{source}" width="{width}" height="{height}"/>']
+    for box, value in cells:
+        x, y, w, h = (round(side * factor, 1) for side in box)
+        share = _share(value, low, high, find(metric).higher_is_better)
+        if share is None:
+            fill, opacity = "#888", 0.2
+        else:
+            fill, opacity = _colour(share), 0.55
+        size = min(15.0, max(7.0, h / 4), w / 4.2)
+        parts.append(
+            f'<rect x="{x}" y="{y}" width="{w}" height="{h}" fill="{fill}" fill-opacity="{opacity}" stroke="#fff"/>'
+        )
+        parts.append(
+            f'<text x="{x + w / 2:.1f}" y="{y + h / 2:.1f}" font-size="{size:.1f}" text-anchor="middle" '
+            f'dominant-baseline="central" fill="#fff" stroke="#000" stroke-width="3" paint-order="stroke" '
+            f'stroke-linejoin="round">{number(value, metric)}</text>'
+        )
+    svg = (
+        f'<svg role="img" aria-label="{alt}" viewBox="0 0 {width} {height}" style="max-width:{width}px" '
+        f'xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
+    )
+    return svg, width, height
+
+
+def scale_note(metric: str) -> str:
+    """What the colours of a heat map mean."""
+    return f"{metric_head(metric)}, light is better"
+
+
+def _share(value: float, low: float, high: float, higher_is_better: bool) -> float | None:
+    if value is None or np.isnan(value):
+        return None
+    if np.isinf(value):
+        return 1.0 if (value > 0) == higher_is_better else 0.0
+    share = 0.5 if high == low else (value - low) / (high - low)
+    return share if higher_is_better else 1 - share
+
+
+def _colour(share: float) -> str:
+    at = share * (len(_SCALE) - 1)
+    i = min(int(at), len(_SCALE) - 2)
+    colour = _SCALE[i] + (at - i) * (_SCALE[i + 1] - _SCALE[i])
+    return "#" + "".join(f"{round(band):02x}" for band in colour)

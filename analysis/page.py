@@ -1,0 +1,226 @@
+"""What a page is made of: sections of prose, tables, figures and pictures; each also a file beside it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis.panels import Panel, save, to_svg
+from analysis.style import Line, digits, metric_head, number, with_interval
+from srcnn.files import write_text
+from srcnn.metrics import find
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN_ROWS = 200  # of a table; its CSV holds all
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: its head, and the frame's column it shows.
+
+    A ``metric`` decides decimals and direction; ``interval`` adds ``low_<key>`` and ``high_<key>``
+    to a signed difference; ``best_in`` marks the best value of each group of those columns.
+    """
+
+    head: str
+    key: str
+    metric: str | None = None
+    signed: bool = False
+    interval: bool = False
+    best_in: tuple[str, ...] | None = None
+    text: Callable[[Any], str] | None = None
+    number: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table on the page and as CSV."""
+
+    name: str
+    title: str
+    frame: "pd.DataFrame"
+    columns: Sequence[Column]
+    caption: str = ""
+    kind: str = "table"
+
+    @property
+    def heads(self) -> list[dict[str, Any]]:
+        """Head and alignment of each column."""
+        return [{"text": column.head, "number": self._is_number(column)} for column in self.columns]
+
+    @property
+    def rows(self) -> list[list[dict[str, Any]]]:
+        """Cells: text, the value it sorts by, whether it is the best."""
+        best = {column.key: _best(self.frame, column) for column in self.columns if column.best_in is not None}
+        shown = self.frame.head(SHOWN_ROWS)
+        return [
+            [
+                {
+                    "text": _text(row, column),
+                    "value": _sort_value(row[column.key]),
+                    "number": self._is_number(column),
+                    "best": index in best.get(column.key, ()),
+                }
+                for column in self.columns
+            ]
+            for index, row in zip(shown.index, _records(shown), strict=True)
+        ]
+
+    @property
+    def hidden(self) -> int:
+        """Rows that are in the CSV only."""
+        return max(0, len(self.frame) - SHOWN_ROWS)
+
+    def _is_number(self, column: Column) -> bool:
+        import numpy as np
+
+        return (
+            bool(column.metric) or column.number or np.issubdtype(np.asarray(self.frame[column.key]).dtype, np.number)
+        )
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Panels on the page, and as PNG and PDF; the legend is drawn by the page."""
+
+    name: str
+    title: str
+    panels: Sequence[Panel]
+    caption: str = ""
+    legend: Mapping[str, Line] = field(default_factory=dict)
+    wide: bool = False
+    kind: str = "figure"
+
+    @property
+    def svgs(self) -> list[str]:
+        """The panels as inline SVG."""
+        return [to_svg(panel) for panel in self.panels]
+
+    @property
+    def keys(self) -> list[dict[str, str]]:
+        """The legend: a name and a small drawing of its line."""
+        return [{"name": name, "svg": _sample(line)} for name, line in self.legend.items()]
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture: PNG as a data URI (or inline SVG), its size on the page, lines below it."""
+
+    source: str
+    width: int
+    height: int
+    lines: Sequence[str]
+    alt: str
+    svg: bool = False
+
+
+@dataclass(frozen=True)
+class Shots:
+    """Pictures side by side under one heading, with an optional table of their numbers."""
+
+    title: str
+    shots: Sequence[Shot]
+    caption: str = ""
+    table: Table | None = None
+    kind: str = "shots"
+
+
+@dataclass(frozen=True)
+class Prose:
+    """A paragraph; ``strong`` sets it as an answer, ``warning`` as something to mind."""
+
+    text: str
+    tone: str = ""
+    kind: str = "prose"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page."""
+
+    id: str
+    title: str
+    blocks: Sequence[Any]
+    intro: str = ""
+
+
+def write_files(sections: Sequence[Section], folder: Path) -> None:
+    """Write every table as CSV and every figure as PNG and PDF, and delete those of an earlier page."""
+    written = set()
+    for section in sections:
+        for block in section.blocks:
+            table = block if block.kind == "table" else getattr(block, "table", None)
+            if table is not None:
+                path = folder / "tables" / f"{table.name}.csv"
+                write_text(path, table.frame.to_csv(index=False))
+                written.add(path)
+            if block.kind == "figure":
+                files = [folder / "figures" / f"{block.name}{suffix}" for suffix in (".png", ".pdf")]
+                save(block.panels, *files)
+                written |= set(files)
+    for old in [*(folder / "tables").glob("*.csv"), *(folder / "figures").glob("*")]:
+        if old not in written and not old.name.startswith("."):
+            old.unlink(missing_ok=True)
+
+
+def metric_columns(metrics: Sequence[str], best_in: tuple[str, ...] | None = None) -> list[Column]:
+    """A column for each metric."""
+    return [Column(metric_head(name), name, metric=name, best_in=best_in) for name in metrics]
+
+
+def _text(row: Mapping[str, Any], column: Column) -> str:
+    value = row[column.key]
+    if column.text:
+        return column.text(value)
+    if column.interval and column.metric:
+        return with_interval(value, row[f"low_{column.key}"], row[f"high_{column.key}"], column.metric)
+    if column.metric:
+        return number(value, column.metric, column.signed)
+    if value is None or value != value:
+        return "–"
+    return f"{value:,.0f}" if isinstance(value, float) and value == int(value) else str(value)
+
+
+def _sort_value(value: Any) -> str:
+    if isinstance(value, bool) or value is None or value != value:
+        return ""
+    return repr(float(value)) if isinstance(value, int | float) or hasattr(value, "dtype") else ""
+
+
+def _best(frame: "pd.DataFrame", column: Column) -> set[Any]:
+    """Rows that hold the best value, as printed, of their group."""
+    if column.metric is None or not len(frame):
+        return set()
+    values = frame[column.key].round(digits(column.metric))
+    if column.best_in:
+        keys = [frame[name].astype(str) for name in column.best_in]
+        grouped = values.groupby(keys)
+        best = grouped.transform("max") if find(column.metric).higher_is_better else grouped.transform("min")
+        count = grouped.transform("nunique")
+        return set(frame.index[(values == best) & (count > 1)])
+    best = values.max() if find(column.metric).higher_is_better else values.min()
+    return set(frame.index[values == best]) if values.nunique() > 1 else set()
+
+
+def _records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _sample(line: Line) -> str:
+    dashes = "" if line.dashes == "-" else " ".join(str(1.5 * part) for part in line.dashes[1])
+    shapes = {
+        "o": '<circle cx="13" cy="6" r="3.4"/>',
+        "s": '<rect x="10" y="3" width="6" height="6"/>',
+        "D": '<path d="M13 1.8 17.2 6 13 10.2 8.8 6Z"/>',
+        "^": '<path d="M13 2 17 9.5H9Z"/>',
+        "v": '<path d="M13 10 17 2.5H9Z"/>',
+        "P": '<path d="M11.5 2h3v2.5H17v3h-2.5V10h-3V7.5H9v-3h2.5Z"/>',
+        "x": '<path d="M10 3l6 6M16 3l-6 6" stroke-width="2"/>',
+    }
+    colour = line.colour
+    return (
+        f'<svg width="26" height="12" viewBox="0 0 26 12" aria-hidden="true" fill="{colour}" stroke="{colour}">'
+        f'<path d="M0 6H26" stroke-width="2" stroke-dasharray="{dashes}"/>{shapes.get(line.marker, "")}</svg>'
+    )

@@ -1,0 +1,138 @@
+"""The pictures behind the scores, cut and enlarged as they were scored, ready to stand in a page."""
+
+import base64
+import io
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from analysis.study import Run, Study
+from srcnn.experiment import DataConfig
+from srcnn.files import PictureError, read_picture
+from srcnn.patches import Box
+from srcnn.paths import view_folder
+from srcnn.upsample import UPSAMPLERS
+from srcnn.views import low_resolution_picture, reduced, reference
+
+Bytes = NDArray[np.uint8]
+LARGEST = 192  # pixels of a picture on the page, each way: more would swell the file
+
+
+@dataclass(frozen=True)
+class Album:
+    """The originals, interpolated inputs and restored pictures of a study; None where one is gone."""
+
+    study: Study
+
+    def original(self, run: Run, set_name: str, image: str, zoom: int = 1) -> Bytes | None:
+        """The reference picture as it was scored."""
+        path = _paths(self.study, set_name).get(image)
+        data = _data_config(self.study, run)
+        if path is None or data is None:
+            return None
+        try:
+            return reference(_read(path), data, zoom)
+        except (PictureError, ValueError):
+            return None
+
+    def interpolated(self, run: Run, set_name: str, image: str) -> Bytes | None:
+        """The degraded and interpolated picture, before the network."""
+        return self._rendered(self.study.paths.baseline(run.degradation_id), set_name, "full", image)
+
+    def restored(self, run: Run, epoch: int, set_name: str, image: str, view: str = "full") -> Bytes | None:
+        """The network's picture at an epoch; view ``zoom_<k>`` is that of the picture at 1/k size."""
+        group = self.study.sets[set_name]["group"]
+        return self._rendered(self.study.paths.run(run.run_id).rendered_epoch(group, epoch), set_name, view, image)
+
+    def enlarged(
+        self, run: Run, epoch: int, set_name: str, image: str, box: Box, zoom: int, upsampler: str
+    ) -> Bytes | None:
+        """A region as ``compound`` scores it: restored at 1/zoom size, then enlarged."""
+        small = self.restored(run, epoch, set_name, image, f"zoom_{zoom}")
+        if small is None or upsampler not in UPSAMPLERS:
+            return None
+        cut = Box(*(side // zoom for side in box)).cut(small)
+        return UPSAMPLERS[upsampler](np.ascontiguousarray(cut), box.height, box.width)
+
+    def enlarged_directly(
+        self, run: Run, set_name: str, image: str, box: Box, zoom: int, upsampler: str
+    ) -> Bytes | None:
+        """The same region from the low-resolution pixels alone, as the baseline of ``compound``."""
+        path, data = _paths(self.study, set_name).get(image), _data_config(self.study, run)
+        if path is None or data is None or upsampler not in UPSAMPLERS:
+            return None
+        try:
+            original = _read(path)
+            full = reference(original, data, zoom)
+            lr = low_resolution_picture(reduced(original, data, zoom), data)
+        except (PictureError, ValueError):
+            return None
+        return box.cut(UPSAMPLERS[upsampler](lr, full.shape[0], full.shape[1]))
+
+    def _rendered(self, base: Path, set_name: str, view: str, image: str) -> Bytes | None:
+        try:
+            return _read(str(view_folder(base, set_name, view) / f"{image}.png"))
+        except PictureError:
+            return None
+
+
+@lru_cache(maxsize=24)
+def _read(path: str) -> Bytes:
+    return read_picture(Path(path))
+
+
+@lru_cache(maxsize=64)
+def _paths_of(folder: Path, set_name: str, list_file: Path, changed: int) -> dict[str, str]:
+    import json
+
+    return {each["name"]: each["path"] for each in json.loads(list_file.read_text())}
+
+
+def _paths(study: Study, set_name: str) -> dict[str, str]:
+    file = study.paths.root.pictures(study.sets[set_name]["set_id"])
+    try:
+        return _paths_of(study.folder, set_name, file, file.stat().st_mtime_ns)
+    except FileNotFoundError:
+        return {}
+
+
+def _data_config(study: Study, run: Run) -> DataConfig | None:
+    import yaml
+
+    try:
+        text = study.paths.run(run.run_id).config.read_text()
+        return DataConfig.model_validate(yaml.safe_load(text)["data"])
+    except (FileNotFoundError, KeyError, ValueError):
+        return None
+
+
+def shown_part(box: Box, largest: int = LARGEST) -> Box:
+    """The middle of a box, no larger than may be shown."""
+    width, height = min(box.width, largest), min(box.height, largest)
+    return Box(box.x + (box.width - width) // 2, box.y + (box.height - height) // 2, width, height)
+
+
+def inside(part: Box, box: Box) -> Box:
+    """``part`` in the coordinates of ``box``."""
+    return Box(part.x - box.x, part.y - box.y, part.width, part.height)
+
+
+def data_uri(picture: Bytes) -> str:
+    """The picture as a PNG that stands inside a page."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(picture)).save(buffer, "PNG", compress_level=8)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def backdrop(picture: Bytes, widest: int = 520) -> tuple[str, float]:
+    """The picture in pale grey, reduced to ``widest`` pixels, as a data URI; and the factor it was reduced by."""
+    grey = Image.fromarray(picture).convert("L")
+    factor = min(1.0, widest / grey.width)
+    if factor < 1:
+        grey = grey.resize((round(grey.width * factor), round(grey.height * factor)), Image.Resampling.LANCZOS)
+    # 32 greys suffice below a heat map and halve the file.
+    return data_uri((np.asarray(grey) // 8 * 8).astype(np.uint8)), factor

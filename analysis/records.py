@@ -1,0 +1,136 @@
+"""What happened while the study was made: attempts, failures by cause, seconds and core-hours."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from analysis.study import Study
+from srcnn.files import read_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STAGES = ("prepare", "baseline", "train", "render", "evaluate", "report")
+PACKAGES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "pillow",
+    "opencv-python",
+    "scikit-image",
+    "image-similarity-measures",
+)
+
+
+def attempts(study: Study) -> Iterator[dict[str, Any]]:
+    """Every record of an attempt that can be read."""
+    for folder in (study.paths.attempts, *sorted(study.paths.runs.glob("*/attempts"))):
+        for file in sorted(folder.glob("*.json")):
+            try:
+                record = read_json(file)
+            except ValueError:  # its number is taken, its content not yet written
+                continue
+            if record:
+                yield record
+
+
+def latest_attempts(study: Study) -> list[dict[str, Any]]:
+    """The last attempt of each task."""
+    latest: dict[tuple[str, str], dict[str, Any]] = {}
+    for record in attempts(study):
+        key = (record["stage"], record["task"])
+        if record["number"] > latest.get(key, {"number": 0})["number"]:
+            latest[key] = record
+    return list(latest.values())
+
+
+def failures(study: Study) -> "pd.DataFrame":
+    """Tasks whose last attempt failed, grouped by stage and cause: how many, an example's message and log."""
+    import pandas as pd
+
+    labels = {run.run_id: run.label for run in study.runs}
+    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for record in latest_attempts(study):
+        if record["outcome"] not in ("failed", "interrupted"):
+            continue
+        message = (record.get("message") or "").strip()
+        key = (record["stage"], record.get("cause") or record["outcome"], _pattern(message))
+        group = found.setdefault(
+            key,
+            {
+                "stage": key[0],
+                "cause": key[1],
+                "tasks": 0,
+                "message": message,
+                "which": [],
+                "log": record.get("log") or "",
+            },
+        )
+        group["tasks"] += 1
+        group["which"].append(labels.get(record["task"].split(".")[0], record["task"]))
+    rows = [{**group, "which": _some(group["which"])} for group in found.values()]
+    return pd.DataFrame(rows).sort_values("tasks", ascending=False) if rows else pd.DataFrame()
+
+
+def _pattern(message: str) -> str:
+    """A message without what differs from task to task: numbers and paths."""
+    import re
+
+    first = message.splitlines()[0] if message else ""
+    return re.sub(r"\d+", "#", re.sub(r"\S*/\S+", "PATH", first))
+
+
+def _some(names: list[str], most: int = 4) -> str:
+    unique = list(dict.fromkeys(names))
+    return ", ".join(unique[:most]) + (f" and {len(unique) - most} more" if len(unique) > most else "")
+
+
+def costs(study: Study) -> "pd.DataFrame":
+    """Seconds and core-hours of each stage over all attempts, and how many were not the first.
+
+    An attempt that was killed has no end and counts as nothing; one without a record of its cores
+    counts as one core.
+    """
+    import pandas as pd
+
+    table: dict[str, dict[str, Any]] = {}
+    for record in attempts(study):
+        row = table.setdefault(
+            record["stage"],
+            {
+                "stage": record["stage"],
+                "tasks": set(),
+                "attempts": 0,
+                "failed": 0,
+                "seconds": 0.0,
+                "core_hours": 0.0,
+                "cores": True,
+            },
+        )
+        row["tasks"].add(record["task"])
+        row["attempts"] += 1
+        row["failed"] += record["outcome"] in ("failed", "interrupted")
+        seconds = max(0.0, (record.get("end") or record["start"]) - record["start"])
+        row["seconds"] += seconds
+        row["core_hours"] += seconds * (record.get("cores") or 1) / 3600
+        row["cores"] &= bool(record.get("cores"))
+    order = {stage: i for i, stage in enumerate(STAGES)}
+    stages = sorted(table, key=lambda stage: order.get(stage, len(order)))
+    return pd.DataFrame([{**table[stage], "tasks": len(table[stage]["tasks"])} for stage in stages])
+
+
+def versions() -> "pd.DataFrame":
+    """Python and the packages that results depend on, as installed where the page was made."""
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    import pandas as pd
+
+    rows = [("python", platform.python_version())]
+    for name in ("srcnn-runner", *PACKAGES):
+        try:
+            rows.append((name, version(name)))
+        except PackageNotFoundError:
+            rows.append((name, "not installed"))
+    return pd.DataFrame(rows, columns=["package", "version"])

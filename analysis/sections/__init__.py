@@ -1,0 +1,19 @@
+"""The parts of the report, in the order of the page: name -> function(Evidence) -> Section or None."""
+
+from collections.abc import Callable
+
+from analysis.evidence import Evidence
+from analysis.page import Section
+from analysis.sections import answer, contrast, epochs, images, making, numbers, subimages, upsamplers
+
+SECTIONS: dict[str, Callable[[Evidence], Section | None]] = {
+    "answer": answer.section,
+    "epochs": epochs.section,
+    "images": images.section,
+    "contrast": contrast.section,
+    "upsamplers": upsamplers.section,
+    "subimages": subimages.section,
+    "numbers": numbers.section,
+    "making": making.section,
+}
+SCORELESS = ("making",)  # what can be shown before anything is scored

@@ -1,0 +1,172 @@
+"""The contrast between metrics: how they agree, where they do not, what each one costs."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.aggregate import mean_over_pictures
+from analysis.evidence import Evidence
+from analysis.page import Column, Figure, Prose, Section, Table
+from analysis.plots import correlation_plot
+from analysis.statistics import rank_correlation, ranks
+from analysis.style import number
+from srcnn.metrics import find
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TIMED_S = 0.1  # spent on one metric and definition at most, but once it is always called
+
+
+def section(evidence: Evidence) -> Section | None:
+    """Correlations, disagreements, rankings and costs."""
+    if not evidence.scored_runs:
+        return None
+    blocks: list[Any] = []
+    patches = evidence.patches
+    metrics = varying(evidence, patches)
+    if len(metrics) > 1:
+        matrix = rank_correlation(patches[metrics].to_numpy(float), metrics)
+        blocks += [_matrix(evidence, matrix, metrics, len(patches))]
+        blocks += _disagreement(evidence, matrix, metrics)
+    blocks += [_ranking(evidence, "variant", "runs"), _ranking(evidence, "upsampler", "upsamplers")]
+    blocks.append(_costs(evidence))
+    return Section("contrast", "Metrics against each other", [block for block in blocks if block])
+
+
+def varying(evidence: Evidence, patches: "pd.DataFrame") -> list[str]:
+    """The metrics that tell the compared patches apart."""
+    return [name for name in evidence.metrics if len(patches) and patches[name].nunique() > 1]
+
+
+def _matrix(evidence: Evidence, matrix: np.ndarray, metrics: list[str], rows: int) -> Figure:
+    flat = [
+        (matrix[i, j], metrics[i], metrics[j])
+        for i in range(len(metrics))
+        for j in range(i)
+        if matrix[i, j] == matrix[i, j]
+    ]
+    caption = (
+        f"Over {rows:,} patches of protocol {evidence.patchwise}, last epochs and interpolation. Lower-is-better "
+        "metrics are turned round, so 1 means that two metrics order all patches alike."
+    )
+    if flat:
+        low, high = min(flat), max(flat)
+        caption += (
+            f" Furthest apart: {find(low[1]).title} and {find(low[2]).title} ({number(low[0], 'psnr')}); "
+            f"closest: {find(high[1]).title} and {find(high[2]).title} ({number(high[0], 'psnr')})."
+        )
+    return Figure(
+        "correlation", "Do the metrics order patches alike?", [correlation_plot(matrix, metrics)], caption, wide=True
+    )
+
+
+def _disagreement(evidence: Evidence, matrix: np.ndarray, metrics: list[str]) -> list[Any]:
+    """The two regions on which the two least correlated metrics disagree most."""
+    from analysis.sections.images import region_shots
+
+    size = len(metrics)
+    pairs = [(matrix[i, j], i, j) for i in range(size) for j in range(i) if matrix[i, j] == matrix[i, j]]
+    run = evidence.best_run
+    if not pairs or run is None or evidence.patchwise not in ("region", "compound"):
+        return []
+    _, i, j = min(pairs)
+    a, b = metrics[j], metrics[i]
+    rows = evidence.patches[evidence.patches["label"] == run.label].dropna(subset=[a, b])
+    if len(rows) < 3:
+        return []
+    shares = {}
+    for name in (a, b):
+        sign = 1.0 if find(name).higher_is_better else -1.0
+        shares[name] = (ranks(sign * rows[name].to_numpy(float)) - 0.5) / len(rows)
+    gap = shares[a] - shares[b]
+    blocks = []
+    for place, (good, bad) in ((int(np.argmax(gap)), (a, b)), (int(np.argmin(gap)), (b, a))):
+        note = (
+            f"Better than {shares[good][place]:.0%} of this run's patches by {find(good).title}, than "
+            f"{shares[bad][place]:.0%} by {find(bad).title}."
+        )
+        title = f"{find(good).title} praises, {find(bad).title} does not"
+        blocks.append(region_shots(evidence, run, rows.iloc[place], title, note))
+    return blocks
+
+
+def _ranking(evidence: Evidence, what: str, title: str) -> Table | None:
+    """Place of every run or upsampler under each metric."""
+    protocol = evidence.patchwise if what == "variant" else "compound"
+    if protocol not in evidence.protocols:
+        return None
+    last = evidence.last
+    rows = last[(last["protocol"] == protocol) & (last["definition"] == evidence.definition) & last["run_id"].notna()]
+    if what == "variant" and protocol in ("compound", "whole"):
+        rows = rows[rows["upsampler"] == rows["upsampler"].iloc[0]]
+    if rows[what].nunique() < 2:
+        return None
+    means = mean_over_pictures(rows, [what], evidence.metrics)
+    table = means[[what]].astype(str)
+    shown = [name for name in evidence.metrics if means[name].notna().any()]
+    for name in shown:
+        table[name] = means[name].rank(ascending=not find(name).higher_is_better, method="min")
+    table["mean"] = table[shown].mean(axis=1).round(2)
+    table = table.sort_values("mean", kind="stable", ignore_index=True)
+    head = "run" if what == "variant" else what
+    columns = [Column(head, what), *(Column(find(name).title, name) for name in shown)]
+    columns.append(Column("mean place", "mean", text=lambda v: f"{v:.1f}"))
+    caption = f"Place by the mean over all pictures, protocol {protocol}, last epochs; 1 is best."
+    return Table(f"ranking-{title}", f"How each metric ranks the {title}", table, columns, caption)
+
+
+def _costs(evidence: Evidence) -> Table | Prose:
+    """Milliseconds of every metric on a patch of the study's crop size, measured now, on one core."""
+    import pandas as pd
+
+    height, width = evidence.study.setting("evaluate.crops", [[160, 160]])[0]
+    generator = np.random.default_rng(0)
+    reference = _textured(generator, int(height), int(width))
+    estimate = np.clip(reference.astype(int) + generator.integers(-9, 10, reference.shape), 0, 255).astype(np.uint8)
+    rows = []
+    for name in evidence.metrics:
+        row: dict[str, Any] = {"metric": find(name).title}
+        for definition in evidence.definitions:
+            known = definition in find(name).definitions
+            row[definition] = 1000 * _seconds(reference, estimate, name, definition) if known else float("nan")
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    total = {"metric": "all"} | {name: table[name].sum() for name in evidence.definitions}
+    comparisons = int(evidence.pictures["patches"].sum())
+    table = pd.concat([table, pd.DataFrame([total])], ignore_index=True)
+    columns = [Column("metric", "metric")]
+    columns += [
+        Column(f"{name} (ms)", name, text=lambda v: f"{v:.2f}" if v == v else "–") for name in evidence.definitions
+    ]
+    caption = (
+        f"One comparison of {width}x{height} pixels on one core of the machine that made this page, each metric on its "
+        f"own. The study holds {comparisons:,} comparisons; scored together they share work and cost less."
+    )
+    return Table("costs", "What each metric costs to compute", table, columns, caption)
+
+
+def _seconds(reference: np.ndarray, estimate: np.ndarray, metric: str, definition: Any) -> float:
+    """Best of a few calls; the first, which may compile something, does not count unless it is long."""
+    from srcnn.metrics import score
+
+    best, spent = float("inf"), 0.0
+    for call in range(6):
+        start = time.perf_counter()
+        score(reference, estimate, [metric], definition)
+        took = time.perf_counter() - start
+        if call or took > TIMED_S:
+            best = min(best, took)
+        spent += took
+        if spent > TIMED_S and best < float("inf"):
+            break
+    return best
+
+
+def _textured(generator: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """A picture (height, width, 3), uint8, that is neither flat nor noise."""
+    y, x = np.mgrid[:height, :width]
+    waves = [127 + 80 * np.sin(x / (5 + 3 * band)) * np.cos(y / (9 - 2 * band)) for band in range(3)]
+    noise = generator.integers(0, 20, (height, width, 3))
+    return np.clip(np.stack(waves, axis=-1) + noise, 0, 255).astype(np.uint8)

@@ -1,0 +1,250 @@
+"""Across epochs: every metric, losses, the look of one region, brightness and sharpness."""
+
+from typing import TYPE_CHECKING, Any
+
+from analysis.aggregate import mean_over_pictures, per_picture
+from analysis.evidence import Evidence
+from analysis.page import Column, Figure, Prose, Section, Shot, Shots, Table
+from analysis.panels import Panel
+from analysis.plots import appearance_plot, evaluation_plot, loss_plot
+from analysis.style import Line, number, run_styles
+from srcnn.metrics import find
+from srcnn.patches import Box
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STRIP_EPOCHS = 8
+STRIP_RUNS = 3
+LUMA_METRICS = ("psnr", "ssim")  # of the literature's protocol; the others tell little of one band
+
+
+def section(evidence: Evidence) -> Section | None:
+    """What training changed, as figures, a strip of pictures, and tables."""
+    if not evidence.scored_runs:
+        return None
+    styles = run_styles(list(evidence.study.variants))
+    legend = {name: styles[name] for name in evidence.study.variants} | {"bicubic": styles["bicubic"]}
+    blocks: list[Any] = []
+    for protocol in dict.fromkeys((evidence.patchwise, evidence.main)):
+        metrics = [m for m in evidence.metrics if protocol != "luma" or evidence.main != protocol or m in LUMA_METRICS]
+        figure, table = _metric_figure(evidence, protocol, metrics or list(evidence.metrics), styles, legend)
+        if figure:
+            blocks += [figure, table]
+    blocks += _losses(evidence, styles)
+    blocks += _strip(evidence)
+    blocks += _appearance(evidence, styles, legend)
+    return Section("epochs", "Across epochs", blocks)
+
+
+def epoch_lines(
+    evidence: Evidence, protocol: str, metrics: list[str]
+) -> "dict[str, tuple[pd.DataFrame, pd.DataFrame]]":
+    """For each metric: its mean and spread by set, variant and epoch; and the bicubic mean of each set.
+
+    The spread is the middle half of the pictures once the difficulty of each is taken out (its
+    bicubic value, or its own mean where there is none): what is left is how alike pictures behave.
+    """
+    frame = evidence.pictures
+    chosen = frame[(frame["protocol"] == protocol) & (frame["definition"] == evidence.definition)]
+    if protocol in ("compound", "whole"):  # one line a run: the report's own upsampler, or the first
+        names = [str(name) for name in chosen["upsampler"].dropna().unique()]
+        chosen = chosen[chosen["upsampler"] == ("bicubic" if "bicubic" in names else names[0])]
+    by = ["set", "variant", "epoch"]
+    runs = per_picture(chosen[chosen["run_id"].notna()], by, metrics)
+    base = per_picture(chosen[chosen["run_id"].isna()], ["set"], metrics)
+    for part in (runs, base):
+        part[["set", "image"]] = part[["set", "image"]].astype(str)
+    level = (base if len(base) else runs).groupby(["set", "image"])[metrics].mean()
+    easy = runs[["set", "image"]].merge(level.reset_index(), how="left", on=["set", "image"])
+    found = {}
+    for metric in metrics:
+        work = runs[by].assign(value=runs[metric], easy=easy[metric], rest=runs[metric] - easy[metric])
+        grouped = work.groupby(by, observed=True, sort=False)
+        table = grouped[["value", "easy"]].mean().rename(columns={"value": "mean"})
+        table["low"] = grouped["rest"].quantile(0.25) + table["easy"]
+        table["high"] = grouped["rest"].quantile(0.75) + table["easy"]
+        means = base.groupby("set")[metric].mean().rename("mean").reset_index()
+        found[metric] = (table.drop(columns="easy").reset_index(), means)
+    return found
+
+
+def _metric_figure(
+    evidence: Evidence, protocol: str, metrics: list[str], styles: dict[str, Line], legend: dict[str, Line]
+) -> tuple[Figure | None, Table | None]:
+    panels: list[Panel] = []
+    for metric, (lines, baseline) in epoch_lines(evidence, protocol, metrics).items():
+        for set_name in evidence.study.sets:
+            of_set = lines[lines["set"] == set_name]
+            if of_set["mean"].notna().any():
+                panels.append(evaluation_plot(of_set, baseline[baseline["set"] == set_name], set_name, metric, styles))
+    if not panels:
+        return None, None
+    caption = (
+        f"Protocol {protocol}, mean over pictures. Bands: the middle half of the pictures after taking out how "
+        "hard each one is (its bicubic value)."
+    )
+    figure = Figure(f"epochs-{protocol}", f"Every metric over the epochs, protocol {protocol}", panels, caption, legend)
+    return figure, _metric_table(evidence, protocol)
+
+
+def _metric_table(evidence: Evidence, protocol: str) -> Table:
+    frame = evidence.pictures
+    chosen = frame[
+        (frame["protocol"] == protocol) & (frame["definition"] == evidence.definition) & frame["run_id"].notna()
+    ]
+    by = ["set", "variant", "epoch"] + (["upsampler"] if protocol in ("compound", "whole") else [])
+    means = mean_over_pictures(chosen, by, evidence.metrics, spread=True)
+    means = evidence.in_order(means.astype({"epoch": int}), by)
+    columns = [Column("set", "set"), Column("run", "variant"), *(Column(name, name) for name in by[2:])]
+    columns += [Column(f"{find(m).title}", m, m) for m in evidence.metrics if means[m].notna().any()]
+    columns.append(Column("pictures", "pictures"))
+    return Table(f"epochs-{protocol}", f"Over the epochs in numbers, protocol {protocol}", means, columns)
+
+
+def _losses(evidence: Evidence, styles: dict[str, Line]) -> list[Figure]:
+    histories = evidence.histories
+    if not len(histories):
+        return []
+    variants = {run.label: run.variant for run in evidence.study.runs}
+    histories = histories.assign(variant=histories["label"].map(variants))
+    wanted = {
+        "train_loss": ("training loss", True),
+        "holdout_loss": ("held-out loss", True),
+        "learning_rate": ("learning rate", False),
+    }
+    panels = [
+        loss_plot(histories, column, title, styles, log)
+        for column, (title, log) in wanted.items()
+        if column in histories and histories[column].notna().any()
+    ]
+    losses = {str(run.settings.get("training.loss", "loss")) for run in evidence.study.runs}
+    caption = f"Loss: {', '.join(sorted(losses))} on values in 0..1, on a logarithmic axis. One line a run."
+    return [Figure("loss", "Training", panels, caption, {name: styles[name] for name in evidence.study.variants})]
+
+
+def _strip(evidence: Evidence) -> list[Any]:
+    """One region of one picture over the epochs, for the best runs."""
+    from analysis.appearance import thinned
+    from analysis.pictures import Album, data_uri, shown_part
+
+    best = evidence.best_run
+    place = _telling_region(evidence)
+    if best is None or place is None:
+        return []
+    set_name, image, box = place
+    album, part = Album(evidence.study), shown_part(box)
+    original, interpolated = album.original(best, set_name, image), album.interpolated(best, set_name, image)
+    if original is None or interpolated is None:
+        return [Prose("No strip of pictures: the original or the interpolated picture is not there.", "faint")]
+    ranked = [best, *(run for name, (run, *_) in evidence.study.variants.items() if name != best.variant)]
+    found = []
+    for run in [run for run in ranked if run.run_id in evidence.last_epoch][:STRIP_RUNS]:
+        shots = [
+            Shot(data_uri(part.cut(original)), part.width, part.height, ["original"], f"original, {image}"),
+            _scored_shot(evidence, part.cut(interpolated), "bicubic", None, None, set_name, image, box),
+        ]
+        for epoch in thinned(list(run.epochs), STRIP_EPOCHS):
+            restored = album.restored(run, epoch, set_name, image)
+            if restored is not None:
+                shots.append(
+                    _scored_shot(evidence, part.cut(restored), f"epoch {epoch}", run.label, epoch, set_name, image, box)
+                )
+        found.append(
+            Shots(
+                f"One region over the epochs: {run.label}",
+                shots,
+                f"{set_name}/{image}, pixels {part.x}, {part.y} onwards",
+            )
+        )
+    return found
+
+
+def _telling_region(evidence: Evidence) -> tuple[str, str, Box] | None:
+    """The region that the best run gained most on, by the leading metric."""
+    from analysis.sections.images import region_gains
+
+    gains = region_gains(evidence)
+    if gains is None or not len(gains):
+        return None
+    row = gains.iloc[0]
+    return str(row["set"]), str(row["image"]), Box(int(row["x"]), int(row["y"]), int(row["width"]), int(row["height"]))
+
+
+def _scored_shot(
+    evidence: Evidence,
+    picture: Any,
+    name: str,
+    label: str | None,
+    epoch: int | None,
+    set_name: str,
+    image: str,
+    box: Box,
+) -> Shot:
+    from analysis.load import load
+    from analysis.pictures import data_uri
+
+    lines = [name]
+    if evidence.patchwise == "region":
+        where: dict[str, Any] = {
+            "protocol": "region",
+            "definition": evidence.definition,
+            "set": set_name,
+            "image": image,
+        }
+        where |= {"x": box.x, "y": box.y, "width": box.width, "height": box.height}
+        metric = evidence.leading
+        rows = load(evidence.study, ["run_id", metric], run=[label] if label else [], epoch=[epoch or 0], **where)
+        rows = rows[rows["run_id"].notna() if label else rows["run_id"].isna()]
+        if len(rows):
+            unit = find(metric).unit
+            lines.append(
+                f"{find(metric).title} {number(rows[metric].iloc[0], metric)}{'' if unit == '1' else ' ' + unit}"
+            )
+    return Shot(data_uri(picture), picture.shape[1], picture.shape[0], lines, f"{name}, {image}")
+
+
+def _appearance(evidence: Evidence, styles: dict[str, Line], legend: dict[str, Line]) -> list[Any]:
+    """Brightness and sharpness over the epochs, and before and after enlarging."""
+    from analysis.appearance import before_and_after, over_epochs
+
+    lines = over_epochs(evidence)
+    blocks: list[Any] = []
+    titles = {"brightness": "mean luma (0–255)", "sharpness": "gradient energy"}
+    panels = []
+    for column, title in titles.items():
+        for set_name in evidence.study.sets:
+            of_set = lines[lines["set"] == set_name] if len(lines) else lines
+            runs = of_set[of_set["epoch"].notna()] if len(of_set) else of_set
+            if not len(runs):
+                continue
+            rows = of_set[of_set["epoch"].isna()]
+            fixed = {str(name): float(value) for name, value in zip(rows["variant"], rows[column], strict=True)}
+            panels.append(appearance_plot(runs, column, title, set_name, fixed, styles))
+    if panels:
+        pictures = int(lines["pictures"].max())
+        caption = (
+            f"Of up to {pictures} pictures a set. Brightness is the mean luma; gradient energy is the mean squared "
+            "luma step (squared levels) between neighbours: below the original's line the picture is blurred, above "
+            "it noisy or ringing."
+        )
+        keys = {**legend, "original": Line("currentColor", "-", "")}
+        blocks.append(Figure("appearance", "Brightness and sharpness of the restored pictures", panels, caption, keys))
+    steps = before_and_after(evidence)
+    if len(steps):
+        columns = [
+            Column("set", "set"),
+            Column("regions", "step"),
+            Column("mean luma", "brightness", text=lambda v: f"{v:.1f}"),
+            Column("gradient energy", "sharpness", text=lambda v: f"{v:.0f}"),
+        ]
+        caption = (
+            f"Run {evidence.best_run.label if evidence.best_run else ''}, last epoch, the same regions at every step. "
+        )
+        caption += "At the smaller size a step between neighbours spans more of the scene, so its energy is higher."
+        blocks.append(
+            Table("appearance", "Brightness and sharpness before and after enlarging", steps, columns, caption)
+        )
+    if not blocks:
+        blocks.append(Prose("Brightness and sharpness need the restored pictures, which are not there.", "faint"))
+    return blocks

@@ -1,0 +1,248 @@
+"""Across images: every picture's gain, the best and worst regions, a metric laid on the picture."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.aggregate import per_picture
+from analysis.evidence import Evidence
+from analysis.page import Column, Figure, Prose, Section, Shot, Shots, Table
+from analysis.plots import image_plot
+from analysis.statistics import PAIR_KEY
+from analysis.style import metric_head, number, run_styles
+from srcnn.metrics import find
+from srcnn.patches import Box
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.study import Run
+
+MAPPED_SETS = 3
+SHOWN_VARIANTS = 6  # marks a picture in the sorted chart
+
+
+def section(evidence: Evidence) -> Section | None:
+    """What differs from picture to picture and from place to place."""
+    if not evidence.scored_runs:
+        return None
+    blocks: list[Any] = [*_sorted_charts(evidence)]
+    gains = region_gains(evidence)
+    if gains is None or not len(gains):
+        blocks.append(Prose("Best and worst regions need the protocol region or compound.", "faint"))
+    else:
+        run = evidence.best_run
+        assert run is not None
+        blocks += [
+            region_shots(evidence, run, gains.iloc[0], "Where the network gained most"),
+            region_shots(evidence, run, gains.iloc[-1], "Where it gained least"),
+        ]
+    blocks += _heatmaps(evidence)
+    return Section("images", "Across images", [block for block in blocks if block])
+
+
+def region_gains(evidence: Evidence) -> "pd.DataFrame | None":
+    """Every region's gain of the best run over interpolation, by the leading metric, largest first."""
+    run = evidence.best_run
+    if run is None or evidence.patchwise not in ("region", "compound"):
+        return None
+    metric, key = evidence.leading, [name for name in PAIR_KEY if name not in ("protocol", "definition")]
+    where = {"protocol": evidence.patchwise, "definition": evidence.definition}
+    rows = evidence.rows(run, **where)
+    base = evidence.baseline_rows(run.degradation_id, **where)
+    pairs = rows[[*key, metric]].merge(base[[*key, metric]], on=key, suffixes=("", "_base"))
+    sign = 1 if find(metric).higher_is_better else -1
+    pairs = pairs[np.isfinite(pairs[metric]) & np.isfinite(pairs[f"{metric}_base"])]
+    pairs = pairs.assign(gain=sign * (pairs[metric] - pairs[f"{metric}_base"]))
+    return pairs.dropna(subset=["gain"]).sort_values("gain", ascending=False, kind="stable", ignore_index=True)
+
+
+def region_shots(evidence: Evidence, run: "Run", row: Any, title: str, note: str = "") -> Shots | Prose:
+    """One region as original, interpolated, restored and enlarged, with all metrics of each."""
+    from analysis.pictures import Album, data_uri, inside, shown_part
+
+    album, epoch = Album(evidence.study), evidence.last_epoch[run.run_id]
+    set_name, image = str(row["set"]), str(row["image"])
+    box = Box(*(int(row[side]) for side in ("x", "y", "width", "height")))
+    part = shown_part(box)
+    found: list[tuple[str, Any]] = []
+    for name, whole in (
+        ("original", album.original(run, set_name, image)),
+        ("interpolated", album.interpolated(run, set_name, image)),
+        ("restored", album.restored(run, epoch, set_name, image)),
+    ):
+        if whole is not None:
+            found.append((name, part.cut(whole)))
+    upsampler, zoom = _best_upsampler(evidence, run)
+    if upsampler:
+        enlarged = album.enlarged(run, epoch, set_name, image, box, zoom, upsampler)
+        if enlarged is not None:
+            found.append((f"upsampled ({upsampler})", inside(part, box).cut(enlarged)))
+    numbers = _numbers(evidence, run, set_name, image, box, upsampler, zoom)
+    if not found:
+        return Prose(f"{title}: {set_name}/{image} at {box.x}, {box.y}; its pictures are not there.", "faint")
+    lead = find(evidence.leading).title
+    shots = []
+    for name, picture in found:
+        key = name.split(" ")[0]
+        lines = [name]
+        if key in numbers:
+            value = numbers[key].iloc[list(evidence.metrics).index(evidence.leading)]
+            lines.append(f"{lead} {number(value, evidence.leading)}")
+        shots.append(Shot(data_uri(picture), picture.shape[1], picture.shape[0], lines, f"{name}: {image}"))
+    caption = (
+        f"{set_name}/{image}, region {box.width}x{box.height} at {box.x}, {box.y}; run {run.label}, epoch {epoch}."
+    )
+    name = "".join(letter for letter in title.lower().replace(" ", "-") if letter.isalnum() or letter == "-")
+    return Shots(title, shots, f"{caption} {note}".strip(), _number_table(f"region-{name}", numbers))
+
+
+def _numbers(
+    evidence: Evidence, run: "Run", set_name: str, image: str, box: Box, upsampler: str | None, zoom: int
+) -> "pd.DataFrame":
+    """A row a metric, a column a step: the nine numbers of one region."""
+    import pandas as pd
+
+    where: dict[str, Any] = {"definition": evidence.definition, "set": set_name, "image": image}
+    where |= {"x": box.x, "y": box.y, "width": box.width, "height": box.height}
+    own, base = evidence.rows(run, **where), evidence.baseline_rows(run.degradation_id, **where)
+    steps = {
+        "interpolated": base[base["protocol"] == "region"],
+        "restored": own[own["protocol"] == "region"],
+    }
+    if upsampler:
+        steps["upsampled"] = own[
+            (own["protocol"] == "compound") & (own["upsampler"] == upsampler) & (own["zoom"] == zoom)
+        ]
+    table = pd.DataFrame({"metric": list(evidence.metrics)})
+    for name, rows in steps.items():
+        if len(rows):
+            table[name] = [rows[metric].iloc[0] for metric in evidence.metrics]
+    return table
+
+
+def _number_table(name: str, numbers: "pd.DataFrame") -> Table:
+    """The numbers as text, each with its metric's decimals."""
+    shown = numbers.copy()
+    heads = [str(column) for column in numbers if column != "metric"]
+    for head in heads:
+        shown[head] = [number(v, m) for v, m in zip(numbers[head], numbers["metric"], strict=True)]
+    shown["metric"] = [metric_head(metric) for metric in numbers["metric"]]
+    columns = [Column("metric", "metric"), *(Column(head, head, number=True) for head in heads)]
+    return Table(name, "", shown, columns)
+
+
+def _best_upsampler(evidence: Evidence, run: "Run") -> tuple[str | None, int]:
+    """The upsampler of ``compound`` with the best mean for a run, and the smallest zoom."""
+    from analysis.aggregate import mean_over_pictures
+
+    rows = evidence.last[
+        (evidence.last["protocol"] == "compound")
+        & (evidence.last["run_id"] == run.run_id)
+        & (evidence.last["definition"] == evidence.definition)
+    ]
+    if not len(rows):
+        return None, 1
+    zoom = int(rows["zoom"].min())
+    means = mean_over_pictures(rows[rows["zoom"] == zoom], ["upsampler"], [evidence.leading]).dropna(
+        subset=[evidence.leading]
+    )
+    if not len(means):
+        return None, zoom
+    ranked = means.sort_values(evidence.leading, ascending=not find(evidence.leading).higher_is_better)
+    return str(ranked["upsampler"].iloc[0]), zoom
+
+
+def image_table(evidence: Evidence, set_name: str) -> "pd.DataFrame":
+    """A row a picture, a column a variant and ``bicubic``, sorted by the best variant's gain."""
+    last, metric = evidence.last, evidence.leading
+    rows = last[
+        (last["protocol"] == evidence.main) & (last["definition"] == evidence.definition) & (last["set"] == set_name)
+    ]
+    values = per_picture(rows, ["variant"], [metric])
+    values[["image", "variant"]] = values[["image", "variant"]].astype(str)
+    table = values.pivot_table(index="image", columns="variant", values=metric, observed=True, sort=False)
+    best = evidence.best_run.variant if evidence.best_run else table.columns[0]
+    variants = [name for name in evidence.study.variants if name in table.columns and name != best]
+    shown = [*([best] if best in table.columns else []), *variants]
+    baseline = [name for name in ("bicubic", "direct") if name in table.columns]
+    sign = 1 if find(metric).higher_is_better else -1
+    key = table[shown[0]] - table[baseline[0]] if shown and baseline else table[table.columns[0]]
+    return table.loc[(sign * key).sort_values(ascending=False, kind="stable").index, [*baseline, *shown]]
+
+
+def _sorted_charts(evidence: Evidence) -> list[Any]:
+    styles = run_styles(list(evidence.study.variants))
+    panels, frames = [], []
+    for set_name in evidence.study.sets:
+        table = image_table(evidence, set_name)
+        if len(table):
+            panels.append(image_plot(table.iloc[:, : SHOWN_VARIANTS + 1], set_name, evidence.leading, styles))
+            frames.append(table.reset_index().assign(set=set_name))
+    if not panels:
+        return []
+    import pandas as pd
+
+    frame = pd.concat(frames, ignore_index=True)
+    metric = evidence.leading
+    values = [str(name) for name in frame.columns if name not in ("set", "image")]
+    keys = {name: styles[name] for name in values[: SHOWN_VARIANTS + 1]}
+    best = evidence.best_run.label if evidence.best_run else ""
+    caption = f"Protocol {evidence.main}, last epoch; sorted by the gain of {best} over bicubic, largest on top."
+    columns = [Column("set", "set"), Column("image", "image"), *(Column(name, name, metric) for name in values[:9])]
+    return [
+        Figure("images", "Every picture", panels, caption, keys),
+        Table("images", f"Every picture in numbers: {metric_head(metric)}", frame, columns),
+    ]
+
+
+def _heatmaps(evidence: Evidence) -> list[Any]:
+    """For a picture of each set, two metrics over its patch grid."""
+    from analysis.heatmap import heatmap, scale_note
+    from analysis.pictures import Album
+
+    run = evidence.best_run
+    if run is None or evidence.patchwise not in ("region", "compound"):
+        return []
+    crop = tuple(run.settings.get("evaluate.crops", [[0, 0]])[0])
+    album, epoch = Album(evidence.study), evidence.last_epoch[run.run_id]
+    where: dict[str, Any] = {"protocol": evidence.patchwise, "definition": evidence.definition}
+    rows = evidence.rows(run, **where)
+    rows = rows[(rows["height"] == crop[0]) & (rows["width"] == crop[1])]
+    if evidence.patchwise == "compound":
+        rows = rows[rows["upsampler"] == _best_upsampler(evidence, run)[0]]
+    shots = []
+    metrics = _two_metrics(evidence)
+    for set_name in list(evidence.study.sets)[:MAPPED_SETS]:
+        of_set = rows[rows["set"] == set_name]
+        if not len(of_set):
+            continue
+        finite = of_set[np.isfinite(of_set[evidence.leading])].groupby("image", observed=True)[evidence.leading]
+        spread = finite.max() - finite.min()
+        image = str(spread.idxmax()) if len(spread) else str(of_set["image"].iloc[0])
+        picture = album.original(run, set_name, image)
+        if picture is None:
+            continue
+        patches = of_set[of_set["image"] == image]
+        for metric in metrics:
+            cells = [
+                (Box(*(int(getattr(row, side)) for side in ("x", "y", "width", "height"))), float(getattr(row, metric)))
+                for row in patches.itertuples()
+            ]
+            svg, width, height = heatmap(picture, cells, metric, f"{find(metric).title} over {image}")
+            shots.append(Shot(svg, width, height, [f"{set_name}/{image}", scale_note(metric)], image, svg=True))
+    if not shots:
+        return [Prose("Heat maps need the original pictures, which are not there.", "faint")]
+    caption = (
+        f"Protocol {evidence.patchwise}, run {run.label}, epoch {epoch}: the picture of each set whose patches differ "
+        "most. Pixels beyond the grid belong to no patch."
+    )
+    return [Shots("Metrics laid on the picture", shots, caption)]
+
+
+def _two_metrics(evidence: Evidence) -> list[str]:
+    """The leading metric and another kind of one."""
+    others = [
+        m for m in ("fsim", "ssim", "uiq", "sam", *evidence.metrics) if m in evidence.metrics and m != evidence.leading
+    ]
+    return [evidence.leading, *others[:1]]

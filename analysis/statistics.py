@@ -1,0 +1,187 @@
+"""Comparisons that hold: paired over patches, intervals over pictures, spread over seeds, rank correlation.
+
+Patches of one picture are not independent, so a picture is the unit: its paired differences are
+averaged first, and the bootstrap draws pictures.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srcnn.metrics import find
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+# What makes two rows of the score table the same comparison by two methods.
+PAIR_KEY = ("set", "image", "protocol", "upsampler", "zoom", "definition", "x", "y", "width", "height")
+RESAMPLES = 2000
+FEWEST = 5  # pictures: the range of four holds their median in only 7 of 8 cases
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over ``pictures`` and its 95% interval; ``low`` and ``high`` are nan for too few pictures."""
+
+    mean: float
+    low: float
+    high: float
+    pictures: int
+
+    @property
+    def known(self) -> bool:
+        """Whether there is an interval."""
+        return self.low == self.low
+
+    def sign(self) -> int:
+        """1 if surely above zero, -1 if surely below, 0 if it cannot be told."""
+        return 0 if not self.known else int(self.low > 0) - int(self.high < 0)
+
+
+def bootstrap_interval(values: Floats, level: float = 0.95, seed: int = 0) -> Interval:
+    """Mean of one value a picture and its bootstrap interval; nan entries are left out.
+
+    The percentile interval of 2000 resamples, its tails widened to what Student's t demands of few
+    pictures (a plain percentile interval of five is a fifth too short). None below five pictures.
+    Source: Efron & Tibshirani (1993), ch. 13; Hesterberg (2015), doi:10.1080/00031305.2015.1089789,
+    "expanded percentile interval".
+    """
+    return bootstrap_intervals(np.asarray(values, float)[:, None], level, seed)[0]
+
+
+def bootstrap_intervals(values: Floats, level: float = 0.95, seed: int = 0) -> list[Interval]:
+    """``bootstrap_interval`` of each column of (pictures, k), all from the same resamples of the pictures."""
+    there = np.isfinite(values)
+    counts = there.sum(axis=0)
+    filled = np.where(there, values, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = filled.sum(axis=0) / counts
+        if counts.max(initial=0) < FEWEST:
+            return [Interval(float(m), np.nan, np.nan, int(n)) for m, n in zip(means, counts, strict=True)]
+        weights = _resamples(len(values), seed)
+        resampled = (weights @ filled) / (weights @ there.astype(float))
+    intervals = []
+    for column, (mean, count) in enumerate(zip(means, counts, strict=True)):
+        if count < FEWEST:
+            intervals.append(Interval(float(mean), np.nan, np.nan, int(count)))
+            continue
+        tail = _tail(int(count), level)
+        low, high = np.nanquantile(resampled[:, column], [tail, 1 - tail])
+        intervals.append(Interval(float(mean), float(low), float(high), int(count)))
+    return intervals
+
+
+@lru_cache(maxsize=16)
+def _resamples(pictures: int, seed: int) -> Floats:
+    """How often each picture is drawn in each resample (RESAMPLES, pictures)."""
+    generator = np.random.default_rng(seed)
+    return generator.multinomial(pictures, np.full(pictures, 1 / pictures), size=RESAMPLES).astype(float)
+
+
+@lru_cache(maxsize=1024)
+def _tail(pictures: int, level: float) -> float:
+    from scipy.special import ndtr, stdtrit  # scipy.stats holds them too, but takes a second to import
+
+    t = stdtrit(pictures - 1, (1 + level) / 2)
+    return float(ndtr(-t * np.sqrt(pictures / (pictures - 1))))
+
+
+def paired_differences(a: "pd.DataFrame", b: "pd.DataFrame", metrics: Sequence[str]) -> "pd.DataFrame":
+    """One row a picture and kind of comparison: the mean of a's value minus b's over the same patches.
+
+    ``a`` and ``b`` are rows of the score table with the columns of PAIR_KEY, one method each; without
+    the column ``upsampler``, ``b`` is the other side of every upsampler. A pair
+    of which a value is infinite or null has no difference and is counted in ``left_out`` (over all
+    metrics); ``patches`` counts the pairs.
+    """
+    import pandas as pd
+
+    from analysis.aggregate import groups
+
+    key = list(PAIR_KEY)
+    shared = [name for name in key if name in b]
+    how: Literal["1:1", "m:1"] = "1:1" if shared == key else "m:1"
+    pairs = a[[*key, *metrics]].merge(b[[*shared, *metrics]], on=shared, suffixes=("", "_b"), validate=how)
+    by = [name for name in key if name not in ("x", "y")]
+    inverse, first = groups(pairs, by)
+    size = len(first)
+    table = pairs.iloc[first][by].reset_index(drop=True)
+    sizes = [f"{w}x{h}" for w, h in zip(table["width"], table["height"], strict=True)]
+    table["crop"] = [None if p == "luma" else size for p, size in zip(table["protocol"], sizes, strict=True)]
+    table = table.drop(columns=["width", "height"])
+    table["patches"] = np.bincount(inverse, minlength=size)
+    left_out = np.zeros(size)
+    for name in metrics:
+        with np.errstate(invalid="ignore"):
+            difference = pairs[name].to_numpy(float) - pairs[f"{name}_b"].to_numpy(float)
+        there = np.isfinite(difference)
+        count = np.bincount(inverse, there, size)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            table[name] = np.bincount(inverse, np.where(there, difference, 0.0), size) / count
+        left_out += np.bincount(inverse, ~there, size)
+    return pd.DataFrame(table.assign(left_out=left_out.astype(int)))
+
+
+def summarise(differences: "pd.DataFrame", by: Sequence[str], metrics: Sequence[str]) -> "pd.DataFrame":
+    """Mean difference and its interval over pictures for every combination of ``by``.
+
+    Columns: ``by``, pictures, then metric, ``low_<metric>``, ``high_<metric>``. Several rows of one
+    picture (seeds, crops) are averaged first.
+    """
+    import pandas as pd
+
+    by = list(by)
+    key = [*by, *(name for name in ("set", "image") if name not in by)]
+    per_picture = differences.groupby(key, observed=True, dropna=False, sort=False)[list(metrics)].mean().reset_index()
+    rows = []
+    for values, group in per_picture.groupby(by, observed=True, dropna=False, sort=False):
+        row = dict(zip(by, values, strict=True)) | {"pictures": len(group)}
+        for name, interval in zip(metrics, bootstrap_intervals(group[list(metrics)].to_numpy(float)), strict=True):
+            row |= {name: interval.mean, f"low_{name}": interval.low, f"high_{name}": interval.high}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def seed_spread(values: Sequence[float]) -> float:
+    """Standard deviation over the runs that differ in the seed alone; nan for one run."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
+
+
+def better(metric: str, difference: float) -> float:
+    """The difference with a sign that is positive where it is an improvement."""
+    return difference if find(metric).higher_is_better else -difference
+
+
+def rank_correlation(values: Floats, metrics: Sequence[str]) -> Floats:
+    """Spearman's rank correlation (k, k) of the columns (rows, k), 1 where two metrics agree entirely.
+
+    Lower-is-better metrics are turned round first. Infinite values take part (they rank last or
+    first), pairs with a nan do not; nan where a metric is constant.
+    Source: Spearman (1904); ties take their mean rank.
+    """
+    signs = np.array([1.0 if find(name).higher_is_better else -1.0 for name in metrics])
+    oriented = values * signs
+    size = len(metrics)
+    result = np.full((size, size), np.nan)
+    for i in range(size):
+        for j in range(i, size):
+            both = ~(np.isnan(oriented[:, i]) | np.isnan(oriented[:, j]))
+            if both.sum() < 3:
+                continue
+            a, b = (ranks(oriented[both, k]) for k in (i, j))
+            a, b = a - a.mean(), b - b.mean()
+            scale = np.sqrt((a**2).sum() * (b**2).sum())
+            result[i, j] = result[j, i] = (a * b).sum() / scale if scale else np.nan
+    return result
+
+
+def ranks(values: Floats) -> Floats:
+    """Rank of each value from 1, ties at their mean rank; infinite values take part."""
+    import pandas as pd
+
+    return pd.Series(values).rank(method="average").to_numpy(float)

@@ -1,0 +1,149 @@
+"""What a study holds, as it was last submitted: runs, their settings and variants, their shards."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from srcnn.files import read_json
+from srcnn.paths import StudyPaths
+from srcnn.shards import has_shard
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of a study; ``settings`` is its configuration with dotted keys.
+
+    ``variant`` names what it shares with the runs that differ from it in the seed alone.
+    """
+
+    run_id: str
+    label: str
+    eval_id: str
+    degradation_id: str
+    epochs: tuple[int, ...]
+    blocks: int
+    settings: Mapping[str, Any]
+    variant: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study's folder, opened to be read."""
+
+    folder: Path
+    contents: Mapping[str, Any]
+
+    @property
+    def paths(self) -> StudyPaths:
+        """Where its files are."""
+        return StudyPaths(self.folder)
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return str(self.contents["study"])
+
+    @cached_property
+    def runs(self) -> tuple[Run, ...]:
+        """Its runs, in the order of the study file."""
+        found = []
+        for run in self.contents["runs"]:
+            settings = _settings(self.paths.run(run["run_id"]).config)
+            label = run["label"] or run["run_id"]
+            found.append(
+                Run(
+                    run["run_id"],
+                    label,
+                    run["eval_id"],
+                    run["degradation_id"],
+                    tuple(run["epochs"]),
+                    run["shards"],
+                    settings,
+                    _without_seed(label),
+                )
+            )
+        return tuple(found)
+
+    @property
+    def variants(self) -> dict[str, list[Run]]:
+        """Runs that differ in the seed alone, by variant."""
+        found: dict[str, list[Run]] = {}
+        for run in self.runs:
+            found.setdefault(run.variant, []).append(run)
+        return found
+
+    @property
+    def sets(self) -> dict[str, dict[str, str]]:
+        """Name of each set -> its group (``test`` or ``eval``) and its content's id."""
+        return dict(self.contents["sets"])
+
+    def setting(self, key: str, default: Any = None) -> Any:
+        """A setting that all runs share (the first run's)."""
+        return self.runs[0].settings.get(key, default) if self.runs else default
+
+    def pictures(self, set_name: str) -> list[dict[str, Any]]:
+        """The set's pictures: name, path, digest, height, width; empty if the list is gone."""
+        return list(read_json(self.paths.root.pictures(self.sets[set_name]["set_id"])) or [])
+
+    def shard_paths(self, runs: "set[str] | None" = None, epochs: "set[int] | None" = None) -> list[Path]:
+        """Every shard that belongs to the study, whether it is there or not.
+
+        ``runs`` and ``epochs`` leave out other runs and epochs; baselines stay.
+        """
+        wanted: dict[Path, None] = {}
+        for run in self.runs:
+            wanted[self.paths.shard(run.degradation_id, run.eval_id, 0, 0)] = None
+            if runs is not None and run.run_id not in runs:
+                continue
+            for epoch in run.epochs:
+                if epochs is None or epoch in epochs:
+                    for block in range(run.blocks):
+                        wanted[self.paths.shard(run.run_id, run.eval_id, epoch, block)] = None
+        return list(wanted)
+
+    def missing(self) -> list[Path]:
+        """Shards that are not there yet."""
+        return [shard for shard in self.shard_paths() if not has_shard(shard)]
+
+
+def open_study(folder: Path | str) -> Study:
+    """The study in a folder. Raises FileNotFoundError if none was submitted into it."""
+    folder = Path(folder)
+    found = read_json(StudyPaths(folder).contents)
+    if found is None:
+        raise FileNotFoundError(f"{folder}: holds no study (no contents.json); submit one into it first")
+    return Study(folder, found)
+
+
+def flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted key and value of every setting, in order."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def differing(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Keys whose value is not the same everywhere -> value by name; None where a key is absent."""
+    keys = dict.fromkeys(key for each in settings.values() for key in each)
+    table = {key: {name: each.get(key) for name, each in settings.items()} for key in keys}
+    return {
+        key: values for key, values in table.items() if any(v != next(iter(values.values())) for v in values.values())
+    }
+
+
+def _settings(config: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        return dict(flatten(yaml.safe_load(config.read_text()) or {}))
+    except FileNotFoundError:
+        return {}
+
+
+def _without_seed(label: str) -> str:
+    words = [word for word in label.split(" ") if not word.startswith("seed=")]
+    return " ".join(words) or "all seeds"

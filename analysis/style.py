@@ -1,0 +1,106 @@
+"""How things look: a colour for each run, the same everywhere, and numbers as people read them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from srcnn.metrics import find
+
+# Okabe & Ito (2008), told apart by colour-blind readers, without yellow (too pale on white) and
+# black (the text). Bicubic is always grey and dashed.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
+MARKERS = "osD^vP"
+GREY = "#7A7A80"
+# Upsamplers are no runs, so theirs are other colours: five steps of a blue-to-yellow scale (cividis).
+UPSAMPLER_COLOURS = ("#1F4E8C", "#5B6C8F", "#8A8779", "#B3A45B", "#D9C02F")
+
+
+@dataclass(frozen=True)
+class Line:
+    """Colour, dashes and marker of one run or upsampler."""
+
+    colour: str
+    dashes: Any = "-"
+    marker: str = "o"
+
+
+BASELINE = Line(GREY, (0, (4, 2)), "x")
+
+
+def run_styles(variants: Sequence[str]) -> dict[str, Line]:
+    """A line style for each variant; beyond six the colours return with other dashes."""
+    styles = {
+        name: Line(COLOURS[i % 6], DASHES[i // 6 % len(DASHES)], MARKERS[i % 6]) for i, name in enumerate(variants)
+    }
+    return styles | {"bicubic": BASELINE, "direct": BASELINE}
+
+
+def upsampler_styles(names: Sequence[str]) -> dict[str, Line]:
+    """A line style for each upsampler."""
+    return {
+        name: Line(UPSAMPLER_COLOURS[i % 5], DASHES[i // 5 % len(DASHES)], "vos^DP"[i % 6])
+        for i, name in enumerate(names)
+    }
+
+
+def metric_head(metric: str) -> str:
+    """A metric's title, unit and an arrow towards better values."""
+    about = find(metric)
+    unit = "" if about.unit == "1" else f" ({about.unit})"
+    return f"{about.title}{unit} {'↑' if about.higher_is_better else '↓'}"
+
+
+def axis_label(metric: str, power: int = 0) -> str:
+    """A metric's title, unit and direction for an axis whose values were divided by 10**power."""
+    about = find(metric)
+    parts = [f"$10^{{{power}}}$" if power else "", "" if about.unit == "1" else about.unit]
+    unit = " ".join(filter(None, parts))
+    return f"{about.title}{f' ({unit})' if unit else ''}, {'higher' if about.higher_is_better else 'lower'} is better"
+
+
+def digits(metric: str) -> int:
+    """Decimals that are worth printing of a metric."""
+    return 2 if find(metric).unit in ("dB", "degrees") else 4
+
+
+def number(value: Any, metric: str, signed: bool = False) -> str:
+    """A metric's value as text; a dash where there is none."""
+    if value is None or value != value:
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    places = digits(metric)
+    if value and abs(value) < 0.5 * 10.0**-places:
+        text = f"{value:+.1e}" if signed else f"{value:.1e}"
+    else:
+        text = f"{value:+.{places}f}" if signed else f"{value:.{places}f}"
+    return text.replace("-", "−")
+
+
+def with_interval(mean: float, low: float, high: float, metric: str) -> str:
+    """A signed difference with its interval, if there is one."""
+    text = number(mean, metric, signed=True)
+    if low == low:
+        text += f" [{number(low, metric, signed=True)}, {number(high, metric, signed=True)}]"
+    return text
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words that suit their size."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def power_of_ten(largest: float) -> int:
+    """The power of ten that an axis of very small or large values is written with; 0 for ordinary ones."""
+    if not largest or not math.isfinite(largest) or 1e-3 <= largest < 1e5:
+        return 0
+    return math.floor(math.log10(largest))
+
+
+def sentence(words: str) -> str:
+    """The words with a capital letter and a full stop."""
+    return f"{words[0].upper()}{words[1:]}."

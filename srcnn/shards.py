@@ -1,0 +1,235 @@
+"""Where the shards of the score table lie: each in a file of its own, or many in a compacted one.
+
+A shard is known by the path that ``StudyPaths.shard`` gives it. ``python -m analysis.compact``
+merges the shards of one folder into ``compact-<id>.parquet``; ``compact-<id>.json`` beside it says
+which rows are which shard, and a Parquet file without that index does not count. A shard may be in
+several places at once while files are being merged: a file of its own is the newest, then the
+compacted file of the highest generation. Whoever asks by name, as all here do, meets it once.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from srcnn.files import read_json, write_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+COMPACTED = "compact-*.json"
+RETRIES = 5  # of a reader whose files are merged under its hands
+
+
+@dataclass(frozen=True)
+class ShardPlace:
+    """One shard: the Parquet file that holds it and which of its rows it is (None: all)."""
+
+    name: str
+    file: Path
+    first: int = 0
+    rows: int | None = None
+    made_from: str | None = None
+
+
+@dataclass(frozen=True)
+class CompactedFile:
+    """A compacted file and its index: shard name -> first row, number of rows, what it was made from."""
+
+    index: Path
+    generation: int
+    shards: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def file(self) -> Path:
+        """The Parquet file."""
+        return self.index.with_suffix(".parquet")
+
+    def place(self, name: str) -> ShardPlace:
+        """Where a shard lies in it. Raises KeyError if it does not."""
+        entry = self.shards[name]
+        return ShardPlace(name, self.file, entry["first"], entry["rows"], entry["made_from"])
+
+
+def has_shard(shard: Path) -> bool:
+    """Whether a shard is there, wherever it lies."""
+    return find_shard(shard) is not None
+
+
+def find_shard(shard: Path) -> ShardPlace | None:
+    """Where a shard lies; None if it is nowhere."""
+    for _ in range(2):  # a listing may miss both the old and the new index while one replaces the other
+        if shard.exists():
+            return ShardPlace(shard.name, shard)
+        for compacted in compacted_files(shard.parent):
+            if shard.name in compacted.shards:
+                return compacted.place(shard.name)
+    return None
+
+
+def shards_in(folder: Path) -> dict[str, ShardPlace]:
+    """Every shard of a folder of scores, by file name, in order."""
+    # The files first: a shard that is merged after this look is then found in an index.
+    loose = [path for path in folder.glob("*.parquet") if is_loose(path)]
+    found = {}
+    for compacted in reversed(compacted_files(folder)):
+        found.update({name: compacted.place(name) for name in compacted.shards})
+    found.update({path.name: ShardPlace(path.name, path) for path in loose if path.exists()})
+    return dict(sorted(found.items()))
+
+
+def is_loose(path: Path) -> bool:
+    """Whether a Parquet file is one shard, neither compacted nor still being written."""
+    return not path.name.startswith((".", "compact-"))
+
+
+def discard_shard(shard: Path) -> bool:
+    """Take a shard out of wherever it lies, so that it is made again; whether it was there.
+
+    In a compacted file its rows stay, but nothing names them any more.
+    """
+    there = False
+    for compacted in compacted_files(shard.parent):
+        if shard.name in compacted.shards:
+            kept = {name: dict(entry) for name, entry in compacted.shards.items() if name != shard.name}
+            write_index(CompactedFile(compacted.index, compacted.generation, kept))
+            there = True
+    there |= shard.exists()
+    shard.unlink(missing_ok=True)  # last: an older copy must not take its place if this is interrupted
+    return there
+
+
+def compacted_files(folder: Path) -> list[CompactedFile]:
+    """The compacted files of a folder, newest first."""
+    found: list[CompactedFile] = []
+    complete = False
+    while not complete:
+        found, complete = [], True
+        for index in folder.glob(COMPACTED):
+            try:
+                stamp = index.stat()
+                compacted = _read_index(index, stamp.st_mtime_ns, stamp.st_ino)
+            except FileNotFoundError:  # merged into another since: look for that
+                complete = False
+                continue
+            if compacted.file.exists():
+                found.append(compacted)
+    return sorted(found, key=lambda each: (-each.generation, each.index.name))
+
+
+@lru_cache(maxsize=4096)
+def _read_index(index: Path, _changed: int, _file: int) -> CompactedFile:
+    value = read_json(index)
+    if value is None:
+        raise FileNotFoundError(index)
+    return CompactedFile(index, value["generation"], value["shards"])
+
+
+def write_index(compacted: CompactedFile) -> None:
+    """Make a compacted file count, or change what it counts for."""
+    write_json(
+        compacted.index,
+        {"generation": compacted.generation, "shards": {k: dict(v) for k, v in compacted.shards.items()}},
+    )
+
+
+def made_from(place: ShardPlace) -> str:
+    """What a shard was made from, as JSON: its sets and the versions of its metrics."""
+    if place.made_from is not None:
+        return place.made_from
+    import pyarrow.parquet as pq
+
+    text: bytes = (pq.read_schema(place.file).metadata or {}).get(b"made_from", b"{}")
+    return text.decode()
+
+
+def read_shards(
+    shards: Iterable[Path], columns: Sequence[str] | None = None, categories: bool = False
+) -> Iterator[tuple[Path, "pa.Table"]]:
+    """Rows of each shard that is there, with the shard's path, one after the other.
+
+    Only the named columns and the row groups that are needed are read. With ``categories``, text is
+    read as dictionaries, which group ten times as fast. A shard that is merged into
+    another file meanwhile is read from there.
+    """
+    waiting = list(dict.fromkeys(shards))
+    for attempt in range(RETRIES):
+        places = [(shard, place) for shard in waiting if (place := find_shard(shard))]
+        places.sort(key=lambda each: (str(each[1].file), each[1].first))
+        moved = []
+        for file, group in groupby(places, key=lambda each: each[1].file):
+            of_file = list(group)
+            try:
+                reader = _Reader(file, categories)
+            except FileNotFoundError:
+                moved += [shard for shard, _ in of_file]
+                continue
+            with reader:
+                for shard, place in of_file:
+                    yield shard, _conform(reader.read(place, columns), columns, categories)
+        if not moved:
+            return
+        waiting = moved
+        if attempt == RETRIES - 1:
+            raise FileNotFoundError(f"{moved[0]} and {len(moved) - 1} more shards move faster than they can be read")
+
+
+def _conform(table: "pa.Table", columns: Sequence[str] | None, categories: bool) -> "pa.Table":
+    """The table in the columns of the score table; null where a column came into being later."""
+    import pyarrow as pa
+
+    from srcnn.schema import score_schema
+
+    schema = score_schema()
+    fields = list(schema) if columns is None else [schema.field(name) for name in columns]
+    if categories:
+        text = pa.dictionary(pa.int32(), pa.string())
+        fields = [field.with_type(text) if pa.types.is_string(field.type) else field for field in fields]
+    arrays = [
+        table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(len(table), field.type)
+        for field in fields
+    ]
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+class _Reader:
+    """An open Parquet file of which row ranges are read; the last row group stays at hand."""
+
+    def __init__(self, file: Path, categories: bool) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        from srcnn.schema import score_schema
+
+        text = [field.name for field in score_schema() if pa.types.is_string(field.type)]
+        self.file = pq.ParquetFile(file, read_dictionary=text if categories else None)
+        metadata = self.file.metadata
+        self.ends: list[int] = []
+        for group in range(metadata.num_row_groups):
+            self.ends.append((self.ends[-1] if self.ends else 0) + metadata.row_group(group).num_rows)
+        self.held: tuple[tuple[int, ...], Any] = ((), None)
+
+    def __enter__(self) -> "_Reader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def read(self, place: ShardPlace, columns: Sequence[str] | None) -> "pa.Table":
+        wanted = list(columns) if columns is not None else None
+        if place.rows is None:
+            return self.file.read(columns=wanted)
+        if place.rows == 0:
+            return self.file.schema_arrow.empty_table()
+        end = place.first + place.rows
+        groups = [
+            group
+            for group, group_end in enumerate(self.ends)
+            if group_end > place.first and (self.ends[group - 1] if group else 0) < end
+        ]
+        if self.held[0] != tuple(groups):
+            self.held = (tuple(groups), self.file.read_row_groups(groups, columns=wanted))
+        offset = self.ends[groups[0] - 1] if groups[0] else 0
+        return self.held[1].slice(place.first - offset, place.rows)

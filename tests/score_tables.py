@@ -1,0 +1,60 @@
+"""Finished studies made of numbers alone: score tables, contents and configurations, without pictures."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from srcnn.files import write_json, write_text
+from srcnn.metrics import METRICS
+from srcnn.paths import StudyPaths
+from srcnn.schema import KEY_COLUMNS, score_schema
+
+EVAL, BASELINE = "e0000000000", "b0000000000"
+
+
+def row(image: str, method: str = "srcnn", **values: object) -> dict:
+    """One comparison; what is not named is a region of 160x160 at the origin."""
+    key = {"set": "test", "image": image, "method": method, "protocol": "region", "zoom": 1, "definition": "paper"}
+    key |= {"x": 0, "y": 0, "width": 160, "height": 160}
+    return dict.fromkeys([*KEY_COLUMNS, *METRICS]) | key | values
+
+
+def write_rows(path: Path, rows: list[dict]) -> Path:
+    """Write one shard."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    schema = score_schema().with_metadata({"made_from": '{"sets": {}, "metrics": {}}'})
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
+    return path
+
+
+def write_study(
+    folder: Path, runs: dict[str, dict], baseline: list[dict], metrics: tuple[str, ...] = ("psnr", "ssim")
+) -> Path:
+    """A study of ``label -> {"settings": {...}, "epochs": {epoch: rows}}``; its folder."""
+    paths = StudyPaths(folder)
+    listed = []
+    for number, (label, about) in enumerate(runs.items()):
+        run_id = f"r{number:010d}"
+        settings = {"evaluate": {"metrics": list(metrics), "crops": [[160, 160]]}, **about.get("settings", {})}
+        write_text(paths.run(run_id).config, yaml.safe_dump(settings))
+        for epoch, rows in about["epochs"].items():
+            filled = [{**each, "run_id": run_id, "epoch": epoch} for each in rows]
+            write_rows(paths.shard(run_id, EVAL, epoch, 0), filled)
+        listed.append(
+            {
+                "run_id": run_id,
+                "label": label,
+                "eval_id": EVAL,
+                "degradation_id": BASELINE,
+                "epochs": about.get("wanted", list(about["epochs"])),
+                "shards": 1,
+            }
+        )
+    if baseline:
+        write_rows(paths.shard(BASELINE, EVAL, 0, 0), baseline)
+    sets = {each["set"] for about in runs.values() for rows in about["epochs"].values() for each in rows}
+    contents = {name: {"group": "test", "set_id": f"s{name}"} for name in sorted(sets or {"test"})}
+    write_json(paths.contents, {"study": folder.name, "runs": listed, "sets": contents})
+    return folder

@@ -79,6 +79,8 @@ def compact_folder(folder: Path) -> Compaction | None:
 
 def _write_merged(target: Path, shards: list[Path], origins: dict[str, str]) -> dict[str, dict[str, Any]]:
     """Write the shards' rows as one file and read its count back; shard name -> index entry."""
+    import json
+
     import pyarrow.parquet as pq
 
     from srcnn.files import atomic_path
@@ -86,10 +88,13 @@ def _write_merged(target: Path, shards: list[Path], origins: dict[str, str]) -> 
     from srcnn.shards import read_shards
 
     entries: dict[str, dict[str, Any]] = {}
+    # The user's own metrics have columns in the shards that they were asked for in.
+    asked = {name for origin in origins.values() for name in json.loads(origin).get("metrics", {})}
+    schema = score_schema(sorted(asked))
     first = 0
     with atomic_path(target) as temporary:
-        with pq.ParquetWriter(temporary, score_schema(), compression="zstd") as writer:
-            for group in _row_groups(read_shards(shards)):
+        with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+            for group in _row_groups(read_shards(shards, schema.names)):
                 for shard, table in group:
                     entries[shard.name] = {"first": first, "rows": len(table), "made_from": origins[shard.name]}
                     first += len(table)

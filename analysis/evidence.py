@@ -23,9 +23,9 @@ class Evidence:
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics that the study asked for, in the order of METRICS."""
-        asked = {name for run in self.study.runs for name in run.settings.get("evaluate.metrics", METRICS)}
-        return tuple(name for name in METRICS if name in asked)
+        """The metrics that the study asked for: those of METRICS in its order, then the user's own."""
+        asked = dict.fromkeys(name for run in self.study.runs for name in run.settings.get("evaluate.metrics", METRICS))
+        return (*(name for name in METRICS if name in asked), *(name for name in asked if name not in METRICS))
 
     @cached_property
     def pictures(self) -> "pd.DataFrame":

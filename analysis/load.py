@@ -34,13 +34,14 @@ def load(source: "Path | str | Study", columns: Iterable[str] | None = None, **w
 
     from srcnn.schema import score_schema
 
-    names = list(columns) if columns is not None else score_schema().names
+    names = list(columns) if columns is not None else score_schema(_own_metrics(source)).names
     tables = list(scan(source, [name for name in names if name not in ADDED_COLUMNS], **where))
     if columns is not None:
         tables = [table.select([*dict.fromkeys([*names, *ADDED_COLUMNS])]) for table in tables]
     if not tables:
         empty = pa.schema([(name, pa.string()) for name in ADDED_COLUMNS])
-        fields = [score_schema().field(name) for name in names if name not in ADDED_COLUMNS]
+        schema = score_schema(_own_metrics(source))
+        fields = [schema.field(name) for name in names if name not in ADDED_COLUMNS]
         return pa.schema([*fields, *empty]).empty_table().to_pandas()
     frame: pd.DataFrame = pa.concat_tables(tables).unify_dictionaries().to_pandas(self_destruct=True)
     return frame
@@ -52,7 +53,7 @@ def scan(source: "Path | str | Study", columns: Iterable[str] | None = None, **w
     from srcnn.schema import score_schema
     from srcnn.shards import read_shards
 
-    names = list(columns) if columns is not None else score_schema().names
+    names = list(columns) if columns is not None else score_schema(_own_metrics(source)).names
     _check(names, where)
     if not isinstance(source, Study) and Path(source).is_file():
         yield from _scan_file(Path(source), names, where)
@@ -119,12 +120,28 @@ def _several(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list | tuple | set | frozenset) else [value]
 
 
+def _own_metrics(source: "Path | str | Study") -> list[str]:
+    """The user's own metrics that a study asked for, or that a file of scores holds."""
+    import pyarrow.parquet as pq
+
+    from analysis.study import Study, open_study
+    from srcnn.metrics import is_metric
+
+    if not isinstance(source, Study) and Path(source).is_file():
+        names = list(pq.read_schema(Path(source)).names)
+    else:
+        runs = (source if isinstance(source, Study) else open_study(source)).runs
+        names = [name for run in runs for name in run.settings.get("evaluate.metrics", ())]
+    return [name for name in dict.fromkeys(names) if is_metric(name)]
+
+
 def _check(names: Iterable[str], where: Mapping[str, Any]) -> None:
+    from srcnn.metrics import is_metric
     from srcnn.schema import score_schema
 
     known = score_schema().names
     for name in [*names, *where]:
-        if name not in (*known, *ADDED_COLUMNS, "run"):
+        if name not in (*known, *ADDED_COLUMNS, "run") and not is_metric(name):
             raise ValueError(f"unknown column {name!r}; known: {', '.join(known)}")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srcnn.files import read_json, write_json
+from srcnn.metrics import is_metric
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -182,7 +183,8 @@ def _conform(table: "pa.Table", columns: Sequence[str] | None, categories: bool)
 
     from srcnn.schema import score_schema
 
-    schema = score_schema()
+    names = table.column_names if columns is None else columns
+    schema = score_schema(name for name in names if is_metric(name))
     fields = list(schema) if columns is None else [schema.field(name) for name in columns]
     if categories:
         text = pa.dictionary(pa.int32(), pa.string())

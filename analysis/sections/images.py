@@ -226,8 +226,8 @@ def _heatmaps(evidence: Evidence) -> list[Any]:
         patches = of_set[of_set["image"] == image]
         for metric in metrics:
             cells = [
-                (Box(*(int(getattr(row, side)) for side in ("x", "y", "width", "height"))), float(getattr(row, metric)))
-                for row in patches.itertuples()
+                (Box(*map(int, sides)), float(value))
+                for *sides, value in patches[["x", "y", "width", "height", metric]].to_numpy().tolist()
             ]
             svg, width, height = heatmap(picture, cells, metric, f"{find(metric).title} over {image}")
             shots.append(Shot(svg, width, height, [f"{set_name}/{image}", scale_note(metric)], image, svg=True))

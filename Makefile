@@ -1,9 +1,10 @@
 # Two commands for newcomers: make study, make test. Everything else is for those who change things.
 PYTHON ?= python3
+DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: study test lint clean
+.PHONY: study test lint bench clean
 
 study: $(VENV)/ready
 	$(BIN)/python -m runner.submit quickstart --executor local
@@ -16,6 +17,13 @@ lint: $(VENV)/ready-dev
 	$(BIN)/python -m ruff format --check .
 	PYTHONPATH=. $(BIN)/python -c "import sys; from importlinter.cli import lint_imports_command as main; sys.exit(main())"
 	$(BIN)/python -m mypy
+
+# The figures that the documents quote; each script prints a table and writes JSON.
+bench: $(VENV)/ready-dev
+	$(BIN)/python -m benchmarks.scoring
+	$(BIN)/python -m benchmarks.evaluation --pictures $(DATA)/bsds500/test
+	$(BIN)/python -m benchmarks.training --data-root $(DATA)
+	$(BIN)/python -m benchmarks.analysis
 
 $(VENV)/ready: setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c "import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 13) else 'Python 3.11 or 3.12 is needed, not ' + sys.version.split()[0] + '; say make PYTHON=/path/to/python3.11')"

@@ -11,6 +11,7 @@ from score_tables import EVAL, row, write_rows, write_study
 import analysis
 from analysis import compact
 from srcnn import shards
+from srcnn.metrics import Reference
 from srcnn.paths import StudyPaths
 from srcnn.shards import discard_shard, has_shard, read_shards, shards_in
 
@@ -179,7 +180,7 @@ def test_a_study_without_scores_is_refused(tmp_path, capsys):
     assert "holds no scores" in capsys.readouterr().err
 
 
-def test_a_merged_study_counts_as_done_and_its_scores_are_known_to_the_next_scoring(study_file, tmp_path):
+def test_a_merged_study_counts_as_done_and_its_scores_are_known_to_the_next_scoring(study_file, tmp_path, monkeypatch):
     """The whole road with the debug executor, which runs the tasks in this process."""
     from runner.config import load_study
     from runner.plan import discard_stale, make_plan
@@ -200,19 +201,17 @@ def test_a_merged_study_counts_as_done_and_its_scores_are_known_to_the_next_scor
     assert len(analysis.load(plan.paths.folder)) == rows
 
     # A new upsampler scores only what is new: what is known comes out of the merged file.
-    from jobs import scoring
-
+    monkeypatch.setattr("jobs.scoring.warm_up", lambda *a: None)  # it scores, too
     scored = []
-    original, scoring.score = scoring.score, lambda *a, **k: scored.append(a) or original(*a, **k)
-    try:
+    original = Reference.score
+    with monkeypatch.context() as patch:
+        patch.setattr(Reference, "score", lambda *a, **k: scored.append(a) or original(*a, **k))
         more, _ = load_study(str(study_file), ["evaluate.upsamplers=[nearest,bicubic,bilinear]"])
         wider = make_plan(more, root)
         wider.save()
         for task in wider.missing():
             if task.stage in ("baseline", "evaluate"):
                 task.job()
-    finally:
-        scoring.score = original
     found = analysis.load(wider.paths.folder)
     assert len(found) > rows
     assert len(scored) == (found["upsampler"] == "bilinear").sum()

@@ -84,7 +84,10 @@ def wait_for(condition, seconds: float = 60):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_stops_the_children_and_the_next_submit_goes_on(tmp_path, number):
     file = tiny_study(
-        tmp_path, training={"epochs": 60, "batch_size": 8, "monitor_pictures": 0}, render={"epochs": [60]}
+        tmp_path,
+        training={"epochs": 60, "batch_size": 8, "monitor_pictures": 0},
+        render={"epochs": [60]},
+        keep={"every_s": 0},
     )
     root = tmp_path / "results"
     arguments = [
@@ -119,14 +122,17 @@ def test_an_interrupt_stops_the_children_and_the_next_submit_goes_on(tmp_path, n
     (history,) = root.glob("tiny/runs/*/history.jsonl")
     reached = len(history.read_text().splitlines())
     assert 0 < reached < 60
-    assert submit(str(root / "tiny")).returncode == 0
+    assert submit(str(root / "tiny"), "--executor", "local", "--cores", "1").returncode == 0
     records = [json.loads(line) for line in history.read_text().splitlines()]
     assert [record["epoch"] for record in records] == list(range(1, 61))
 
 
 def test_a_killed_task_is_a_failure_with_a_reason(tmp_path):
     file = tiny_study(
-        tmp_path, training={"epochs": 60, "batch_size": 8, "monitor_pictures": 0}, render={"epochs": [60]}
+        tmp_path,
+        training={"epochs": 60, "batch_size": 8, "monitor_pictures": 0},
+        render={"epochs": [60]},
+        keep={"every_s": 0},
     )
     root = tmp_path / "results"
     arguments = [

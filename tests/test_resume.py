@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import torch
+from conftest import REPOSITORY
 
 from jobs.checkpoint import Checkpoint, CheckpointError, newest, save_last, set_aside_damaged
 from jobs.train import TIMINGS
@@ -24,7 +25,7 @@ KILLS = 21
 
 def _run(root, kills):
     # One thread and this very environment, so that both trainings compute alike.
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
     return subprocess.Popen(
         [sys.executable, str(SCRIPT), str(root), str(kills)], env=environment, stdout=subprocess.PIPE, text=True
     )

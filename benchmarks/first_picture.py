@@ -10,7 +10,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from analysis.load import contents
 from srcnn.experiment import DataConfig
 from srcnn.files import read_json, read_picture
 from srcnn.metrics import score
@@ -27,7 +26,7 @@ def main(study_dir: str, target: str) -> None:
     import yaml
 
     paths = StudyPaths(Path(study_dir))
-    about = contents(paths.folder)
+    about = read_json(paths.contents)
     run = about["runs"][0]
     data = DataConfig(**yaml.safe_load(paths.run(run["run_id"]).config.read_text())["data"])
     listed = read_json(paths.root.pictures(about["sets"][SET]["set_id"]))

@@ -1,16 +1,20 @@
 """Running a task and keeping record of it, whatever becomes of it."""
 
+import json
 import os
+import re
 import socket
 import time
 import traceback
 from pathlib import Path
 
+from jobs.processes import born
 from jobs.stage import Progress, Stage, task_cores
 from srcnn.files import read_json, write_json
 from srcnn.schema import Attempt
 
 UPDATE_S = 1.0  # between two writes of the progress
+_RECORD = re.compile(r"(?P<stage>[a-z]+)-(?P<task>.+)-(?P<number>\d+)\.json")
 
 
 def attempt_files(folder: Path, stage: str, task: str) -> list[Path]:
@@ -28,12 +32,39 @@ def last_attempt(folder: Path, stage: str, task: str) -> Attempt | None:
     return Attempt(**value) if value else None
 
 
+def last_attempts(folder: Path) -> dict[tuple[str, str], tuple[Attempt, int]]:
+    """The latest attempt at every task that has records in a folder, and its number."""
+    newest: dict[tuple[str, str], int] = {}
+    try:
+        names = [entry.name for entry in os.scandir(folder)]
+    except FileNotFoundError:
+        return {}
+    for name in names:
+        match = _RECORD.fullmatch(name)
+        if match:
+            key, number = (match["stage"], match["task"]), int(match["number"])
+            newest[key] = max(number, newest.get(key, 0))
+    found = {}
+    for (stage, task), latest in newest.items():
+        for number in range(latest, 0, -1):
+            try:
+                value = json.loads((folder / f"{stage}-{task}-{number}.json").read_bytes())
+            except (ValueError, FileNotFoundError):  # its number is claimed, its record not yet written
+                continue
+            found[stage, task] = Attempt(**value), latest
+            break
+    return found
+
+
 def run_attempt(
     job: Stage, folder: Path, stage: str, task: str, log: str | None = None, show: Progress | None = None
 ) -> None:
     """Call a task with its start, progress, end and outcome on record, and let its error pass on."""
     number = _claim_number(folder, stage, task)
-    record = Attempt(stage, task, number, socket.gethostname(), os.getpid(), time.time(), log, cores=task_cores())
+    pid = os.getpid()
+    record = Attempt(
+        stage, task, number, socket.gethostname(), pid, time.time(), log, cores=task_cores(), job=_job(), born=born(pid)
+    )
     path = folder / f"{stage}-{task}-{number}.json"
     write_json(path, record.to_json())
     try:
@@ -48,6 +79,12 @@ def run_attempt(
     finally:
         record.end = time.time()
         write_json(path, record.to_json())
+
+
+def _job() -> str | None:
+    """The id of the SLURM job that this process belongs to, as sacct writes it."""
+    array, index = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    return f"{array}_{index}" if array and index else os.environ.get("SLURM_JOB_ID")
 
 
 def _claim_number(folder: Path, stage: str, task: str) -> int:

@@ -44,17 +44,27 @@ class ClusterConfig(StageResources):
     render: StageResources = StageResources()
     evaluate: StageResources = StageResources()
     report: StageResources = StageResources()
+    mail: str | None = None  # address that hears of failures, and of the end
+    # How often SLURM may start one task again: after its time limit, a preemption, a lost node, a kill.
+    requeues: int = Field(20, ge=0)
 
-    def stage(self, name: str, gpu_partition: str | None = None) -> StageResources:
-        """The resources of a stage: its own section, then the common settings, then the defaults.
+    def stage(self, name: str) -> StageResources:
+        """The resources of a stage: its own section, then the common settings, then the defaults."""
+        common = self.model_dump(include=set(StageResources.model_fields), exclude_none=True)
+        own = getattr(self, name).model_dump(exclude_none=True)
+        return StageResources(**{**_CLUSTER_DEFAULTS, **_DEFAULTS[name], **common, **own})
 
-        ``gpu_partition`` (the command line's) goes to stages that ask for GPUs.
-        """
-        own, common = getattr(self, name), self.model_dump(exclude=set(STAGES), exclude_none=True)
-        merged = {**_CLUSTER_DEFAULTS, **_DEFAULTS[name], **common, **own.model_dump(exclude_none=True)}
-        if gpu_partition and merged["gpus"]:
-            merged["partition"] = gpu_partition
-        return StageResources(**merged)
+    def with_stage(self, name: str, **resources: Any) -> "ClusterConfig":
+        """These settings with some resources of one stage changed."""
+        return self.model_copy(update={name: getattr(self, name).model_copy(update=resources)})
+
+    def with_gpu_partition(self, partition: str) -> "ClusterConfig":
+        """These settings with the stages that ask for GPUs on a partition."""
+        changed = self
+        for name in STAGES:
+            if self.stage(name).gpus:
+                changed = changed.with_stage(name, partition=partition)
+        return changed
 
     def local_cpus(self, name: str) -> int | None:
         """Cores of a stage's tasks on this machine, where the study names them."""

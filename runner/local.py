@@ -7,16 +7,18 @@ its LocalExecutor would start everything at once and knows no dependencies.
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from jobs.attempt import attempt_files, last_attempt
+from jobs.attempt import attempt_files, last_attempt, last_attempts
+from jobs.processes import born, is_alive, kill_tree
 from runner.cluster import ClusterConfig
 from runner.gpus import visible_gpus
 from runner.plan import Plan, Task
+from runner.snapshot import import_environment, take_snapshot
 from runner.task import TaskCall
 from srcnn.files import write_json
 from srcnn.schema import Attempt
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 State = Literal["waiting", "running", "done", "failed", "skipped"]
 POLL_S = 0.2
+ORPHANS_S = 5.0
 NO_LIMIT_MIN = 60 * 24 * 365
 AFTER_ANY = ("report",)  # stages that run when what they need has ended, well or not
 
@@ -97,6 +100,8 @@ def run_local(plan: Plan, tasks: list[Task], folder: Path, watch: Watcher, cores
     """
     gpus = visible_gpus()
     cores = cores or available_cores()
+    # Editing the source meanwhile changes nothing.
+    environment = import_environment([*take_snapshot(plan, folder), *_import_path()])
     states = local_states(tasks, plan.study.cluster, cores, len(gpus))
     budget = Budget(cores, list(gpus))
     by_key = {state.task.key: state for state in states}
@@ -113,7 +118,7 @@ def run_local(plan: Plan, tasks: list[Task], folder: Path, watch: Watcher, cores
                     if is_blocked(state, needs):
                         state.state = "skipped"
                     elif _is_ready(state, needs) and _has_room(state, states, plan) and budget.take(state):
-                        _start(state, folder, plan)
+                        _start(state, folder, plan, environment)
             watch(states)
             time.sleep(POLL_S)
     except KeyboardInterrupt:
@@ -123,6 +128,27 @@ def run_local(plan: Plan, tasks: list[Task], folder: Path, watch: Watcher, cores
         for number, handler in restore.items():
             signal.signal(number, handler)
     return states
+
+
+def _import_path() -> list[Path]:
+    return [Path(folder) for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
+
+
+def end_orphans(plan: Plan) -> int:
+    """End tasks that outlived a runner which was killed; how many there were.
+
+    They end by themselves within a second. This waits for it, so that no two copies write at once.
+    """
+    folders = {task.attempts for task in plan.tasks}
+    found = [attempt for folder in folders for attempt, _ in last_attempts(folder).values()]
+    orphans = [each for each in found if each.outcome == "running" and is_alive(each.host, each.pid, each.born)]
+    end = time.monotonic() + ORPHANS_S
+    while any(is_alive(each.host, each.pid, each.born) for each in orphans) and time.monotonic() < end:
+        time.sleep(POLL_S)
+    for each in orphans:
+        if is_alive(each.host, each.pid, each.born):
+            kill_tree(each.pid)
+    return len(orphans)
 
 
 def _interrupt(number: int, frame: object) -> None:
@@ -149,7 +175,7 @@ def _has_room(state: TaskState, states: list[TaskState], plan: Plan) -> bool:
     return cap is None or running < cap
 
 
-def _start(state: TaskState, folder: Path, plan: Plan) -> None:
+def _start(state: TaskState, folder: Path, plan: Plan, environment: Mapping[str, str]) -> None:
     import submitit
 
     task = state.task
@@ -161,8 +187,10 @@ def _start(state: TaskState, folder: Path, plan: Plan) -> None:
         stderr_to_stdout=True,
         setup=list(plan.study.cluster.stage(task.stage).setup or ()),
     )
-    with _children_complain_to(folder / "controllers.log"):
-        state.job = executor.submit(TaskCall(task.job, task.stage, task.name, task.attempts, state.cores))
+    with _children_complain_to(folder / "controllers.log"), _children_inherit(environment):
+        runner = os.getpid(), born(os.getpid()) or ""
+        call = TaskCall(task.job, task.stage, task.name, task.attempts, state.cores, runner=runner)
+        state.job = executor.submit(call)
     state.log = str(state.job.paths.stdout)
     state.state, state.started = "running", time.time()
 
@@ -182,6 +210,21 @@ def _children_complain_to(log: Path) -> Iterator[None]:
     finally:
         os.dup2(ours, 2)
         os.close(ours)
+
+
+@contextmanager
+def _children_inherit(environment: Mapping[str, str]) -> Iterator[None]:
+    """Processes started in this block have these variables; we keep ours."""
+    before = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _finish(state: TaskState) -> None:

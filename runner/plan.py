@@ -16,7 +16,7 @@ from jobs.train import Train
 from runner.cluster import STAGES
 from runner.config import ConfigError, Run, Study, runs_of, save_study
 from runner.model import model_content
-from srcnn.experiment import DataConfig, Experiment, degradation_id, eval_id, run_id
+from srcnn.experiment import DataConfig, Experiment, data_id, degradation_id, eval_id, run_id
 from srcnn.files import read_json, write_json, write_text
 from srcnn.paths import GROUPS, RootPaths, StudyPaths
 from srcnn.shards import discard_shard
@@ -49,6 +49,12 @@ class PlannedRun:
     degradation_id: str
     train_set: str
     sets: tuple[SetRef, ...]
+
+    @property
+    def data_id(self) -> str | None:
+        """Its training patches; None where weights are used as they are."""
+        experiment = self.run.experiment
+        return data_id(experiment.data, self.train_set) if experiment.training.epochs > 0 else None
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,7 @@ class Plan:
                     "seed": planned.run.experiment.seed,
                     "eval_id": planned.eval_id,
                     "degradation_id": planned.degradation_id,
+                    "data_id": planned.data_id,
                     "epochs": list(planned.run.experiment.kept_epochs),
                     "shards": planned.run.experiment.evaluate.shards,
                 }
@@ -227,9 +234,7 @@ def _tasks(runs: Iterable[PlannedRun], root: RootPaths, paths: StudyPaths) -> It
         experiment, run_paths = planned.run.experiment, paths.run(planned.run_id)
         label = planned.run.label
         prepare_job = Prepare(root, experiment.data, planned.train_set)
-        # Weights that are used as they are need no patches.
-        trains = experiment.training.epochs > 0
-        prepare = [add("prepare", prepare_job.name, prepare_job, (), paths.attempts)] if trains else []
+        prepare = [add("prepare", prepare_job.name, prepare_job, (), paths.attempts)] if planned.data_id else []
         monitor = {each.name: each.set_id for each in planned.sets if each.group == "eval"} or {
             each.name: each.set_id for each in planned.sets
         }

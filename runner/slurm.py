@@ -1,21 +1,28 @@
 """Sending a plan to SLURM: everything is submitted at once, the scheduler keeps the order."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from runner.cluster import StageResources
+from runner import scheduler
+from runner.arrays import Batch, arrange
+from runner.cluster import ClusterConfig
 from runner.plan import Plan, Task
-from runner.task import TaskCall
+from runner.scheduler import SchedulerError
+from runner.snapshot import import_environment, take_snapshot
+from runner.submission import Key, SentArray, Submission
+from runner.task import KEEP_MEMORY, TaskCall
 
 SIGNAL_DELAY_S = 90  # the warning before a time limit, enough to write a checkpoint
-# The stages of one run, in order; element i of each array belongs to run i.
-CHAIN = ("train", "render", "evaluate")
+KILLED = 128 + 9  # srun's exit status for a task that was killed
 
 
-def sbatch_parameters(study: str, stage: str, resources: StageResources) -> dict[str, Any]:
+def sbatch_parameters(study: str, stage: str, cluster: ClusterConfig) -> dict[str, Any]:
     """The parameters of one stage in the words of submitit's SlurmExecutor."""
+    resources = cluster.stage(stage)
     wanted = {
         "job_name": f"{study}-{stage}",
         "partition": resources.partition,
@@ -30,6 +37,10 @@ def sbatch_parameters(study: str, stage: str, resources: StageResources) -> dict
         "setup": list(resources.setup or ()),
         "signal_delay_s": SIGNAL_DELAY_S,
         "stderr_to_stdout": True,
+        "mail_user": cluster.mail,
+        "mail_type": ("END,FAIL" if stage == "report" else "FAIL") if cluster.mail else None,
+        # Without --requeue a site's default may forbid what preemption and time limits need.
+        "additional_parameters": {"requeue": True} if cluster.requeues else {"no-requeue": True},
     }
     return {key: value for key, value in wanted.items() if value is not None}
 
@@ -43,58 +54,87 @@ def sbatch_script(parameters: dict[str, Any], folder: Path, tasks: int) -> str:
     )
 
 
-def submit_slurm(plan: Plan, tasks: list[Task], folder: Path, gpu_partition: str | None) -> dict[str, list[str]]:
-    """Submit the tasks with their dependencies; the job ids of each stage."""
-    submitted: dict[str, list[str]] = defaultdict(list)
+def submit_slurm(plan: Plan, tasks: Sequence[Task], folder: Path, active: Mapping[Key, str]) -> Submission:
+    """Submit the tasks with their dependencies; ``active`` are those that need not be sent again.
 
-    def send(stage: str, batch: Iterable[Task], dependency: str | None) -> str:
-        calls = [TaskCall(task.job, task.stage, task.name, task.attempts) for task in batch]
-        resources = plan.study.cluster.stage(stage, gpu_partition)
-        parameters = sbatch_parameters(plan.study.name, stage, resources)
-        if dependency:
-            # Without kill-on-invalid-dep a task whose need failed would wait for ever.
-            parameters |= {"dependency": dependency, "additional_parameters": {"kill-on-invalid-dep": "yes"}}
-        ids = _submit_array(calls, folder / stage, parameters)
-        submitted[stage] += ids
-        return ids[0].split("_")[0]
-
-    by_stage = {stage: [task for task in tasks if task.stage == stage] for stage in {task.stage for task in tasks}}
-    first = {stage: send(stage, by_stage[stage], None) for stage in ("prepare", "baseline") if by_stage.get(stage)}
-    chained = _aligned_chains(plan, tasks)
-    previous = f"afterok:{first['prepare']}" if "prepare" in first else None
-    sent = list(first.values())
-    after = previous
-    for (stage, _), batch in chained.items():
-        job = send(stage, batch, after)
-        sent.append(job)
-        if stage != "evaluate":  # the blocks of evaluate wait for render, not for one another
-            after = f"{'aftercorr' if len(batch) > 1 else 'afterok'}:{job}"
-    if by_stage.get("report"):
-        send("report", by_stage["report"], "afterany:" + ":".join(sent) if sent else None)
-    return dict(submitted)
-
-
-def _aligned_chains(plan: Plan, tasks: list[Task]) -> dict[tuple[str, int], list[Task]]:
-    """Arrays of train, render and each block of evaluate, all over the same runs in the same order.
-
-    Tasks that are done already keep their place (they end at once), so that ``aftercorr`` pairs
-    the stages of one run.
+    Raises SchedulerError if SLURM refuses one of them; the others are then cancelled, and nothing
+    of the submission is left.
     """
-    missing = {task.name.split(".")[0] for task in tasks if task.stage in CHAIN}
-    arrays: dict[tuple[str, int], list[Task]] = {}
-    for stage in CHAIN:
-        for task in plan.stage(stage):
-            run, _, block = task.name.partition(".")
-            if run in missing:
-                arrays.setdefault((stage, int(block or 0)), []).append(task)
-    return arrays
+    submission = Submission(folder)
+    try:
+        batches = arrange(plan, tasks, active, scheduler.max_array_size())
+        environment = import_environment(take_snapshot(plan, folder)) | KEEP_MEMORY
+        for batch in batches:
+            batch.job = _send(plan, batch, folder, environment)
+            submission.add(SentArray(batch.stage, batch.job, tuple(task.name for task in batch.tasks)))
+    except BaseException:
+        scheduler.cancel(array.job for array in submission.arrays)
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return submission
 
 
-def _submit_array(calls: list[TaskCall], folder: Path, parameters: dict[str, Any]) -> list[str]:
+def _send(plan: Plan, batch: Batch, folder: Path, environment: Mapping[str, str]) -> str:
+    """Call sbatch for one array; the number of its job."""
+    cluster = plan.study.cluster
+    parameters = sbatch_parameters(plan.study.name, batch.stage, cluster)
+    parameters["setup"] += _exports(environment)
+    parameters["teardown"] = _after_the_task(folder / batch.stage)
+    if batch.parallelism:
+        parameters["array_parallelism"] = batch.parallelism
+    dependency = batch.dependency()
+    if dependency:
+        # Without kill-on-invalid-dep a task whose need failed would wait for ever.
+        parameters["dependency"] = dependency
+        parameters["additional_parameters"] |= {"kill-on-invalid-dep": "yes"}
+    calls = [
+        TaskCall(task.job, task.stage, task.name, task.attempts, requeues=cluster.requeues) for task in batch.tasks
+    ]
+    try:
+        return _submit_array(calls, folder / batch.stage, parameters, cluster.requeues)[0].split("_")[0]
+    except SchedulerError as error:
+        raise SchedulerError(_refusal_text(batch.stage, str(error))) from error
+
+
+def _exports(environment: Mapping[str, str]) -> list[str]:
+    """Shell lines, after the user's own: a loaded module may set PYTHONPATH too."""
+    lines = []
+    for name, value in environment.items():
+        rest = '"${PYTHONPATH:+:$PYTHONPATH}"' if name == "PYTHONPATH" else ""
+        lines.append(f"export {name}={shlex.quote(value)}{rest}")
+    return lines
+
+
+def _after_the_task(folder: Path) -> list[str]:
+    """Shell lines after the task: one that was killed by who knows whom is put back into the queue."""
+    again = f"{shlex.quote(sys.executable)} -m runner.requeue {shlex.quote(str(folder))}"
+    return ["code=$?", f"[ $code -ne {KILLED} ] || {again}", "exit $code"]
+
+
+def _submit_array(calls: list[TaskCall], folder: Path, parameters: dict[str, Any], requeues: int) -> list[str]:
     import submitit
+    from submitit.core.utils import FailedJobError
 
-    executor = submitit.SlurmExecutor(folder)
+    executor = submitit.SlurmExecutor(folder, max_num_timeout=requeues)
     executor.update_parameters(**parameters)
-    with executor.batch():
-        jobs = [executor.submit(call) for call in calls]
+    try:
+        with executor.batch():
+            jobs = [executor.submit(call) for call in calls]
+    except FailedJobError as error:
+        raise SchedulerError(str(error.__cause__ or error)) from error
     return [str(job.job_id) for job in jobs]
+
+
+def _refusal_text(stage: str, words: str) -> str:
+    partitions = scheduler.partitions_text()
+    said = "\n".join(f"  {line}" for line in words.splitlines() if line.strip())
+    there = f"\nThe cluster has:\n{partitions}" if partitions else ""
+    return (
+        f"the scheduler refuses stage {stage}:\n{said}{there}\nNothing was submitted. Change the study's cluster "
+        f"section, or say cluster.{stage}.partition=..., cluster.{stage}.mem_gb=... and the like"
+    )
+
+
+def wants_slurm() -> bool:
+    """Whether this machine belongs to a SLURM cluster that answers."""
+    return shutil.which("sbatch") is not None and scheduler.answers()

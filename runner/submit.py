@@ -4,7 +4,6 @@ import argparse
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 import time
 from datetime import UTC, datetime
@@ -15,6 +14,8 @@ from srcnn.files import read_json
 from srcnn.paths import StudyPaths
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
     from runner.plan import Plan, Task
@@ -34,12 +35,22 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("overrides", nargs="*", metavar="key=value", help="settings that win over the file's")
     p.add_argument("--executor", choices=EXECUTORS, default="auto", help="default: SLURM where sbatch answers")
-    p.add_argument("--partition", help="SLURM partition of the stages that use GPUs")
+    p.add_argument("--partition", help="SLURM partition of the stages that use GPUs; the study remembers it")
+    p.add_argument("--only", choices=("failed",), help="try only what failed again, and what needs it")
+    p.add_argument("--mem-gb", type=_positive, metavar="GB", help="memory of the stages that are sent (SLURM)")
+    p.add_argument("--timeout-min", type=int, metavar="MIN", help="time limit of the stages that are sent (SLURM)")
     p.add_argument("--root", type=Path, help="folder of results (default: results, or where the study's folder lies)")
     p.add_argument("--data-root", type=Path, help="folder that holds bsds500/, set5/, set14/, t91/")
     p.add_argument("--cores", type=int, help="cores of this machine to use at once (local executor)")
     p.add_argument("--dry-run", action="store_true", help="print the plan and submit nothing")
     return p
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"expected more than 0, found {text}")
+    return value
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -62,7 +73,8 @@ def main(argv: list[str] | None = None) -> int:
 def _submit(arguments: argparse.Namespace, console: "Console") -> int:
     from jobs.pictures import MissingPictures, PictureError
     from runner.config import ConfigError, load_study
-    from runner.plan import discard_stale, make_plan
+    from runner.plan import make_plan
+    from runner.selection import on_gpu_partition
     from srcnn.paths import RootPaths
 
     try:
@@ -77,37 +89,87 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
-    from runner.space import space_text
-    from runner.task import KEEP_MEMORY
-    from runner.view import plan_table
-
+    if arguments.partition:
+        plan = on_gpu_partition(plan, arguments.partition)
     for note in plan.notes:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
-    if not arguments.dry_run:
-        stale = discard_stale(plan)
-        if stale:
-            console.print(f"{stale} results whose origin is gone will be made again")
-    missing = plan.missing()
-    console.print(f"{plan.study.name}: {len(plan.runs)} runs, below {plan.paths.folder}", soft_wrap=True)
-    console.print(plan_table(plan, missing, executor, arguments.partition, arguments.cores))
-    if missing:
-        console.print(space_text(plan, missing), soft_wrap=True)
     if arguments.dry_run:
-        _print_scripts(plan, missing, executor, arguments.partition, console)
+        missing = plan.missing()
+        _print_plan(plan, missing, executor, arguments.cores, console)
+        _print_scripts(plan, missing, executor, console)
         return 0
+
+    from runner.local import end_orphans
+    from runner.lock import StudyBusyError, study_lock
+    from runner.scheduler import SchedulerError
+
+    try:
+        with study_lock(plan.paths, executor) as replaced:
+            if replaced:
+                end_orphans(plan)
+            return _submit_alone(plan, arguments, executor, console)
+    except (ConfigError, StudyBusyError, SchedulerError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _submit_alone(plan: "Plan", arguments: argparse.Namespace, executor: str, console: "Console") -> int:
+    """Submit what is missing and not under way; nobody else works on the study meanwhile."""
+    from runner.config import ConfigError
+    from runner.plan import discard_stale
+    from runner.selection import only_failed, tasks_to_send, with_resources
+    from runner.snapshot import write_provenance
+    from runner.state import study_status
+    from runner.submission import TIME_FORMAT
+    from runner.task import KEEP_MEMORY
+
+    status = study_status(plan.paths, time.time()) if plan.paths.contents.exists() else None
+    active = status.active_jobs() if status else {}
+    if active and executor != "slurm":
+        raise ConfigError(
+            f"{len(active)} tasks of {plan.study.name} are queued or running on SLURM; wait for them, or cancel them "
+            f"with python -m runner.cancel {plan.paths.folder}"
+        )
+    for note in status.notes if status else ():
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
+    stale = discard_stale(plan)
+    if stale:
+        console.print(f"{stale} results whose origin is gone will be made again")
+    missing = plan.missing()
+    todo = tasks_to_send(missing, active)
+    if arguments.only == "failed":
+        todo = only_failed(todo, {task.key for task in status.of("failed")} if status else ())
+    plan = with_resources(plan, todo, {"mem_gb": arguments.mem_gb, "timeout_min": arguments.timeout_min})
+    _print_plan(plan, missing, executor, arguments.cores, console)
+    if active:
+        console.print(f"{len(active)} tasks are queued or running already and are not sent again")
     plan.save()
-    if not missing:
-        console.print("Everything is done.")
+    if not todo:
+        console.print("Everything is done." if not missing else "Nothing to send.")
         _print_report(plan, console)
         return 0
     for name, value in KEEP_MEMORY.items():
-        os.environ.setdefault(name, value)  # tasks inherit it, on SLURM too
-    folder = plan.paths.submission(datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ"))
+        os.environ.setdefault(name, value)
+    folder = plan.paths.submission(datetime.now(UTC).strftime(TIME_FORMAT))
     folder.mkdir(parents=True)
     shutil.copy(plan.paths.config, folder / "study.yaml")
+    write_provenance(folder, ["python", "-m", "runner.submit", *sys.argv[1:]])
     if executor == "slurm":
-        return _run_slurm(plan, missing, folder, arguments.partition, console)
-    return _run_here(plan, missing, folder, executor, arguments.cores, console)
+        return _run_slurm(plan, todo, folder, active, console)
+    return _run_here(plan, todo, folder, executor, arguments.cores, console)
+
+
+def _print_plan(plan: "Plan", missing: "list[Task]", executor: str, cores: int | None, console: "Console") -> None:
+    from runner.cost import cost_text
+    from runner.space import space_text
+    from runner.view import plan_table
+
+    console.print(f"{plan.study.name}: {len(plan.runs)} runs, below {plan.paths.folder}", soft_wrap=True)
+    console.print(plan_table(plan, missing, executor, cores))
+    if missing:
+        if executor == "slurm":
+            console.print(cost_text(plan, missing), soft_wrap=True)
+        console.print(space_text(plan, missing), soft_wrap=True)
 
 
 def _root(arguments: argparse.Namespace, file: Path) -> Path:
@@ -133,20 +195,16 @@ def _submitted(file: Path) -> Path | None:
 def _executor(wanted: str, console: "Console") -> str:
     if wanted != "auto":
         return wanted
-    if shutil.which("sbatch"):
-        try:
-            subprocess.run(["sinfo", "--noheader"], capture_output=True, timeout=20, check=True)
-            console.print("executor: slurm (sbatch answers here; --executor local to stay on this machine)")
-            return "slurm"
-        except (OSError, subprocess.SubprocessError):
-            pass
+    from runner.slurm import wants_slurm
+
+    if wants_slurm():
+        console.print("executor: slurm (sbatch answers here; --executor local to stay on this machine)")
+        return "slurm"
     console.print("executor: local (no SLURM answers here)")
     return "local"
 
 
-def _print_scripts(
-    plan: "Plan", missing: "list[Task]", executor: str, partition: str | None, console: "Console"
-) -> None:
+def _print_scripts(plan: "Plan", missing: "list[Task]", executor: str, console: "Console") -> None:
     """For SLURM, the batch file of every stage that has something to do."""
     if executor != "slurm":
         return
@@ -154,22 +212,32 @@ def _print_scripts(
 
     for stage in dict.fromkeys(task.stage for task in missing):
         count = sum(task.stage == stage for task in missing)
-        parameters = sbatch_parameters(plan.study.name, stage, plan.study.cluster.stage(stage, partition))
+        parameters = sbatch_parameters(plan.study.name, stage, plan.study.cluster)
         script = sbatch_script(parameters, plan.paths.submission("TIME") / stage, count)
         flags = [line for line in script.splitlines() if line.startswith("#SBATCH")]
         console.print(f"\n{stage}:", style="bold")
         console.print("\n".join(flags), markup=False, soft_wrap=True)
 
 
-def _run_slurm(plan: "Plan", missing: "list[Task]", folder: Path, partition: str | None, console: "Console") -> int:
+def _run_slurm(
+    plan: "Plan", todo: "list[Task]", folder: Path, active: "Mapping[tuple[str, str], str]", console: "Console"
+) -> int:
     from runner.slurm import submit_slurm
-    from srcnn.files import write_json
 
-    jobs = submit_slurm(plan, missing, folder, partition)
-    write_json(folder / "jobs.json", jobs)
-    for stage, ids in jobs.items():
-        console.print(f"{stage}: {len(ids)} tasks, job {ids[0].split('_')[0]}")
-    console.print(f"Submitted. The report will be at {plan.paths.report_page}", soft_wrap=True)
+    submission = submit_slurm(plan, todo, folder, active)
+    for stage in dict.fromkeys(array.stage for array in submission.arrays):
+        arrays = [array for array in submission.arrays if array.stage == stage]
+        count = sum(len(array.tasks) for array in arrays)
+        jobs = ", ".join(array.job for array in arrays[:6]) + ", ..." * (len(arrays) > 6)
+        console.print(f"{stage}: {count} tasks, job{'s' * (len(arrays) > 1)} {jobs}", markup=False)
+    study = shlex.quote(str(plan.paths.folder))
+    console.print(
+        f"Submitted; you may log out. The report will be at {plan.paths.report_page}\n"
+        f"  python -m runner.status {study}\n  python -m runner.logs {study} --follow\n"
+        f"  python -m runner.cancel {study}",
+        soft_wrap=True,
+        markup=False,
+    )
     return 0
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.attempt import run_attempt
-from jobs.stage import CORES_VARIABLE, Progress, Stage
+from jobs.processes import end_with
+from jobs.stage import CORES_VARIABLE, Progress, Stage, silent
 
 if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
@@ -19,11 +20,17 @@ if TYPE_CHECKING:
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "1000000000"}
 
 
+class StartedTooOften(RuntimeError):
+    """SLURM started a task again more often than the study allows."""
+
+
 @dataclass(frozen=True)
 class TaskCall:
     """Runs one task wherever it lands, with a record of the attempt.
 
     It holds no progress: a task that is started again finds on disk what was done before.
+    ``requeues`` bounds how often SLURM may do that; ``runner`` is the process (number and birth)
+    with which a task on this machine ends.
     """
 
     job: Stage
@@ -31,19 +38,44 @@ class TaskCall:
     name: str
     attempts: Path
     cores: int | None = None
+    requeues: int | None = None
+    runner: tuple[int, str] | None = None
 
     def __call__(self, show: Progress | None = None) -> None:
         """Do the task; its error is recorded and passed on."""
+        if self.runner:
+            end_with(*self.runner)
         logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s")
         if self.cores is not None:
             os.environ[CORES_VARIABLE] = str(self.cores)
-        run_attempt(self.job, self.attempts, self.stage, self.name, _log_file(), show)
+        run_attempt(_Bounded(self.job, self.requeues), self.attempts, self.stage, self.name, _log_file(), show)
 
     def checkpoint(self) -> "DelayedSubmission":
         """What submitit sends back to the queue when the time limit or a preemption is near."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
+
+
+@dataclass(frozen=True)
+class _Bounded:
+    """A job that refuses to be started by SLURM for ever."""
+
+    job: Stage
+    requeues: int | None
+
+    def is_done(self) -> bool:
+        return self.job.is_done()
+
+    def __call__(self, progress: Progress = silent) -> None:
+        restarts = int(os.environ.get("SLURM_RESTART_COUNT") or 0)
+        if self.requeues is not None and restarts > self.requeues:
+            raise StartedTooOften(
+                f"SLURM started this task again {restarts} times (time limits, preemptions, lost nodes), more than "
+                f"cluster.requeues={self.requeues}; what was done is kept. If it made progress, submit again; "
+                "if not, give it more time"
+            )
+        self.job(progress)
 
 
 def _log_file() -> str | None:

@@ -19,7 +19,7 @@ REFRESH_S = 0.5
 LINE_EVERY_S = 15.0  # of progress, where there is no terminal to redraw
 
 
-def plan_table(plan: Plan, missing: list[Task], executor: str, gpu_partition: str | None, cores: int | None) -> Table:
+def plan_table(plan: Plan, missing: list[Task], executor: str, cores: int | None) -> Table:
     """Stage, tasks, already done, resources of one task, what each waits for."""
     table = Table(box=None, pad_edge=False)
     states = local_states(missing, plan.study.cluster, cores or available_cores(), len(visible_gpus()))
@@ -33,7 +33,7 @@ def plan_table(plan: Plan, missing: list[Task], executor: str, gpu_partition: st
         if tasks:
             todo = sum(task.stage == stage for task in missing)
             needs = sorted({need.stage for task in tasks for need in task.needs}, key=STAGES.index)
-            resources = plan.study.cluster.stage(stage, gpu_partition)
+            resources = plan.study.cluster.stage(stage)
             asks = resources_text(resources) if executor == "slurm" else _local_text(here.get(stage))
             table.add_row(stage, str(len(tasks)), str(len(tasks) - todo), str(todo), asks, ", ".join(needs) or "-")
     return table

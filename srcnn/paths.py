@@ -61,14 +61,24 @@ class StudyPaths:
         """The resolved study as last submitted."""
         return self.folder / "study.yaml"
 
+    @property
+    def submissions(self) -> Path:
+        """The folder of all submissions."""
+        return self.folder / "submissions"
+
     def submission(self, name: str) -> Path:
         """Folder of one submission."""
-        return self.folder / "submissions" / name
+        return self.submissions / name
 
     @property
     def contents(self) -> Path:
         """The study's runs, sets and ids as last submitted, for whoever reads the results."""
         return self.folder / "contents.json"
+
+    @property
+    def lock(self) -> Path:
+        """Who works on the study now."""
+        return self.folder / ".runner.json"
 
     @property
     def attempts(self) -> Path:

@@ -1,0 +1,124 @@
+"""How missing tasks become arrays that wait for one another, run by run: pure, nothing is sent here."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from runner.plan import Plan, Task
+from runner.submission import Key
+
+# The stages of one run, in order; element i of each of their arrays belongs to the same run.
+CHAIN = ("train", "render", "evaluate")
+Kind = Literal["afterok", "aftercorr", "afterany"]
+
+
+@dataclass
+class Batch:
+    """One array to be: its tasks, and the batches or known jobs that it waits for.
+
+    ``parallelism`` is how many of its tasks may run at once.
+    """
+
+    stage: str
+    tasks: list[Task]
+    waits: list[tuple[Kind, "Batch | str"]] = field(default_factory=list)
+    parallelism: int | None = None
+    job: str = ""  # its number, once it is sent
+
+    def dependency(self) -> str | None:
+        """What it waits for, as sbatch takes it; the batches must have been sent."""
+        by_kind: dict[Kind, dict[str, None]] = {}
+        for kind, on in self.waits:
+            by_kind.setdefault(kind, {})[on if isinstance(on, str) else on.job] = None
+        return ",".join(":".join([kind, *jobs]) for kind, jobs in by_kind.items()) or None
+
+
+def arrange(plan: Plan, tasks: Sequence[Task], active: Mapping[Key, str], array_size: int) -> list[Batch]:
+    """The arrays to send, each after those that it waits for.
+
+    Runs that lack the same tasks share arrays of at most ``array_size`` elements: those of one run
+    wait for each other and for no other run. ``active`` gives the job of each task that is queued
+    or running already; what needs such a task waits for its job.
+    """
+    batches: list[Batch] = []
+    prepared = _simple(tasks, "prepare", array_size)
+    batches += prepared + _simple(tasks, "baseline", array_size)
+    for lacking, runs in _runs_alike(tasks).items():
+        for first in range(0, len(runs), array_size):
+            batches += _chain(lacking, runs[first : first + array_size], prepared, active)
+    _share_parallelism(plan, batches)
+    for task in tasks:
+        if task.stage == "report":
+            waits: list[tuple[Kind, Batch | str]] = [("afterany", batch) for batch in batches]
+            waits += [("afterany", number) for number in _numbers(active, active)]
+            batches.append(Batch("report", [task], waits))
+    return batches
+
+
+def _simple(tasks: Sequence[Task], stage: str, array_size: int) -> list[Batch]:
+    of_stage = [task for task in tasks if task.stage == stage]
+    return [Batch(stage, of_stage[first : first + array_size]) for first in range(0, len(of_stage), array_size)]
+
+
+Place = tuple[str, str]  # a stage of the chain, and which block of it
+
+
+def _runs_alike(tasks: Sequence[Task]) -> dict[tuple[Place, ...], list[dict[Place, Task]]]:
+    """Runs by what they lack, each as its tasks by place."""
+    runs: dict[str, dict[Place, Task]] = defaultdict(dict)
+    for task in tasks:
+        if task.stage in CHAIN:
+            run, _, block = task.name.partition(".")
+            runs[run][task.stage, block] = task
+    alike: dict[tuple[Place, ...], list[dict[Place, Task]]] = defaultdict(list)
+    for places in runs.values():
+        alike[tuple(places)].append(places)
+    return alike
+
+
+def _chain(
+    lacking: Sequence[Place], runs: list[dict[Place, Task]], prepared: list[Batch], active: Mapping[Key, str]
+) -> list[Batch]:
+    """The arrays of some runs that lack the same tasks: train, render, each block of evaluate."""
+    made: dict[str, Batch] = {}
+    batches = []
+    for place in lacking:
+        stage = place[0]
+        batch = Batch(stage, [run[place] for run in runs])
+        needs = {need.key: need for task in batch.tasks for need in task.needs}
+        for needed in dict.fromkeys(need.stage for need in needs.values()):
+            if needed in made:
+                batch.waits.append(("aftercorr" if len(runs) > 1 else "afterok", made[needed]))
+            elif needed == "prepare":
+                # With several sets of patches, one that fails must not take the runs of the others with
+                # it: a training whose patches are not there says so.
+                kind: Kind = "afterok" if len(prepared) == 1 == len(prepared[0].tasks) else "afterany"
+                batch.waits += [(kind, each) for each in prepared]
+        # What runs already may end in any way: a task whose input is not there says so.
+        batch.waits += [("afterany", number) for number in _numbers(needs, active)]
+        if stage != "evaluate":  # the blocks of evaluate wait for render, not for one another
+            made[stage] = batch
+        batches.append(batch)
+    return batches
+
+
+def _numbers(keys: Mapping[Key, object], active: Mapping[Key, str]) -> list[str]:
+    """Numbers of the arrays in which some tasks are queued or running."""
+    return list(dict.fromkeys(active[key].partition("_")[0] for key in keys if key in active))
+
+
+def _share_parallelism(plan: Plan, batches: list[Batch]) -> None:
+    """Divide each stage's cap among its arrays; more arrays than the cap allows wait for one another."""
+    for stage in {batch.stage for batch in batches}:
+        cap = plan.study.cluster.stage(stage).parallelism
+        of_stage = [batch for batch in batches if batch.stage == stage]
+        if cap is None:
+            continue
+        total = sum(len(batch.tasks) for batch in of_stage)
+        abreast = min(cap, len(of_stage))
+        for number, batch in enumerate(of_stage):
+            share = cap * len(batch.tasks) // total if len(of_stage) <= cap else 1
+            batch.parallelism = max(1, share)
+            if number >= abreast:
+                batch.waits.append(("afterany", of_stage[number - abreast]))

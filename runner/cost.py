@@ -1,0 +1,40 @@
+"""What a study is about to ask of a cluster, said before it is asked."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from runner.plan import Plan, Task
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Tasks, and hours of cores and GPUs if every task ran to its time limit once."""
+
+    tasks: int
+    core_hours: float
+    gpu_hours: float
+
+
+def cost(plan: Plan, tasks: Iterable[Task]) -> Cost:
+    """The most that some tasks may take."""
+    count, core_hours, gpu_hours = 0, 0.0, 0.0
+    for task in tasks:
+        resources = plan.study.cluster.stage(task.stage)
+        hours = (resources.timeout_min or 0) / 60
+        count += 1
+        core_hours += (resources.cpus or 1) * hours
+        gpu_hours += (resources.gpus or 0) * hours
+    return Cost(count, core_hours, gpu_hours)
+
+
+def cost_text(plan: Plan, tasks: Iterable[Task]) -> str:
+    """The cost in words."""
+    found = cost(plan, tasks)
+    return (
+        f"asks for: {found.tasks} tasks, at most {_hours(found.core_hours)} core-hours and "
+        f"{_hours(found.gpu_hours)} GPU-hours (every task to its time limit)"
+    )
+
+
+def _hours(count: float) -> str:
+    return f"{count:,.0f}" if count >= 10 or not count else f"{count:.1f}"

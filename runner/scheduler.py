@@ -1,0 +1,160 @@
+"""SLURM as this project asks it: one call for the states of all jobs, and plain words when it refuses.
+
+Everything is a command of SLURM's with a time limit, so that nothing here hangs on a controller
+that is down.
+"""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+TIMEOUT_S = 60.0
+CANCEL_AT_ONCE = 500  # ids in one call of scancel
+
+# States in which a job may still do something.
+ALIVE = frozenset({"PENDING", "RUNNING", "REQUEUED", "SUSPENDED", "COMPLETING", "CONFIGURING", "STOPPED", "RESIZING"})
+_ALIVE_TOO = frozenset({"REQUEUE_HOLD", "REQUEUE_FED", "SIGNALING", "STAGE_OUT", "SPECIAL_EXIT"})
+
+
+class SchedulerError(RuntimeError):
+    """SLURM did not do what was asked; the message holds its own words."""
+
+
+@dataclass(frozen=True)
+class JobState:
+    """What the scheduler says of one job: its state without suffix, why it waits, how its steps ended."""
+
+    state: str
+    reason: str = ""
+    exit_code: str = ""
+    node: str = ""
+    step_states: frozenset[str] = frozenset()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it waits or runs."""
+        return self.state in ALIVE or self.state in _ALIVE_TOO
+
+    @property
+    def started(self) -> bool:
+        """Whether it ever had a node."""
+        return self.node not in ("", "None assigned")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """States by job id; ``note`` says what was amiss with the asking. ``complete``: ended jobs are included."""
+
+    states: Mapping[str, JobState] = field(default_factory=dict)
+    note: str = ""
+    complete: bool = True
+
+
+def call(*command: str, timeout_s: float = TIMEOUT_S) -> str:
+    """The output of a SLURM command. Raises SchedulerError with its own words, or that it did not answer."""
+    try:
+        # Unasked, long lists of array elements are cut off in the middle.
+        env = {**os.environ, "SLURM_BITSTR_LEN": "0"}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False, env=env)
+    except FileNotFoundError as error:
+        raise SchedulerError(f"{command[0]} is not installed here") from error
+    except subprocess.TimeoutExpired as error:
+        raise SchedulerError(f"{command[0]} did not answer within {timeout_s:.0f} s") from error
+    if done.returncode:
+        raise SchedulerError((done.stderr or done.stdout).strip() or f"{command[0]} failed ({done.returncode})")
+    return done.stdout
+
+
+def answers() -> bool:
+    """Whether a SLURM controller answers here."""
+    try:
+        call("sinfo", "--noheader", timeout_s=20)
+    except SchedulerError:
+        return False
+    return True
+
+
+def job_states(ids: Iterable[str]) -> Answer:
+    """The states of jobs by one call: sacct, or squeue where there is no accounting."""
+    numbers = sorted({job.partition("_")[0] for job in ids}, key=int)
+    if not numbers:
+        return Answer()
+    try:
+        columns = "JobID,State,Reason,ExitCode,NodeList"
+        text = call("sacct", "--parsable2", "--noheader", f"--format={columns}", f"--jobs={','.join(numbers)}")
+        return Answer(_from_sacct(text))
+    except SchedulerError as error:
+        trouble = str(error).splitlines()[0]
+    try:
+        # --jobs refuses the whole list for one number that is forgotten; the user's own jobs are never many more.
+        text = call("squeue", "--me", "--noheader", "--array", "--states=all", "--format=%i|%T|%r|%N")
+    except SchedulerError as error:
+        return Answer(note=f"the scheduler does not answer ({str(error).splitlines()[0]})", complete=False)
+    wanted = set(numbers)
+    rows = [line.split("|") for line in text.splitlines()]
+    states = {r[0]: JobState(r[1], r[2], node=r[3]) for r in rows if r[0].partition("_")[0] in wanted}
+    return Answer(states, f"no accounting ({trouble}): causes of jobs that ended some time ago are unknown", False)
+
+
+def _from_sacct(text: str) -> dict[str, JobState]:
+    found: dict[str, JobState] = {}
+    steps: dict[str, set[str]] = {}
+    for line in text.splitlines():
+        job, state, reason, exit_code, node = line.split("|")[:5]
+        state = state.split()[0] if state else "UNKNOWN"  # such as ``CANCELLED by 0``
+        whole, dot, _ = job.partition(".")
+        if dot:
+            steps.setdefault(whole, set()).add(state)
+            continue
+        for each in expand(job):
+            found[each] = JobState(state, "" if reason == "None" else reason, exit_code, node)
+    for job, states in steps.items():
+        if job in found:
+            old = found[job]
+            found[job] = JobState(old.state, old.reason, old.exit_code, old.node, frozenset(states))
+    return found
+
+
+def expand(job: str) -> Iterator[str]:
+    """The ids that ``123_[0-2,7%5]`` stands for; any other id stands for itself."""
+    match = re.fullmatch(r"(\d+)_\[([\d,\-]+)(?:%\d+)?\]", job)
+    if not match:
+        yield job
+        return
+    for part in match[2].split(","):
+        first, _, last = part.partition("-")
+        for index in range(int(first), int(last or first) + 1):
+            yield f"{match[1]}_{index}"
+
+
+def cancel(ids: Iterable[str]) -> None:
+    """Cancel jobs; those that ended already are no error. Raises SchedulerError if SLURM does not answer."""
+    waiting = list(dict.fromkeys(ids))
+    for first in range(0, len(waiting), CANCEL_AT_ONCE):
+        try:
+            call("scancel", "--quiet", *waiting[first : first + CANCEL_AT_ONCE])
+        except SchedulerError as error:
+            if "Invalid job id" not in str(error):
+                raise
+
+
+def max_array_size(default: int = 1001) -> int:
+    """How many elements one array may have, as the cluster is configured."""
+    match = re.search(r"^MaxArraySize\s*=\s*(\d+)", call("scontrol", "show", "config"), re.MULTILINE)
+    return int(match[1]) if match else default
+
+
+def partitions_text() -> str:
+    """The partitions that exist, in a line each; empty where SLURM does not answer."""
+    try:
+        text = call("sinfo", "--noheader", "--format=%P|%a|%l|%G|%c|%m", timeout_s=20)
+    except SchedulerError:
+        return ""
+    rows = dict.fromkeys(tuple(line.split("|")) for line in text.splitlines())
+    return "\n".join(
+        f"  {name.rstrip('*')}{' (default)' * name.endswith('*')}: {up}, at most {limit}, "
+        f"{'no GPUs' if gres == '(null)' else gres}, {cpus} cores and {memory} MB a node"
+        for name, up, limit, gres, cpus, memory in rows
+    )

@@ -1,0 +1,251 @@
+"""Where each task of a study stands, and why: from the study's own files, then from one question to SLURM."""
+
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from jobs.processes import is_alive
+from runner.lock import Holder, holder
+from runner.scheduler import Answer, JobState, job_states
+from runner.submission import Key, Submission, latest_jobs
+from runner.tasks import KnownTask, known_tasks
+from srcnn.paths import StudyPaths
+
+State = Literal["done", "running", "waiting", "failed", "missing"]
+Cause = Literal[
+    "exception",
+    "out of memory",
+    "time limit",
+    "node failure",
+    "preempted",
+    "cancelled",
+    "killed",
+    "dependency",
+    "started too often",
+]
+FORGOTTEN_S = 600.0  # accounting knows of a job seconds after it was sent; later, it never will
+
+
+@dataclass(frozen=True)
+class TaskStatus:
+    """One task: its state, why it waits or failed, how far it is.
+
+    ``cause`` tells failures apart, ``detail`` says it in words (an exception's type and message, what
+    is waited for). ``done`` of ``total`` steps, ``note`` and ``seconds_left`` are of a running task.
+    """
+
+    stage: str
+    name: str
+    label: str
+    state: State
+    cause: Cause | None = None
+    detail: str = ""
+    done: int = 0
+    total: int = 0
+    note: str = ""
+    seconds_left: float | None = None
+    attempts: int = 0
+    job: str | None = None
+    host: str | None = None
+    log: str | None = None
+
+    @property
+    def key(self) -> Key:
+        """Stage and name."""
+        return self.stage, self.name
+
+
+@dataclass(frozen=True)
+class StudyStatus:
+    """All tasks of a study, and what was amiss when they were looked at."""
+
+    folder: Path
+    tasks: list[TaskStatus]
+    notes: list[str] = field(default_factory=list)
+    runner: Holder | None = None
+
+    def of(self, state: State) -> list[TaskStatus]:
+        """The tasks in a state."""
+        return [task for task in self.tasks if task.state == state]
+
+    def active_jobs(self) -> dict[Key, str]:
+        """The SLURM job of each task that is queued or running."""
+        return {task.key: task.job for task in self.tasks if task.job and task.state in ("running", "waiting")}
+
+
+def study_status(paths: StudyPaths, now: float) -> StudyStatus:
+    """Where a study stands. ``now`` is the time in seconds since the epoch.
+
+    Raises FileNotFoundError for a folder that is no submitted study.
+    """
+    tasks = known_tasks(paths)
+    jobs = latest_jobs(paths)
+    asked = {task.key: jobs[task.key] for task in tasks if task.key in jobs and not _is_settled(task)}
+    answer = job_states(job for job, _ in asked.values())
+    runner = holder(paths)
+    local = runner is not None and runner.executor == "local"
+    judged: dict[Key, TaskStatus] = {}
+    for task in tasks:
+        job, submission = asked.get(task.key, (None, None))
+        judged[task.key] = _judge(task, job, submission, answer, judged, local, now)
+    return StudyStatus(paths.folder, list(judged.values()), [answer.note] if answer.note else [], runner)
+
+
+def _is_settled(task: KnownTask) -> bool:
+    """Whether the study's own files say all: nothing is asked of the scheduler then."""
+    # The page is written again by a later submission while the earlier one still lies there.
+    return task.complete and task.stage != "report" and (task.attempt is None or task.attempt.outcome == "done")
+
+
+def _judge(
+    task: KnownTask,
+    job: str | None,
+    submission: Submission | None,
+    answer: Answer,
+    earlier: Mapping[Key, TaskStatus],
+    local: bool,
+    now: float,
+) -> TaskStatus:
+    known = answer.states.get(job) if job else None
+    attempt = task.attempt
+    fields: dict[str, object] = {"attempts": task.attempts, "job": job}
+    if attempt:
+        fields |= {"host": attempt.host, "log": attempt.log}
+    elif job and submission:
+        fields["log"] = str(submission.log(task.stage, job))
+
+    def status(state: State, cause: Cause | None = None, detail: str = "", **more: object) -> TaskStatus:
+        return TaskStatus(task.stage, task.name, task.label, state, cause, detail, **fields, **more)  # type: ignore[arg-type]
+
+    def running() -> TaskStatus:
+        if not attempt or attempt.outcome != "running":
+            return status("running", detail="starting")
+        left = None
+        if attempt.done:
+            left = max(0.0, (now - attempt.start) * (attempt.total - attempt.done) / attempt.done)
+        return status("running", done=attempt.done, total=attempt.total, note=attempt.note, seconds_left=left)
+
+    if known and known.alive and known.state != "COMPLETING":
+        if known.state == "PENDING" or known.state.startswith("REQUEUE"):
+            if known.reason == "DependencyNeverSatisfied":
+                return status("failed", "dependency", _blocked_text(task, earlier))
+            return status("waiting", detail=_waits_for(task, known, earlier))
+        if not (attempt and attempt.job == job and attempt.outcome in ("done", "failed")):
+            return running()
+    if attempt and attempt.outcome == "running" and not job:
+        alive = is_alive(attempt.host, attempt.pid, attempt.born)
+        if alive or (alive is None and local):
+            return running()
+        if not task.complete:
+            where = "" if attempt.host == socket.gethostname() else f" (on {attempt.host}; it cannot be seen from here)"
+            return status("failed", "killed", f"the process ended without a word{where}")
+    if task.complete:
+        return status("done")
+    if attempt and attempt.outcome == "failed":
+        if attempt.cause == "StartedTooOften":
+            return status("failed", "started too often", attempt.message or "")
+        if attempt.cause == "UncompletedJobError":  # submitit's, when it does not requeue once more
+            return status("failed", "time limit", f"{attempt.message}; submit again, with --timeout-min for more")
+        if attempt.cause == "Killed":
+            return status("failed", "killed", attempt.message or "")
+        if not (known and known.state in ("PENDING", "CANCELLED") and attempt.job != job):
+            return status("failed", "exception", f"{attempt.cause}: {attempt.message}")
+    blocked = [need for need in task.needs if need in earlier and earlier[need].state == "failed"]
+    if known and not known.alive:
+        return status("failed", *_ended(task, known, earlier, fields.get("log")))
+    if blocked and task.stage != "report":
+        return status("failed" if job or local else "missing", "dependency", _blocked_text(task, earlier))
+    if local:
+        return status("waiting", detail=_needs_text(task, earlier) or "a free core")
+    if job and not answer.complete:
+        if attempt and attempt.outcome == "running":
+            return running()
+        return status("waiting", detail="unknown: the scheduler says nothing of its job")
+    if job and submission and not known and not attempt and now - submission.sent_at() < FORGOTTEN_S:
+        return status("waiting", detail="sent to the scheduler")  # accounting lags a few seconds
+    if attempt and attempt.outcome == "interrupted":
+        return status("failed", "cancelled", "it was stopped; what was done is kept")
+    if attempt and attempt.outcome == "running":
+        return status("failed", "killed", "it ended without a word, and the scheduler no longer knows its job")
+    return status("missing", detail="not submitted")
+
+
+# What sacct's reasons mean to somebody who waits.
+_REASONS = {
+    "Priority": "its turn (jobs of higher priority are before it)",
+    "Resources": "free nodes",
+    "BeginTime": "its turn after it was put back into the queue",
+    "JobArrayTaskLimit": "others of its array (the parallelism cap)",
+    "QOSMaxJobsPerUserLimit": "your other jobs (a limit of the QOS)",
+    "AssocGrpCpuLimit": "your group's other jobs (its CPU limit)",
+    "ReqNodeNotAvail": "nodes that are not available now (maintenance?)",
+    "PartitionDown": "a partition that is down",
+    "JobHeldUser": "being released: you hold it (scontrol release)",
+    "JobHeldAdmin": "being released: an administrator holds it",
+}
+
+
+def _waits_for(task: KnownTask, known: JobState, earlier: Mapping[Key, TaskStatus]) -> str:
+    needs = _needs_text(task, earlier)
+    if needs:
+        return needs
+    text = _REASONS.get(known.reason, known.reason or "the scheduler")
+    if known.reason in ("Dependency", ""):
+        text = "the scheduler"
+    again = f"; {task.attempts} attempts so far" if task.attempts else ""
+    return text + again
+
+
+def _needs_text(task: KnownTask, earlier: Mapping[Key, TaskStatus]) -> str:
+    open_needs = [earlier[need] for need in task.needs if need in earlier and earlier[need].state != "done"]
+    if task.stage == "report":
+        open_needs = [need for need in open_needs if need.state in ("running", "waiting")]
+    stages = list(dict.fromkeys(need.stage for need in open_needs))
+    return f"{', '.join(stages)}" + (f" ({len(open_needs)} tasks)" if len(open_needs) > 1 else "") if stages else ""
+
+
+def _blocked_text(task: KnownTask, earlier: Mapping[Key, TaskStatus]) -> str:
+    blocked = [earlier[need] for need in task.needs if need in earlier and earlier[need].state in ("failed", "missing")]
+    if not blocked:
+        return "what it needs did not finish"
+    return f"needs {blocked[0].stage} {blocked[0].name}, which did not finish"
+
+
+def _ended(task: KnownTask, known: JobState, earlier: Mapping[Key, TaskStatus], log: object) -> tuple[Cause, str]:
+    """Cause and words for a job that is over while its files are not there."""
+    states = {known.state, *known.step_states}
+    code = known.exit_code.partition(":")
+    if "OUT_OF_MEMORY" in states or _says_memory(log):
+        return "out of memory", "it needed more memory than it asked for; submit again with --mem-gb"
+    if known.state == "CANCELLED" and not known.started and known.reason.startswith("Dependency"):
+        if any(need in earlier and earlier[need].state in ("failed", "missing") for need in task.needs):
+            return "dependency", _blocked_text(task, earlier)
+        return "cancelled", "cancelled before it started"
+    if known.state == "CANCELLED":
+        return "cancelled", "cancelled by you or an administrator; what was done is kept"
+    if known.state in ("TIMEOUT", "DEADLINE"):
+        return (
+            "time limit",
+            "it reached its time limit and was not put back; submit again, with --timeout-min for more",
+        )
+    if known.state in ("NODE_FAIL", "BOOT_FAIL"):
+        return "node failure", f"its node {known.node} failed and it was not put back; submit again"
+    if known.state == "PREEMPTED":
+        return "preempted", "preempted and not put back (PreemptMode=CANCEL?); submit again"
+    if code[0] == "137" or code[2] == "9":
+        return "killed", "it was killed, again and again or for good (see the end of its log)"
+    if known.state == "COMPLETED":
+        return "killed", "its job ended well for SLURM, but its files are not there; submit again"
+    return (
+        "killed",
+        f"its job ended as {known.state} (exit code {known.exit_code}) without a word of the task",
+    )
+
+
+def _says_memory(log: object) -> bool:
+    from runner.requeue import MEMORY, tail
+
+    return bool(log and re.search(MEMORY, tail(Path(str(log)))))

@@ -110,7 +110,7 @@ choose_ports() {
 free_ports() {
   local ports
   ports=$(for i in {0..4}; do printf ':%04X \n' $(($1 + i)); done)
-  ! cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -qF "$ports"
+  ! grep -qsF "$ports" /proc/net/tcp /proc/net/tcp6
 }
 
 start_munged() {
@@ -158,7 +158,7 @@ all_idle() {
   [ "$(grep -c . <<<"$states")" -eq ${#NODES[@]} ] && ! grep -qv ' idle$' <<<"$states"
 }
 
-registered() { sacctmgr -n -P show cluster format=cluster,controlport | grep -qxF "srcnntest|${PORTS[slurmctld]}"; }
+registered() { [ "$(sacctmgr -n -P show cluster format=cluster,controlport)" = "srcnntest|${PORTS[slurmctld]}" ]; }
 
 no_jobs() { [ -z "$(squeue -h)" ]; }
 

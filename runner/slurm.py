@@ -16,7 +16,7 @@ from runner.snapshot import import_environment, take_snapshot
 from runner.submission import Key, SentArray, Submission
 from runner.task import KEEP_MEMORY, TaskCall
 
-SIGNAL_DELAY_S = 90  # the warning before a time limit, enough to write a checkpoint
+SIGNAL_DELAY_S = 90  # the warning before a time limit, enough to write a checkpoint; a quarter of a short limit
 KILLED = 128 + 9  # srun's exit status for a task that was killed
 
 
@@ -35,7 +35,7 @@ def sbatch_parameters(study: str, stage: str, cluster: ClusterConfig) -> dict[st
         "mem": f"{round(resources.mem_gb * 1024)}MB" if resources.mem_gb else None,
         "array_parallelism": resources.parallelism,
         "setup": list(resources.setup or ()),
-        "signal_delay_s": SIGNAL_DELAY_S,
+        "signal_delay_s": min(SIGNAL_DELAY_S, 15 * (resources.timeout_min or SIGNAL_DELAY_S)),
         "stderr_to_stdout": True,
         "mail_user": cluster.mail,
         "mail_type": ("END,FAIL" if stage == "report" else "FAIL") if cluster.mail else None,

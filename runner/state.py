@@ -2,7 +2,7 @@
 
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -13,6 +13,7 @@ from runner.scheduler import Answer, JobState, job_states
 from runner.submission import Key, Submission, latest_jobs
 from runner.tasks import KnownTask, known_tasks
 from srcnn.paths import StudyPaths
+from srcnn.schema import Attempt
 
 State = Literal["done", "running", "waiting", "failed", "missing"]
 Cause = Literal[
@@ -109,8 +110,14 @@ def _judge(
     local: bool,
     now: float,
 ) -> TaskStatus:
-    known = answer.states.get(job) if job else None
     attempt = task.attempt
+    sent_at = submission.sent_at() if submission else 0.0
+    if job and attempt and attempt.job != job:
+        if attempt.start > sent_at:
+            job = None  # it was run on this machine since
+        else:
+            attempt = None  # it belongs to an earlier submission
+    known = answer.states.get(job) if job else None
     fields: dict[str, object] = {"attempts": task.attempts, "job": job}
     if attempt:
         fields |= {"host": attempt.host, "log": attempt.log}
@@ -128,49 +135,67 @@ def _judge(
             left = max(0.0, (now - attempt.start) * (attempt.total - attempt.done) / attempt.done)
         return status("running", done=attempt.done, total=attempt.total, note=attempt.note, seconds_left=left)
 
-    if known and known.alive and known.state != "COMPLETING":
-        if known.state == "PENDING" or known.state.startswith("REQUEUE"):
-            if known.reason == "DependencyNeverSatisfied":
-                return status("failed", "dependency", _blocked_text(task, earlier))
-            return status("waiting", detail=_waits_for(task, known, earlier))
-        if not (attempt and attempt.job == job and attempt.outcome in ("done", "failed")):
-            return running()
-    if attempt and attempt.outcome == "running" and not job:
+    def died() -> TaskStatus:
+        assert attempt is not None
+        where = "" if attempt.host == socket.gethostname() else f" (on {attempt.host}; it cannot be seen from here)"
+        return status("failed", "killed", f"the process ended without a word{where}")
+
+    outcome = attempt.outcome if attempt else None
+    if known and known.alive and outcome not in ("done", "failed"):
+        return _in_the_queue(task, known, earlier, running, status)
+    if known and known.state == "PENDING":  # it was put back after it had failed, or was sent again
+        return _in_the_queue(task, known, earlier, running, status)
+    if not job and attempt and outcome == "running":
         alive = is_alive(attempt.host, attempt.pid, attempt.born)
         if alive or (alive is None and local):
             return running()
-        if not task.complete:
-            where = "" if attempt.host == socket.gethostname() else f" (on {attempt.host}; it cannot be seen from here)"
-            return status("failed", "killed", f"the process ended without a word{where}")
-    if task.complete:
+    if task.complete and (task.stage != "report" or outcome == "done"):
         return status("done")
-    if attempt and attempt.outcome == "failed":
-        if attempt.cause == "StartedTooOften":
-            return status("failed", "started too often", attempt.message or "")
-        if attempt.cause == "UncompletedJobError":  # submitit's, when it does not requeue once more
-            return status("failed", "time limit", f"{attempt.message}; submit again, with --timeout-min for more")
-        if attempt.cause == "Killed":
-            return status("failed", "killed", attempt.message or "")
-        if not (known and known.state in ("PENDING", "CANCELLED") and attempt.job != job):
-            return status("failed", "exception", f"{attempt.cause}: {attempt.message}")
-    blocked = [need for need in task.needs if need in earlier and earlier[need].state == "failed"]
+    if attempt and outcome == "failed":
+        cause, detail = _own_words(attempt)
+        return status("failed", cause, detail)
     if known and not known.alive:
         return status("failed", *_ended(task, known, earlier, fields.get("log")))
-    if blocked and task.stage != "report":
-        return status("failed" if job or local else "missing", "dependency", _blocked_text(task, earlier))
-    if local:
-        return status("waiting", detail=_needs_text(task, earlier) or "a free core")
-    if job and not answer.complete:
-        if attempt and attempt.outcome == "running":
+    if job and not known and (now - sent_at < FORGOTTEN_S or not answer.complete):
+        if outcome == "running":
             return running()
-        return status("waiting", detail="unknown: the scheduler says nothing of its job")
-    if job and submission and not known and not attempt and now - submission.sent_at() < FORGOTTEN_S:
-        return status("waiting", detail="sent to the scheduler")  # accounting lags a few seconds
-    if attempt and attempt.outcome == "interrupted":
+        return status("waiting", detail=_needs_text(task, earlier) or "the scheduler, which has not answered for it")
+    if attempt and outcome == "interrupted":
         return status("failed", "cancelled", "it was stopped; what was done is kept")
-    if attempt and attempt.outcome == "running":
-        return status("failed", "killed", "it ended without a word, and the scheduler no longer knows its job")
+    if attempt and outcome == "running":
+        return died()
+    blocked = any(need in earlier and earlier[need].state == "failed" for need in task.needs)
+    if blocked and task.stage != "report":
+        return status("failed", "dependency", _blocked_text(task, earlier))
+    if local:
+        return status("waiting", detail=_needs_text(task, earlier) or "free cores")
     return status("missing", detail="not submitted")
+
+
+def _in_the_queue(
+    task: KnownTask,
+    known: JobState,
+    earlier: Mapping[Key, TaskStatus],
+    running: Callable[[], TaskStatus],
+    status: Callable[..., TaskStatus],
+) -> TaskStatus:
+    """A task whose job is alive for the scheduler."""
+    if known.state == "PENDING" or known.state.startswith("REQUEUE"):
+        if known.reason == "DependencyNeverSatisfied":
+            return status("failed", "dependency", _blocked_text(task, earlier))
+        return status("waiting", detail=_waits_for(task, known, earlier))
+    return running()
+
+
+def _own_words(attempt: Attempt) -> tuple[Cause, str]:
+    """Cause and words of a failure that the task itself recorded."""
+    if attempt.cause == "StartedTooOften":
+        return "started too often", attempt.message or ""
+    if attempt.cause == "UncompletedJobError":  # submitit's, when it does not requeue once more
+        return "time limit", f"{attempt.message} Submit again, with --timeout-min for more"
+    if attempt.cause == "Killed":
+        return "killed", attempt.message or ""
+    return "exception", f"{attempt.cause}: {attempt.message}"
 
 
 # What sacct's reasons mean to somebody who waits.

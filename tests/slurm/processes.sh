@@ -7,7 +7,7 @@
 # A zombie counts as dead: in a container nobody may reap the daemons.
 alive() {
   local stat
-  { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
+  stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1 # not $(<...), which ends the whole script where there is no file
   [[ ${stat##*) } != [ZX]* ]]
 }
 

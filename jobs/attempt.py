@@ -72,7 +72,8 @@ def run_attempt(
     except BaseException as error:
         record.outcome = "failed" if isinstance(error, Exception) else "interrupted"
         record.cause, record.message = type(error).__name__, str(error)
-        traceback.print_exc()
+        if isinstance(error, Exception):  # not where SLURM or Ctrl-C ends the process
+            traceback.print_exc()
         raise
     else:
         record.outcome = "done"

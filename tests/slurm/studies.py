@@ -1,0 +1,113 @@
+"""Small studies on the test cluster: sent by the command that people use, watched by the one they use, compared."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import torch
+from conftest import REPOSITORY, tiny_study
+
+from jobs.train import TIMINGS
+
+from .cluster import Cluster
+
+LITTLE = {"cpus": 1, "mem_gb": 0.9, "timeout_min": 10, "train": {"gpus": 0}}
+
+
+def training_study(folder: Path, epochs: int = 300, **changes: Any) -> Path:
+    """A study whose one training takes seconds, so that something can befall it."""
+    cluster = {**LITTLE, **changes.pop("cluster", {})}
+    return tiny_study(
+        folder,
+        training__epochs=epochs,
+        render={"epochs": [epochs // 3, epochs]},
+        keep={"every_s": 0},
+        evaluate__metrics=["psnr", "ssim"],
+        evaluate__protocols=["luma", "region"],
+        cluster=cluster,
+        **changes,
+    )
+
+
+class Submitted:
+    """A study on the cluster."""
+
+    def __init__(self, slurm: Cluster, file: Path, *arguments: str) -> None:
+        self.slurm, self.file = slurm, file
+        self.folder = file.parent / "results" / file.stem
+        self.out = self.submit(str(file), "--root", str(file.parent / "results"), *arguments)
+
+    def submit(self, *arguments: str) -> str:
+        """``runner.submit``; what it printed. Raises RuntimeError where it refuses."""
+        done = self.command("submit", *arguments, "--executor", "slurm")
+        if done.returncode:
+            raise RuntimeError(f"submit returned {done.returncode}:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def command(self, name: str, *arguments: str):
+        """``python -m runner.NAME`` in the cluster's environment."""
+        environment = {**self.slurm.env, "PYTHONPATH": str(REPOSITORY)}
+        before, self.slurm.env = self.slurm.env, environment
+        try:
+            return self.slurm.run(sys.executable, "-m", f"runner.{name}", *arguments)
+        finally:
+            self.slurm.env = before
+
+    def status(self) -> dict[str, Any]:
+        """``runner.status --json``."""
+        return json.loads(self.command("status", str(self.folder), "--json").stdout)
+
+    def tasks(self, stage: str) -> list[dict[str, Any]]:
+        """The tasks of a stage, as ``status`` sees them."""
+        return [task for task in self.status()["tasks"] if task["stage"] == stage]
+
+    def attempts(self, stage: str = "train") -> list[dict[str, Any]]:
+        """The records of attempts at a stage, in order."""
+        files = [*self.folder.glob(f"runs/*/attempts/{stage}-*.json"), *self.folder.glob(f"attempts/{stage}-*.json")]
+        records = [json.loads(file.read_bytes()) for file in files if file.stat().st_size]
+        return sorted(records, key=lambda record: (record["task"], record["number"]))
+
+    def wait_for_epoch(self, epoch: int, attempt: int = 1, timeout: float = 90) -> dict[str, Any]:
+        """The record of the training once this attempt has passed an epoch."""
+
+        def passed() -> dict[str, Any] | None:
+            found = [a for a in self.attempts() if a["number"] == attempt and a["done"] >= epoch]
+            return found[0] if found else None
+
+        return self.slurm.wait_for(passed, f"epoch {epoch} of attempt {attempt}", timeout)
+
+    def wait_until_done(self, timeout: float = 180) -> None:
+        """Returns once nothing is under way; fails unless all is done."""
+        self.slurm.wait_for(
+            lambda: not {task["state"] for task in (self.state or self.status())["tasks"]} & {"running", "waiting"},
+            "the end of the study",
+            timeout,
+        )
+        left = [task for task in self.status()["tasks"] if task["state"] != "done"]
+        assert not left, left
+
+    state: dict[str, Any] | None = None
+
+
+def kill(record: dict[str, Any]) -> None:
+    """Kill the process of an attempt as kill -9 does: the nodes are all this machine."""
+    os.kill(record["pid"], signal.SIGKILL)
+
+
+def results(folder: Path) -> dict[str, Any]:
+    """Everything that a study found: every score, every weight, every record of history; timings aside."""
+    found: dict[str, Any] = {}
+    for file in sorted(folder.glob("scores/*/*.parquet")):
+        found[str(file.relative_to(folder))] = pq.read_table(file).to_pylist()
+    for file in sorted(folder.glob("runs/*/checkpoints/*.pt")):
+        if not file.name.startswith("previous"):
+            model = torch.load(file, weights_only=True)["model"]
+            found[str(file.relative_to(folder))] = {name: tensor.tolist() for name, tensor in model.items()}
+    for file in sorted(folder.glob("runs/*/history.jsonl")):
+        records = [json.loads(line) for line in file.read_text().splitlines()]
+        found[str(file.relative_to(folder))] = [{k: v for k, v in r.items() if k not in TIMINGS} for r in records]
+    return found

@@ -4,13 +4,17 @@ DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: study test lint bench clean
+.PHONY: study test test-slurm lint bench clean
 
 study: $(VENV)/ready
 	$(BIN)/python -m runner.submit quickstart --executor local
 
 test: $(VENV)/ready-dev
 	$(BIN)/python -m pytest
+
+# A real SLURM on this machine, in a temporary folder, for as long as the tests take.
+test-slurm: $(VENV)/ready-dev
+	PYTHON=$(BIN)/python tests/slurm/run.sh
 
 lint: $(VENV)/ready-dev
 	$(BIN)/python -m ruff check .

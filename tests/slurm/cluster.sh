@@ -5,7 +5,8 @@ usage='usage: cluster.sh VERB DIR [NODE]
   start DIR               the cluster is up and idle; `. DIR/env.sh` points commands at it
   stop DIR                jobs cancelled, daemons ended; the folder with its logs stays
   reset DIR               jobs cancelled, lost daemons and nodes brought back, everything idle
-  kill-node DIR NODE      the node loses power: its slurmd and everything that its jobs run are killed
+  kill-node DIR NODE      the node loses power: its slurmd and everything that its jobs run are killed; the
+                          controller notices after SLURMD_TIMEOUT, or a minute if the node is back before that
   lose-slurmd DIR NODE    only its slurmd is killed; the tasks live on
   start-node DIR NODE     its slurmd runs again
   restart-controller DIR

@@ -8,10 +8,11 @@ from conftest import REPOSITORY
 
 HEAVY = ("torch", "cv2", "matplotlib", "pandas", "pyarrow", "scipy", "numba", "skimage")
 
+RUNNER = [f"runner.{name}" for name in ("submit", "status", "logs", "cancel")]
 ANALYSIS = [f"analysis.{name}" for name in ("report", "table", "plot", "compare", "compact")]
 
 
-@pytest.mark.parametrize("module", ["runner.submit", "jobs.evaluate", "jobs.restore", "jobs.fetch", *ANALYSIS])
+@pytest.mark.parametrize("module", [*RUNNER, "jobs.evaluate", "jobs.restore", "jobs.fetch", *ANALYSIS])
 def test_help_loads_no_heavy_package(module):
     program = (
         "import runpy, sys\n"

@@ -1,0 +1,333 @@
+"""``python -m runner.cancel STUDY_DIR``: a study stopped, wherever it runs, and nothing left behind that runs on."""
+
+import argparse
+import os
+import shlex
+import signal
+import socket
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from srcnn.paths import StudyPaths
+
+if TYPE_CHECKING:
+    from runner.lock import Holder
+    from runner.state import StudyStatus, TaskStatus
+    from runner.submission import Key
+
+GONE_S = 180.0  # SLURM's KillWait is 30 s as a rule, and an epilogue may take its time
+AGAIN_S = 10.0  # a job that still waits or runs so long after scancel is cancelled again
+RECORDED_S = 10.0  # accounting knows seconds later
+ENDED_S = 60.0  # a runner on this machine gives its tasks 15 s
+POLL_S = 2.0
+
+
+class CannotCancel(RuntimeError):
+    """Nothing was cancelled, or not all; the message says why and what to do."""
+
+
+class WrongUse(ValueError):
+    """What was asked for cannot be cancelled by itself, or does not exist."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(
+        prog="python -m runner.cancel",
+        description="Stop a study, one of its stages or one of its runs, with what needs it. What was done is kept.",
+    )
+    p.add_argument("study", type=Path, help="the study's folder")
+    p.add_argument("--stage", help="only this stage's tasks, and those that need them (SLURM)")
+    p.add_argument("--run", help="only this run: its id, the beginning of it, or its label (SLURM)")
+    p.add_argument("--yes", "-y", action="store_true", help="do not ask first")
+    return p
+
+
+def main(argv: list[str] | None = None) -> int:
+    """0 stopped or nothing to stop, 1 something is left or refused to go, 2 bad usage, 130 on Ctrl-C."""
+    arguments = parser().parse_args(argv)
+    paths = StudyPaths(arguments.study.expanduser().resolve())
+    from runner.lock import StudyBusyError
+    from runner.matching import UnknownName
+    from runner.scheduler import SchedulerError
+
+    try:
+        return _cancel(paths, arguments)
+    except (FileNotFoundError, UnknownName, WrongUse) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except (CannotCancel, SchedulerError, StudyBusyError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nLeft. What was cancelled until now stays cancelled.", file=sys.stderr)
+        return 130
+
+
+def _cancel(paths: StudyPaths, arguments: argparse.Namespace) -> int:
+    from runner.lock import holder
+
+    runner = holder(paths)
+    here = runner is not None and runner.executor != "slurm"
+    if here and (arguments.stage or arguments.run):
+        raise WrongUse(
+            f"{paths.folder.name} runs on {runner.host}, without a scheduler, and can only be stopped as a whole: "  # type: ignore[union-attr]
+            f"{_command('cancel', paths)}, then {_command('submit', paths)} goes on with what is missing"
+        )
+    if runner and here:
+        if not _agreed(arguments, f"Stop process {runner.pid}, which runs {paths.folder.name}?"):
+            return 1
+        stop_here(paths, runner)
+        if not paths.contents.exists():  # it had not come so far
+            return 0
+    stopped = bool(here)
+    if _never_sent(paths):
+        if not stopped:
+            _look(paths)
+            print(f"Nothing of {paths.folder.name} is queued or runs.")
+        return 0
+    return _cancel_on_slurm(paths, arguments, stopped)
+
+
+def _never_sent(paths: StudyPaths) -> bool:
+    from runner.submission import submissions
+
+    return next(submissions(paths), None) is None
+
+
+def _look(paths: StudyPaths) -> "StudyStatus":
+    from runner.state import study_status
+
+    return study_status(paths, time.time())
+
+
+def _command(name: str, paths: StudyPaths) -> str:
+    return f"python -m runner.{name} {shlex.quote(str(paths.folder))}"
+
+
+def _agreed(arguments: argparse.Namespace, question: str) -> bool:
+    """Whether to go on: somebody at a terminal is asked."""
+    if arguments.yes or not sys.stdin.isatty():
+        return True
+    try:
+        answer = input(f"{question} [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() in ("y", "yes"):
+        return True
+    print("Nothing was cancelled.")
+    return False
+
+
+def stop_here(paths: StudyPaths, runner: "Holder") -> None:
+    """End the process that runs a study on this machine, and wait until it and all that it started are gone.
+
+    Raises CannotCancel if it runs on another machine, belongs to somebody else, or does not go.
+    """
+    from jobs.processes import born, descendants, is_alive
+
+    if runner.host != socket.gethostname():
+        raise CannotCancel(
+            f"{paths.folder.name} is run by process {runner.pid} on {runner.host}; stop it there: "
+            f"{_command('cancel', paths)}\nIf that machine no longer runs it, delete {paths.lock}"
+        )
+    tasks = _look(paths).of("running") if paths.contents.exists() else []
+    family = {pid: born(pid) for pid in (runner.pid, *descendants(runner.pid))}
+    try:
+        if runner.alive():
+            os.kill(runner.pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass
+    except PermissionError as error:
+        raise CannotCancel(f"process {runner.pid}, which runs the study, belongs to another user") from error
+    end = time.monotonic() + ENDED_S
+    while left := [pid for pid, since in family.items() if since and is_alive(runner.host, pid, since)]:
+        if time.monotonic() > end:
+            numbers = " ".join(map(str, left))
+            raise CannotCancel(f"{len(left)} processes still run after {ENDED_S:.0f} s; end them: kill -9 {numbers}")
+        for pid in left:
+            family |= {child: born(child) for child in descendants(pid) if child not in family}
+        time.sleep(0.1)
+    counts = Counter(task.stage for task in tasks)
+    print(
+        f"stopped process {runner.pid}, which ran {paths.folder.name} here{_listed(counts, ' with {} under way')}; "
+        f"what was done is kept; {_command('submit', paths)} goes on"
+    )
+
+
+def _listed(counts: Mapping[str, int], frame: str = "{}") -> str:
+    """``train 4, render 4``, in the order of the stages; empty for nothing."""
+    from runner.cluster import STAGES
+
+    text = ", ".join(f"{stage} {counts[stage]}" for stage in STAGES if counts.get(stage))
+    return frame.format(text) if text else ""
+
+
+@dataclass(frozen=True)
+class QueuedJob:
+    """A job of the study that the scheduler has: the task it was sent as, and its state."""
+
+    id: str
+    key: "Key"
+    state: str
+
+    @property
+    def active(self) -> bool:
+        """Whether it waits or runs, and is not ending already."""
+        return self.state != "COMPLETING"
+
+
+def queued_jobs(paths: StudyPaths) -> list[QueuedJob]:
+    """Every job of the study that is queued, runs or is just ending, of whichever submission.
+
+    Raises SchedulerError if SLURM does not answer.
+    """
+    from runner.scheduler import call
+    from runner.submission import submissions
+
+    sent = [(each.folder.name, each.folder.stat().st_uid, each.job_ids()) for each in submissions(paths)]
+    if not sent:
+        return []
+    keys = {(name, job): key for name, _, jobs in sent for key, job in jobs.items()}
+    users = ",".join(sorted({str(os.getuid()), *(str(owner) for _, owner, _ in sent)}))
+    text = call("squeue", "--noheader", "--array", f"--user={users}", "--format=%i|%T|%o")
+    found = []
+    for line in text.splitlines():
+        job, state, script = line.split("|", 2)
+        # A cluster that was set up anew counts from 1 again, so a number alone may be anybody's:
+        # the batch file lies in .../submissions/<time>/<stage>/.
+        name = Path(script.split()[0]).parent.parent.name if script.strip() else ""
+        key = keys.get((name, job))
+        if key:
+            found.append(QueuedJob(job, key, state))
+    return found
+
+
+def _cancel_on_slurm(paths: StudyPaths, arguments: argparse.Namespace, stopped: bool) -> int:
+    from runner import scheduler
+    from runner.cluster import STAGES
+    from runner.lock import study_lock
+
+    status = _look(paths)
+    with study_lock(paths, "slurm"):  # a submission under way is waited for
+        chosen = _chosen(status, queued_jobs(paths), arguments.stage, arguments.run)
+    question = f"Cancel {_jobs_text(chosen)} of {_scope(paths, arguments)}?"
+    if any(job.active for job in chosen) and not _agreed(arguments, question):
+        return 1
+    with study_lock(paths, "slurm"):
+        there = queued_jobs(paths)
+        chosen = _chosen(status, there, arguments.stage, arguments.run)
+        # What waits goes before what it waits for, lest it starts for a moment.
+        for stage in reversed(STAGES):
+            scheduler.cancel(_as_arrays([job for job in chosen if job.key[0] == stage], there))
+    left = _wait_until_gone(paths, chosen)
+    if left:
+        names = ", ".join(f"{job.id} ({job.key[0]}, {job.state.lower()})" for job in left[:8])
+        raise CannotCancel(
+            f"{len(left)} of {len(chosen)} jobs are still there after {GONE_S:.0f} s: {names}"
+            f"{', ...' * (len(left) > 8)}; look with squeue --me, or say it again: {_command('cancel', paths)}"
+        )
+    if any(job.active for job in chosen):
+        print(f"cancelled {_jobs_text(chosen)}; what was done is kept; {_command('submit', paths)} goes on")
+    elif not stopped:
+        print(f"Nothing of {_scope(paths, arguments)} is queued or runs.")
+    return 0
+
+
+def _jobs_text(jobs: Iterable[QueuedJob]) -> str:
+    """How many jobs, and of which stages; those that were ending anyway do not count."""
+    counts = Counter(job.key[0] for job in jobs if job.active)
+    return f"{counts.total()} job{'s' * (counts.total() > 1)}: {_listed(counts)}"
+
+
+def _scope(paths: StudyPaths, arguments: argparse.Namespace) -> str:
+    stage = f"stage {arguments.stage} of " * bool(arguments.stage)
+    run = f"run {arguments.run} of " * bool(arguments.run)
+    return f"{stage}{run}{paths.folder.name}"
+
+
+def _chosen(status: "StudyStatus", jobs: Sequence[QueuedJob], stage: str | None, run: str | None) -> list[QueuedJob]:
+    """The jobs to cancel: all, or those of a stage or run with those that need them.
+
+    The report needs nothing for certain: it tells of what is there, and goes only with all.
+    """
+    if not stage and not run:
+        return list(jobs)
+    from runner.cluster import STAGES
+    from runner.matching import UnknownName, matching_runs, run_of
+
+    if stage and stage not in STAGES:
+        raise UnknownName(f"--stage {stage}: no such stage; there are {', '.join(STAGES)}")
+    of_run = None
+    if run:
+        found = list(dict.fromkeys(run_of(task.name) for task in matching_runs(_of_runs(status), run)))
+        if len(found) > 1:
+            labels = {task.name: task.label for task in status.tasks if task.stage == "train"}
+            names = ", ".join(f"{each} ({labels.get(each, '')})" for each in found[:8])
+            raise UnknownName(f"--run {run} stands for {len(found)} runs: {names}; name one of them")
+        of_run = found[0]
+    keys = {
+        job.key for job in jobs if (not stage or job.key[0] == stage) and (not of_run or run_of(job.key[1]) == of_run)
+    }
+    keys = _with_dependents(status, keys)
+    return [job for job in jobs if job.key in keys]
+
+
+def _of_runs(status: "StudyStatus") -> list["TaskStatus"]:
+    return [task for task in status.tasks if task.stage in ("train", "render", "evaluate")]
+
+
+def _with_dependents(status: "StudyStatus", keys: "set[Key]") -> "set[Key]":
+    """The tasks, and all that need one of them, directly or not; without the report."""
+    from runner.tasks import known_tasks
+
+    grown = set(keys)
+    for task in known_tasks(StudyPaths(status.folder)):  # in the order of the stages
+        if task.stage != "report" and any(need in grown for need in task.needs):
+            grown.add(task.key)
+    return grown
+
+
+def _as_arrays(jobs: Iterable[QueuedJob], there: Iterable[QueuedJob]) -> list[str]:
+    """Ids for scancel: an array's own number where all that is left of it goes, else its elements."""
+    whole = Counter(job.id.partition("_")[0] for job in there)
+    by_number: dict[str, list[str]] = {}
+    for job in jobs:
+        by_number.setdefault(job.id.partition("_")[0], []).append(job.id)
+    return [id for number, ids in by_number.items() for id in ([number] if len(ids) == whole[number] else ids)]
+
+
+def _wait_until_gone(paths: StudyPaths, jobs: list[QueuedJob]) -> list[QueuedJob]:
+    """What the scheduler still has of some jobs in the end; then accounting is given a moment to know it too."""
+    from runner import scheduler
+
+    wanted, left = {job.id for job in jobs}, jobs
+    start = time.monotonic()
+    again, pause = start + AGAIN_S, 0.25
+    while left and time.monotonic() < start + GONE_S:
+        try:
+            left = [job for job in queued_jobs(paths) if job.id in wanted]
+            if time.monotonic() > again:  # one may have been put back into the queue just then
+                again = time.monotonic() + AGAIN_S
+                scheduler.cancel(job.id for job in left if job.active)
+        except scheduler.SchedulerError as error:
+            print(f"note: {error}", file=sys.stderr)
+        if left:
+            time.sleep(pause)
+            pause = min(2 * pause, POLL_S)
+    end = time.monotonic() + RECORDED_S
+    while not left and time.monotonic() < end:
+        states = scheduler.job_states(wanted).states
+        if not any(states[job].alive for job in wanted if job in states):
+            break
+        time.sleep(1)
+    return left
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,449 @@
+"""What tasks wrote is one command away, and cancelling a local execution leaves nothing that runs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY, tiny_study
+
+from jobs.attempt import last_attempt
+from jobs.processes import born, descendants
+from runner import cancel, follow, logs
+from runner.lock import Holder, holder
+from runner.matching import UnknownName, matching
+from runner.state import TaskStatus, study_status
+from runner.tail import Growth, last_lines
+from srcnn.files import write_json
+from srcnn.paths import StudyPaths
+
+
+def command(module: str, *arguments: object) -> list[str]:
+    return [sys.executable, "-m", f"runner.{module}", *map(str, arguments)]
+
+
+def run(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(module, *arguments),
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def start(module: str, *arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command(module, *arguments), cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def wait_for(condition, seconds: float = 60):
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, "what was waited for did not happen"
+        time.sleep(0.05)
+    return value
+
+
+def long_study(folder: Path, epochs: int) -> list[object]:
+    """Arguments of a submission whose training takes a while."""
+    training = {"epochs": epochs, "batch_size": 8, "monitor_pictures": 0}
+    few = {"data__test": {}, "evaluate__shards": 1, "evaluate__metrics": ["psnr"]}
+    file = tiny_study(folder, training=training, render={"epochs": [epochs]}, keep={"every_s": 0}, **few)
+    return [file, "--executor", "local", "--cores", 1, "--root", folder / "results"]
+
+
+@pytest.fixture(scope="module")
+def failed_study(tmp_path_factory):
+    """A finished study: one good run, and three that diverge."""
+    folder = tmp_path_factory.mktemp("failed")
+    cases = {"good": {}} | {f"hot{n}": {"training.learning_rate": 1e30, "seed": n} for n in (1, 2, 3)}
+    few = {"training__epochs": 1, "data__test": {}, "evaluate__shards": 1, "evaluate__metrics": ["psnr"]}
+    file = tiny_study(folder, sweep={"cases": cases}, **few)
+    assert run("submit", file, "--executor", "local", "--cores", 1, "--root", folder / "results").returncode == 1
+    return StudyPaths(folder / "results" / "tiny")
+
+
+def statuses(paths: StudyPaths) -> list[TaskStatus]:
+    return study_status(paths, time.time()).tasks
+
+
+# Cancelling.
+
+
+def test_a_study_cancelled_from_another_process_leaves_no_process(tmp_path):
+    runner = start("submit", *long_study(tmp_path, 500))
+    paths = StudyPaths(tmp_path / "results" / "tiny")
+    wait_for(lambda: list(paths.folder.glob("runs/*/history.jsonl")))
+    family = {pid: born(pid) for pid in (runner.pid, *descendants(runner.pid))}
+    assert len(family) > 2
+    result = run("cancel", paths.folder)
+    assert result.returncode == 0, result.stderr
+    assert not [pid for pid, since in family.items() if born(pid) == since]
+    assert f"stopped process {runner.pid}, which ran tiny here with train 1 under way" in result.stdout
+    assert f"what was done is kept; python -m runner.submit {paths.folder} goes on" in result.stdout
+    runner.communicate(timeout=10)
+    assert runner.returncode == 130
+    (train,) = [task for task in statuses(paths) if task.stage == "train"]
+    assert (train.state, train.cause) == ("failed", "cancelled")
+    text = run("status", paths.folder).stdout
+    assert "it was stopped; what was done is kept" in text
+    assert holder(paths) is None
+
+
+def test_a_runner_that_does_not_go_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(cancel, "ENDED_S", 0.3)
+    deaf = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "deaf\n"
+        runner = Holder(os.uname().nodename, process.pid, born(process.pid), "local", time.time())
+        with pytest.raises(cancel.CannotCancel, match=f"1 processes still run .* kill -9 {process.pid}"):
+            cancel.stop_here(StudyPaths(tmp_path / "study"), runner)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_children_that_outlive_their_runner_for_a_while_are_waited_for(tmp_path):
+    """The runner ends at once, its child half a second later."""
+    child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(1)"
+    parent = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}]).wait()"
+    process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "1\n"
+    (orphan,) = descendants(process.pid)
+    cancel.stop_here(
+        StudyPaths(tmp_path / "study"),
+        Holder(os.uname().nodename, process.pid, born(process.pid), "local", time.time()),
+    )
+    assert born(process.pid) is None
+    assert born(orphan) is None
+    process.communicate()
+
+
+def test_an_execution_on_another_machine_is_cancelled_there(failed_study, capsys):
+    write_json(failed_study.lock, vars(Holder("elsewhere", 4711, None, "local", time.time())))
+    try:
+        assert cancel.main([str(failed_study.folder)]) == 1
+    finally:
+        failed_study.lock.unlink()
+    error = capsys.readouterr().err
+    assert f"run by process 4711 on elsewhere; stop it there: python -m runner.cancel {failed_study.folder}" in error
+
+
+@pytest.mark.parametrize("part", [["--stage", "train"], ["--run", "good"]])
+def test_a_part_of_a_local_execution_cannot_be_cancelled(failed_study, capsys, part):
+    mine = Holder(os.uname().nodename, os.getpid(), born(os.getpid()), "local", time.time())
+    write_json(failed_study.lock, vars(mine))
+    try:
+        assert cancel.main([str(failed_study.folder), *part]) == 2
+    finally:
+        failed_study.lock.unlink()
+    error = capsys.readouterr().err
+    assert "can only be stopped as a whole: python -m runner.cancel" in error
+    assert "then python -m runner.submit" in error
+
+
+def test_nothing_to_cancel_is_a_success(failed_study, capsys):
+    assert cancel.main([str(failed_study.folder)]) == 0
+    assert capsys.readouterr().out == "Nothing of tiny is queued or runs.\n"
+
+
+def test_what_is_no_study_is_neither_cancelled_nor_made(tmp_path, capsys):
+    assert cancel.main([str(tmp_path / "none")]) == 2
+    assert logs.main([str(tmp_path / "none")]) == 2
+    assert capsys.readouterr().err.count("the folder of a submitted study?") == 2
+    assert not (tmp_path / "none").exists()
+
+
+# Logs of what ended.
+
+
+def test_identical_failures_are_one_group_with_one_example(failed_study, capsys):
+    assert logs.main([str(failed_study.folder), "--failed", "--lines", "3"]) == 0
+    out = capsys.readouterr().out
+    assert "failed: train: 3 runs, one cause: exception" in out
+    assert out.count("==> ") == 1
+    shown, others = out.split("and 2 more:\n")[:2]
+    assert "TrainingDiverged: training diverged" in shown
+    hot = {task.label: task.log for task in statuses(failed_study) if task.state == "failed" and task.stage == "train"}
+    listed = [label for label, log in hot.items() if f"  train {label}  {log}\n" in others]
+    assert len(listed) == 2
+    (example,) = set(hot) - set(listed)
+    assert f"==> train {example}: attempt 1 of 1: {hot[example]} <==" in shown
+
+
+def test_without_a_word_a_study_that_ended_shows_what_failed(failed_study, capsys):
+    assert logs.main([str(failed_study.folder)]) == 0
+    assert "3 runs, one cause" in capsys.readouterr().out
+
+
+def test_a_good_run_shows_what_ended_last(failed_study, capsys):
+    assert logs.main([str(failed_study.folder), "good"]) == 0
+    (heading,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("==> ")]
+    assert heading.startswith("==> evaluate good block ")
+    assert logs.main([str(failed_study.folder), "good", "--stage", "train", "--lines", "0"]) == 0
+    heading, *lines = capsys.readouterr().out.splitlines()
+    assert heading.startswith("==> train good: attempt 1 of 1: ")
+    (train,) = [task for task in statuses(failed_study) if task.stage == "train" and task.label == "good"]
+    assert lines == Path(train.log).read_text().splitlines()
+
+
+def test_a_log_is_printed_as_it_is(failed_study, capsys):
+    (train,) = [task for task in statuses(failed_study) if task.stage == "train" and task.label == "good"]
+    with Path(train.log).open("ab") as log:
+        log.write(b"[red]no markup[/red] and no \xff UTF-8 [0/3]\n")
+    assert logs.main([str(failed_study.folder), train.name, "--stage", "train", "-n", "1"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "[red]no markup[/red] and no � UTF-8 [0/3]"
+
+
+def test_a_moved_study_still_has_its_logs(failed_study, capsys):
+    moved = failed_study.folder.rename(failed_study.folder.with_name("moved"))
+    try:
+        assert logs.main([str(moved), "good", "--stage", "train"]) == 0
+        assert f": {moved}/submissions/" in capsys.readouterr().out
+    finally:
+        moved.rename(failed_study.folder)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["hto2"], "hto2: no run, stage or task is called so; did you mean hot2"),
+        (["zzzz"], "there are the stages prepare, baseline, train, render, evaluate, report, and the runs "),
+        (["--stage", "trian"], "--stage trian: no such stage; this study has prepare, baseline, train"),
+        (
+            ["good", "--stage", "train", "--attempt", "2"],
+            "--attempt 2: no such attempt; there are: 1 to 1 (train good)",
+        ),
+    ],
+)
+def test_an_unknown_name_is_answered_with_those_that_exist(failed_study, capsys, arguments, complaint):
+    assert logs.main([str(failed_study.folder), *arguments]) == 2
+    assert complaint in capsys.readouterr().err
+
+
+def tasks_of(**labels: str) -> list[TaskStatus]:
+    runs = list(labels.items())
+    tasks = [TaskStatus("train", run, label, "done") for run, label in runs]
+    return tasks + [TaskStatus("evaluate", f"{run}.{block}", label, "done") for run, label in runs for block in (0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("what", "names"),
+    [
+        ("ra10", ["ra10", "ra10.0", "ra10.1"]),
+        ("ra10.1", ["ra10.1"]),
+        ("rb", ["rb77", "rb77.0", "rb77.1"]),
+        ("rb.0", ["rb77.0"]),
+        ("seed=1", ["ra10", "ra10.0", "ra10.1"]),
+        ("seed=10", ["rb77", "rb77.0", "rb77.1"]),
+        ("wide seed=10", ["rb77", "rb77.0", "rb77.1"]),
+        ("eed=2", ["ra11", "ra11.0", "ra11.1"]),
+        ("train", ["ra10", "ra11", "rb77"]),
+    ],
+)
+def test_a_word_names_runs_and_tasks(what, names):
+    tasks = tasks_of(ra10="seed=1", ra11="seed=2", rb77="wide seed=10")
+    assert [task.name for task in matching(tasks, what)] == names
+
+
+def test_the_beginning_of_two_ids_names_neither():
+    with pytest.raises(UnknownName, match=r"ra is the beginning of several names: ra10 \(seed=1\), ra11 \(seed=2\)"):
+        matching(tasks_of(ra10="seed=1", ra11="seed=2"), "ra")
+
+
+# Logs of what runs.
+
+
+def test_following_ends_by_itself_when_the_task_ends(tmp_path):
+    runner = start("submit", *long_study(tmp_path, 200))
+    paths = StudyPaths(tmp_path / "results" / "tiny")
+    wait_for(lambda: list(paths.folder.glob("runs/*/history.jsonl")))
+    (train,) = [task for task in statuses(paths) if task.stage == "train"]
+    result = run("logs", paths.folder, train.name, "--stage", "train", "--follow", "--lines", 0)
+    assert result.returncode == 0, result.stderr
+    heading, *lines, end = result.stdout.splitlines()
+    assert heading == f"==> train tiny: attempt 1: {train.log} <=="
+    assert end == "==> train tiny: done <=="
+    assert lines == Path(train.log).read_text().splitlines()
+    assert any(line.startswith(f"train {train.name}: 200/200") for line in lines)
+    runner.communicate(timeout=120)
+    assert runner.returncode == 0
+
+
+def test_a_run_is_followed_through_all_its_stages(tmp_path):
+    runner = start("submit", *long_study(tmp_path, 5))
+    paths = StudyPaths(tmp_path / "results" / "tiny")
+    wait_for(lambda: paths.contents.exists() and any(task.state == "running" for task in statuses(paths)))
+    result = run("logs", paths.folder, "tiny", "--follow")
+    runner.communicate(timeout=120)
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    ends = [line for line in lines if line.startswith("==> ") and line.endswith(": done <==")]
+    assert ends == ["==> train tiny: done <==", "==> render tiny: done <==", *ends[2:]]
+    assert ends[2].startswith("==> evaluate tiny block ")
+    assert [line for line in lines if line.startswith("train tiny | train ") and ": 5/5 " in line]
+
+
+def test_ctrl_c_leaves_following_cleanly_and_the_task_goes_on(tmp_path):
+    runner = start("submit", *long_study(tmp_path, 500))
+    paths = StudyPaths(tmp_path / "results" / "tiny")
+    try:
+        (attempts,) = wait_for(lambda: list(paths.folder.glob("runs/*/attempts")))
+        wait_for(lambda: last_attempt(attempts, "train", attempts.parent.name))
+        follower = start("logs", paths.folder, "--follow")
+        assert follower.stdout.readline().startswith("==> train tiny: attempt 1: ")
+        follower.send_signal(signal.SIGINT)
+        out, _ = follower.communicate(timeout=20)
+        assert follower.returncode == 130
+        assert "Traceback" not in out
+        assert runner.poll() is None
+    finally:
+        assert run("cancel", paths.folder).returncode == 0
+        runner.communicate(timeout=30)
+
+
+def test_the_log_of_an_earlier_attempt_can_be_read(tmp_path, capsys):
+    arguments = long_study(tmp_path, 30)
+    runner = start("submit", *arguments)
+    paths = StudyPaths(tmp_path / "results" / "tiny")
+    wait_for(lambda: list(paths.folder.glob("runs/*/history.jsonl")))
+    assert run("cancel", paths.folder).returncode == 0
+    runner.communicate(timeout=30)
+    assert run("submit", *arguments).returncode == 0
+    assert logs.main([str(paths.folder), "tiny", "--stage", "train"]) == 0
+    now = capsys.readouterr().out
+    assert "==> train tiny: attempt 2 of 2: " in now
+    assert ": 30/30 " in now
+    assert logs.main([str(paths.folder), "tiny", "--stage", "train", "--attempt", "1"]) == 0
+    before = capsys.readouterr().out
+    assert "==> train tiny: attempt 1 of 2: " in before
+    assert ": 30/30 " not in before
+    assert "KeyboardInterrupt" in before
+
+
+def append(file: Path, text: str) -> None:
+    with file.open("a") as log:
+        log.write(text)
+
+
+def record(paths: StudyPaths, number: int, **changes: object) -> None:
+    """An attempt at training by this process, with a log of its own."""
+    task = {"stage": "train", "task": "r1", "number": number, "host": os.uname().nodename, "pid": os.getpid()}
+    fields = {"start": time.time(), "log": str(paths.folder / f"{number}.log"), "born": born(os.getpid())}
+    write_json(paths.run("r1").attempts / f"train-r1-{number}.json", task | fields | changes)
+
+
+def test_following_turns_to_the_next_attempt_and_its_other_file(tmp_path, capsys, monkeypatch):
+    """The first attempt is lost with its job; the task is sent again as another, which logs elsewhere."""
+    paths = StudyPaths(tmp_path / "study")
+    (paths.run("r1").attempts).mkdir(parents=True)
+    (paths.folder / "1.log").write_text("old\nfirst\n")
+    record(paths, 1, job="7")
+    task = TaskStatus(
+        "train", "r1", "seed=1", "running", attempts=1, job="7", log=str(paths.folder / "1.log"), detail=""
+    )
+    monkeypatch.setattr("runner.state.study_status", lambda *_: pytest.fail("nothing is asked for ten seconds"))
+    steps = iter(
+        [
+            lambda: append(paths.folder / "1.log", "last of 1\nunfinished"),
+            lambda: (record(paths, 2, job="7"), (paths.folder / "2.log").write_text("first of 2\n")),
+            lambda: (
+                record(paths, 2, job="7", outcome="done"),
+                append(paths.folder / "2.log", "last of 2\n"),
+            ),
+        ]
+    )
+    monkeypatch.setattr(follow.time, "sleep", lambda _: next(steps, lambda: None)())
+    monkeypatch.setattr(follow, "QUIET_S", 0.05)
+    monkeypatch.setattr(follow, "SHARE", 1e9)
+    follow.follow(paths, [task], lines=1)
+    assert capsys.readouterr().out.splitlines() == [
+        f"==> train seed=1: attempt 1: {paths.folder}/1.log <==",
+        "first",
+        "last of 1",
+        "unfinished",
+        f"==> train seed=1: attempt 2: {paths.folder}/2.log <==",
+        "first of 2",
+        "last of 2",
+        "==> train seed=1: done <==",
+    ]
+
+
+def test_a_job_that_slurm_puts_back_is_followed_in_the_same_file(tmp_path, capsys, monkeypatch):
+    """Attempt 1 was interrupted by its time limit: that is no end as long as SLURM has the job."""
+    paths = StudyPaths(tmp_path / "study")
+    log = paths.folder / "7_0_log.out"
+    (paths.run("r1").attempts).mkdir(parents=True)
+    log.write_text("a\n")
+    record(paths, 1, job="7", log=str(log))
+    task = TaskStatus("train", "r1", "", "running", attempts=1, job="7", log=str(log))
+    waiting = replace(task, state="waiting", detail="its turn after it was put back into the queue")
+    monkeypatch.setattr("runner.state.study_status", lambda *_: type("Status", (), {"tasks": [waiting]}))
+    steps = iter(
+        [
+            lambda: record(paths, 1, job="7", log=str(log), outcome="interrupted", cause="SystemExit"),
+            *[lambda: None] * 5,
+            lambda: (record(paths, 2, job="7", log=str(log)), append(log, "b\n")),
+            lambda: record(paths, 2, job="7", log=str(log), outcome="done"),
+        ]
+    )
+    monkeypatch.setattr(follow.time, "sleep", lambda _: next(steps, lambda: None)())
+    monkeypatch.setattr(follow, "STUDY_S", 0.0)
+    monkeypatch.setattr(follow, "QUIET_S", 0.05)
+    monkeypatch.setattr(follow, "SHARE", 1e9)
+    follow.follow(paths, [task], lines=None)
+    heading, *rest = capsys.readouterr().out.splitlines()
+    assert heading == f"==> train r1: attempt 1: {log} <=="
+    assert rest == ["a", f"==> train r1: attempt 2: {log} <==", "b", "==> train r1: done <=="]
+
+
+# Reading files from their end.
+
+
+def test_the_last_lines_of_a_large_file_are_found(tmp_path):
+    file = tmp_path / "log"
+    lines = [f"line {n} " + "x" * (n % 200) for n in range(5000)]
+    file.write_text("\n".join(lines) + "\n")
+    for count in (1, 3, 1000, 9999):
+        assert last_lines(file, count)[0].split("\n")[:-1] == lines[-count:]
+    assert last_lines(file, None)[0] == file.read_text()
+    assert last_lines(file, 3)[1] == file.stat().st_size
+    assert last_lines(tmp_path / "none", 3) == ("", 0)
+
+
+def test_a_carriage_return_ends_no_line_and_the_last_line_may_be_open(tmp_path):
+    file = tmp_path / "log"
+    file.write_bytes(b"one\n10%\r50%\r100%\nopen")
+    assert last_lines(file, 2)[0] == "10%\r50%\r100%\nopen"
+
+
+def test_growth_is_read_once_and_a_letter_may_come_in_two_parts(tmp_path):
+    file = tmp_path / "log"
+    growth = Growth(file)
+    assert growth.read() == ""
+    file.write_bytes("ä".encode()[:1])
+    assert growth.read() == ""
+    with file.open("ab") as log:
+        log.write("ä".encode()[1:] + b"\n")
+    assert growth.read() == "ä\n"
+    assert growth.read() == ""
+    file.write_text("n\n")  # replaced by a shorter one
+    assert growth.read() == "n\n"
+
+
+def test_json_and_logs_agree_on_the_names_of_logs(failed_study):
+    """`runner.status --json` names the file that `runner.logs` shows."""
+    tasks = json.loads(run("status", failed_study.folder, "--json").stdout)["tasks"]
+    (train,) = [task for task in tasks if task["stage"] == "train" and task["label"] == "good"]
+    assert train["log"] in run("logs", failed_study.folder, "good", "--stage", "train").stdout

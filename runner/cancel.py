@@ -87,9 +87,9 @@ def _cancel(paths: StudyPaths, arguments: argparse.Namespace) -> int:
             return 0
     stopped = bool(here)
     if _never_sent(paths):
+        _chosen(_look(paths), [], arguments.stage, arguments.run)  # a name that does not exist is still an error
         if not stopped:
-            _look(paths)
-            print(f"Nothing of {paths.folder.name} is queued or runs.")
+            print(f"Nothing of {_scope(paths, arguments)} is queued or runs.")
         return 0
     return _cancel_on_slurm(paths, arguments, stopped)
 

@@ -117,6 +117,8 @@ def _begin(paths: StudyPaths, task: "TaskStatus", lines: int | None, screen: "_S
             number = f"attempt {task.attempts}" if begun else "earlier attempts"
             screen.line("", f"==> {task_text(task)}: {number}: {file} <==")
             screen.text(task_text(task), text)
+    elif begun:
+        screen.line("", f"==> {task_text(task)}: attempt {task.attempts} writes no log <==")
     return each
 
 

@@ -133,8 +133,10 @@ def _show_last(paths: StudyPaths, tasks: "Sequence[TaskStatus]", lines: int | No
 def _unbegun_text(task: "TaskStatus") -> str:
     from runner.matching import task_text
 
-    state = {"waiting": f"waits for {task.detail}", "missing": task.detail}.get(task.state, task.state)
-    earlier = f"; --attempt {task.attempts} shows the last one" if task.attempts else ""
+    if task.state == "done":
+        return f"{task_text(task)} is done, and left no log"
+    state = f"it waits for {task.detail}" if task.state == "waiting" else task.detail
+    earlier = f"; --attempt {task.attempts} shows the last attempt" if task.attempts else ""
     return f"{task_text(task)} has no log yet: {state}{earlier}"
 
 
@@ -156,6 +158,9 @@ def _show_log(paths: StudyPaths, task: "TaskStatus", lines: int | None, attempt:
         print(f"==> {task_text(task)}: {which} wrote no log <==")
         return
     file = found_again(paths, log)
+    if not number and not file.exists():
+        print(f"==> {task_text(task)}: it never began, and has no log <==")
+        return
     print(f"==> {task_text(task)}: {which}{also}: {file} <==")
     text, _ = last_lines(file, lines)
     if not text:

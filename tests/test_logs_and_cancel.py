@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -155,7 +156,52 @@ def test_a_part_of_a_local_execution_cannot_be_cancelled(failed_study, capsys, p
 
 def test_nothing_to_cancel_is_a_success(failed_study, capsys):
     assert cancel.main([str(failed_study.folder)]) == 0
-    assert capsys.readouterr().out == "Nothing of tiny is queued or runs.\n"
+    assert cancel.main([str(failed_study.folder), "--stage", "train"]) == 0
+    assert (
+        capsys.readouterr().out
+        == "Nothing of tiny is queued or runs.\nNothing of stage train of tiny is queued or runs.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "complaint"),
+    [
+        (["--stage", "trian"], "--stage trian: no such stage; there are prepare, "),
+        (["--run", "hto2"], "hto2: no run, stage or task is called so; did you mean hot2"),
+        (["--run", "hot"], "--run hot stands for 3 runs: "),
+        (["--run", "train"], "train: no run, stage or task is called so"),
+    ],
+)
+def test_only_one_run_or_stage_that_exists_can_be_cancelled(failed_study, capsys, part, complaint):
+    assert cancel.main([str(failed_study.folder), *part]) == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_somebody_at_a_terminal_is_asked_first(failed_study):
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    write_json(failed_study.lock, vars(Holder(os.uname().nodename, process.pid, born(process.pid), "local", 0.0)))
+    terminal, theirs = pty.openpty()
+    try:
+        os.write(terminal, b"n\n")
+        refused = subprocess.run(command("cancel", failed_study.folder), stdin=theirs, capture_output=True, text=True)
+        assert (refused.returncode, process.poll()) == (1, None)
+        assert refused.stdout.endswith("? [y/N] Nothing was cancelled.\n")
+        agreed = subprocess.run(command("cancel", failed_study.folder, "--yes"), stdin=theirs, capture_output=True)
+        assert (agreed.returncode, process.poll()) == (0, -signal.SIGTERM)
+    finally:
+        process.kill()
+        process.communicate()
+        os.close(terminal)
+        os.close(theirs)
+        failed_study.lock.unlink(missing_ok=True)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(failed_study):
+    logs_of = " ".join(command("logs", failed_study.folder, "good", "--stage", "train", "-n", "0"))
+    script = f"set -o pipefail; {logs_of} | head -n 1"
+    for _ in range(3):
+        done = subprocess.run(["bash", "-c", script], cwd=REPOSITORY, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_what_is_no_study_is_neither_cancelled_nor_made(tmp_path, capsys):

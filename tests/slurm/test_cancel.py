@@ -161,6 +161,28 @@ def test_the_log_of_a_running_task_is_followed_to_its_end(slurm, tmp_path):
     assert any(line.startswith(f"train {run}: 300/300") for line in lines)
 
 
+def test_a_task_that_is_put_back_into_the_queue_is_followed_on(slurm, tmp_path):
+    paths = submit(slurm, tmp_path, 1000)
+    wait_for_training(slurm, paths)
+    follow = [sys.executable, "-m", "runner.logs", str(paths.folder), "train", "--follow"]
+    follower = subprocess.Popen(follow, cwd=REPOSITORY, env=slurm.env, stdout=subprocess.PIPE, text=True)
+    try:
+        heading = follower.stdout.readline()
+        (job,) = [array["job"] for array in _sent(paths) if array["stage"] == "train"]
+        slurm.run("scontrol", "requeue", job, check=True)
+        out, _ = follower.communicate(timeout=150)
+    finally:
+        follower.kill()
+        follower.communicate()
+    assert follower.returncode == 0
+    log = heading.removeprefix("==> train tiny: attempt 1: ")
+    assert f"\n==> train tiny: attempt 2: {log}" in out
+    assert ": 1000/1000 " in out.partition("attempt 2: ")[2]
+    assert out.endswith("\n==> train tiny: done <==\n")
+    shown = runner(slurm, "logs", paths.folder, "train")
+    assert "==> train tiny: attempt 2 of 2 (the file holds 1 too): " in shown
+
+
 def test_a_cancelled_task_ends_its_followers(slurm, tmp_path):
     paths = submit(slurm, tmp_path, 2000)
     wait_for_training(slurm, paths)

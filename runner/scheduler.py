@@ -154,7 +154,7 @@ def partitions_text() -> str:
         return ""
     rows = dict.fromkeys(tuple(line.split("|")) for line in text.splitlines())
     return "\n".join(
-        f"  {name.rstrip('*')}{' (default)' * name.endswith('*')}: {up}, at most {limit}, "
+        f"  {name.rstrip('*')}{' (default)' * name.endswith('*')}: {up}, {'no time limit' if limit == 'infinite' else f'at most {limit}'}, "
         f"{'no GPUs' if gres == '(null)' else gres}, {cpus} cores and {memory} MB a node"
         for name, up, limit, gres, cpus, memory in rows
     )

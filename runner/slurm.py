@@ -1,5 +1,7 @@
 """Sending a plan to SLURM: everything is submitted at once, the scheduler keeps the order."""
 
+import contextlib
+import io
 import shlex
 import shutil
 import sys
@@ -62,7 +64,7 @@ def submit_slurm(plan: Plan, tasks: Sequence[Task], folder: Path, active: Mappin
     """
     submission = Submission(folder)
     try:
-        batches = arrange(plan, tasks, active, scheduler.max_array_size())
+        batches = arrange(plan, tasks, active, _array_size())
         environment = import_environment(take_snapshot(plan, folder)) | KEEP_MEMORY
         for batch in batches:
             batch.job = _send(plan, batch, folder, environment)
@@ -72,6 +74,14 @@ def submit_slurm(plan: Plan, tasks: Sequence[Task], folder: Path, active: Mappin
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return submission
+
+
+def _array_size() -> int:
+    try:
+        return scheduler.max_array_size()
+    except SchedulerError as error:
+        words = str(error).splitlines()[0]
+        raise SchedulerError(f"no SLURM answers here ({words}); --executor local runs on this machine") from error
 
 
 def _send(plan: Plan, batch: Batch, folder: Path, environment: Mapping[str, str]) -> str:
@@ -118,10 +128,10 @@ def _submit_array(calls: list[TaskCall], folder: Path, parameters: dict[str, Any
     executor = submitit.SlurmExecutor(folder, max_num_timeout=requeues)
     executor.update_parameters(**parameters)
     try:
-        with executor.batch():
+        with contextlib.redirect_stderr(io.StringIO()), executor.batch():  # submitit prints sbatch's words too
             jobs = [executor.submit(call) for call in calls]
     except FailedJobError as error:
-        raise SchedulerError(str(error.__cause__ or error)) from error
+        raise SchedulerError(str(error)) from error
     return [str(job.job_id) for job in jobs]
 
 

@@ -55,7 +55,7 @@ def _positive(text: str) -> float:
 
 def main(argv: list[str] | None = None) -> int:
     """0 if all is done or submitted, 1 if something failed, 2 if the study cannot be run, 130 on Ctrl-C."""
-    arguments = parser().parse_args(argv)
+    arguments = parser().parse_intermixed_args(argv)  # key=value may come after options
     if "=" in arguments.study and not Path(arguments.study).exists():  # only overrides were given
         arguments.overrides.insert(0, arguments.study)
         arguments.study = "quickstart"

@@ -1,0 +1,198 @@
+"""Submit once, log out, come back: the whole study on a real scheduler, by one command."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import REPOSITORY, tiny_study
+
+from .cluster import started
+from .studies import LITTLE, Submitted, training_study
+
+
+def jobs_of(study):
+    """The arrays on record of the last submission."""
+    file = sorted(study.folder.glob("submissions/*/jobs.json"))[-1]
+    return json.loads(file.read_text())["arrays"]
+
+
+def queue(slurm):
+    return slurm.run("squeue", "--noheader", "--array", "--format=%i|%P|%j|%T", check=True).stdout.splitlines()
+
+
+def test_everything_is_submitted_at_once_and_no_process_of_ours_stays(slurm, tmp_path):
+    file = tiny_study(tmp_path, cluster={"cpus": 1, "mem_gb": 0.9, "timeout_min": 10}, sweep={"grid": {"seed": [1, 2]}})
+    study = Submitted(slurm, file, "--partition", "gpu")
+    ours = subprocess.run(["pgrep", "-f", "runner.submit"], capture_output=True, text=True).stdout
+    assert not ours
+    assert "asks for: 9 tasks" in study.out
+    assert "you may log out" in study.out
+    names = {line.split("|")[2]: line.split("|")[1] for line in queue(slurm)}
+    assert names["tiny-train"] == "gpu"
+    assert {names[f"tiny-{stage}"] for stage in ("render", "evaluate", "report")} == {"cpu"}
+    study.wait_until_done()
+    assert study.command("status", str(study.folder)).returncode == 0
+    assert (study.folder / "report" / "index.html").exists()
+    # Later submissions find nothing to do, and the study remembers its partition.
+    assert "Everything is done." in study.submit(str(study.folder))
+    saved = yaml.safe_load((study.folder / "study.yaml").read_text())
+    assert saved["cluster"]["train"]["partition"] == "gpu"
+    assert saved["cluster"]["render"]["partition"] is None
+
+
+def test_a_run_does_not_wait_for_other_runs(slurm, tmp_path):
+    cluster = {**LITTLE, "train": {"gpus": 0, "parallelism": 1}}
+    study = Submitted(slurm, training_study(tmp_path, sweep={"grid": {"seed": [1, 2]}}, cluster=cluster))
+
+    def first_is_scored_while_the_second_trains():
+        states = {(task["stage"], task["label"]): task["state"] for task in study.status()["tasks"]}
+        if states["train", "seed=2"] == "done":
+            pytest.fail(f"the second run was trained before the first was restored: {states}")
+        return states["render", "seed=1"] == "done"
+
+    slurm.wait_for(first_is_scored_while_the_second_trains, "the first run's pictures", 120)
+    study.wait_until_done()
+
+
+def test_arrays_are_split_where_the_cluster_allows_no_larger_ones(tmp_path):
+    with started(MAX_ARRAY_SIZE="3") as small:
+        file = tiny_study(tmp_path, cluster=LITTLE, sweep={"grid": {"seed": [1, 2, 3, 4]}}, training__epochs=1)
+        study = Submitted(small, file)
+        sizes = [(each["stage"], len(each["tasks"])) for each in jobs_of(study) if each["stage"] == "train"]
+        assert sizes == [("train", 3), ("train", 1)]
+        study.wait_until_done()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (["--partition", "gpuu"], "invalid partition"),
+        (["cluster.train.gpus=7"], "Requested node configuration is not available"),
+        (["cluster.train.gpus=0", "cluster.report.mem_gb=9000"], "Memory specification can not be satisfied"),
+    ],
+)
+def test_an_impossible_request_is_explained_and_nothing_is_left(slurm, tmp_path, settings, words):
+    file = tiny_study(tmp_path, cluster={"cpus": 1, "mem_gb": 0.9})
+    with pytest.raises(RuntimeError) as refused:
+        Submitted(slurm, file, *settings)
+    text = str(refused.value)
+    assert "submit returned 2" in text
+    assert words.lower() in text.lower()
+    assert "gpu: up, no time limit, gpu:2" in text  # what there is
+    assert "Traceback" not in text
+    assert not list((tmp_path / "results" / "tiny" / "submissions").glob("*/"))
+    slurm.wait_idle(30)
+    states = slurm.run("sacct", "--noheader", "--parsable2", "--allocations", "--format=JobName,State").stdout
+    ours = [line.split("|")[1] for line in states.splitlines() if line.startswith("tiny-")]
+    assert all(state.startswith(("CANCELLED", "COMPLETED")) for state in ours)
+
+
+def test_the_code_that_was_submitted_is_the_code_that_runs(slurm, tmp_path):
+    """A model of the user's own is edited, and our own source is, while the jobs wait."""
+    (tmp_path / "mine").mkdir()
+    model = tmp_path / "mine" / "mymodel.py"
+    good = (
+        "from srcnn.models.srcnn import SRCNN\n\n\n"
+        "def small(*, residual):\n    return SRCNN((5, 1, 3), residual=residual)\n"
+    )
+    model.write_text(good)
+    copy = tmp_path / "checkout"
+    for package in ("srcnn", "jobs", "runner", "analysis"):
+        shutil.copytree(REPOSITORY / package, copy / package)
+    file = tiny_study(tmp_path, cluster=LITTLE, model={"name": "mymodel:small"})
+    blocker = slurm.run(
+        "sbatch",
+        "--parsable",
+        "--partition=cpu",
+        "--nodes=2",
+        "--exclusive",
+        "--output=/dev/null",
+        "--wrap=sleep 60",
+        check=True,
+    ).stdout.strip()
+    environment = {**slurm.env, "PYTHONPATH": f"{copy}:{model.parent}"}
+    done = subprocess.run(
+        [sys.executable, "-m", "runner.submit", str(file), "--root", str(tmp_path / "results"), "--executor", "slurm"],
+        env=environment,
+        cwd=model.parent,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    model.write_text("raise SystemExit('edited')\n")
+    (copy / "jobs" / "train.py").write_text("raise SystemExit('edited')\n")
+    (copy / "srcnn" / "training.py").write_text("raise SystemExit('edited')\n")
+    slurm.run("scancel", blocker, check=True)
+    slurm.wait_idle(120)
+    (submission,) = (tmp_path / "results" / "tiny" / "submissions").iterdir()
+    assert (submission / "code" / "mymodel.py").read_text() == good
+    text = subprocess.run(
+        [sys.executable, "-m", "runner.status", str(tmp_path / "results" / "tiny")],
+        env={**slurm.env, "PYTHONPATH": str(REPOSITORY)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert text.returncode == 0, text.stdout
+    provenance = json.loads((submission / "provenance.json").read_text())
+    assert provenance["interpreter"] == sys.executable
+    assert {"torch", "numpy", "submitit"} <= provenance["packages"].keys()
+    assert {"commit", "changed_files", "host", "python", "command"} <= provenance.keys()
+
+
+def test_submitting_again_sends_only_what_is_missing_and_not_under_way(slurm, tmp_path):
+    study = Submitted(slurm, training_study(tmp_path, sweep={"grid": {"seed": [1, 2]}}))
+    study.wait_for_epoch(10)
+    before = queue(slurm)
+    assert "Nothing to send." in study.submit(str(study.folder))
+    assert len(queue(slurm)) <= len(before)
+    # One more run: its tasks alone are sent, with a report that waits for all.
+    out = study.submit(str(study.folder), "sweep.grid.seed=[1,2,3]")
+    assert {each["stage"]: len(each["tasks"]) for each in jobs_of(study)} == {
+        "train": 1,
+        "render": 1,
+        "evaluate": 1,
+        "report": 1,
+    }, out
+    study.wait_until_done()
+    assert sorted((a["task"], a["outcome"]) for a in study.attempts()) == sorted(
+        (task["name"], "done") for task in study.tasks("train")
+    )
+
+
+def test_two_submissions_at_the_same_time_send_nothing_twice(slurm, tmp_path):
+    file = training_study(tmp_path, sweep={"grid": {"seed": [1, 2]}})
+    command = [sys.executable, "-m", "runner.submit", str(file), "--root", str(tmp_path / "results")]
+    environment = {**slurm.env, "PYTHONPATH": str(REPOSITORY)}
+    both = [
+        subprocess.Popen([*command, "--executor", "slurm"], env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    outs = [process.communicate(timeout=120)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sorted("Nothing to send." in out for out in outs) == [False, True]
+    sent = [line.split("|")[2] for line in queue(slurm)]
+    assert len(sent) == len(set(queue(slurm))) == 9  # prepare, baseline, report, and three stages of two runs
+    assert sent.count("tiny-train") == 2
+
+
+def test_a_setup_line_runs_before_python(slurm, tmp_path):
+    probe = tmp_path / "probe.txt"
+    cluster = {**LITTLE, "train": {"gpus": 0, "setup": [f"echo $SLURM_JOB_NAME >> {probe}"]}}
+    study = Submitted(slurm, tiny_study(tmp_path, cluster=cluster))
+    slurm.wait_for(probe.exists, "the setup line of the training", 60)
+    assert probe.read_text() == "tiny-train\n"
+    study.wait_until_done()
+
+
+def test_a_local_run_and_a_submission_of_one_study_exclude_each_other(slurm, tmp_path):
+    study = Submitted(slurm, training_study(tmp_path))
+    local = study.command("submit", str(study.folder), "--executor", "local")
+    assert local.returncode == 2
+    assert "queued or running on SLURM" in local.stderr
+    assert Path(study.folder / ".runner.json").exists() is False
+    study.wait_until_done()

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A real SLURM on this machine, in one folder, for tests: three virtual nodes, accounting, memory limits that kill.
 # Any user may run it. It writes only below DIR and ends only processes that it started from there.
+# shellcheck disable=SC2016  # the backquotes are for the reader
 usage='usage: cluster.sh VERB DIR [NODE]
   start DIR               the cluster is up and idle; `. DIR/env.sh` points commands at it
   stop DIR                jobs cancelled, daemons ended; the folder with its logs stays
@@ -18,7 +19,9 @@ FIRST_PORT (five in a row; free ones are found otherwise).'
 set -euo pipefail
 export PATH=$PATH:/usr/sbin:/sbin # the daemons' home, which users often lack
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=processes.sh
 . "$here/processes.sh"
+# shellcheck source=configuration.sh
 . "$here/configuration.sh"
 
 NODES=(node1 node2 node3)
@@ -175,14 +178,18 @@ cancel_jobs() {
 stop() {
   trap '' INT TERM # what began must end
   trap - EXIT
-  local daemon node
+  local daemon node left=()
   if running slurmctld; then
     cancel_jobs
     until_true 5 no_jobs || true
   fi
-  for node in "${NODES[@]}"; do end "slurmd.$node"; done
-  for node in "${NODES[@]}"; do kill_job_processes "$node"; done
-  for daemon in slurmctld slurmdbd mariadbd munged; do end "$daemon"; done
+  # One that will not end must not keep the others alive.
+  for node in "${NODES[@]}"; do
+    end "slurmd.$node" || left+=("slurmd of $node")
+    kill_job_processes "$node" || left+=("jobs of $node")
+  done
+  for daemon in slurmctld slurmdbd mariadbd munged; do end "$daemon" || left+=("$daemon"); done
+  if [ ${#left[@]} -gt 0 ]; then fail "still running after KILL: ${left[*]}"; fi
 }
 
 reset() {
@@ -234,7 +241,7 @@ restart_controller() {
 verb=$1 node=${3:-}
 DIR=$(realpath -m -- "$2")
 if [ "$verb" != start ]; then
-  [ -e "$DIR/env.sh" ] && [ -e "$DIR/ports" ] || fail "no cluster was started in $DIR"
+  if [ ! -e "$DIR/env.sh" ] || [ ! -e "$DIR/ports" ]; then fail "no cluster was started in $DIR"; fi
   export SLURM_CONF=$DIR/slurm.conf
   while read -r name port; do PORTS[$name]=$port; done <"$DIR/ports"
 fi

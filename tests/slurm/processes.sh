@@ -30,7 +30,7 @@ end() {
   if pid=$(pid_of "$1"); then
     kill "$pid" 2>/dev/null || true
     until_true 10 gone "$pid" || kill -9 "$pid" 2>/dev/null || true
-    until_true 5 gone "$pid"
+    until_true 5 gone "$pid" || return 1
   fi
   rm -f "$DIR/run/$1.pid"
 }

@@ -29,5 +29,5 @@ trap '[ ! -e "$SRCNN_SLURM/env.sh" ] || "$here/cluster.sh" stop "$SRCNN_SLURM"; 
 "$here/cluster.sh" start "$SRCNN_SLURM"
 cd "$here/../.."
 status=0
-"${PYTHON:-python3}" -m pytest tests/slurm "$@" || status=$?
+"${PYTHON:-.venv/bin/python}" -m pytest tests/slurm "$@" || status=$?
 exit $status

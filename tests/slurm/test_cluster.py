@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -50,8 +51,12 @@ def refusal(verb: str, folder: Path, **environment: str) -> str:
     return done.stderr
 
 
-def alive(process: subprocess.Popen) -> bool:
-    return process.poll() is None
+@pytest.fixture
+def stranger() -> Iterator[subprocess.Popen]:
+    """A process that no cluster started."""
+    with subprocess.Popen(["sleep", "600"]) as process:
+        yield process
+        process.kill()
 
 
 @pytest.fixture
@@ -178,12 +183,10 @@ def test_a_folder_with_files_of_something_else_is_left_alone(verb, slurm, tmp_pa
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_stop_leaves_a_process_alone_that_inherited_a_number(abandoned):
-    with subprocess.Popen(["sleep", "600"]) as stranger:
-        (abandoned / "run" / "slurmd.node1.pid").write_text(f"{stranger.pid}\n")
-        subprocess.run([str(SCRIPT), "stop", str(abandoned)], check=True)
-        assert alive(stranger)
-        stranger.kill()
+def test_stop_leaves_a_process_alone_that_inherited_a_number(abandoned, stranger):
+    (abandoned / "run" / "slurmd.node1.pid").write_text(f"{stranger.pid}\n")
+    subprocess.run([str(SCRIPT), "stop", str(abandoned)], check=True)
+    assert stranger.poll() is None
 
 
 def test_stop_leaves_the_daemons_of_another_cluster_alone(abandoned, slurm):

@@ -8,7 +8,7 @@ from conftest import REPOSITORY
 
 HEAVY = ("torch", "cv2", "matplotlib", "pandas", "pyarrow", "scipy", "numba", "skimage")
 
-RUNNER = [f"runner.{name}" for name in ("submit", "status", "logs", "cancel")]
+RUNNER = [f"runner.{name}" for name in ("submit", "status", "logs", "cancel", "clean")]
 ANALYSIS = [f"analysis.{name}" for name in ("report", "table", "plot", "compare", "compact")]
 
 

@@ -1,0 +1,201 @@
+"""``python -m runner.clean STUDY_DIR``: what a study no longer needs, shown with its size and price, and removed."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.removable import REMOVABLE, StudyFiles
+from srcnn.paths import StudyPaths
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from srcnn.schema import Attempt
+
+
+@dataclass(frozen=True)
+class Found:
+    """Files of one kind: where they lie (files and whole folders), how many, how large, what they cost to remove."""
+
+    kind: str
+    places: tuple[Path, ...]
+    files: int
+    size: int
+    cost: str
+    chosen: bool
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(
+        prog="python -m runner.clean",
+        description="Remove from a finished study what it does not need. Shows how much that is, and asks. By default "
+        "only what costs nothing goes: the next submit still finds everything done.",
+        epilog=f"KIND is one of {', '.join(REMOVABLE)}. Reports, histories, records of attempts and scores of the "
+        "study as it is are never removed; checkpoints only by name.",
+    )
+    p.add_argument("study", type=Path, help="the study's folder")
+    p.add_argument("--what", type=_kinds, metavar="KIND[,KIND...]", help="remove exactly these kinds")
+    p.add_argument("--yes", "-y", action="store_true", help="do not ask first")
+    return p
+
+
+def _kinds(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    unknown = [name for name in names if name not in REMOVABLE]
+    if unknown or not names:
+        raise argparse.ArgumentTypeError(f"{' '.join(unknown) or text!r}: expected some of {', '.join(REMOVABLE)}")
+    return names
+
+
+def main(argv: list[str] | None = None) -> int:
+    """0 removed or nothing to remove, 1 not removed, 2 no study or one that is being run, 130 on Ctrl-C."""
+    arguments = parser().parse_args(argv)
+    paths = StudyPaths(arguments.study.expanduser().resolve())
+    from runner.lock import StudyBusyError
+    from runner.scheduler import SchedulerError
+    from runner.under_way import StudyUnderWayError
+
+    try:
+        return _clean(paths, arguments.what, arguments.yes)
+    except (FileNotFoundError, StudyBusyError, StudyUnderWayError, SchedulerError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped. What was removed until now is gone.", file=sys.stderr)
+        return 130
+
+
+def _clean(paths: StudyPaths, what: Sequence[str] | None, yes: bool) -> int:
+    from runner.lock import study_lock
+    from runner.space import size
+    from runner.under_way import attempts_of, refuse_if_under_way
+
+    study = _study_files(paths)
+    attempts = list(attempts_of(paths))
+    refuse_if_under_way(paths, attempts)
+    found = find(study, what, attempts)
+    _show(found, paths)
+    chosen = [each for each in found if each.chosen and each.places]
+    if not chosen:
+        print("Nothing to remove.")
+        return 0
+    files, total = sum(each.files for each in chosen), size(sum(each.size for each in chosen))
+    if not yes and not _agreed(f"Remove {files} files, {total}?"):
+        return 1
+    with study_lock(paths, "clean"):
+        # Meanwhile somebody may have submitted, and what was not needed may be in use.
+        attempts = list(attempts_of(paths))
+        refuse_if_under_way(paths, attempts, own_lock=True)
+        chosen = [each for each in find(_study_files(paths), what, attempts) if each.chosen]
+        faults = remove(place for each in chosen for place in each.places)
+    for fault in faults:
+        print(f"error: {fault}", file=sys.stderr)
+    print(f"removed {sum(each.files for each in chosen)} files, {size(sum(each.size for each in chosen))}")
+    return int(bool(faults))
+
+
+def _study_files(paths: StudyPaths) -> StudyFiles:
+    from srcnn.files import read_json
+
+    contents = read_json(paths.contents)
+    if contents is None:
+        raise FileNotFoundError(f"{paths.contents}: no such file; is {paths.folder} the folder of a submitted study?")
+    return StudyFiles(paths, contents, time.time())
+
+
+def find(study: StudyFiles, what: Sequence[str] | None, attempts: "Sequence[Attempt]" = ()) -> list[Found]:
+    """Every kind with what there is of it. ``what`` chooses some by name; None those that cost nothing."""
+    found = []
+    for kind, each in REMOVABLE.items():
+        # A link leads to what lies elsewhere, which is not ours to remove.
+        places = tuple(place for place in each.find(study) if place.exists() and not place.is_symlink())
+        sizes = [file.lstat().st_size for place in places for file in _files(place)]
+        cost = each.cost + _duration_text(attempts, each.stages) * bool(places)
+        found.append(Found(kind, places, len(sizes), sum(sizes), cost, each.default if what is None else kind in what))
+    return found
+
+
+def _files(place: Path) -> Iterable[Path]:
+    if not place.is_dir():
+        return [place]
+    return [Path(folder, name) for folder, _, names in os.walk(place) for name in names]
+
+
+def _duration_text(attempts: "Sequence[Attempt]", stages: Sequence[str]) -> str:
+    """How long the tasks took that would be repeated."""
+    from runner.view import duration
+
+    spent = sum(each.end - each.start for each in attempts if each.stage in stages and each.end)
+    return f" (took {duration(spent)} of tasks)" if spent else ""
+
+
+def _show(found: list[Found], paths: StudyPaths) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.print(f"{paths.folder.name}: what can be removed below {paths.folder}", soft_wrap=True, markup=False)
+    console.print(_table(found))
+    others = [each.kind for each in found if not each.chosen and each.files]
+    if others:
+        console.print(f"* goes now; the others only by name: --what {','.join(others)}", soft_wrap=True, markup=False)
+
+
+def _table(found: list[Found]) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    from runner.space import size
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("", "kind", "files", "size"):
+        table.add_column(column, justify="right" if column in ("files", "size") else "left", no_wrap=True)
+    table.add_column("what it is")
+    table.add_column("what it costs to remove")
+    for each in found:
+        style = "" if each.places else "dim"
+        mark = "*" if each.chosen else ""
+        amount = (str(each.files), size(each.size)) if each.files else ("-", "-")
+        texts = (mark, each.kind, *amount, REMOVABLE[each.kind].what, each.cost)
+        table.add_row(*(Text(text, style) for text in texts))
+    return table
+
+
+def _agreed(question: str) -> bool:
+    """Whether somebody at a terminal says so; where there is none, --yes has to."""
+    if not sys.stdin.isatty():
+        print("error: nothing was removed: there is no terminal to ask at; add --yes to remove it", file=sys.stderr)
+        return False
+    try:
+        answer = input(f"{question} [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() in ("y", "yes"):
+        return True
+    print("Nothing was removed.")
+    return False
+
+
+def remove(places: Iterable[Path]) -> list[str]:
+    """Delete files and folders; what could not be deleted, with the reason. What is gone already is no fault."""
+    from jobs.folders import remove_folder
+
+    faults = []
+    for place in places:
+        try:
+            if place.is_dir():
+                remove_folder(place)
+            else:
+                place.unlink(missing_ok=True)
+        except OSError as error:
+            faults.append(f"{place}: {error.strerror}")
+    return faults
+
+
+if __name__ == "__main__":
+    sys.exit(main())

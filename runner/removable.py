@@ -1,0 +1,197 @@
+"""What may be taken out of a study's folder, and what that costs: one table."""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jobs.processes import is_alive
+from srcnn.paths import GROUPS, RunPaths, StudyPaths
+
+DAY_S = 24 * 3600.0  # a temporary file of another machine is left over after this time
+# As srcnn.files.atomic_path names what is being written, jobs.folders what is being deleted, and
+# runner.lock what is about to be the lock.
+_WRITTEN = re.compile(r"\.(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]{8}-.+")
+_DOOMED = re.compile(r"\..+-[0-9a-f]{8}")
+_TICKET = re.compile(r"\.runner\.json-[0-9a-f]{8}")
+_SHARD = re.compile(r"(?P<eval_id>e[0-9a-f]{10})-\d{4,}-\d{3,}\.parquet")
+_OWNER = re.compile(r"[rb][0-9a-f]{10}")
+
+
+@dataclass(frozen=True)
+class StudyFiles:
+    """A study's folder, what its ``contents.json`` says, and the time in seconds since the epoch."""
+
+    paths: StudyPaths
+    contents: Mapping[str, Any]
+    now: float
+
+    def runs(self) -> Iterator[tuple[Mapping[str, Any], RunPaths]]:
+        """The runs of the study as last submitted."""
+        for run in self.contents["runs"]:
+            yield run, self.paths.run(run["run_id"])
+
+
+@dataclass(frozen=True)
+class Removable:
+    """A kind of files: what they are, where they lie, what is lost with them.
+
+    ``cost`` says it in words; ``stages`` are those that the next submit repeats for it. Only what
+    costs nothing is removed by default.
+    """
+
+    what: str
+    find: Callable[[StudyFiles], Iterable[Path]]
+    cost: str = "nothing"
+    stages: tuple[str, ...] = ()
+    default: bool = False
+
+
+def _damaged(study: StudyFiles) -> Iterator[Path]:
+    return study.paths.runs.glob("*/checkpoints/*.damaged")
+
+
+def _temporary(study: StudyFiles) -> Iterator[Path]:
+    for folder, subfolders, files in os.walk(study.paths.folder):
+        if Path(folder).parent.parent == study.paths.submissions:
+            subfolders[:] = [name for name in subfolders if name != "code"]
+        doomed = [name for name in subfolders if _DOOMED.fullmatch(name)]
+        subfolders[:] = [name for name in subfolders if name not in doomed]
+        suspects = [*doomed, *(name for name in files if _WRITTEN.fullmatch(name) or _TICKET.fullmatch(name))]
+        yield from (path for name in suspects if _is_left_over(path := Path(folder, name), study.now))
+
+
+def _is_left_over(path: Path, now: float) -> bool:
+    written = _WRITTEN.fullmatch(path.name)
+    if written and is_alive(written["host"], int(written["pid"]), None) is False:
+        return True
+    try:
+        stat = path.lstat()
+    except FileNotFoundError:
+        return False
+    # A folder that is renamed to be deleted keeps the time of its content; its inode changed just now.
+    return now - (stat.st_mtime if written else max(stat.st_mtime, stat.st_ctime)) > DAY_S
+
+
+def _intermediate(study: StudyFiles) -> Iterator[Path]:
+    """Earlier ``last`` states, of runs that are trained to the end: others may still resume from them."""
+    for run, paths in study.runs():
+        if paths.last.exists() and all(paths.checkpoint(epoch).exists() for epoch in run["epochs"]):
+            yield from paths.checkpoints.glob("previous_*.pt")
+
+
+def _in_submissions(study: StudyFiles, *suffixes: str) -> Iterator[Path]:
+    # Those of a local execution lie in the submission's folder, those of SLURM in one a stage.
+    for depth in ("*/*", "*/*/*"):
+        for file in study.paths.submissions.glob(depth):
+            if file.suffix in suffixes and file.parent.name != "code" and file.is_file():
+                yield file
+
+
+def _submitit(study: StudyFiles) -> Iterator[Path]:
+    return _in_submissions(study, ".pkl", ".sh", ".kills")
+
+
+def _logs(study: StudyFiles) -> Iterator[Path]:
+    return _in_submissions(study, ".out", ".err", ".log")
+
+
+def _code(study: StudyFiles) -> Iterator[Path]:
+    return study.paths.submissions.glob("*/code")
+
+
+def _superseded(study: StudyFiles) -> Iterator[Path]:
+    """Shards of other settings than the study's, where all of its own are there: new ones copy from old ones."""
+    from srcnn.shards import compacted_files, shards_in
+
+    wanted: dict[str, set[str]] = {}
+    for run in study.contents["runs"]:
+        shards = [(epoch, block) for epoch in run["epochs"] for block in range(run["shards"])]
+        for owner, places in ((run["run_id"], shards), (run["degradation_id"], [(0, 0)])):
+            names = {study.paths.shard(owner, run["eval_id"], *place).name for place in places}
+            wanted.setdefault(owner, set()).update(names)
+    for owner, current in wanted.items():
+        folder = study.paths.scores(owner)
+        if not current <= set(shards_in(folder)):
+            continue
+        eval_ids = {name.partition("-")[0] for name in current}
+
+        def old(name: str, eval_ids: set[str] = eval_ids) -> bool:
+            match = _SHARD.fullmatch(name)
+            return match is not None and match["eval_id"] not in eval_ids
+
+        for compacted in compacted_files(folder):
+            # Beside current ones in one file they stay: nothing would be gained.
+            if compacted.shards and all(map(old, compacted.shards)):
+                yield from (compacted.index, compacted.file)  # the index first: it must not promise rows that are gone
+        yield from (file for file in sorted(folder.glob("*.parquet")) if old(file.name))
+
+
+def _pictures(study: StudyFiles) -> Iterator[Path]:
+    for _, paths in study.runs():
+        yield from (paths.folder / group for group in GROUPS.values())
+
+
+def _baselines(study: StudyFiles) -> Iterator[Path]:
+    for degradation in {run["degradation_id"]: None for run in study.contents["runs"]}:
+        yield study.paths.baseline(degradation)
+
+
+def _checkpoints(study: StudyFiles) -> Iterator[Path]:
+    for _, paths in study.runs():
+        yield from paths.checkpoints.glob("*.pt")
+
+
+def _other_runs(study: StudyFiles) -> Iterator[Path]:
+    ours = {run[name] for run in study.contents["runs"] for name in ("run_id", "degradation_id")}
+    for parent in (study.paths.runs, study.paths.scores(""), study.paths.baseline("")):
+        for folder in sorted(parent.glob("*")):
+            if folder.is_dir() and _OWNER.fullmatch(folder.name) and folder.name not in ours:
+                yield folder
+
+
+AGAIN = "the next submit makes them again"
+REPORT = "the report is written again"
+
+REMOVABLE = {
+    "damaged": Removable("checkpoints that were set aside as damaged", _damaged, default=True),
+    "temporary": Removable("what killed processes left half written or half deleted", _temporary, default=True),
+    "intermediate": Removable(
+        "states before last.pt, of runs that are trained to the end", _intermediate, default=True
+    ),
+    "submissions": Removable("submitit's pickles and batch files; records and logs stay", _submitit, default=True),
+    "superseded": Removable(
+        "scores by earlier evaluation settings, where those by the present ones are complete",
+        _superseded,
+        f"{REPORT}; scoring again, if the study returns to those settings",
+    ),
+    "pictures": Removable(
+        "restored pictures: scoring reads them, and the report's figures show some",
+        _pictures,
+        f"{AGAIN}: restoring, then scoring",
+        ("render", "evaluate"),
+    ),
+    "baselines": Removable(
+        "interpolated pictures: as above",
+        _baselines,
+        f"{AGAIN}: interpolating and scoring",
+        ("baseline",),
+    ),
+    "checkpoints": Removable(
+        "trained networks: kept epochs, best.pt and last.pt",
+        _checkpoints,
+        f"{AGAIN}: training, restoring, scoring",
+        ("train", "render", "evaluate"),
+    ),
+    "runs": Removable(
+        "runs and baselines that the study no longer has: networks, pictures, scores, records",
+        _other_runs,
+        f"{REPORT}; everything of them, if a sweep names them again",
+    ),
+    "code": Removable(
+        "copies of the code that was submitted", _code, "provenance.json then only names the commit that ran"
+    ),
+    "logs": Removable("output of tasks, also of failed ones", _logs, "why a task failed is then in its record only"),
+}

@@ -105,10 +105,14 @@ def _read(paths: StudyPaths) -> dict[str, Any] | None:
 
 
 def _busy_text(paths: StudyPaths, other: Holder) -> str:
-    here = other.host == socket.gethostname()
-    remedy = "" if here else f" (if that machine no longer runs it, delete {paths.lock})"
+    since = time.strftime("%H:%M:%S", time.localtime(other.start))
+    busy = f"{paths.folder.name} is being {'submitted' if other.executor == 'slurm' else 'run'}"
+    text = f"{busy} by process {other.pid} on {other.host} since {since}"
+    if other.host != socket.gethostname():
+        text += f" (if that machine no longer does, delete {paths.lock})"
+    if other.executor == "slurm":
+        return text
     return (
-        f"{paths.folder.name} is being {'run' if other.executor != 'slurm' else 'submitted'} by process {other.pid} on "
-        f"{other.host} since {time.strftime('%H:%M:%S', time.localtime(other.start))}{remedy}; watch it with "
-        f"python -m runner.status {paths.folder}, stop it with python -m runner.cancel {paths.folder}"
+        f"{text}; watch it with python -m runner.status {paths.folder}, "
+        f"stop it with python -m runner.cancel {paths.folder}"
     )

@@ -8,9 +8,10 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 TIMEOUT_S = 60.0
+WARNED_S = 180  # before a time limit: our 90 s, SLURM's own minute, and some
 CANCEL_AT_ONCE = 500  # ids in one call of scancel
 
 # States in which a job may still do something.
@@ -31,11 +32,18 @@ class JobState:
     exit_code: str = ""
     node: str = ""
     step_states: frozenset[str] = frozenset()
+    elapsed_s: int | None = None
+    limit_min: int | None = None
 
     @property
     def alive(self) -> bool:
         """Whether it waits or runs."""
         return self.state in ALIVE or self.state in _ALIVE_TOO
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether it ended well before its time limit, so that it was not that which ended it."""
+        return bool(self.limit_min and self.elapsed_s is not None and self.elapsed_s < 60 * self.limit_min - WARNED_S)
 
     @property
     def started(self) -> bool:
@@ -82,7 +90,7 @@ def job_states(ids: Iterable[str]) -> Answer:
     if not numbers:
         return Answer()
     try:
-        columns = "JobID,State,Reason,ExitCode,NodeList"
+        columns = "JobID,State,Reason,ExitCode,NodeList,ElapsedRaw,TimelimitRaw"
         text = call("sacct", "--parsable2", "--noheader", f"--format={columns}", f"--jobs={','.join(numbers)}")
         return Answer(_from_sacct(text))
     except SchedulerError as error:
@@ -102,19 +110,21 @@ def _from_sacct(text: str) -> dict[str, JobState]:
     found: dict[str, JobState] = {}
     steps: dict[str, set[str]] = {}
     for line in text.splitlines():
-        job, state, reason, exit_code, node = line.split("|")[:5]
+        job, state, reason, exit_code, node, *times = line.split("|")
         state = state.split()[0] if state else "UNKNOWN"  # such as ``CANCELLED by 0``
         whole, dot, _ = job.partition(".")
         if dot:
             steps.setdefault(whole, set()).add(state)
             continue
         for each in expand(job):
-            found[each] = JobState(state, "" if reason == "None" else reason, exit_code, node)
-    for job, states in steps.items():
-        if job in found:
-            old = found[job]
-            found[job] = JobState(old.state, old.reason, old.exit_code, old.node, frozenset(states))
-    return found
+            elapsed, limit = (int(text) if text.isdigit() else None for text in times)
+            found[each] = JobState(
+                state, "" if reason == "None" else reason, exit_code, node, elapsed_s=elapsed, limit_min=limit
+            )
+    return {
+        job: replace(state, step_states=frozenset(steps[job])) if job in steps else state
+        for job, state in found.items()
+    }
 
 
 def expand(job: str) -> Iterator[str]:
@@ -136,8 +146,9 @@ def cancel(ids: Iterable[str]) -> None:
         try:
             call("scancel", "--quiet", *waiting[first : first + CANCEL_AT_ONCE])
         except SchedulerError as error:
-            if "Invalid job id" not in str(error):
-                raise
+            others = [line for line in str(error).splitlines() if line.strip() and "Invalid job id" not in line]
+            if others:
+                raise SchedulerError("\n".join(others)) from error
 
 
 def max_array_size(default: int = 1001) -> int:
@@ -152,9 +163,12 @@ def partitions_text() -> str:
         text = call("sinfo", "--noheader", "--format=%P|%a|%l|%G|%c|%m", timeout_s=20)
     except SchedulerError:
         return ""
-    rows = dict.fromkeys(tuple(line.split("|")) for line in text.splitlines())
-    return "\n".join(
-        f"  {name.rstrip('*')}{' (default)' * name.endswith('*')}: {up}, {'no time limit' if limit == 'infinite' else f'at most {limit}'}, "
-        f"{'no GPUs' if gres == '(null)' else gres}, {cpus} cores and {memory} MB a node"
-        for name, up, limit, gres, cpus, memory in rows
-    )
+    return "\n".join(f"  {line}" for line in dict.fromkeys(map(_partition_text, text.splitlines())))
+
+
+def _partition_text(row: str) -> str:
+    name, up, limit, gpus, cpus, memory = row.split("|")
+    default = " (default)" if name.endswith("*") else ""
+    time = "no time limit" if limit == "infinite" else f"at most {limit}"
+    gpus = "no GPUs" if gpus == "(null)" else gpus
+    return f"{name.rstrip('*')}{default}: {up}, {time}, {gpus}, {cpus} cores and {memory} MB a node"

@@ -27,6 +27,8 @@ Cause = Literal[
     "dependency",
     "started too often",
 ]
+PREEMPTED = "preempted and not put back (PreemptMode=CANCEL, or cluster.requeues=0); submit again"
+LAG_S = 10.0  # by which accounting may be behind
 FORGOTTEN_S = 600.0  # accounting knows of a job seconds after it was sent; later, it never will
 
 
@@ -141,6 +143,8 @@ def _judge(
         return status("failed", "killed", f"the process ended without a word{where}")
 
     outcome = attempt.outcome if attempt else None
+    if attempt and outcome == "running" and known and known.alive and now - attempt.start < LAG_S:
+        return running()  # its own record is ahead of accounting
     if known and known.alive and outcome not in ("done", "failed"):
         return _in_the_queue(task, known, earlier, running, status)
     if known and known.state == "PENDING":  # it was put back after it had failed, or was sent again
@@ -152,7 +156,7 @@ def _judge(
     if task.complete and (task.stage != "report" or outcome == "done"):
         return status("done")
     if attempt and outcome == "failed":
-        cause, detail = _own_words(attempt)
+        cause, detail = _own_words(attempt, known)
         return status("failed", cause, detail)
     if known and not known.alive:
         return status("failed", *_ended(task, known, earlier, fields.get("log")))
@@ -187,11 +191,13 @@ def _in_the_queue(
     return running()
 
 
-def _own_words(attempt: Attempt) -> tuple[Cause, str]:
+def _own_words(attempt: Attempt, known: JobState | None) -> tuple[Cause, str]:
     """Cause and words of a failure that the task itself recorded."""
     if attempt.cause == "StartedTooOften":
         return "started too often", attempt.message or ""
     if attempt.cause == "UncompletedJobError":  # submitit's, when it does not requeue once more
+        if known and (known.state == "PREEMPTED" or known.ended_early):
+            return "preempted", PREEMPTED  # it takes the warning of a short job for its time limit
         return "time limit", f"{attempt.message} Submit again, with --timeout-min for more"
     if attempt.cause == "Killed":
         return "killed", attempt.message or ""
@@ -217,9 +223,8 @@ def _waits_for(task: KnownTask, known: JobState, earlier: Mapping[Key, TaskStatu
     needs = _needs_text(task, earlier)
     if needs:
         return needs
-    text = _REASONS.get(known.reason, known.reason or "the scheduler")
-    if known.reason in ("Dependency", ""):
-        text = "the scheduler"
+    # Accounting keeps a reason that has passed: what needs nothing more waits for no dependency.
+    text = _REASONS.get(known.reason, known.reason) if known.reason not in ("Dependency", "") else "its turn"
     again = f"; {task.attempts} attempts so far" if task.attempts else ""
     return text + again
 
@@ -259,7 +264,7 @@ def _ended(task: KnownTask, known: JobState, earlier: Mapping[Key, TaskStatus], 
     if known.state in ("NODE_FAIL", "BOOT_FAIL"):
         return "node failure", f"its node {known.node} failed and it was not put back; submit again"
     if known.state == "PREEMPTED":
-        return "preempted", "preempted and not put back (PreemptMode=CANCEL?); submit again"
+        return "preempted", PREEMPTED
     if code[0] == "137" or code[2] == "9":
         return "killed", "it was killed, again and again or for good (see the end of its log)"
     if known.state == "COMPLETED":

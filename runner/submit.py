@@ -233,7 +233,7 @@ def _run_slurm(
     study = shlex.quote(str(plan.paths.folder))
     console.print(
         f"Submitted; you may log out. The report will be at {plan.paths.report_page}\n"
-        f"  python -m runner.status {study}\n  python -m runner.logs {study} --follow\n"
+        f"  python -m runner.status {study}\n  python -m runner.logs {study} train --follow\n"
         f"  python -m runner.cancel {study}",
         soft_wrap=True,
         markup=False,

@@ -1,0 +1,135 @@
+"""Seconds of ``runner.status`` on a study of 10,000 tasks in every state.
+
+    python -m benchmarks.status [--tasks 10000] [--json FILE]
+
+The study's folder is real (contents, attempts, checkpoints, shards, jobs of two submissions). The
+scheduler is a stand-in that prints sacct's answer for every unfinished task from a file, since no
+test cluster has run 10,000 jobs; benchmarks/submit.py asks a real one. Beside it, one call of the
+stand-in for each task, as a tool that asks job by job would make: measured on a sample.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+EPOCHS = (1, 2)
+SHARDS = 3
+SAMPLE = 50  # calls, to compare with
+
+
+def write(path, value=None):
+    """A file with JSON, or an empty one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("" if value is None else json.dumps(value))
+
+
+def make_study(folder, runs):
+    """A study's folder and sacct's lines for it: half of the runs are done, the others in all states."""
+    ids = [f"r{number:010x}" for number in range(runs)]
+    stages = {"train": ids, "render": ids}
+    for block in range(SHARDS):
+        stages[f"evaluate{block}"] = [f"{run}.{block}" for run in ids]
+    entries = [
+        {"run_id": run, "label": f"seed={n}", "variant": "all seeds", "seed": n, "eval_id": "e1", "epochs": EPOCHS}
+        | {"degradation_id": "b1", "data_id": "d1", "shards": SHARDS}
+        for n, run in enumerate(ids)
+    ]
+    sets = {"cat": {"group": "eval", "set_id": "s1"}}
+    write(
+        folder / "contents.json", {"study": folder.name, "notes": [], "data_root": None, "runs": entries, "sets": sets}
+    )
+    write(folder.parent / "data" / "d1.h5")
+    arrays, lines = [], []
+    for number, (stage, names) in enumerate(stages.items(), 1):
+        arrays.append({"stage": stage.rstrip("0123456789"), "job": str(number), "tasks": names})
+        for index, name in enumerate(names):
+            lines += task(folder, arrays[-1], index, name, runs)
+    write(folder / "submissions" / "20260101T000000.000000Z" / "jobs.json", {"executor": "slurm", "arrays": arrays})
+    return lines
+
+
+def task(folder, array, index, name, runs):
+    """One task's files, and what sacct says of it."""
+    stage, run = array["stage"], folder / "runs" / name.partition(".")[0]
+    part = index / runs
+    job = f"{array['job']}_{index}"
+    record = {"stage": stage, "task": name, "number": 1, "host": "node1", "pid": 1, "start": time.time() - 900}
+    record |= {"job": job, "born": "x-1", "done": 1, "total": 2, "note": "loss 0.001", "log": f"/logs/{job}.out"}
+    attempts = run / "attempts" / f"{stage}-{name}-1.json"
+    if part < 0.5:
+        write(attempts, record | {"outcome": "done", "end": time.time()})
+        for epoch in EPOCHS:
+            if stage == "train":
+                write(run / "checkpoints" / f"epoch_{epoch:04d}.pt")
+                write(run / "checkpoints" / "last.pt")
+            elif stage == "render":
+                (run / "Eval_SRCNN_Output" / f"epoch_{epoch:04d}").mkdir(parents=True)
+            else:
+                block = int(name.partition(".")[2])
+                write(folder / "scores" / run.name / f"e1-{epoch:04d}-{block:03d}.parquet")
+        return []
+    if stage != "train":
+        return [f"{job}|PENDING|Dependency|0:0|None assigned|0|240"]
+    if part < 0.8:
+        write(attempts, record | {"outcome": "running"})
+        return [
+            f"{job}|RUNNING|None|0:0|node1|900|240",
+            f"{job}.batch|RUNNING||0:0|node1|900|",
+            f"{job}.0|RUNNING||0:0|node1|900|",
+        ]
+    if part < 0.9:
+        write(attempts, record | {"outcome": "failed", "cause": "ValueError", "message": f"bad value {index}"})
+        return [f"{job}|FAILED|None|1:0|node1|9|240", f"{job}.0|FAILED||1:0|node1|9|"]
+    return [f"{job}|PENDING|Priority|0:0|None assigned|0|240"]
+
+
+def main():
+    """Print the table and write it as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", type=int, default=10_000)
+    parser.add_argument("--json", type=Path, default=Path("benchmarks/status.json"))
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        runs = -(-arguments.tasks // (2 + SHARDS))
+        lines = make_study(folder / "results" / "large", runs)
+        (folder / "answer").write_text("\n".join(lines) + "\n")
+        sacct = folder / "bin" / "sacct"
+        sacct.parent.mkdir()
+        sacct.write_text(f"#!/bin/sh\ncat {folder}/answer\n")
+        sacct.chmod(0o755)
+        env = {**os.environ, "PATH": f"{sacct.parent}:{os.environ['PATH']}"}
+        command = [sys.executable, "-m", "runner.status", str(folder / "results" / "large")]
+        seconds = []
+        for _ in range(5):
+            start = time.perf_counter()
+            done = subprocess.run(command, env=env, cwd=REPOSITORY, capture_output=True, text=True)
+            seconds.append(time.perf_counter() - start)
+        counts = json.loads(
+            subprocess.run([*command, "--json"], env=env, cwd=REPOSITORY, capture_output=True, text=True).stdout
+        )["counts"]
+        start = time.perf_counter()
+        for _ in range(SAMPLE):
+            subprocess.run([sacct], stdout=subprocess.DEVNULL, check=True)
+        each = (time.perf_counter() - start) / SAMPLE
+    print(done.stdout)
+    total = sum(counts.values())
+    found = {"tasks": total, **counts, "lines of sacct": len(lines)}
+    found |= {"seconds, best of 5": min(seconds), "seconds, worst of 5": max(seconds)}
+    found |= {
+        "seconds of a call for each task (extrapolated)": each * total,
+        "times faster": each * total / min(seconds),
+    }
+    for key, value in found.items():
+        print(f"{key:50}{value if isinstance(value, int) else round(value, 2)!s:>12}")
+    arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""What happened to a job is told apart, on a real scheduler, where nothing puts the job back."""
+
+import json
+
+from .studies import Submitted, training_study
+from .test_recovery import hold_until_warned, node_of
+
+
+def never_put_back(slurm, folder, **train):
+    """A study whose jobs SLURM may not start again, once it trains."""
+    cluster = {"requeues": 0, "train": {"gpus": 0, **train}}
+    study = Submitted(slurm, training_study(folder, epochs=600, cluster=cluster))
+    return study, study.wait_for_epoch(10)
+
+
+def failure(slurm, study):
+    """The training's state, once nothing of the study is left in the queue."""
+    slurm.wait_idle(120)
+    status = study.status()
+    (train,) = [task for task in status["tasks"] if task["stage"] == "train"]
+    (render,) = [task for task in status["tasks"] if task["stage"] == "render"]
+    assert (train["state"], render["state"], render["cause"]) == ("failed", "failed", "dependency")
+    assert render["detail"] == f"needs train {train['name']}, which did not finish"
+    text = study.command("status", str(study.folder))
+    assert text.returncode == 1
+    assert f"failed: train: train tiny: {train['cause']}" in text.stdout
+    assert f"python -m runner.submit {study.folder}" in text.stdout
+    return train["cause"]
+
+
+def test_a_time_limit(slurm, tmp_path):
+    study, record = never_put_back(slurm, tmp_path, timeout_min=1)
+    hold_until_warned(record["pid"], slurm)
+    assert failure(slurm, study) == "time limit"
+
+
+def test_a_node_failure(slurm, tmp_path):
+    study, record = never_put_back(slurm, tmp_path)
+    slurm.call("kill-node", node_of(slurm, record["job"]))
+    assert failure(slurm, study) == "node failure"
+
+
+def test_a_preemption(slurm, tmp_path):
+    study, _ = never_put_back(slurm, tmp_path, partition="lowcancel")
+    slurm.run(
+        "sbatch", "--partition=cpu", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=sleep 1", check=True
+    )
+    assert failure(slurm, study) == "preempted"
+
+
+def test_a_cancellation(slurm, tmp_path):
+    study, record = never_put_back(slurm, tmp_path)
+    slurm.run("scancel", record["job"], check=True)
+    assert failure(slurm, study) == "cancelled"
+
+
+def test_what_runs_and_what_waits_says_how_far_it_is_and_for_what(slurm, tmp_path):
+    cluster = {"train": {"gpus": 0, "parallelism": 1}}
+    study = Submitted(slurm, training_study(tmp_path, sweep={"grid": {"seed": [1, 2]}}, cluster=cluster))
+    study.wait_for_epoch(20)
+    tasks = {(task["stage"], task["label"]): task for task in study.status()["tasks"]}
+    running = tasks["train", "seed=1"]
+    assert running["state"] == "running"
+    assert running["done"] >= 20
+    assert running["total"] == 300
+    assert running["seconds_left"] > 0
+    assert running["host"]
+    waiting = tasks["train", "seed=2"]
+    assert waiting["state"] == "waiting"
+    assert waiting["detail"] in ("its turn", "others of its array (the parallelism cap)")
+    assert (tasks["render", "seed=1"]["state"], tasks["render", "seed=1"]["detail"]) == ("waiting", "train")
+    text = study.command("status", str(study.folder))
+    assert text.returncode == 3
+    assert "train seed=1: epoch " in text.stdout
+
+
+def test_watching_ends_with_the_study(slurm, tmp_path):
+    study = Submitted(slurm, training_study(tmp_path, epochs=30))
+    watched = study.command("status", str(study.folder), "--watch")
+    assert watched.returncode == 0
+    assert "waiting" in watched.stdout
+    assert json.loads(study.command("status", str(study.folder), "--json").stdout)["counts"]["done"] == 6

@@ -1,0 +1,178 @@
+"""One runner a study: killed, doubled or interrupted, it leaves nothing behind that writes beside its successor."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY, tiny_study
+
+from jobs.processes import born, descendants, is_alive
+from runner.lock import StudyBusyError, holder, study_lock
+from srcnn.files import read_json, write_json
+from srcnn.paths import StudyPaths
+
+
+def wait_for(condition, timeout=90):
+    end = time.monotonic() + timeout
+    while not (value := condition()):
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
+    return value
+
+
+def started(file, *arguments):
+    """A local execution in a process of its own."""
+    command = [sys.executable, "-m", "runner.submit", str(file), "--executor", "local", "--cores", "1", *arguments]
+    command += ["--root", str(file.parent / "results")]
+    return subprocess.Popen(
+        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+
+
+@pytest.fixture
+def training(tmp_path):
+    """A study that trains for long, and its folder."""
+    file = tiny_study(tmp_path, training__epochs=2000, render={"epochs": [2000]}, keep={"every_s": 0})
+    return file, tmp_path / "results" / "tiny"
+
+
+def trains(folder):
+    """The record of a training that has passed its first epochs."""
+    for file in folder.glob("runs/*/attempts/train-*.json"):
+        record = read_json(file) if file.stat().st_size else None
+        if record and record["outcome"] == "running" and record["done"] > 3:
+            return record
+    return None
+
+
+def test_no_task_outlives_a_runner_that_is_killed(training):
+    file, folder = training
+    runner = started(file)
+    task = wait_for(lambda: trains(folder))
+    children = descendants(runner.pid)
+    assert task["pid"] in children
+    runner.kill()
+    runner.communicate()
+    wait_for(lambda: not any(born(child) for child in children), timeout=20)
+    history = next(folder.glob("runs/*/history.jsonl")).read_bytes()
+    status = subprocess.run(
+        [sys.executable, "-m", "runner.status", str(folder), "--json"], cwd=REPOSITORY, capture_output=True, text=True
+    )
+    (train,) = [each for each in json.loads(status.stdout)["tasks"] if each["stage"] == "train"]
+    assert (train["state"], train["cause"]) == ("failed", "killed")
+    # The same command goes on from there.
+    runner = started(file)
+    try:
+        wait_for(lambda: len(next(folder.glob("runs/*/history.jsonl")).read_bytes()) > len(history))
+        (again,) = [a for f in folder.glob("runs/*/attempts/train-*-2.json") if (a := read_json(f))]
+        assert again["done"] > task["done"]
+    finally:
+        runner.terminate()
+        runner.communicate(timeout=60)
+
+
+def test_of_two_runners_the_second_says_who_is_first(training):
+    file, folder = training
+    first = started(file)
+    try:
+        wait_for(lambda: trains(folder))
+        second = started(file)
+        out, _ = second.communicate(timeout=60)
+        assert second.returncode == 2
+        assert f"tiny is being run by process {first.pid} on {socket.gethostname()}" in out
+        assert f"python -m runner.cancel {folder}" in out
+        assert len(list(folder.glob("runs/*/attempts/train-*.json"))) == 1
+    finally:
+        first.terminate()
+        first.communicate(timeout=60)
+
+
+def test_two_runners_at_the_same_moment_do_everything_once(tmp_path):
+    file = tiny_study(tmp_path, sweep={"grid": {"seed": [1, 2]}}, evaluate__metrics=["psnr"])
+    both = [started(file) for _ in range(2)]
+    outs = [process.communicate(timeout=180)[0] for process in both]
+    assert sorted(process.returncode for process in both) == [0, 2], outs
+    attempts = [*(tmp_path / "results" / "tiny").glob("**/attempts/*.json")]
+    assert all(file.name.endswith("-1.json") for file in attempts)
+
+
+def test_the_lock_of_a_dead_runner_is_taken_over(tmp_path):
+    paths = StudyPaths(tmp_path / "study")
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    record = {"host": socket.gethostname(), "pid": dead.pid, "born": "x", "executor": "local", "start": 0.0}
+    write_json(paths.lock, record)
+    assert holder(paths) is None
+    with study_lock(paths, "local") as replaced:
+        assert replaced
+        assert holder(paths).pid == os.getpid()
+    assert not paths.lock.exists()
+    assert list(paths.folder.iterdir()) == []
+
+
+def test_the_lock_of_another_machine_is_respected_and_says_how_to_remove_it(tmp_path):
+    paths = StudyPaths(tmp_path / "study")
+    record = {"host": "elsewhere", "pid": 1, "born": "x", "executor": "local", "start": 0.0}
+    write_json(paths.lock, record)
+    with pytest.raises(StudyBusyError, match=f"on elsewhere .*delete {paths.lock}"), study_lock(paths, "local"):
+        pass
+    assert read_json(paths.lock) == record
+
+
+def test_a_process_is_known_by_its_birth_too():
+    assert is_alive(socket.gethostname(), os.getpid(), born(os.getpid()))
+    assert not is_alive(socket.gethostname(), os.getpid(), "another boot-1")
+    assert is_alive("elsewhere", os.getpid(), None) is None
+
+
+def test_editing_the_source_while_tasks_wait_changes_nothing(tmp_path):
+    copy = tmp_path / "checkout"
+    for package in ("srcnn", "jobs", "runner", "analysis"):
+        shutil.copytree(REPOSITORY / package, copy / package)
+    file = tiny_study(tmp_path, training__epochs=100, evaluate__metrics=["psnr"])
+    command = [sys.executable, "-m", "runner.submit", str(file), "--executor", "local", "--cores", "1"]
+    process = subprocess.Popen(
+        [*command, "--root", str(tmp_path / "results")],
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(copy)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    wait_for(lambda: trains(tmp_path / "results" / "tiny"))
+    for name in ("jobs/render.py", "jobs/evaluate.py", "srcnn/protocols.py"):
+        (copy / name).write_text("raise SystemExit('edited')\n")
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, out
+
+
+def test_a_killed_task_leaves_no_child(tmp_path):
+    """What a task started ends with it when its runner is gone, also processes that it started itself."""
+    script = (
+        "import subprocess, sys, time\n"
+        "from jobs.processes import end_with\n"
+        "end_with(int(sys.argv[1]), sys.argv[2])\n"
+        "child = subprocess.Popen(['sleep', '60'])\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    runner = subprocess.Popen(["sleep", "60"])
+    task = subprocess.Popen(
+        [sys.executable, "-c", script, str(runner.pid), born(runner.pid)],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    child = int(task.stdout.readline())
+    runner.send_signal(signal.SIGKILL)
+    runner.wait()
+    task.communicate(timeout=20)
+    assert task.returncode == -signal.SIGKILL
+    wait_for(lambda: not Path(f"/proc/{child}").exists() or born(child) is None, timeout=10)

@@ -28,6 +28,8 @@ bench: $(VENV)/ready-dev
 	$(BIN)/python -m benchmarks.evaluation --pictures $(DATA)/bsds500/test
 	$(BIN)/python -m benchmarks.training --data-root $(DATA)
 	$(BIN)/python -m benchmarks.analysis
+	$(BIN)/python -m benchmarks.status
+	$(BIN)/python -m benchmarks.submit  # on a throw-away SLURM: make test-slurm installs what it needs
 
 $(VENV)/ready: setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c "import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 13) else 'Python 3.11 or 3.12 is needed, not ' + sys.version.split()[0] + '; say make PYTHON=/path/to/python3.11')"

@@ -100,6 +100,7 @@ def train_epoch(
     flips = torch.randint(8, (per_epoch,), generator=generator).tolist()
     loss_of = LOSSES[config.loss]
     total = torch.zeros((), device=patches.inputs.device)
+    part = _part(model, patches.inputs.device) or config.batch_size
     for number, index in enumerate(order.split(config.batch_size)):
         rate = learning_rate((epoch - 1) * per_epoch + number, config.epochs * per_epoch, config)
         for group in optimiser.param_groups:
@@ -107,11 +108,13 @@ def train_epoch(
         inputs, targets = patches.batch(index)
         if config.augment:
             inputs, targets = augmented(inputs, flips[number]), augmented(targets, flips[number])
-        loss = loss_of(model(inputs), inner(targets, model.border))
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        # Losses are means, so the gradient of a batch is the weighted sum of those of its parts.
+        for some, wanted in zip(inputs.split(part), targets.split(part), strict=True):
+            loss = loss_of(model(some), inner(wanted, model.border))
+            (loss * (len(some) / len(index))).backward()
+            total += loss.detach() * len(some)
         optimiser.step()
-        total += loss.detach() * len(index)
         if number % LOOK_EVERY == LOOK_EVERY - 1:
             _require_finite(float(total), "loss", epoch, rate)
     mean = float(total) / len(patches)
@@ -119,6 +122,11 @@ def train_epoch(
     # The last step may have spoilt weights whose loss nobody has seen.
     _require_finite(sum(float(p.detach().abs().sum()) for p in model.parameters()), "weights", epoch, rate)
     return mean
+
+
+def _part(model: nn.Module, device: torch.device) -> int | None:
+    """Patches that go through the network together; None: the whole batch, as a GPU or a user's network wants it."""
+    return getattr(model, "cpu_part", None) if device.type == "cpu" else None
 
 
 def _require_finite(value: float, what: str, epoch: int, rate: float) -> None:

@@ -15,6 +15,8 @@ from srcnn.inference import restore_luma, tile_shape
 from srcnn.losses import LOSSES
 from srcnn.models import MODELS, ModelError, build_model, check_model
 from srcnn.models.narrow import OneBandConvolution
+from srcnn.models.products import MatrixProducts
+from srcnn.models.taps import spread
 from srcnn.paths import RootPaths
 from srcnn.schedules import SCHEDULES
 
@@ -105,8 +107,59 @@ def test_the_fast_last_layer_is_the_same_convolution():
         torch.testing.assert_close(a.grad, b.grad)
 
 
-def test_training_and_restoring_compute_the_same():
-    model = build_model("9-1-7", residual=True, seed=0)
+def test_the_rows_of_taps_are_what_torch_unfolds():
+    images = torch.rand(3, 9, 11, generator=torch.Generator().manual_seed(0))
+    expected = torch.nn.functional.unfold(images[:, None], 4).transpose(0, 1).reshape(16, -1)
+    assert torch.equal(spread(images, 4), expected)
+    assert torch.equal(spread(images.transpose(1, 2), 4), spread(images.transpose(1, 2).contiguous(), 4))
+    assert torch.equal(spread(images, 4, ones=True), torch.cat([expected, torch.ones(1, expected.shape[1])]))
+
+
+def test_the_matrix_products_have_the_gradients_of_what_they_compute():
+    generator = torch.Generator().manual_seed(0)
+    shapes = (3, 1, 3, 3), (3,), (2, 3, 1, 1), (2,), (1, 2, 3, 3), (1,)
+    luma = torch.rand(2, 1, 7, 8, generator=generator, dtype=torch.float64)
+    values = [torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_() for shape in shapes]
+    assert torch.autograd.gradcheck(MatrixProducts.apply, (luma, *values))
+
+
+def by_convolutions(model, luma):
+    """The network by torch's own Conv2d, whatever the model does while it trains."""
+    relu = torch.nn.functional.relu
+    detail = model.reconstruct(relu(model.map(relu(model.extract(luma)))))
+    b = model.border
+    return detail + luma[..., b:-b, b:-b] if model.residual else detail
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("residual", [True, False])
+@pytest.mark.parametrize(("dtype", "accuracy"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
+def test_training_has_the_output_and_the_gradients_of_plain_convolutions(name, residual, dtype, accuracy):
+    model = build_model(name, residual=residual, seed=0).to(dtype, memory_format=torch.channels_last).train()
+    generator = torch.Generator().manual_seed(0)
+    luma = (torch.rand(5, 1, 30, 33, generator=generator, dtype=dtype) - 0.45).transpose(-1, -2)  # as augmented
+    found = []
+    for compute in (model, lambda luma: by_convolutions(model, luma)):
+        model.zero_grad()
+        output = compute(luma)
+        output.square().mean().backward()
+        found.append([output.detach(), *(parameter.grad.clone() for parameter in model.parameters())])
+    for ours, theirs in zip(*found, strict=True):
+        assert float((ours - theirs).norm() / theirs.norm()) < accuracy
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_picture_that_wants_a_gradient_gets_it_while_training_too(name):
+    model = build_model(name, residual=True, seed=0)
+    lumas = [torch.rand(1, 1, 20, 20, generator=torch.Generator().manual_seed(0)).requires_grad_() for _ in range(2)]
+    model.train()(lumas[0]).sum().backward()
+    by_convolutions(model, lumas[1]).sum().backward()
+    torch.testing.assert_close(lumas[0].grad, lumas[1].grad)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_training_and_restoring_compute_the_same(name):
+    model = build_model(name, residual=True, seed=0)
     luma = torch.rand(2, 1, 30, 33)
     torch.testing.assert_close(model.train()(luma), model.eval()(luma))
 

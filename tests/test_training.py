@@ -266,6 +266,31 @@ def test_the_loss_of_an_epoch_is_the_mean_over_patches_not_batches():
     )
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_training_on_a_batch_in_parts_is_training_on_the_batch(loss):
+    # 40 patches: one batch in parts of 16, 16 and 8. SGD, because Adam's first step only knows the sign of a gradient.
+    models = [build_model("9-1-5", residual=True, seed=0) for _ in range(2)]
+    models[1].cpu_part = None
+    losses = []
+    for model in models:
+        optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
+        settings = config(batch_size=40, loss=loss, warmup_steps=0)
+        losses.append(train_epoch(model, optimiser, tensors(), settings, epoch=1, seed=0))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    for parts, whole in zip(*(model.parameters() for model in models), strict=True):
+        torch.testing.assert_close(parts, whole, rtol=1e-5, atol=1e-6)
+
+
+def test_a_users_network_sees_the_whole_batch():
+    seen = []
+    model = zeroed("9-5-5")
+    model.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+    still = torch.optim.SGD(model.parameters(), lr=0)
+    del model.cpu_part
+    train_epoch(model, still, tensors(40), config(batch_size=40), epoch=1, seed=0)
+    assert seen == [40]
+
+
 def test_the_held_out_loss_changes_nothing_and_is_nan_without_patches():
     model = build_model("9-1-5", residual=True, seed=0)
     before = weights(model)

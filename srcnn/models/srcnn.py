@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from srcnn.models.narrow import OneBandConvolution
+from srcnn.models.products import MatrixProducts
 
 
 class SRCNN(nn.Module):
@@ -24,15 +25,37 @@ class SRCNN(nn.Module):
         self.extract = nn.Conv2d(1, channels[0], kernels[0])
         self.map = nn.Conv2d(channels[0], channels[1], kernels[1])
         self.reconstruct = nn.Conv2d(channels[1], 1, kernels[2])
+        # Patches of a batch that a CPU trains on together, so that a layer finds in the cache what the last one wrote:
+        # by matrix products 128 patches take 33 ms in parts of 16 or 32, 38 ms in parts of 8 and 43 ms at once.
+        self.cpu_part = 16 if kernels[1] == 1 else None
 
     def forward(self, luma: Tensor) -> Tensor:
         """Restored luma on the scale of the input."""
-        features = torch.relu(self.map(torch.relu(self.extract(luma))))
-        detail = self._reconstruct(features)
+        detail = self._products(luma) if self._trains_by_products(luma) else self._convolutions(luma)
         if not self.residual:
             return detail
         b = self.border
         return detail + luma[..., b:-b, b:-b]
+
+    def _trains_by_products(self, luma: Tensor) -> bool:
+        layers = self.extract, self.map, self.reconstruct
+        return (
+            self.training
+            and luma.device.type == "cpu"
+            and not luma.requires_grad
+            and self.map.kernel_size == (1, 1)
+            and all(layer.bias is not None for layer in layers)
+        )
+
+    def _products(self, luma: Tensor) -> Tensor:
+        layers = self.extract, self.map, self.reconstruct
+        detail: Tensor = MatrixProducts.apply(
+            luma, *(value for layer in layers for value in (layer.weight, layer.bias))
+        )
+        return detail
+
+    def _convolutions(self, luma: Tensor) -> Tensor:
+        return self._reconstruct(torch.relu(self.map(torch.relu(self.extract(luma)))))
 
     def _reconstruct(self, features: Tensor) -> Tensor:
         layer = self.reconstruct

@@ -1,0 +1,68 @@
+"""What the doctor was asked about, and what several checks need to know of it."""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from runner.cluster import ClusterConfig
+    from runner.config import Study
+    from runner.plan import Plan
+
+ANSWER_S = 20.0  # a controller that takes longer is not there
+# The words of SLURM's programs where they are installed and no cluster is.
+_NO_CLUSTER = ("establish a configuration source", "process configuration file")
+
+
+@dataclass
+class Circumstances:
+    """The study asked about (None: none, or ``error`` says why it cannot be read) and where it would run."""
+
+    root: Path
+    study: "Study | None" = None
+    error: str = ""
+    partition: str | None = None
+    data_root: Path | None = None
+
+    @cached_property
+    def slurm(self) -> tuple[Literal["answers", "absent", "silent"], str]:
+        """Whether a controller answers here, and what sinfo said if not."""
+        from runner.scheduler import SchedulerError, call
+
+        try:
+            call("sinfo", "--noheader", "--format=%P", timeout_s=ANSWER_S)
+        except SchedulerError as error:
+            words = str(error)
+            unset = any(each in words for each in _NO_CLUSTER) and "SLURM_CONF" not in os.environ
+            absent = unset or "is not installed here" in words
+            return "absent" if absent else "silent", words.splitlines()[-1]
+        return "answers", ""
+
+    @property
+    def uses_slurm(self) -> bool:
+        """Whether a controller answers here."""
+        return self.slurm[0] == "answers"
+
+    @cached_property
+    def cluster(self) -> "ClusterConfig":
+        """What the stages ask for: the study's, or the defaults; with --partition where GPUs are used."""
+        from runner.cluster import ClusterConfig
+
+        settings = self.study.cluster if self.study else ClusterConfig()
+        return settings.with_gpu_partition(self.partition) if self.partition else settings
+
+    @cached_property
+    def plan(self) -> "Plan | str":
+        """The study's plan, or why there can be none. Only for a study that could be read."""
+        from jobs.pictures import MissingPictures, PictureError
+        from runner.config import ConfigError
+        from runner.plan import make_plan
+        from srcnn.paths import RootPaths
+
+        assert self.study is not None
+        try:
+            return make_plan(self.study, RootPaths(self.root), self.data_root)
+        except (ConfigError, MissingPictures, PictureError, OSError) as error:
+            return str(error)

@@ -1,0 +1,15 @@
+"""What a check found: how it is, in a line, and what to do about it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["ok", "note", "WRONG"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``WRONG`` would make a study fail and comes with its remedy; a ``note`` is worth knowing."""
+
+    state: State
+    what: str
+    remedy: str = ""

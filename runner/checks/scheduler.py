@@ -1,0 +1,218 @@
+"""Whether SLURM answers, has what the stages ask for, and what it does about preemption and records."""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from runner.checks.circumstances import ANSWER_S, Circumstances
+from runner.checks.finding import Finding
+from runner.checks.partitions import FORMAT, Partition, names_with, read_partitions
+
+if TYPE_CHECKING:
+    from runner.cluster import StageResources
+
+
+def answering(asked: Circumstances) -> Iterator[Finding]:
+    """Whether a controller answers."""
+    state, words = asked.slurm
+    if state == "answers":
+        yield Finding("ok", "SLURM answers here")
+    elif state == "silent":
+        yield Finding(
+            "WRONG",
+            f"SLURM is installed here and does not answer: {words}",
+            "look with `scontrol ping`, and ask the administrators; --executor local of runner.submit stays on this "
+            "machine meanwhile",
+        )
+    elif asked.partition:
+        yield Finding(
+            "WRONG",
+            f"no SLURM here, so there is no partition {asked.partition}",
+            "run this on the cluster's login node",
+        )
+    else:
+        yield Finding("note", "no SLURM here: studies run on this machine (--executor local)")
+
+
+def _partitions() -> dict[str, Partition]:
+    from runner.scheduler import call
+
+    return read_partitions(call("sinfo", "--noheader", f"--format={FORMAT}", timeout_s=ANSWER_S))
+
+
+def partitions(asked: Circumstances) -> Iterator[Finding]:
+    """The partitions there are."""
+    if asked.uses_slurm:
+        for each in _partitions().values():
+            usable = each.up and any(nodes.usable for nodes in each.nodes)
+            yield Finding("ok" if usable else "note", each.text())
+
+
+def stages(asked: Circumstances) -> Iterator[Finding]:
+    """Whether what each stage asks for can be had: by what sinfo says, then by asking sbatch itself."""
+    if not asked.uses_slurm:
+        return
+    there = _partitions()
+    wanted = {stage: asked.cluster.stage(stage) for stage in _stages()}
+    if asked.partition and not any(resources.partition == asked.partition for resources in wanted.values()):
+        yield from _unknown(asked.partition, "--partition", there)
+    for stage, resources in wanted.items():
+        yield from _stage(stage, resources, there)
+
+
+def _stage(stage: str, resources: "StageResources", there: dict[str, Partition]) -> Iterator[Finding]:
+    from runner.view import resources_text
+
+    names = (resources.partition or next((each.name for each in there.values() if each.default), "")).split(",")
+    unknown = [finding for name in names if name for finding in _unknown(name, f"stage {stage}", there)]
+    if unknown:
+        yield from unknown
+        return
+    lacking = {name: list(there[name].lacks(resources)) for name in names if name}
+    if lacking and all(lacking.values()):
+        better = names_with(there.values(), resources)
+        option = f"--partition {better[0]}, or " if better and resources.gpus else ""
+        yield Finding(
+            "WRONG",
+            f"stage {stage} asks for {resources_text(resources)}; "
+            + "; ".join(f"partition {name}: {', '.join(reasons)}" for name, reasons in lacking.items()),
+            f"{option}cluster.{stage}.partition={better[0]} has all of it"
+            if better
+            else f"no partition has all of it; ask for less in cluster.{stage} (gpus, cpus, mem_gb, timeout_min)",
+        )
+        return
+    refusal = _refusal(resources)
+    if refusal:
+        yield Finding("WRONG", f"stage {stage}: SLURM refuses {resources_text(resources)}: {refusal}", _cure(refusal))
+    else:
+        yield Finding("ok", f"stage {stage}: SLURM takes {resources_text(resources)}")
+
+
+def _unknown(name: str, whose: str, there: dict[str, Partition]) -> Iterator[Finding]:
+    if name not in there:
+        yield Finding(
+            "WRONG",
+            f"{whose} names partition {name!r}, which does not exist",
+            f"choose one of {', '.join(there)}, with --partition or in the study's cluster section",
+        )
+
+
+def _refusal(resources: "StageResources") -> str:
+    """Why sbatch would not take such a job, in its words; empty if it would. Nothing is submitted."""
+    from runner.scheduler import SchedulerError, call
+
+    options = {
+        "partition": resources.partition,
+        "account": resources.account,
+        "qos": resources.qos,
+        "constraint": resources.constraint,
+        "time": resources.timeout_min,
+        "cpus-per-task": resources.cpus,
+        "gpus-per-node": resources.gpus or None,
+        "mem": f"{round(resources.mem_gb * 1024)}MB" if resources.mem_gb else None,
+    }
+    flags = [f"--{name}={value}" for name, value in options.items() if value is not None]
+    try:
+        call("sbatch", "--test-only", *flags, "--wrap=true", timeout_s=ANSWER_S)
+    except SchedulerError as error:
+        words = [line.removeprefix("sbatch: ").removeprefix("error: ") for line in str(error).splitlines()]
+        return " ".join(dict.fromkeys(word.removeprefix("allocation failure: ") for word in words if word))
+    return ""
+
+
+def _cure(refusal: str) -> str:
+    if re.search("account|qos|association", refusal, re.IGNORECASE):
+        return (
+            "yours are listed by `sacctmgr show associations user=$USER format=account,partition,qos`; "
+            "set cluster.account and cluster.qos"
+        )
+    return "change what the study's cluster section asks for; `scontrol show partition` shows the limits"
+
+
+def accounts(asked: Circumstances) -> Iterator[Finding]:
+    """Whether accounts and QOS that the study names are known; SLURM may take jobs of unknown ones all the same."""
+    if not asked.uses_slurm:
+        return
+    resources = [asked.cluster.stage(stage) for stage in _stages()]
+    for kind, column in (("account", "account"), ("qos", "name")):
+        named = {value for each in resources if (value := getattr(each, kind))}
+        known = _known(kind, column) if named else set()
+        for name in sorted(named - known) if known else ():
+            yield Finding(
+                "note",
+                f"{kind} {name!r} is unknown to accounting, which knows {', '.join(sorted(known))}",
+                f"correct cluster.{kind}, unless SLURM takes the stages above all the same and that is meant",
+            )
+
+
+def _stages() -> tuple[str, ...]:
+    from runner.cluster import STAGES
+
+    return STAGES
+
+
+def _known(kind: str, column: str) -> set[str]:
+    from runner.scheduler import SchedulerError, call
+
+    try:
+        text = call("sacctmgr", "--noheader", "--parsable2", "show", kind, f"format={column}", timeout_s=ANSWER_S)
+    except SchedulerError:  # said by the check of accounting
+        return set()
+    return set(text.split())
+
+
+def accounting(asked: Circumstances) -> Iterator[Finding]:
+    """Whether sacct knows of jobs that have ended."""
+    if not asked.uses_slurm:
+        return
+    from runner.scheduler import SchedulerError, call
+
+    try:
+        call("sacct", "--noheader", "--format=JobID", "--starttime=now", timeout_s=ANSWER_S)
+        yield Finding("ok", "accounting: sacct answers")
+    except SchedulerError as error:
+        yield Finding(
+            "note",
+            f"no accounting ({str(error).splitlines()[0]}): runner.status then asks squeue, and cannot tell why a job "
+            "ended without a word, such as for want of memory",
+        )
+
+
+def _configuration() -> dict[str, str]:
+    from runner.scheduler import call
+
+    text = call("scontrol", "show", "config", timeout_s=ANSWER_S)
+    return {
+        name.strip(): value.strip() for name, equals, value in (_parts(line) for line in text.splitlines()) if equals
+    }
+
+
+def _parts(line: str) -> tuple[str, str, str]:
+    return line.partition("=")
+
+
+def arrays(asked: Circumstances) -> Iterator[Finding]:
+    """How large an array may be."""
+    if asked.uses_slurm:
+        size = _configuration().get("MaxArraySize", "")
+        if size.isdigit() and int(size) < 2:
+            yield Finding("note", f"MaxArraySize={size}: no arrays, every task is a job of its own")
+        elif size:
+            yield Finding("ok", f"MaxArraySize={size}: stages of more tasks become several arrays")
+
+
+def preemption(asked: Circumstances) -> Iterator[Finding]:
+    """Whether tasks that are preempted are warned first."""
+    if not asked.uses_slurm:
+        return
+    settings = _configuration()
+    if settings.get("PreemptType", "preempt/none").endswith("none"):
+        yield Finding("ok", "no preemption")
+    elif "preempt_send_user_signal" in settings.get("SlurmctldParameters", ""):
+        yield Finding("ok", "tasks that are preempted are warned (preempt_send_user_signal) and save their state")
+    else:
+        yield Finding(
+            "note",
+            "tasks that are preempted are not warned (preempt_send_user_signal is not set): they go on from the last "
+            "state that was saved, which keep.every_s says how often",
+        )

@@ -1,0 +1,78 @@
+"""Whether a study can be read, finds its pictures, and has room for what it will write."""
+
+from collections.abc import Iterator
+
+from runner.checks.circumstances import Circumstances
+from runner.checks.finding import Finding
+
+
+def readable(asked: Circumstances) -> Iterator[Finding]:
+    """Whether the study is valid."""
+    if asked.error:
+        yield Finding("WRONG", asked.error, "correct the study; README.md shows one with every setting")
+    elif asked.study is None:
+        yield Finding("note", "no study named: python -m runner.doctor STUDY also looks at its pictures and its space")
+    else:
+        from runner.config import runs_of
+
+        count = len(list(runs_of(asked.study)))
+        yield Finding("ok", f"{asked.study.name}: {count} run{'s' * (count > 1)}, nothing wrong as it is written")
+
+
+def pictures(asked: Circumstances) -> Iterator[Finding]:
+    """Whether every source of pictures is there."""
+    if asked.study is None:
+        return
+    from jobs.pictures import MissingPictures, find_files
+    from runner.config import runs_of
+    from srcnn.paths import RootPaths
+
+    sources: dict[str, None] = {}
+    for run in runs_of(asked.study):
+        data = run.experiment.data
+        for group in (data.train, *(each for _, each in data.sets.values())):
+            sources |= dict.fromkeys(group)
+    for source in sources:
+        try:
+            files = find_files(source, RootPaths(asked.root), asked.data_root)
+        except MissingPictures as error:
+            what, _, remedy = str(error).partition("; ")
+            yield Finding("WRONG", what, remedy)
+        else:
+            yield Finding("ok", f"pictures {source}: {len(files)} file{'s' * (len(files) > 1)}")
+
+
+def _has_pictures(asked: Circumstances) -> bool:
+    return asked.study is not None and all(each.state == "ok" for each in pictures(asked))
+
+
+def plan(asked: Circumstances) -> Iterator[Finding]:
+    """Whether the pictures can be used as the study says; this reads all that are new."""
+    if not _has_pictures(asked):
+        return
+    found = asked.plan
+    if isinstance(found, str):
+        yield Finding("WRONG", found, "runner.submit would refuse the study with the same words")
+        return
+    for note in found.notes:
+        yield Finding("note", note)
+    missing = len(found.missing())
+    yield Finding("ok", f"{len(found.tasks)} tasks, {len(found.tasks) - missing} done, {missing} to do")
+
+
+def space(asked: Circumstances) -> Iterator[Finding]:
+    """Whether what the study will write fits on the disk."""
+    if not _has_pictures(asked) or isinstance(asked.plan, str):
+        return
+    import shutil
+
+    from runner.checks.disk import existing
+    from runner.space import size, space_needed
+
+    need = space_needed(asked.plan, asked.plan.missing()).total
+    left = shutil.disk_usage(existing(asked.root)).free
+    text = f"about {size(need)} will be written, {size(left)} are free"
+    if need > left:
+        yield Finding("WRONG", text, "keep fewer epochs (render.epochs), clean other studies, or choose another --root")
+    else:
+        yield Finding("ok", text)

@@ -41,6 +41,7 @@ def arrange(plan: Plan, tasks: Sequence[Task], active: Mapping[Key, str], array_
     wait for each other and for no other run. ``active`` gives the job of each task that is queued
     or running already; what needs such a task waits for its job.
     """
+    array_size = max(1, array_size)
     batches: list[Batch] = []
     prepared = _simple(tasks, "prepare", array_size)
     batches += prepared + _simple(tasks, "baseline", array_size)
@@ -117,8 +118,8 @@ def _share_parallelism(plan: Plan, batches: list[Batch]) -> None:
             continue
         total = sum(len(batch.tasks) for batch in of_stage)
         abreast = min(cap, len(of_stage))
+        spare = cap - abreast  # beyond one for each
         for number, batch in enumerate(of_stage):
-            share = cap * len(batch.tasks) // total if len(of_stage) <= cap else 1
-            batch.parallelism = max(1, share)
+            batch.parallelism = 1 + (spare * len(batch.tasks) // total if len(of_stage) <= cap else 0)
             if number >= abreast:
                 batch.waits.append(("afterany", of_stage[number - abreast]))

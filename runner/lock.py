@@ -5,7 +5,7 @@ import socket
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -43,8 +43,8 @@ def holder(paths: StudyPaths) -> Holder | None:
 
 
 @contextmanager
-def study_lock(paths: StudyPaths, executor: str, wait_s: float = WAIT_S) -> Iterator[bool]:
-    """Work on a study alone; gives whether a runner that died was replaced.
+def study_lock(paths: StudyPaths, executor: str, wait_s: float = WAIT_S) -> Iterator[Holder | None]:
+    """Work on a study alone; gives the runner that died and was replaced, if there was one.
 
     A submission to SLURM by somebody else is waited for. Raises StudyBusyError where a local
     execution is under way, here or on another machine.
@@ -58,11 +58,12 @@ def study_lock(paths: StudyPaths, executor: str, wait_s: float = WAIT_S) -> Iter
             paths.lock.unlink(missing_ok=True)
 
 
-def _acquire(paths: StudyPaths, mine: Holder, wait_s: float) -> bool:
+def _acquire(paths: StudyPaths, mine: Holder, wait_s: float) -> Holder | None:
     paths.folder.mkdir(parents=True, exist_ok=True)
     ticket = paths.lock.with_name(f"{paths.lock.name}-{uuid.uuid4().hex[:8]}")
     write_json(ticket, asdict(mine))
-    replaced, end = False, time.monotonic() + wait_s
+    replaced: Holder | None = None
+    end = time.monotonic() + wait_s
     try:
         while True:
             try:
@@ -74,7 +75,7 @@ def _acquire(paths: StudyPaths, mine: Holder, wait_s: float) -> bool:
                 continue
             other = Holder(**value)
             if not other.alive():
-                replaced |= _set_aside(paths, value)
+                replaced = other if _set_aside(paths, value) else replaced
             elif other.executor != "slurm" or time.monotonic() > end:
                 raise StudyBusyError(_busy_text(paths, other))
             else:
@@ -93,7 +94,9 @@ def _set_aside(paths: StudyPaths, stale: dict[str, Any]) -> bool:
     try:
         if read_json(aside) == stale:
             return True
-        os.link(aside, paths.lock)  # a living one's, taken between our two looks
+        # A living one's, taken between our two looks. Should a third have come in meanwhile, it stays.
+        with suppress(FileExistsError):
+            os.link(aside, paths.lock)
         return False
     finally:
         aside.unlink(missing_ok=True)

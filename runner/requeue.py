@@ -37,17 +37,18 @@ def main() -> int:
     folder = Path(sys.argv[1])
     job = os.environ["SLURM_JOB_ID"]
     array, index = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    # By its number alone, one element of each array stands for all of it.
     name = f"{array}_{index}" if array and index else job
     with (folder / f"{name}.kills").open("a+") as file:
         file.write(f"{os.environ.get('SLURM_RESTART_COUNT', 0)}\n")
         file.seek(0)
         kills = len(file.readlines())
     try:
-        state = call("squeue", "--noheader", "--states=all", f"--jobs={job}", "--format=%T").strip()
+        state = call("squeue", "--noheader", "--states=all", f"--jobs={name}", "--format=%T").strip()
         reason = decide(state, kills, tail(folder / f"{name}_0_log.out"))
         if reason is None:
             print(f"The task was killed ({kills} of {KILLS} times that are forgiven): back into the queue.", flush=True)
-            call("scontrol", "requeue", job)
+            call("scontrol", "requeue", name)
             return 0
     except SchedulerError as error:
         reason = str(error)

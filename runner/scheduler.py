@@ -15,8 +15,23 @@ WARNED_S = 180  # before a time limit: our 90 s, SLURM's own minute, and some
 CANCEL_AT_ONCE = 500  # ids in one call of scancel
 
 # States in which a job may still do something.
-ALIVE = frozenset({"PENDING", "RUNNING", "REQUEUED", "SUSPENDED", "COMPLETING", "CONFIGURING", "STOPPED", "RESIZING"})
-_ALIVE_TOO = frozenset({"REQUEUE_HOLD", "REQUEUE_FED", "SIGNALING", "STAGE_OUT", "SPECIAL_EXIT"})
+ALIVE = frozenset(
+    [
+        "PENDING",
+        "RUNNING",
+        "REQUEUED",
+        "SUSPENDED",
+        "COMPLETING",
+        "CONFIGURING",
+        "STOPPED",
+        "RESIZING",
+        "REQUEUE_HOLD",
+        "REQUEUE_FED",
+        "SIGNALING",
+        "STAGE_OUT",
+        "SPECIAL_EXIT",
+    ]
+)
 
 
 class SchedulerError(RuntimeError):
@@ -38,7 +53,7 @@ class JobState:
     @property
     def alive(self) -> bool:
         """Whether it waits or runs."""
-        return self.state in ALIVE or self.state in _ALIVE_TOO
+        return self.state in ALIVE
 
     @property
     def ended_early(self) -> bool:
@@ -53,10 +68,15 @@ class JobState:
 
 @dataclass(frozen=True)
 class Answer:
-    """States by job id; ``note`` says what was amiss with the asking. ``complete``: ended jobs are included."""
+    """States by job id. ``note`` says what was amiss with the asking.
+
+    ``answered``: a job that is not among the states is neither queued nor running. ``complete``: jobs
+    that ended long ago are among them too.
+    """
 
     states: Mapping[str, JobState] = field(default_factory=dict)
     note: str = ""
+    answered: bool = True
     complete: bool = True
 
 
@@ -84,26 +104,36 @@ def answers() -> bool:
     return True
 
 
-def job_states(ids: Iterable[str]) -> Answer:
-    """The states of jobs by one call: sacct, or squeue where there is no accounting."""
-    numbers = sorted({job.partition("_")[0] for job in ids}, key=int)
-    if not numbers:
+def job_states(ids: Iterable[str], owner: str | None = None) -> Answer:
+    """The states of jobs by one call of sacct; what it does not know, by one of squeue.
+
+    ``owner`` is the user whose jobs they are (default: who asks).
+    """
+    wanted = set(ids)
+    if not wanted:
         return Answer()
+    numbers = sorted({job.partition("_")[0] for job in wanted}, key=int)
+    states, note = {}, ""
     try:
         columns = "JobID,State,Reason,ExitCode,NodeList,ElapsedRaw,TimelimitRaw"
         text = call("sacct", "--parsable2", "--noheader", f"--format={columns}", f"--jobs={','.join(numbers)}")
-        return Answer(_from_sacct(text))
+        states = _from_sacct(text)
     except SchedulerError as error:
-        trouble = str(error).splitlines()[0]
-    try:
-        # --jobs refuses the whole list for one number that is forgotten; the user's own jobs are never many more.
-        text = call("squeue", "--me", "--noheader", "--array", "--states=all", "--format=%i|%T|%r|%N")
+        note = f"no accounting ({str(error).splitlines()[0]}): causes of jobs that ended some time ago are unknown"
+    lacking = wanted - states.keys()
+    if not lacking:
+        return Answer(states)
+    try:  # accounting may be absent, down or behind
+        # --jobs would refuse the whole list for one number that is forgotten.
+        user = f"--user={owner}" if owner else "--me"
+        text = call("squeue", user, "--noheader", "--array", "--states=all", "--format=%i|%T|%r|%N")
     except SchedulerError as error:
-        return Answer(note=f"the scheduler does not answer ({str(error).splitlines()[0]})", complete=False)
-    wanted = set(numbers)
-    rows = [line.split("|") for line in text.splitlines()]
-    states = {r[0]: JobState(r[1], r[2], node=r[3]) for r in rows if r[0].partition("_")[0] in wanted}
-    return Answer(states, f"no accounting ({trouble}): causes of jobs that ended some time ago are unknown", False)
+        trouble = f"the scheduler does not answer ({str(error).splitlines()[0]})"
+        return Answer(states, note and trouble, answered=not note, complete=not note)
+    for job, state, reason, node in (line.split("|", 3) for line in text.splitlines()):
+        if job in lacking:
+            states[job] = JobState(state, "" if reason == "None" else reason, node=node)
+    return Answer(states, note, complete=not note)
 
 
 def _from_sacct(text: str) -> dict[str, JobState]:

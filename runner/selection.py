@@ -13,27 +13,35 @@ def tasks_to_send(missing: Sequence[Task], active: Collection[Key]) -> list[Task
     A report that is queued waits for the tasks of its own submission only, so more tasks come with
     a report of their own.
     """
-    todo = [task for task in missing if task.key not in active]
-    report = [task for task in missing if task.stage == "report"]
-    others = [task for task in todo if task.stage != "report"]
-    return others + report if others else [task for task in report if not active]
+    others = [task for task in missing if task.stage != "report" and task.key not in active]
+    report = [task for task in missing if task.stage == "report" and (others or task.key not in active)]
+    return others + report
 
 
 def only_failed(todo: Sequence[Task], failed: Collection[Key]) -> list[Task]:
-    """Of the tasks to send those that failed, those that need one of them, and the patches they lack."""
+    """Of the tasks to send those that failed, those that need one of them, and what these need and lack."""
     kept: dict[Key, Task] = {}
     for task in todo:
         if task.key in failed or any(need.key in kept for need in task.needs):
             kept[task.key] = task
-    patches = {need.key for task in kept.values() for need in task.needs if need.stage == "prepare"}
-    return [task for task in todo if task.key in kept or task.key in patches]
+    for task in reversed(todo):  # needs come before what needs them
+        if task.key in kept and task.stage != "report":
+            kept |= {need.key: need for need in task.needs if need in todo}
+    return [task for task in todo if task.key in kept]
 
 
-def with_resources(plan: Plan, tasks: Sequence[Task], raised: Mapping[str, float | int | None]) -> Plan:
-    """The plan with other memory or time (None: as it was) for the stages of some tasks."""
+def with_resources(
+    plan: Plan, tasks: Sequence[Task], failed: Collection[Key], raised: Mapping[str, float | int | None]
+) -> Plan:
+    """The plan with other memory or time (None: as it was) for the stages that are sent.
+
+    Where some of the tasks failed by themselves, only for their stages: what merely waits for them
+    needs no more than before.
+    """
     resources = {name: value for name, value in raised.items() if value is not None}
     cluster = plan.study.cluster
-    for stage in {task.stage for task in tasks} if resources else ():
+    stages = {task.stage for task in tasks if task.key in failed} or {task.stage for task in tasks}
+    for stage in stages if resources else ():
         cluster = cluster.with_stage(stage, **resources)
     return replace(plan, study=plan.study.model_copy(update={"cluster": cluster}))
 

@@ -1,14 +1,17 @@
 """Sending a plan to SLURM: everything is submitted at once, the scheduler keeps the order."""
 
-import contextlib
 import io
+import os
 import shlex
 import shutil
+import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
+from jobs.stage import CORES_VARIABLE
 from runner import scheduler
 from runner.arrays import Batch, arrange
 from runner.cluster import ClusterConfig
@@ -39,6 +42,9 @@ def sbatch_parameters(study: str, stage: str, cluster: ClusterConfig) -> dict[st
         "setup": list(resources.setup or ()),
         "signal_delay_s": min(SIGNAL_DELAY_S, 15 * (resources.timeout_min or SIGNAL_DELAY_S)),
         "stderr_to_stdout": True,
+        # srun of SLURM 22.05 to 23.02 does not take over the cores that sbatch asked for, and where a site sets
+        # SBATCH_EXPORT=NONE it drops the variables that lead Python to the snapshot.
+        "srun_args": ["--export=ALL", *([f"--cpus-per-task={resources.cpus}"] if resources.cpus else [])],
         "mail_user": cluster.mail,
         "mail_type": ("END,FAIL" if stage == "report" else "FAIL") if cluster.mail else None,
         # Without --requeue a site's default may forbid what preemption and time limits need.
@@ -64,16 +70,63 @@ def submit_slurm(plan: Plan, tasks: Sequence[Task], folder: Path, active: Mappin
     """
     submission = Submission(folder)
     try:
-        batches = arrange(plan, tasks, active, _array_size())
-        environment = import_environment(take_snapshot(plan, folder)) | KEEP_MEMORY
-        for batch in batches:
-            batch.job = _send(plan, batch, folder, environment)
-            submission.add(SentArray(batch.stage, batch.job, tuple(task.name for task in batch.tasks)))
-    except BaseException:
-        scheduler.cancel(array.job for array in submission.arrays)
-        shutil.rmtree(folder, ignore_errors=True)
+        with _interruptible():
+            _send_all(plan, tasks, submission, active)
+    except BaseException as error:
+        _take_back(submission, error)
         raise
     return submission
+
+
+def _send_all(plan: Plan, tasks: Sequence[Task], submission: Submission, active: Mapping[Key, str]) -> None:
+    batches = arrange(plan, tasks, active, _array_size())
+    environment = import_environment(take_snapshot(plan, submission.folder)) | KEEP_MEMORY
+    for batch in batches:
+        batch.job = _send(plan, batch, submission.folder, environment)
+        submission.add(SentArray(batch.stage, batch.job, tuple(task.name for task in batch.tasks)))
+
+
+def _take_back(submission: Submission, error: BaseException) -> None:
+    """Cancel what was sent, so that nothing half-submitted remains."""
+    jobs = [array.job for array in submission.arrays]
+    try:
+        scheduler.cancel(jobs)
+    except SchedulerError as trouble:
+        raise SchedulerError(
+            f"{error}\nand jobs {', '.join(jobs)}, sent before that, could not be cancelled ({trouble}): scancel them"
+        ) from error
+    shutil.rmtree(submission.folder, ignore_errors=True)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """A terminal that is closed, or a polite kill, interrupts as Ctrl-C does."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _own_environment() -> Iterator[None]:
+    """Without what an enclosing job says of itself: a job that is sent from inside one would believe it."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name == CORES_VARIABLE or (name.startswith("SLURM_") and name != "SLURM_CONF")
+    }
+    for name in inherited:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(inherited)
 
 
 def _array_size() -> int:
@@ -128,7 +181,8 @@ def _submit_array(calls: list[TaskCall], folder: Path, parameters: dict[str, Any
     executor = submitit.SlurmExecutor(folder, max_num_timeout=requeues)
     executor.update_parameters(**parameters)
     try:
-        with contextlib.redirect_stderr(io.StringIO()), executor.batch():  # submitit prints sbatch's words too
+        # submitit prints sbatch's words too
+        with redirect_stderr(io.StringIO()), _own_environment(), executor.batch():
             jobs = [executor.submit(call) for call in calls]
     except FailedJobError as error:
         raise SchedulerError(str(error)) from error
@@ -137,11 +191,15 @@ def _submit_array(calls: list[TaskCall], folder: Path, parameters: dict[str, Any
 
 def _refusal_text(stage: str, words: str) -> str:
     partitions = scheduler.partitions_text()
+    limits = any(word in words for word in ("limit", "QOS", "policy"))
     said = "\n".join(f"  {line}" for line in words.splitlines() if line.strip())
     there = f"\nThe cluster has:\n{partitions}" if partitions else ""
+    remedy = f"say cluster.{stage}.partition=..., cluster.{stage}.mem_gb=... and the like"
+    if limits:
+        remedy += ", or send fewer tasks at once (a smaller sweep, fewer evaluate.shards)"
     return (
         f"the scheduler refuses stage {stage}:\n{said}{there}\nNothing was submitted. Change the study's cluster "
-        f"section, or say cluster.{stage}.partition=..., cluster.{stage}.mem_gb=... and the like"
+        f"section, or {remedy}"
     )
 
 

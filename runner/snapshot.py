@@ -36,7 +36,8 @@ def take_snapshot(plan: Plan, folder: Path) -> list[Path]:
     homes: dict[Path, None] = {}
     for module in own_modules(plan):
         origin = _origin(module)
-        if origin and not {"site-packages", "dist-packages"} & set(origin.parts) and origin != home:
+        ours = module.partition(".")[0] in PACKAGES
+        if origin and not ours and not {"site-packages", "dist-packages"} & set(origin.parts):
             _copy_own(module, origin, code)
             homes[origin] = None
     return [code, *homes]
@@ -98,15 +99,17 @@ def _origin(module: str) -> Path | None:
 def _copy_own(module: str, origin: Path, code: Path) -> None:
     top = module.partition(".")[0]
     if (origin / top).is_dir():
-
-        def skipped(folder: str, names: list[str]) -> set[str]:
-            large = {n for n in names if (f := Path(folder, n)).is_file() and f.stat().st_size > LARGE_BYTES}
-            return set(_SKIP(folder, names)) | large
-
-        shutil.copytree(origin / top, code / top, ignore=skipped, dirs_exist_ok=True)
+        shutil.copytree(origin / top, code / top, ignore=_SKIP, dirs_exist_ok=True, copy_function=_copy_or_link)
         return
     for file in origin.glob("*.py"):  # a module of one file may import those beside it
         shutil.copy2(file, code / file.name)
+
+
+def _copy_or_link(source: str, target: str) -> str:
+    if Path(source).stat().st_size <= LARGE_BYTES:
+        return shutil.copy2(source, target)
+    os.symlink(source, target)
+    return target
 
 
 def _git(*arguments: str) -> str | None:

@@ -26,10 +26,12 @@ Cause = Literal[
     "killed",
     "dependency",
     "started too often",
+    "unknown",
 ]
+MEMORY_TEXT = "it needed more memory than it asked for; submit again with --mem-gb"
 PREEMPTED = "preempted and not put back (PreemptMode=CANCEL, or cluster.requeues=0); submit again"
 LAG_S = 10.0  # by which accounting may be behind
-FORGOTTEN_S = 600.0  # accounting knows of a job seconds after it was sent; later, it never will
+FORGOTTEN_S = 60.0  # a job is known seconds after it was sent; later, it never will be
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def study_status(paths: StudyPaths, now: float) -> StudyStatus:
     tasks = known_tasks(paths)
     jobs = latest_jobs(paths)
     asked = {task.key: jobs[task.key] for task in tasks if task.key in jobs and not _is_settled(task)}
-    answer = job_states(job for job, _ in asked.values())
+    answer = job_states((job for job, _ in asked.values()), _owner(paths.folder))
     runner = holder(paths)
     local = runner is not None and runner.executor == "local"
     judged: dict[Key, TaskStatus] = {}
@@ -95,6 +97,13 @@ def study_status(paths: StudyPaths, now: float) -> StudyStatus:
         job, submission = asked.get(task.key, (None, None))
         judged[task.key] = _judge(task, job, submission, answer, judged, local, now)
     return StudyStatus(paths.folder, list(judged.values()), [answer.note] if answer.note else [], runner)
+
+
+def _owner(folder: Path) -> str | None:
+    try:
+        return folder.owner()
+    except KeyError:  # a user that this machine has no name for
+        return None
 
 
 def _is_settled(task: KnownTask) -> bool:
@@ -115,10 +124,10 @@ def _judge(
     attempt = task.attempt
     sent_at = submission.sent_at() if submission else 0.0
     if job and attempt and attempt.job != job:
-        if attempt.start > sent_at:
+        if attempt.job is None and attempt.start > sent_at:
             job = None  # it was run on this machine since
         else:
-            attempt = None  # it belongs to an earlier submission
+            attempt = None  # it belongs to an earlier submission, which may have been started again
     known = answer.states.get(job) if job else None
     fields: dict[str, object] = {"attempts": task.attempts, "job": job}
     if attempt:
@@ -160,7 +169,7 @@ def _judge(
         return status("failed", cause, detail)
     if known and not known.alive:
         return status("failed", *_ended(task, known, earlier, fields.get("log")))
-    if job and not known and (now - sent_at < FORGOTTEN_S or not answer.complete):
+    if job and not known and (now - sent_at < FORGOTTEN_S or not answer.answered):
         if outcome == "running":
             return running()
         return status("waiting", detail=_needs_text(task, earlier) or "the scheduler, which has not answered for it")
@@ -168,6 +177,8 @@ def _judge(
         return status("failed", "cancelled", "it was stopped; what was done is kept")
     if attempt and outcome == "running":
         return died()
+    if job and not answer.complete:
+        return status("failed", "unknown", "its job is gone; why, only accounting could tell")
     blocked = any(need in earlier and earlier[need].state == "failed" for need in task.needs)
     if blocked and task.stage != "report":
         return status("failed", "dependency", _blocked_text(task, earlier))
@@ -192,7 +203,9 @@ def _in_the_queue(
 
 
 def _own_words(attempt: Attempt, known: JobState | None) -> tuple[Cause, str]:
-    """Cause and words of a failure that the task itself recorded."""
+    """Cause and words of a failure that the task itself recorded, unless SLURM knows better."""
+    if attempt.cause == "MemoryError" or (known and "OUT_OF_MEMORY" in {known.state, *known.step_states}):
+        return "out of memory", f"{MEMORY_TEXT} ({attempt.cause}: {attempt.message})"
     if attempt.cause == "StartedTooOften":
         return "started too often", attempt.message or ""
     if attempt.cause == "UncompletedJobError":  # submitit's, when it does not requeue once more
@@ -246,10 +259,10 @@ def _blocked_text(task: KnownTask, earlier: Mapping[Key, TaskStatus]) -> str:
 
 def _ended(task: KnownTask, known: JobState, earlier: Mapping[Key, TaskStatus], log: object) -> tuple[Cause, str]:
     """Cause and words for a job that is over while its files are not there."""
-    states = {known.state, *known.step_states}
-    code = known.exit_code.partition(":")
-    if "OUT_OF_MEMORY" in states or _says_memory(log):
-        return "out of memory", "it needed more memory than it asked for; submit again with --mem-gb"
+    status, _, signal = known.exit_code.partition(":")
+    memory = "OUT_OF_MEMORY" in {known.state, *known.step_states}
+    if memory or (known.state != "CANCELLED" and _says_memory(log)):
+        return "out of memory", MEMORY_TEXT
     if known.state == "CANCELLED" and not known.started and known.reason.startswith("Dependency"):
         if any(need in earlier and earlier[need].state in ("failed", "missing") for need in task.needs):
             return "dependency", _blocked_text(task, earlier)
@@ -265,7 +278,7 @@ def _ended(task: KnownTask, known: JobState, earlier: Mapping[Key, TaskStatus], 
         return "node failure", f"its node {known.node} failed and it was not put back; submit again"
     if known.state == "PREEMPTED":
         return "preempted", PREEMPTED
-    if code[0] == "137" or code[2] == "9":
+    if status == "137" or signal == "9":
         return "killed", "it was killed, again and again or for good (see the end of its log)"
     if known.state == "COMPLETED":
         return "killed", "its job ended well for SLURM, but its files are not there; submit again"

@@ -10,15 +10,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srcnn.files import read_json
+from srcnn.files import read_json, write_bytes
 from srcnn.paths import StudyPaths
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from rich.console import Console
 
     from runner.plan import Plan, Task
+    from runner.state import StudyStatus
 
 EXECUTORS = ("auto", "slurm", "local", "debug")
 
@@ -37,8 +38,13 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--executor", choices=EXECUTORS, default="auto", help="default: SLURM where sbatch answers")
     p.add_argument("--partition", help="SLURM partition of the stages that use GPUs; the study remembers it")
     p.add_argument("--only", choices=("failed",), help="try only what failed again, and what needs it")
-    p.add_argument("--mem-gb", type=_positive, metavar="GB", help="memory of the stages that are sent (SLURM)")
-    p.add_argument("--timeout-min", type=int, metavar="MIN", help="time limit of the stages that are sent (SLURM)")
+    p.add_argument(
+        "--mem-gb",
+        type=_positive(float),
+        metavar="GB",
+        help="memory of the stages that failed, or of all that are sent (SLURM); the study remembers it",
+    )
+    p.add_argument("--timeout-min", type=_positive(int), metavar="MIN", help="time limit, likewise")
     p.add_argument("--root", type=Path, help="folder of results (default: results, or where the study's folder lies)")
     p.add_argument("--data-root", type=Path, help="folder that holds bsds500/, set5/, set14/, t91/")
     p.add_argument("--cores", type=int, help="cores of this machine to use at once (local executor)")
@@ -46,11 +52,14 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
-def _positive(text: str) -> float:
-    value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"expected more than 0, found {text}")
-    return value
+def _positive(kind: "Callable[[str], float]") -> "Callable[[str], float]":
+    def number(text: str) -> float:
+        value = kind(text)
+        if value <= 0:
+            raise argparse.ArgumentTypeError(f"expected more than 0, found {text}")
+        return value
+
+    return number
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -83,7 +92,7 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
         data_root = _data_root(arguments, file)
         if data_root and not data_root.is_dir():
             raise ConfigError(f"--data-root {data_root}: no such folder")
-        executor = _executor(arguments.executor, console)
+        executor = _executor(arguments, console)
         plan = make_plan(study, RootPaths(root), data_root)
     except (ConfigError, MissingPictures, PictureError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -95,8 +104,9 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
     if arguments.dry_run:
         missing = plan.missing()
-        _print_plan(plan, missing, executor, arguments.cores, console)
-        _print_scripts(plan, missing, executor, console)
+        plan, todo = _selected(plan, missing, _status(plan), arguments)
+        _print_plan(plan, missing, todo, executor, arguments.cores, console)
+        _print_scripts(plan, todo, executor, console)
         return 0
 
     from runner.local import end_orphans
@@ -105,7 +115,7 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
 
     try:
         with study_lock(plan.paths, executor) as replaced:
-            if replaced:
+            if replaced and replaced.executor == "local":
                 end_orphans(plan)
             return _submit_alone(plan, arguments, executor, console)
     except (ConfigError, StudyBusyError, SchedulerError) as error:
@@ -117,13 +127,11 @@ def _submit_alone(plan: "Plan", arguments: argparse.Namespace, executor: str, co
     """Submit what is missing and not under way; nobody else works on the study meanwhile."""
     from runner.config import ConfigError
     from runner.plan import discard_stale
-    from runner.selection import only_failed, tasks_to_send, with_resources
     from runner.snapshot import write_provenance
-    from runner.state import study_status
     from runner.submission import TIME_FORMAT
     from runner.task import KEEP_MEMORY
 
-    status = study_status(plan.paths, time.time()) if plan.paths.contents.exists() else None
+    status = _status(plan)
     active = status.active_jobs() if status else {}
     if active and executor != "slurm":
         raise ConfigError(
@@ -136,13 +144,11 @@ def _submit_alone(plan: "Plan", arguments: argparse.Namespace, executor: str, co
     if stale:
         console.print(f"{stale} results whose origin is gone will be made again")
     missing = plan.missing()
-    todo = tasks_to_send(missing, active)
-    if arguments.only == "failed":
-        todo = only_failed(todo, {task.key for task in status.of("failed")} if status else ())
-    plan = with_resources(plan, todo, {"mem_gb": arguments.mem_gb, "timeout_min": arguments.timeout_min})
-    _print_plan(plan, missing, executor, arguments.cores, console)
+    plan, todo = _selected(plan, missing, status, arguments)
+    _print_plan(plan, missing, todo, executor, arguments.cores, console)
     if active:
         console.print(f"{len(active)} tasks are queued or running already and are not sent again")
+    before = [(file, file.read_bytes() if file.exists() else None) for file in (plan.paths.config, plan.paths.contents)]
     plan.save()
     if not todo:
         console.print("Everything is done." if not missing else "Nothing to send.")
@@ -155,21 +161,50 @@ def _submit_alone(plan: "Plan", arguments: argparse.Namespace, executor: str, co
     shutil.copy(plan.paths.config, folder / "study.yaml")
     write_provenance(folder, ["python", "-m", "runner.submit", *sys.argv[1:]])
     if executor == "slurm":
-        return _run_slurm(plan, todo, folder, active, console)
+        try:
+            return _run_slurm(plan, todo, folder, active, console)
+        except BaseException:  # the study is as last submitted
+            for file, content in before:
+                file.unlink() if content is None else write_bytes(file, content)
+            raise
     return _run_here(plan, todo, folder, executor, arguments.cores, console)
 
 
-def _print_plan(plan: "Plan", missing: "list[Task]", executor: str, cores: int | None, console: "Console") -> None:
+def _status(plan: "Plan") -> "StudyStatus | None":
+    from runner.state import study_status
+
+    return study_status(plan.paths, time.time()) if plan.paths.contents.exists() else None
+
+
+def _selected(
+    plan: "Plan", missing: "list[Task]", status: "StudyStatus | None", arguments: argparse.Namespace
+) -> "tuple[Plan, list[Task]]":
+    """The plan with the resources of the command line, and the tasks that it says to send."""
+    from runner.selection import only_failed, tasks_to_send, with_resources
+
+    failed = status.of("failed") if status else []
+    todo = tasks_to_send(missing, status.active_jobs() if status else ())
+    if arguments.only == "failed":
+        todo = only_failed(todo, {task.key for task in failed})
+    by_themselves = {task.key for task in failed if task.cause != "dependency"}
+    raised = {"mem_gb": arguments.mem_gb, "timeout_min": arguments.timeout_min}
+    return with_resources(plan, todo, by_themselves, raised), todo
+
+
+def _print_plan(
+    plan: "Plan", missing: "list[Task]", todo: "list[Task]", executor: str, cores: int | None, console: "Console"
+) -> None:
+    """The stages, what the tasks to send ask of a cluster, and what they will write."""
     from runner.cost import cost_text
     from runner.space import space_text
     from runner.view import plan_table
 
     console.print(f"{plan.study.name}: {len(plan.runs)} runs, below {plan.paths.folder}", soft_wrap=True)
     console.print(plan_table(plan, missing, executor, cores))
-    if missing:
+    if todo:
         if executor == "slurm":
-            console.print(cost_text(plan, missing), soft_wrap=True)
-        console.print(space_text(plan, missing), soft_wrap=True)
+            console.print(cost_text(plan, todo), soft_wrap=True)
+        console.print(space_text(plan, todo), soft_wrap=True)
 
 
 def _root(arguments: argparse.Namespace, file: Path) -> Path:
@@ -192,14 +227,20 @@ def _submitted(file: Path) -> Path | None:
     return contents if file == StudyPaths(file.parent).config and contents.exists() else None
 
 
-def _executor(wanted: str, console: "Console") -> str:
-    if wanted != "auto":
-        return wanted
+def _executor(arguments: argparse.Namespace, console: "Console") -> str:
+    if arguments.executor != "auto":
+        return str(arguments.executor)
+    from runner.config import ConfigError
     from runner.slurm import wants_slurm
 
     if wants_slurm():
         console.print("executor: slurm (sbatch answers here; --executor local to stay on this machine)")
         return "slurm"
+    if arguments.partition:
+        raise ConfigError(
+            f"--partition {arguments.partition}: no SLURM answers here; python -m runner.doctor says more, and "
+            "--executor local runs on this machine"
+        )
     console.print("executor: local (no SLURM answers here)")
     return "local"
 

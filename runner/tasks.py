@@ -57,10 +57,11 @@ def known_tasks(paths: StudyPaths) -> list[KnownTask]:
         own = last_attempts(run_paths.attempts)
         trained = _is_trained(run, _names(run_paths.checkpoints))
         needs: list[Key] = []
-        if run["data_id"]:
-            there = trained or paths.root.patches(run["data_id"]).exists()
-            add("prepare", run["data_id"], [], there, shared)
-            needs = [("prepare", run["data_id"])]
+        patches = run.get("data_id")  # studies of an earlier version do not say
+        if patches:
+            there = trained or paths.root.patches(patches).exists()
+            add("prepare", patches, [], there, shared)
+            needs = [("prepare", patches)]
         add("train", run_id, needs, trained, own, run["label"])
         if not scored:
             continue

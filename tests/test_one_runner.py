@@ -111,7 +111,7 @@ def test_the_lock_of_a_dead_runner_is_taken_over(tmp_path):
     write_json(paths.lock, record)
     assert holder(paths) is None
     with study_lock(paths, "local") as replaced:
-        assert replaced
+        assert replaced.pid == dead.pid
         assert holder(paths).pid == os.getpid()
     assert not paths.lock.exists()
     assert list(paths.folder.iterdir()) == []

@@ -144,6 +144,20 @@ def test_what_needs_a_task_that_runs_already_waits_for_its_job(plan):
     assert found[-1][2].endswith(":77")
 
 
+def test_arrays_of_uneven_size_keep_the_cap_together(tmp_path):
+    file = tiny_study(tmp_path, sweep={"grid": {"seed": list(range(40))}}, evaluate__shards=4)
+    plan = make_plan(load_study(str(file))[0], RootPaths(tmp_path / "results"))
+    cluster = plan.study.cluster.with_stage("evaluate", parallelism=8)
+    plan = replace(plan, study=plan.study.model_copy(update={"cluster": cluster}))
+    # Runs that lack different blocks: arrays of 37 elements and of one.
+    odd = {f"{run.run_id}.{number}" for number, run in enumerate(plan.runs[:3])}
+    tasks = [task for task in plan.stage("evaluate") if task.name not in odd]
+    batches = arrange(plan, tasks, {}, 1001)
+    free = [batch for batch in batches if not batch.waits]
+    assert len({len(batch.tasks) for batch in batches}) > 1
+    assert sum(batch.parallelism for batch in free) <= 8
+
+
 @pytest.mark.parametrize("cap", [1, 2, 3, 7])
 def test_no_more_tasks_run_at_once_than_the_cap_however_arrays_are_split(plan, cap):
     cluster = plan.study.cluster.with_stage("evaluate", parallelism=cap)

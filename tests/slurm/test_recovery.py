@@ -48,6 +48,20 @@ def test_a_task_that_is_killed_goes_back_into_the_queue(slurm, tmp_path, undistu
     assert [a["outcome"] for a in study.attempts()] == ["running", "done"]  # the first left no word
 
 
+def test_every_element_of_an_array_that_is_killed_goes_back_by_itself(slurm, tmp_path):
+    # One element bears the number of its array, by which the whole array could be meant.
+    study = Submitted(slurm, training_study(tmp_path, sweep={"grid": {"seed": [1, 2, 3]}}))
+
+    def all_train():
+        return len([a for a in study.attempts() if a["done"] >= 10 and a["outcome"] == "running"]) == 3
+
+    slurm.wait_for(all_train, "three trainings", 90)
+    for record in study.attempts():
+        kill(record)
+    study.wait_until_done()
+    assert sorted(a["outcome"] for a in study.attempts()) == ["done"] * 3 + ["running"] * 3
+
+
 def test_a_task_that_is_killed_again_and_again_is_given_up_and_a_new_submission_finishes_it(
     slurm, tmp_path, undisturbed
 ):

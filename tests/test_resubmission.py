@@ -1,0 +1,143 @@
+"""What is sent again, with which resources; what is taken for dead, and what is not."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import tiny_study
+
+from runner.config import load_study
+from runner.plan import make_plan
+from runner.requeue import KILLS, decide
+from runner.scheduler import Answer, JobState, expand
+from runner.selection import only_failed, tasks_to_send, with_resources
+from runner.snapshot import take_snapshot
+from runner.state import _judge
+from runner.submission import SentArray, Submission
+from runner.tasks import KnownTask
+from srcnn.paths import RootPaths
+from srcnn.schema import Attempt
+
+NOW = 1_800_000_000.0
+SENT = "20270115T070000.000000Z"  # an hour before
+
+
+@pytest.fixture
+def plan(tmp_path):
+    file = tiny_study(tmp_path, sweep={"grid": {"seed": [1, 2]}})
+    return make_plan(load_study(str(file))[0], RootPaths(tmp_path / "results"))
+
+
+def keys(tasks):
+    return [task.key for task in tasks]
+
+
+def test_what_is_under_way_is_not_sent_again(plan):
+    active = set(keys(plan.tasks)) - {("render", plan.runs[1].run_id)}
+    # More tasks come with a report of their own: the one that is queued waits only for the others.
+    assert keys(tasks_to_send(plan.tasks, active)) == [("render", plan.runs[1].run_id), ("report", "report")]
+    assert tasks_to_send(plan.tasks, set(keys(plan.tasks))) == []
+
+
+def test_a_report_that_was_lost_is_sent_while_others_run(plan):
+    active = set(keys(plan.tasks)) - {("report", "report")}
+    assert keys(tasks_to_send(plan.tasks, active)) == [("report", "report")]
+
+
+def test_only_what_failed_is_tried_again_with_what_needs_it_and_what_it_lacks(plan):
+    first, second = (run.run_id for run in plan.runs)
+    found = set(keys(only_failed(plan.tasks, {("render", first)})))
+    prepare = plan.stage("prepare")[0].key
+    assert found == {prepare, ("train", first), ("render", first), ("evaluate", f"{first}.0"), ("report", "report")}
+    assert not any(second in name for _, name in found)
+    assert only_failed(plan.tasks, ()) == []
+
+
+def test_more_memory_is_for_the_stages_that_failed_by_themselves(plan):
+    before = plan.study.cluster
+    cluster = with_resources(plan, plan.tasks, {plan.stage("train")[0].key}, {"mem_gb": 48})
+    after = cluster.study.cluster
+    assert after.stage("train").mem_gb == 48
+    assert after.stage("report").mem_gb == before.stage("report").mem_gb
+    every = with_resources(plan, plan.tasks, (), {"timeout_min": 7, "mem_gb": None}).study.cluster
+    assert {every.stage(name).timeout_min for name in ("train", "report")} == {7}
+    assert every.stage("train").mem_gb == before.stage("train").mem_gb
+
+
+def test_a_killed_job_goes_back_unless_there_is_a_reason():
+    assert decide("RUNNING", 1, b"loss 0.1") is None
+    assert "killed 4 times" in decide("RUNNING", KILLS + 1, b"")
+    assert "the job is CANCELLED" in decide("CANCELLED", 1, b"")
+    assert "--mem-gb" in decide("RUNNING", 1, b"slurmstepd: error: Detected 1 oom_kill event in StepId=7.0.")
+    assert "--mem-gb" in decide("RUNNING", 1, b"slurmstepd: error: Exceeded job memory limit")
+
+
+def test_ids_of_arrays_are_spelt_out():
+    assert list(expand("12_[0-2,7%5]")) == ["12_0", "12_1", "12_2", "12_7"]
+    assert list(expand("12_3")) == ["12_3"]
+
+
+def judged(states, attempt=None, job="123", answer=None, needs=()):
+    """The state of a training that was sent as a job an hour ago."""
+    task = KnownTask("train", "r1", "", tuple(needs), False, attempt, attempt.number if attempt else 0)
+    submission = Submission(Path("submissions") / SENT, [SentArray("train", job, ("r1",))])
+    return _judge(task, job, submission, answer or Answer(states), {}, False, NOW)
+
+
+def attempt(**fields):
+    return Attempt(**{"stage": "train", "task": "r1", "number": 1, "host": "n", "pid": 1, "start": NOW - 900, **fields})
+
+
+def test_without_accounting_a_job_that_left_the_queue_is_over():
+    without = Answer({}, "no accounting", answered=True, complete=False)
+    found = judged({}, answer=without)
+    assert (found.state, found.cause) == ("failed", "unknown")
+    assert judged({}, attempt(job="123"), answer=without).state == "failed"
+
+
+def test_while_nothing_answers_nothing_is_taken_for_dead():
+    silent = Answer({}, "the scheduler does not answer", answered=False, complete=False)
+    assert judged({}, answer=silent).state == "waiting"
+    assert judged({}, attempt(job="123"), answer=silent).state == "running"
+
+
+def test_an_older_job_that_starts_again_does_not_hide_the_newer_one():
+    waiting = {"123": JobState("PENDING", "Priority")}
+    found = judged(waiting, attempt(job="99", outcome="running"))
+    assert (found.state, found.job) == ("waiting", "123")
+
+
+def test_slurm_knows_better_than_the_task_that_memory_ran_out():
+    record = attempt(job="123", outcome="failed", cause="TerminatedWorkerError", message="A worker was killed")
+    over = JobState("OUT_OF_MEMORY", "", "0:125", "node2")
+    assert judged({"123": over}, record).cause == "out of memory"
+    stepped = replace(over, state="FAILED", step_states=frozenset({"OUT_OF_MEMORY"}))
+    assert judged({"123": stepped}, record).cause == "out of memory"
+    assert judged({"123": JobState("FAILED", "", "1:0", "node2")}, record).cause == "exception"
+
+
+def test_causes_are_told_apart():
+    ended = {
+        "TIMEOUT": "time limit",
+        "NODE_FAIL": "node failure",
+        "PREEMPTED": "preempted",
+        "CANCELLED": "cancelled",
+        "OUT_OF_MEMORY": "out of memory",
+    }
+    for state, cause in ended.items():
+        assert judged({"123": JobState(state, "", "0:0", "node2")}).cause == cause
+    assert judged({"123": JobState("FAILED", "", "137:0", "node2")}).cause == "killed"
+
+
+def test_a_model_beside_our_packages_is_part_of_the_snapshot(tmp_path, monkeypatch):
+    """Somebody who works inside a checkout: the module lies where our own packages do."""
+    from runner import snapshot
+
+    for package in snapshot.PACKAGES:
+        (tmp_path / "home" / package).mkdir(parents=True)
+    (tmp_path / "home" / "beside.py").write_text("VALUE = 1\n")
+    monkeypatch.setattr(snapshot, "_home", lambda: tmp_path / "home")
+    monkeypatch.setattr(snapshot, "own_modules", lambda plan: ["beside"])
+    monkeypatch.syspath_prepend(str(tmp_path / "home"))
+    assert take_snapshot(None, tmp_path / "submission") == [tmp_path / "submission" / "code", tmp_path / "home"]
+    assert (tmp_path / "submission" / "code" / "beside.py").read_text() == "VALUE = 1\n"

@@ -35,7 +35,7 @@ def package_ssim(pair: Pair) -> float | None:
 
     None below 7x7 pixels, where the package raises.
     """
-    from srcnn.metrics.kernels.window import byte_box_products, ssim_7x7_line
+    from srcnn.metrics.kernels.window import byte_box_products
 
     if min(pair.reference.shape) < PACKAGE_WINDOW:
         return None
@@ -47,9 +47,7 @@ def package_ssim(pair: Pair) -> float | None:
         pair.estimate.feature(_box_moments),
         strict=True,
     )
-    return float(
-        np.mean([byte_box_products(x, y, PACKAGE_WINDOW, u, v, ssim_7x7_line, c1, c2) for x, y, u, v in bands])
-    )
+    return float(np.mean([byte_box_products(x, y, PACKAGE_WINDOW, u, v, c1, c2) for x, y, u, v in bands]))
 
 
 def _constants(data_range: float) -> tuple[float, float]:

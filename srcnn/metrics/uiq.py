@@ -34,7 +34,7 @@ def package_uiq(pair: Pair) -> float | None:
 
 
 def _byte_uiq(pair: Pair, flat_counts: float) -> float:
-    from srcnn.metrics.kernels.window import byte_box_products, uiq_line
+    from srcnn.metrics.kernels.window import byte_box_products
 
     bands = zip(
         pair.reference.feature(byte_planes),
@@ -43,7 +43,7 @@ def _byte_uiq(pair: Pair, flat_counts: float) -> float:
         pair.estimate.feature(_box_moments),
         strict=True,
     )
-    return float(np.mean([byte_box_products(x, y, WINDOW, u, v, uiq_line, flat_counts, 0.0) for x, y, u, v in bands]))
+    return float(np.mean([byte_box_products(x, y, WINDOW, u, v, flat_counts, 0.0) for x, y, u, v in bands]))
 
 
 def _box_moments(picture: Picture) -> list[np.ndarray]:

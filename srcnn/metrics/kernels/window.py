@@ -151,9 +151,40 @@ def byte_box_moments(plane, size):
     return out
 
 
+@summing
+def _ssim_7x7_line(sx, sy, vx, vy, cov, c1, c2):
+    """Sum of SSIM over a line of 7x7 windows with the sample covariance (divided by 48)."""
+    mean, sample = 1.0 / 49.0, 1.0 / (49.0 * 48.0)
+    total = 0.0
+    for j in range(sx.size):
+        mx, my = sx[j] * mean, sy[j] * mean
+        total += ((2.0 * mx * my + c1) * (2.0 * sample * cov[j] + c2)) / (
+            (mx * mx + my * my + c1) * (sample * (float(vx[j]) + float(vy[j])) + c2)
+        )
+    return total
+
+
+@summing
+def _uiq_line(sx, sy, vx, vy, cov, flat_counts):
+    """Sum of UIQ over a line of windows; flat ones by the paper's rule, or 0 unless ``flat_counts``."""
+    total = 0.0
+    for j in range(sx.size):
+        mx, my = float(sx[j]), float(sy[j])
+        variances, means = float(vx[j]) + float(vy[j]), mx * mx + my * my
+        flat, black = variances == 0.0, means == 0.0
+        luminance = 1.0 if black else 2.0 * mx * my / (1.0 if black else means)
+        structure = flat_counts if flat else 2.0 * cov[j] / (1.0 if flat else variances)
+        total += luminance * structure
+    return total
+
+
 @jit
-def byte_box_products(x, y, size, moments_x, moments_y, line_kernel, parameter_1, parameter_2):
-    """Mean over windows of ``line_kernel`` of two uint8 planes, given ``byte_box_moments`` of both."""
+def byte_box_products(x, y, size, moments_x, moments_y, parameter_1, parameter_2):
+    """Mean over windows of two uint8 planes, given ``byte_box_moments`` of both: SSIM for size 7, UIQ for 8.
+
+    Which of the two is no function as an argument: numba's cache knows such a one by its place in
+    memory, and would compile again for every copy of the code.
+    """
     height, width = x.shape
     products, row = np.zeros(width, np.int32), np.empty(width - size + 1, np.int32)
     count = np.int32(size * size)
@@ -173,35 +204,11 @@ def byte_box_products(x, y, size, moments_x, moments_y, line_kernel, parameter_1
             sx, sy = moments_x[0, i], moments_y[0, i]
             for c in range(row.size):
                 row[c] = np.int32(np.int32(count * row[c]) - np.int32(sx[c] * sy[c]))
-            total += line_kernel(sx, sy, moments_x[1, i], moments_y[1, i], row, parameter_1, parameter_2)
+            if size == 7:
+                total += _ssim_7x7_line(sx, sy, moments_x[1, i], moments_y[1, i], row, parameter_1, parameter_2)
+            else:
+                total += _uiq_line(sx, sy, moments_x[1, i], moments_y[1, i], row, parameter_1)
     return total / ((height - size + 1) * (width - size + 1))
-
-
-@summing
-def ssim_7x7_line(sx, sy, vx, vy, cov, c1, c2):
-    """Sum of SSIM over a line of 7x7 windows with the sample covariance (divided by 48)."""
-    mean, sample = 1.0 / 49.0, 1.0 / (49.0 * 48.0)
-    total = 0.0
-    for j in range(sx.size):
-        mx, my = sx[j] * mean, sy[j] * mean
-        total += ((2.0 * mx * my + c1) * (2.0 * sample * cov[j] + c2)) / (
-            (mx * mx + my * my + c1) * (sample * (float(vx[j]) + float(vy[j])) + c2)
-        )
-    return total
-
-
-@summing
-def uiq_line(sx, sy, vx, vy, cov, flat_counts, unused):
-    """Sum of UIQ over a line of windows; flat ones by the paper's rule, or 0 unless ``flat_counts``."""
-    total = 0.0
-    for j in range(sx.size):
-        mx, my = float(sx[j]), float(sy[j])
-        variances, means = float(vx[j]) + float(vy[j]), mx * mx + my * my
-        flat, black = variances == 0.0, means == 0.0
-        luminance = 1.0 if black else 2.0 * mx * my / (1.0 if black else means)
-        structure = flat_counts if flat else 2.0 * cov[j] / (1.0 if flat else variances)
-        total += luminance * structure
-    return total
 
 
 # --- boxes over floats: sums in a tree, so that a flat window's variance is exactly zero ---------

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jobs.processes import born
 from jobs.stage import Progress, Stage, task_cores
-from srcnn.files import read_json, write_json
+from srcnn.files import write_json
 from srcnn.schema import Attempt
 
 UPDATE_S = 1.0  # between two writes of the progress
@@ -22,18 +22,22 @@ def attempt_files(folder: Path, stage: str, task: str) -> list[Path]:
     return sorted(folder.glob(f"{stage}-{task}-[0-9]*.json"), key=lambda file: int(file.stem.rsplit("-", 1)[1]))
 
 
+def read_attempt(file: Path) -> Attempt | None:
+    """The record in a file; None if its number is only just claimed, or it is gone."""
+    try:
+        return Attempt(**json.loads(file.read_bytes()))
+    except (ValueError, FileNotFoundError):
+        return None
+
+
 def last_attempt(folder: Path, stage: str, task: str) -> Attempt | None:
     """The latest attempt at a task; None if there was none, or it is only just starting."""
     files = attempt_files(folder, stage, task)
-    try:
-        value = read_json(files[-1]) if files else None
-    except ValueError:  # its number is claimed, its record not yet written
-        value = None
-    return Attempt(**value) if value else None
+    return read_attempt(files[-1]) if files else None
 
 
 def last_attempts(folder: Path) -> dict[tuple[str, str], tuple[Attempt, int]]:
-    """The latest attempt at every task that has records in a folder, and its number."""
+    """The latest attempt with a record at every task of a folder, and the latest number."""
     newest: dict[tuple[str, str], int] = {}
     try:
         names = [entry.name for entry in os.scandir(folder)]
@@ -46,13 +50,10 @@ def last_attempts(folder: Path) -> dict[tuple[str, str], tuple[Attempt, int]]:
             newest[key] = max(number, newest.get(key, 0))
     found = {}
     for (stage, task), latest in newest.items():
-        for number in range(latest, 0, -1):
-            try:
-                value = json.loads((folder / f"{stage}-{task}-{number}.json").read_bytes())
-            except (ValueError, FileNotFoundError):  # its number is claimed, its record not yet written
-                continue
-            found[stage, task] = Attempt(**value), latest
-            break
+        records = (read_attempt(folder / f"{stage}-{task}-{number}.json") for number in range(latest, 0, -1))
+        attempt = next(filter(None, records), None)
+        if attempt:
+            found[stage, task] = attempt, latest
     return found
 
 

@@ -9,10 +9,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.queued import QueuedJob, queued_jobs
 from srcnn.paths import StudyPaths
 
 if TYPE_CHECKING:
@@ -166,46 +166,6 @@ def _listed(counts: Mapping[str, int], frame: str = "{}") -> str:
 
     text = ", ".join(f"{stage} {counts[stage]}" for stage in STAGES if counts.get(stage))
     return frame.format(text) if text else ""
-
-
-@dataclass(frozen=True)
-class QueuedJob:
-    """A job of the study that the scheduler has: the task it was sent as, and its state."""
-
-    id: str
-    key: "Key"
-    state: str
-
-    @property
-    def active(self) -> bool:
-        """Whether it waits or runs, and is not ending already."""
-        return self.state != "COMPLETING"
-
-
-def queued_jobs(paths: StudyPaths) -> list[QueuedJob]:
-    """Every job of the study that is queued, runs or is just ending, of whichever submission.
-
-    Raises SchedulerError if SLURM does not answer.
-    """
-    from runner.scheduler import call
-    from runner.submission import submissions
-
-    sent = [(each.folder.name, each.folder.stat().st_uid, each.job_ids()) for each in submissions(paths)]
-    if not sent:
-        return []
-    keys = {(name, job): key for name, _, jobs in sent for key, job in jobs.items()}
-    users = ",".join(sorted({str(os.getuid()), *(str(owner) for _, owner, _ in sent)}))
-    text = call("squeue", "--noheader", "--array", f"--user={users}", "--format=%i|%T|%o")
-    found = []
-    for line in text.splitlines():
-        job, state, script = line.split("|", 2)
-        # A cluster that was set up anew counts from 1 again, so a number alone may be anybody's:
-        # the batch file lies in .../submissions/<time>/<stage>/.
-        name = Path(script.split()[0]).parent.parent.name if script.strip() else ""
-        key = keys.get((name, job))
-        if key:
-            found.append(QueuedJob(job, key, state))
-    return found
 
 
 def _cancel_on_slurm(paths: StudyPaths, arguments: argparse.Namespace, stopped: bool) -> int:

@@ -170,20 +170,11 @@ def _show_log(paths: StudyPaths, task: "TaskStatus", lines: int | None, attempt:
 
 def _attempts(paths: StudyPaths, task: "TaskStatus") -> "list[Attempt]":
     """The attempts at a task that are on record."""
-    from jobs.attempt import attempt_files
+    from jobs.attempt import attempt_files, read_attempt
     from runner.follow import attempts_folder
-    from srcnn.files import read_json
-    from srcnn.schema import Attempt
 
-    found = []
-    for file in attempt_files(attempts_folder(paths, task), task.stage, task.name):
-        try:
-            value = read_json(file)
-        except ValueError:  # its number is claimed, its record not yet written
-            continue
-        if value:
-            found.append(Attempt(**value))
-    return found
+    files = attempt_files(attempts_folder(paths, task), task.stage, task.name)
+    return [attempt for file in files if (attempt := read_attempt(file))]
 
 
 def _show_attempt(paths: StudyPaths, tasks: "Sequence[TaskStatus]", number: int, lines: int | None) -> None:

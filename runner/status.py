@@ -173,19 +173,15 @@ def _running_lines(status: "StudyStatus") -> "list[RenderableType]":
 
 
 def _progress(task: "TaskStatus") -> str:
+    from runner.matching import task_text
     from runner.view import duration
 
     where = f" on {task.host}" if task.host and task.job else ""
     if not task.total:
-        return f"{_name(task)}: {task.detail or 'starting'}{where}"
+        return f"{task_text(task)}: {task.detail or 'starting'}{where}"
     unit = "epoch " if task.stage == "train" else ""
     left = f", about {duration(task.seconds_left)} left" if task.seconds_left is not None else ""
-    return f"{_name(task)}: {unit}{task.done} of {task.total}{left}{where}  {task.note}"
-
-
-def _name(task: "TaskStatus") -> str:
-    block = task.name.partition(".")[2]
-    return f"{task.stage} {task.label or task.name}{f' block {block}' if block else ''}"
+    return f"{task_text(task)}: {unit}{task.done} of {task.total}{left}{where}  {task.note}"
 
 
 def _waiting_lines(status: "StudyStatus") -> "list[RenderableType]":
@@ -204,10 +200,12 @@ def _waiting_lines(status: "StudyStatus") -> "list[RenderableType]":
 def _failure_lines(status: "StudyStatus") -> "list[RenderableType]":
     from rich.text import Text
 
+    from runner.matching import task_text
+
     lines: list[RenderableType] = []
     for group in failure_groups(status.of("failed"))[:SHOWN]:
         task = group.first
-        count = f"{len(group.tasks)} tasks, one cause" if len(group.tasks) > 1 else _name(task)
+        count = f"{len(group.tasks)} tasks, one cause" if len(group.tasks) > 1 else task_text(task)
         lines.append(Text(f"\nfailed: {task.stage}: {count}: {task.cause}", "bold red"))
         lines += [Text(f"  {line}") for line in task.detail.strip().splitlines()[:4]]
         if len(group.tasks) > 1:

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Iterable, Iterator
 
+from jobs.attempt import read_attempt
 from jobs.processes import is_alive
 from runner.lock import holder
-from srcnn.files import read_json
 from srcnn.paths import StudyPaths
 from srcnn.schema import Attempt
 
@@ -18,12 +18,9 @@ def attempts_of(paths: StudyPaths) -> Iterator[Attempt]:
     """Every attempt on record, also at tasks that the study no longer has."""
     for pattern in ("attempts/*.json", "runs/*/attempts/*.json"):
         for file in paths.folder.glob(pattern):
-            try:
-                value = read_json(file)
-            except ValueError:  # its number is claimed, its record not yet written
-                continue
-            if value:
-                yield Attempt(**value)
+            attempt = read_attempt(file)
+            if attempt:
+                yield attempt
 
 
 def refuse_if_under_way(paths: StudyPaths, attempts: Iterable[Attempt], own_lock: bool = False) -> None:
@@ -53,7 +50,7 @@ def _signs(paths: StudyPaths, attempts: Iterable[Attempt], own_lock: bool) -> It
 
 
 def _jobs(paths: StudyPaths, running: list[Attempt]) -> Iterator[str]:
-    from runner.cancel import queued_jobs
+    from runner.queued import queued_jobs
     from runner.scheduler import SchedulerError, job_states
     from runner.tasks import known_tasks
 

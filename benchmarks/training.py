@@ -4,12 +4,13 @@
 
 All arms use one core and the same patches (T91), and are scored on all of Set5. The clock of the
 recipes is the process's CPU time, so that a busy machine does not decide; wall time is printed
-beside it. Throughput is measured in processes that take turns; the best of the rounds counts.
+beside it. Throughput is measured in processes that take turns, and compared round by round.
 """
 
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -172,31 +173,40 @@ def monitored(arguments: argparse.Namespace, folder: str, name: str) -> "list[Mo
 
 # --- throughput -------------------------------------------------------------------------------
 def throughput(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Patches per second of each arm, the best of the rounds, by CPU time and by the wall clock."""
+    """Patches per second of each arm, and how many times the plain loop's that is, round by round."""
+    found: dict[str, Any] = {}
+    print("\npatches per second, batch 128      times the DataLoader     best round by   by the wall   peak MB")
+    print("                                   (median, range of rounds)      CPU time         clock")
+    for model in ("9-1-5", "9-5-5"):
+        rounds = [{arm: _arm(arguments, arm, model) for arm in ARMS} for _ in range(arguments.rounds)]
+        # Arms of one round follow each other, so that a clock that drifts moves both.
+        ratios = {arm: sorted(r[arm]["cpu"] / r["dataloader"]["cpu"] for r in rounds) for arm in ARMS}
+        found[model] = {
+            arm: {
+                "ratio": statistics.median(ratios[arm]),
+                "ratios": ratios[arm],
+                **{key: max(r[arm][key] for r in rounds) for key in ("cpu", "wall", "peak")},
+            }
+            for arm in ARMS
+        }
+        for arm, values in found[model].items():
+            spread = f"{values['ratio']:.2f}x ({ratios[arm][0]:.2f} to {ratios[arm][-1]:.2f})"
+            print(f"{model} {arm:20s}{spread:>30s}{values['cpu']:18.0f}{values['wall']:14.0f}{values['peak']:10.0f}")
+    return found
+
+
+def _arm(arguments: argparse.Namespace, arm: str, model: str) -> dict[str, float]:
+    """What an arm measures in a process of its own."""
     from runner.task import KEEP_MEMORY
 
-    found: dict[str, Any] = {}
-    print("\npatches per second, batch 128 (best of the rounds)   by CPU time   by the wall clock   peak MB")
-    for model in ("9-1-5", "9-5-5"):
-        best: dict[str, dict[str, float]] = {}
-        for _ in range(arguments.rounds):
-            for arm in ARMS:
-                environment = {k: v for k, v in os.environ.items() if k not in KEEP_MEMORY}
-                if arm == "ours":
-                    environment |= KEEP_MEMORY  # as the runner does for its tasks
-                command = [sys.executable, __file__, "--data-root", str(arguments.data_root), "--arm", arm]
-                command += ["--root", str(arguments.root), "--scale", str(arguments.scale), "--model", model]
-                output = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
-                values = json.loads(output.splitlines()[-1])
-                for key, value in values.items():
-                    best.setdefault(arm, {})[key] = max(value, best.get(arm, {}).get(key, 0.0))
-        for arm, values in best.items():
-            share = values["cpu"] / best["dataloader"]["cpu"]
-            print(
-                f"{model} {arm:24s} {share:18.2f}x {values['cpu']:12.0f} {values['wall']:14.0f} {values['peak']:14.0f}"
-            )
-        found[model] = best
-    return found
+    environment = {k: v for k, v in os.environ.items() if k not in KEEP_MEMORY}
+    if arm == "ours":
+        environment |= KEEP_MEMORY  # as the runner does for its tasks
+    command = [sys.executable, __file__, "--data-root", str(arguments.data_root), "--arm", arm]
+    command += ["--root", str(arguments.root), "--scale", str(arguments.scale), "--model", model]
+    output = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    values: dict[str, float] = json.loads(output.splitlines()[-1])
+    return values
 
 
 def timed(step: Callable[[], int]) -> dict[str, float]:

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -197,7 +198,7 @@ def test_somebody_at_a_terminal_is_asked_first(failed_study):
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(failed_study):
-    logs_of = " ".join(command("logs", failed_study.folder, "good", "--stage", "train", "-n", "0"))
+    logs_of = shlex.join(command("logs", failed_study.folder, "good", "--stage", "train", "-n", "0"))
     script = f"set -o pipefail; {logs_of} | head -n 1"
     for _ in range(3):
         done = subprocess.run(["bash", "-c", script], cwd=REPOSITORY, capture_output=True, text=True)

@@ -85,7 +85,8 @@ def _reduced(table: "pa.Table", metrics: Sequence[str]) -> "pa.Table":
             asked += [(name, "count"), (f"inf_{name}", "sum")]
         columns[name] = pc.if_else(infinite, pa.scalar(None, pa.float64()), values) if holds_infinite else values
         asked.append((name, "mean"))
-    grouped = pa.table(columns).group_by(list(_GROUPED)).aggregate(asked)
+    # With threads the groups come in any order; tables keep the study's.
+    grouped = pa.table(columns).group_by(list(_GROUPED), use_threads=False).aggregate(asked)
     patches = grouped["count_all"].cast(pa.int32())
     result = {name: grouped[name] for name in _GROUPED} | {"patches": patches}
     result |= {name: grouped[f"{name}_mean"] for name in metrics}

@@ -142,3 +142,14 @@ def test_bicubic_of_the_real_set5_has_the_published_mean(tmp_path, data_root):
     means = mean_over_pictures(aggregated(study), ["set"], METRICS)
     assert means["pictures"].tolist() == [5]
     assert means["psnr"].iloc[0] == pytest.approx(30.39, abs=0.01)
+
+
+def test_groups_come_in_the_order_of_the_study(tmp_path):
+    """Also where many small pieces are reduced at once, which threads would finish in any order."""
+    names = [f"p{number}" for number in (7, 3, 9, 1, 5, 8, 2, 6, 4, 0)]
+    runs = {f"run{n}": {"epochs": {1: [row(name, psnr=20.0 + n) for name in names]}} for n in (2, 0, 1)}
+    study = write_study(tmp_path / "order", runs, [])
+    for _ in range(40):
+        found = aggregated(study)
+        assert found["label"].astype(str).drop_duplicates().tolist() == list(runs)
+        assert found["image"].astype(str).tolist() == names * 3

@@ -18,7 +18,10 @@ from .cluster import Cluster
 LITTLE = {"cpus": 1, "mem_gb": 0.9, "timeout_min": 10, "train": {"gpus": 0}}
 
 
-def training_study(folder: Path, epochs: int = 300, **changes: Any) -> Path:
+EPOCHS = 800  # a quarter of a minute: longer than SLURM takes to kill a task
+
+
+def training_study(folder: Path, epochs: int = EPOCHS, **changes: Any) -> Path:
     """A study whose one training takes seconds, so that something can befall it."""
     cluster = {**LITTLE, **changes.pop("cluster", {})}
     return tiny_study(

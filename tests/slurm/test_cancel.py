@@ -148,7 +148,7 @@ def _sent(paths: StudyPaths) -> list[dict]:
 
 
 def test_the_log_of_a_running_task_is_followed_to_its_end(slurm, tmp_path):
-    paths = submit(slurm, tmp_path, 300)
+    paths = submit(slurm, tmp_path, 800)
     wait_for_training(slurm, paths)
     (attempts,) = paths.folder.glob("runs/*/attempts")
     run = attempts.parent.name
@@ -158,7 +158,7 @@ def test_the_log_of_a_running_task_is_followed_to_its_end(slurm, tmp_path):
     assert heading == f"==> train tiny: attempt 1: {log} <=="
     assert end == "==> train tiny: done <=="
     assert lines == Path(log).read_text().splitlines()
-    assert any(line.startswith(f"train {run}: 300/300") for line in lines)
+    assert any(line.startswith(f"train {run}: 800/800") for line in lines)
 
 
 def test_a_task_that_is_put_back_into_the_queue_is_followed_on(slurm, tmp_path):

@@ -1,6 +1,7 @@
 """The throw-away cluster itself: what it offers, what may befall it, and what it leaves alone."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -99,8 +100,10 @@ def test_two_gpus_can_be_had_at_once_and_not_three(slurm, tmp_path):
 
 
 def test_a_job_over_its_memory_is_killed(slurm, tmp_path):
-    command = f"exec {sys.executable} -c 'hoard = bytearray(b\"x\") * 300_000_000; input()' < <(sleep 600)"
-    job = submit(slurm, f"bash -c {subprocess.list2cmdline([command])}", "--mem=50", f"--output={tmp_path}/out")
+    hoard = shlex.join([sys.executable, "-c", "hoard = bytearray(b'x') * 300_000_000; input()"])
+    job = submit(
+        slurm, shlex.join(["bash", "-c", f"exec {hoard} < <(sleep 600)"]), "--mem=50", f"--output={tmp_path}/out"
+    )
     assert recorded(slurm, job, "FAILED", "OUT_OF_MEMORY")
     assert "memory limit" in (tmp_path / "out").read_text()
 

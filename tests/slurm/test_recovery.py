@@ -85,7 +85,7 @@ def test_scontrol_requeue_starts_the_job_again_from_its_last_epoch(slurm, tmp_pa
 
 def test_a_job_that_reaches_its_time_limit_is_put_back_and_goes_on(slurm, tmp_path, undisturbed):
     # The warning comes some 15 to 45 s into the minute.
-    study = Submitted(slurm, training_study(tmp_path, epochs=300, cluster={"train": {"gpus": 0, "timeout_min": 1}}))
+    study = Submitted(slurm, training_study(tmp_path, cluster={"train": {"gpus": 0, "timeout_min": 1}}))
     record = study.wait_for_epoch(20)
     hold_until_warned(record["pid"], slurm)
     ends_as_undisturbed(study, undisturbed)
@@ -139,7 +139,7 @@ def node_of(slurm, job):
 
 def test_two_copies_of_one_task_in_one_folder_do_no_harm(slurm, tmp_path, undisturbed):
     """A node's slurmd is lost and its task lives on, while SLURM starts the job again elsewhere."""
-    study = Submitted(slurm, training_study(tmp_path, epochs=300))
+    study = Submitted(slurm, training_study(tmp_path))
     first = study.wait_for_epoch(10)
     os.kill(first["pid"], signal.SIGSTOP)  # so that it is still at work when its copy starts
     slurm.call("lose-slurmd", node_of(slurm, first["job"]))

@@ -2,14 +2,14 @@
 
 import json
 
-from .studies import Submitted, training_study
+from .studies import EPOCHS, Submitted, training_study
 from .test_recovery import hold_until_warned, node_of
 
 
 def never_put_back(slurm, folder, **train):
     """A study whose jobs SLURM may not start again, once it trains."""
     cluster = {"requeues": 0, "train": {"gpus": 0, **train}}
-    study = Submitted(slurm, training_study(folder, epochs=600, cluster=cluster))
+    study = Submitted(slurm, training_study(folder, cluster=cluster))
     return study, study.wait_for_epoch(10)
 
 
@@ -62,7 +62,7 @@ def test_what_runs_and_what_waits_says_how_far_it_is_and_for_what(slurm, tmp_pat
     running = tasks["train", "seed=1"]
     assert running["state"] == "running"
     assert running["done"] >= 20
-    assert running["total"] == 300
+    assert running["total"] == EPOCHS
     assert running["seconds_left"] > 0
     assert running["host"]
     waiting = tasks["train", "seed=2"]

@@ -263,8 +263,11 @@ def _ended(task: KnownTask, known: JobState, earlier: Mapping[Key, TaskStatus], 
     memory = "OUT_OF_MEMORY" in {known.state, *known.step_states}
     if memory or (known.state != "CANCELLED" and _says_memory(log)):
         return "out of memory", MEMORY_TEXT
-    if known.state == "CANCELLED" and not known.started and known.reason.startswith("Dependency"):
-        if any(need in earlier and earlier[need].state in ("failed", "missing") for need in task.needs):
+    if known.state == "CANCELLED" and not known.started:
+        blocking = [earlier[n] for n in task.needs if n in earlier and earlier[n].state in ("failed", "missing")]
+        # Accounting does not always keep the reason; where all was cancelled, this was too.
+        by_slurm = known.reason.startswith("Dependency") or any(need.cause != "cancelled" for need in blocking)
+        if blocking and by_slurm:
             return "dependency", _blocked_text(task, earlier)
         return "cancelled", "cancelled before it started"
     if known.state == "CANCELLED":

@@ -12,7 +12,7 @@ from runner.requeue import KILLS, decide
 from runner.scheduler import Answer, JobState, expand
 from runner.selection import only_failed, tasks_to_send, with_resources
 from runner.snapshot import take_snapshot
-from runner.state import _judge
+from runner.state import TaskStatus, _judge
 from runner.submission import SentArray, Submission
 from runner.tasks import KnownTask
 from srcnn.paths import RootPaths
@@ -127,6 +127,22 @@ def test_causes_are_told_apart():
     for state, cause in ended.items():
         assert judged({"123": JobState(state, "", "0:0", "node2")}).cause == cause
     assert judged({"123": JobState("FAILED", "", "137:0", "node2")}).cause == "killed"
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause", "expected"),
+    [
+        ("Dependency", "cancelled", "dependency"),
+        ("", "node failure", "dependency"),
+        ("", "cancelled", "cancelled"),
+    ],
+)
+def test_what_slurm_cancels_for_want_of_what_it_needs_is_told_from_what_people_cancel(reason, cause, expected):
+    train = TaskStatus("train", "r1", "", "failed", cause)
+    task = KnownTask("render", "r1", "", (train.key,), False, None, 0)
+    submission = Submission(Path("submissions") / SENT, [SentArray("render", "124", ("r1",))])
+    gone = Answer({"124": JobState("CANCELLED", reason, "0:0", "None assigned")})
+    assert _judge(task, "124", submission, gone, {train.key: train}, False, NOW).cause == expected
 
 
 def test_a_model_beside_our_packages_is_part_of_the_snapshot(tmp_path, monkeypatch):

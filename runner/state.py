@@ -238,7 +238,7 @@ def _waits_for(task: KnownTask, known: JobState, earlier: Mapping[Key, TaskStatu
         return needs
     # Accounting keeps a reason that has passed: what needs nothing more waits for no dependency.
     text = _REASONS.get(known.reason, known.reason) if known.reason not in ("Dependency", "") else "its turn"
-    again = f"; {task.attempts} attempts so far" if task.attempts else ""
+    again = f"; {task.attempts} attempt{'s' * (task.attempts > 1)} so far" if task.attempts else ""
     return text + again
 
 

@@ -86,14 +86,12 @@ class Submitted:
     def wait_until_done(self, timeout: float = 180) -> None:
         """Returns once nothing is under way; fails unless all is done."""
         self.slurm.wait_for(
-            lambda: not {task["state"] for task in (self.state or self.status())["tasks"]} & {"running", "waiting"},
+            lambda: not {task["state"] for task in self.status()["tasks"]} & {"running", "waiting"},
             "the end of the study",
             timeout,
         )
         left = [task for task in self.status()["tasks"] if task["state"] != "done"]
         assert not left, left
-
-    state: dict[str, Any] | None = None
 
 
 def kill(record: dict[str, Any]) -> None:

@@ -44,10 +44,9 @@ def package_ssim(pair: Pair) -> float | None:
         pair.reference.feature(byte_planes),
         pair.estimate.feature(byte_planes),
         pair.reference.feature(_box_moments),
-        pair.estimate.feature(_box_moments),
         strict=True,
     )
-    return float(np.mean([byte_box_products(x, y, PACKAGE_WINDOW, u, v, c1, c2) for x, y, u, v in bands]))
+    return float(np.mean([byte_box_products(x, y, PACKAGE_WINDOW, moments, c1, c2) for x, y, moments in bands]))
 
 
 def _constants(data_range: float) -> tuple[float, float]:

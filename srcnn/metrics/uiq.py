@@ -40,10 +40,9 @@ def _byte_uiq(pair: Pair, flat_counts: float) -> float:
         pair.reference.feature(byte_planes),
         pair.estimate.feature(byte_planes),
         pair.reference.feature(_box_moments),
-        pair.estimate.feature(_box_moments),
         strict=True,
     )
-    return float(np.mean([byte_box_products(x, y, WINDOW, u, v, flat_counts, 0.0) for x, y, u, v in bands]))
+    return float(np.mean([byte_box_products(x, y, WINDOW, moments, flat_counts, 0.0) for x, y, moments in bands]))
 
 
 def _box_moments(picture: Picture) -> list[np.ndarray]:

@@ -54,15 +54,17 @@ def angle_sum(x, y):
         norm_x[:] = 0.0
         norm_y[:] = 0.0
         for b in range(bands):
+            p, q = x[b, start : start + n], y[b, start : start + n]
             for i in range(n):
-                p, q = float(x[b, start + i]), float(y[b, start + i])
-                dot[i] += p * q
-                norm_x[i] += p * p
-                norm_y[i] += q * q
+                dot[i] += float(p[i]) * float(q[i])
+            for i in range(n):
+                norm_x[i] += float(p[i]) * float(p[i])
+            for i in range(n):
+                norm_y[i] += float(q[i]) * float(q[i])
             for d in range(b + 1, bands):
+                r, s = x[d, start : start + n], y[d, start : start + n]
                 for i in range(n):
-                    minor = float(x[b, start + i]) * float(y[d, start + i])
-                    minor -= float(x[d, start + i]) * float(y[b, start + i])
+                    minor = float(p[i]) * float(s[i]) - float(r[i]) * float(q[i])
                     cross[i] += minor * minor
         for i in range(n):
             cross[i] = _angle(np.sqrt(cross[i]), dot[i])
@@ -85,11 +87,13 @@ def wrapped_angle_sum(x, y):
         norm_x[:] = 0.0
         norm_y[:] = 0.0
         for b in range(bands):
+            p, q = x[b, start : start + n], y[b, start : start + n]
             for i in range(n):
-                p, q = np.int32(x[b, start + i]), np.int32(y[b, start + i])
-                dot[i] += float(np.int32(p * q) & np.int32(255))
-                norm_x[i] += float(p * p)
-                norm_y[i] += float(q * q)
+                dot[i] += float(np.int32(np.int32(p[i]) * np.int32(q[i])) & np.int32(255))
+            for i in range(n):
+                norm_x[i] += float(np.int32(p[i]) * np.int32(p[i]))
+            for i in range(n):
+                norm_y[i] += float(np.int32(q[i]) * np.int32(q[i]))
         for i in range(n):
             norm_x[i] *= norm_y[i]
             cosine = dot[i] / np.sqrt(norm_x[i] if norm_x[i] > 0.0 else 1.0)

@@ -22,12 +22,14 @@ NOISE_DEVIATIONS = 2.0  # of the noise above its mean, below which energy counts
 class Bank:
     """Filters of one picture size: (orientations, 4 scales), laid out as the transform wants them.
 
-    ``noise`` turns the median response of an orientation into its noise threshold.
+    ``noise`` turns the median response of an orientation into its noise threshold; ``maps`` are
+    buffers (4, places of a response) that are kept from picture to picture.
     """
 
     transform: Transform
-    filters: list[list[np.ndarray]]
+    filters: list[np.ndarray]
     noise: tuple[float, ...]
+    maps: np.ndarray
 
 
 @lru_cache(maxsize=4)
@@ -78,7 +80,7 @@ def _above_noise(rayleigh: float) -> float:
 
 
 def _laid_out(plan: Transform, filters: list[list[np.ndarray]], noise: list[float]) -> Bank:
-    return Bank(plan, [[plan.filter(each) for each in bank] for bank in filters], tuple(noise))
+    return Bank(plan, [plan.filters(bank) for bank in filters], tuple(noise), np.empty((4, plan.pixels), np.float32))
 
 
 def _frequencies(size: int) -> np.ndarray:
@@ -119,13 +121,14 @@ def paper_congruency(picture: np.ndarray) -> np.ndarray:
     """
     bank = paper_bank(*picture.shape)
     plan = bank.transform
-    spectrum = plan.spectrum(picture)
-    energy, amplitude = np.zeros(plan.pixels, np.float32), np.zeros(plan.pixels, np.float32)
+    spectrum = plan.spectrum(_centred(picture))
+    energy, amplitude, power, along = bank.maps
+    bank.maps[:2] = 0.0
     for filters, noise in zip(bank.filters, bank.noise, strict=True):
-        responses = plan.responses(spectrum, filters)
-        squares = power(responses[0], plan.scratch)
-        low, high = middle(squares)
-        add_paper_orientation(responses, np.float32(noise * np.sqrt((low + high) / 2.0)), energy, amplitude)
+        for at, even, odd in plan.blocks(spectrum, filters):
+            add_paper_block(even, odd, power[at], along[at], amplitude[at])
+        low, high = _median(power, plan)
+        add_above(along, np.float32(noise * np.sqrt((low + high) / 2.0)), energy)
     return plan.picture(ratio(energy, amplitude))
 
 
@@ -140,60 +143,72 @@ def package_congruency(band: np.ndarray) -> np.ndarray:
         return np.full(band.shape, 0.0 if left else np.nan, np.float32)
     bank = package_bank(*band.shape)
     plan = bank.transform
-    spectrum = plan.spectrum(band)
-    total = np.zeros(plan.pixels, np.float32)
+    spectrum = plan.spectrum(_centred(band))
+    total, weights, power, along = bank.maps
+    total[:] = 0.0
     for filters, noise in zip(bank.filters, bank.noise, strict=True):
-        responses = plan.responses(spectrum, filters)
-        squares = power(responses[0], plan.scratch)
-        low, high = middle(squares)
+        for at, even, odd in plan.blocks(spectrum, filters):
+            package_block(even, odd, power[at], along[at], weights[at])
+        low, high = _median(power, plan)
         threshold = max(1e-4, noise * (np.sqrt(low) + np.sqrt(high)) / 2.0)
-        add_package_orientation(responses, np.float32(threshold), total)
+        add_weighted_above(along, np.float32(threshold), weights, total)
     return plan.picture(total)
 
 
-@summing
-def power(response, out):
-    """Squared amplitude of a response (2 N floats, even and odd in turn) into ``out`` (N)."""
-    for i in range(out.size):
-        e, o = response[2 * i], response[2 * i + 1]
-        out[i] = e * e + o * o
-    return out
+def _centred(picture: np.ndarray) -> np.ndarray:
+    """The picture less its level, which no filter passes."""
+    return picture - np.float32(np.rint(picture.mean()))
+
+
+def _median(power: np.ndarray, plan: Transform) -> tuple[float, float]:
+    """The two middle values of the smallest scale's squared amplitudes, equal where their number is odd."""
+    power[plan.spare] = np.inf  # above all others, where it does not count
+    return middle(power, power.size - plan.spare.size)
 
 
 @summing
-def add_paper_orientation(responses, threshold, energy, amplitude):
-    """Add an orientation's energy above the noise, and its amplitude. ``responses``: (4, 2 N)."""
-    zero, epsilon = np.float32(0.0), np.float32(1e-4)
-    a, b, c, d = responses[0], responses[1], responses[2], responses[3]
-    for i in range(energy.size):
-        e0, o0, e1, o1 = a[2 * i], a[2 * i + 1], b[2 * i], b[2 * i + 1]
-        e2, o2, e3, o3 = c[2 * i], c[2 * i + 1], d[2 * i], d[2 * i + 1]
-        even, odd = (e0 + e1) + (e2 + e3), (o0 + o1) + (o2 + o3)
-        squared = even * even + odd * odd
-        across = abs(e0 * odd - o0 * even) + abs(e1 * odd - o1 * even)
-        across += abs(e2 * odd - o2 * even) + abs(e3 * odd - o3 * even)
-        along = (squared - across) / (np.sqrt(squared) + epsilon)
-        energy[i] += max(along - threshold, zero)
-        amplitude[i] += (np.sqrt(e0 * e0 + o0 * o0) + np.sqrt(e1 * e1 + o1 * o1)) + (
+def add_paper_block(even, odd, power, along, amplitude):
+    """Of responses (4, n): squared amplitude of the first, energy of all, and their amplitudes added up."""
+    epsilon = np.float32(1e-4)
+    for i in range(power.size):
+        e0, e1, e2, e3 = even[0, i], even[1, i], even[2, i], even[3, i]
+        o0, o1, o2, o3 = odd[0, i], odd[1, i], odd[2, i], odd[3, i]
+        e, o = (e0 + e1) + (e2 + e3), (o0 + o1) + (o2 + o3)
+        squared = e * e + o * o
+        across = abs(e0 * o - o0 * e) + abs(e1 * o - o1 * e) + abs(e2 * o - o2 * e) + abs(e3 * o - o3 * e)
+        along[i] = (squared - across) / (np.sqrt(squared) + epsilon)
+        first = e0 * e0 + o0 * o0
+        power[i] = first
+        amplitude[i] += (np.sqrt(first) + np.sqrt(e1 * e1 + o1 * o1)) + (
             np.sqrt(e2 * e2 + o2 * o2) + np.sqrt(e3 * e3 + o3 * o3)
         )
 
 
 @summing
-def add_package_orientation(responses, threshold, total):
-    """Add an orientation's phase congruency, weighted by the spread of its frequencies."""
-    zero, one, epsilon = np.float32(0.0), np.float32(1.0), np.float32(1e-4)
+def add_above(along, threshold, energy):
+    """Add what of the energy (n) along the mean phase is above the noise."""
+    for i in range(energy.size):
+        energy[i] += max(along[i] - threshold, np.float32(0.0))
+
+
+@summing
+def package_block(even, odd, power, along, weights):
+    """Of responses (4, n): squared amplitude of the first, energy of all, and what its excess is weighted by.
+
+    That is the spread of the frequencies over the amplitude.
+    """
+    one, epsilon = np.float32(1.0), np.float32(1e-4)
     third, half = np.float32(1.0 / 3.0), np.float32(0.5)
-    a, b, c, d = responses[0], responses[1], responses[2], responses[3]
-    for i in range(total.size):
-        e0, o0, e1, o1 = a[2 * i], a[2 * i + 1], b[2 * i], b[2 * i + 1]
-        e2, o2, e3, o3 = c[2 * i], c[2 * i + 1], d[2 * i], d[2 * i + 1]
-        even, odd = (e0 + e1) + (e2 + e3), (o0 + o1) + (o2 + o3)
-        squared = even * even + odd * odd
-        across = abs(e0 * odd - o0 * even) + abs(e1 * odd - o1 * even)
-        across += abs(e2 * odd - o2 * even) + abs(e3 * odd - o3 * even)
-        along = (squared - across) / (np.sqrt(squared) + epsilon)
-        a0, a1 = np.sqrt(e0 * e0 + o0 * o0), np.sqrt(e1 * e1 + o1 * o1)
+    for i in range(power.size):
+        e0, e1, e2, e3 = even[0, i], even[1, i], even[2, i], even[3, i]
+        o0, o1, o2, o3 = odd[0, i], odd[1, i], odd[2, i], odd[3, i]
+        e, o = (e0 + e1) + (e2 + e3), (o0 + o1) + (o2 + o3)
+        squared = e * e + o * o
+        across = abs(e0 * o - o0 * e) + abs(e1 * o - o1 * e) + abs(e2 * o - o2 * e) + abs(e3 * o - o3 * e)
+        along[i] = (squared - across) / (np.sqrt(squared) + epsilon)
+        first = e0 * e0 + o0 * o0
+        power[i] = first
+        a0, a1 = np.sqrt(first), np.sqrt(e1 * e1 + o1 * o1)
         a2, a3 = np.sqrt(e2 * e2 + o2 * o2), np.sqrt(e3 * e3 + o3 * o3)
         amplitude = (a0 + a1) + (a2 + a3)
         width = (amplitude / (max(max(a0, a1), max(a2, a3)) + epsilon) - one) * third
@@ -207,8 +222,14 @@ def add_package_orientation(responses, threshold, total):
         below = np.float32(34459425.0) + w * (
             np.float32(16216200.0) + w * (np.float32(945945.0) + w * (np.float32(13860.0) + w * np.float32(45.0)))
         )
-        weight = half + half * z * above / below
-        total[i] += weight * max(along - threshold, zero) / amplitude
+        weights[i] = (half + half * z * above / below) / amplitude
+
+
+@summing
+def add_weighted_above(along, threshold, weights, total):
+    """Add what of the energy (n) along the mean phase is above the noise, times its weight."""
+    for i in range(total.size):
+        total[i] += weights[i] * max(along[i] - threshold, np.float32(0.0))
 
 
 @jit
@@ -221,48 +242,54 @@ def ratio(energy, amplitude):
 
 
 @jit
-def middle(values):
-    """The two middle values of non-negative float32 ``values`` in order; equal where their number is odd.
+def middle(values, count):
+    """The two middle values of the ``count`` smallest of non-negative ``values``, float32; equal where odd.
 
-    Positive floats are ordered as their bits are: two histograms of the bits leave a handful to sort.
+    Positive floats are ordered as their bits are. A sample tells within which bounds the middle is
+    likely to be, so that only the few values there are looked at closely.
     """
     bits = values.view(np.int32)
-    rank = (values.size - 1) // 2
-    coarse = np.zeros(4096, np.int32)
-    for b in bits:
-        coarse[b >> 19] += 1
-    top = 0
-    while rank >= coarse[top]:
-        rank -= coarse[top]
-        top += 1
-    fine = np.zeros(4096, np.int32)
-    for b in bits:
-        if b >> 19 == top:
-            fine[(b >> 7) & 4095] += 1
-    low = 0
-    while rank >= fine[low]:
-        rank -= fine[low]
-        low += 1
-    prefix = (top << 12) | low
-    few = np.empty(fine[low], np.int32)
-    n = 0
-    for b in bits:
-        if b >> 7 == prefix:
+    rank = (count - 1) // 2
+    step = bits.size // 2048
+    if step >= 4:
+        place, _ = _class_of(bits[::step], rank // step)
+        low, high = np.int32(max(place - 4, 0) << 19), np.int32((place + 5) << 19)
+        few, n, below = np.empty(bits.size, np.int32), 0, 0
+        for b in bits:
             few[n] = b
-            n += 1
-    few.sort()
-    first = few[rank]
-    second = first
-    if values.size % 2 == 0:
-        if rank + 1 < n:
-            second = few[rank + 1]
-        else:
-            second = np.int32(0x7F7FFFFF)
-            for b in bits:
-                if first < b < second:
-                    second = b
+            n += (low <= b) & (b < high)
+        for b in bits:
+            below += b < low
+        if below <= rank and rank + 1 < below + n:
+            bits, rank = few[:n], rank - below
+    first = _ranked(bits, rank)
+    second = _ranked(bits, rank + 1) if count % 2 == 0 else first
     pair = np.array([first, second], np.int32).view(np.float32)
     return float(pair[0]), float(pair[1])
+
+
+@jit
+def _class_of(bits, rank):
+    """Where the value of this rank is by its highest bits, and its rank among those that share them."""
+    counts = np.zeros(4096, np.int32)
+    for b in bits:
+        counts[b >> 19] += 1
+    place = 0
+    while rank >= counts[place]:
+        rank -= counts[place]
+        place += 1
+    return place, rank
+
+
+@jit
+def _ranked(bits, rank):
+    """The value of this rank in order."""
+    place, rank = _class_of(bits, rank)
+    alike, n = np.empty(bits.size, np.int32), 0
+    for b in bits:
+        alike[n] = b
+        n += b >> 19 == place
+    return np.partition(alike[:n], rank)[rank]
 
 
 # --- gradients and the similarity that both definitions end in ----------------------------------

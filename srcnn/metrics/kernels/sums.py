@@ -28,8 +28,8 @@ def _byte_sums(x):
     total, squares = np.int64(0), np.int64(0)
     for start in range(0, x.size, _CHUNK):
         some, some_squares = np.int32(0), np.int32(0)
-        for i in range(start, min(start + _CHUNK, x.size)):
-            v = np.int32(x[i])
+        for value in x[start : start + _CHUNK]:
+            v = np.int32(value)
             some = np.int32(some + v)
             some_squares = np.int32(some_squares + np.int32(v * v))
         total += some
@@ -41,9 +41,10 @@ def _byte_sums(x):
 def _byte_pair_sums(x, y):
     errors, products = np.int64(0), np.int64(0)
     for start in range(0, x.size, _CHUNK):
+        u, v = x[start : start + _CHUNK], y[start : start + _CHUNK]
         some_errors, some_products = np.int32(0), np.int32(0)
-        for i in range(start, min(start + _CHUNK, x.size)):
-            a, b = np.int32(x[i]), np.int32(y[i])
+        for i in range(u.size):
+            a, b = np.int32(u[i]), np.int32(v[i])
             d = np.int32(a - b)
             some_errors = np.int32(some_errors + np.int32(d * d))
             some_products = np.int32(some_products + np.int32(a * b))

@@ -179,36 +179,48 @@ def _uiq_line(sx, sy, vx, vy, cov, flat_counts):
 
 
 @jit
-def byte_box_products(x, y, size, moments_x, moments_y, parameter_1, parameter_2):
-    """Mean over windows of two uint8 planes, given ``byte_box_moments`` of both: SSIM for size 7, UIQ for 8.
+def byte_box_products(x, y, size, moments_x, parameter_1, parameter_2):
+    """Mean over windows of two uint8 planes, given ``byte_box_moments`` of x: SSIM for size 7, UIQ for 8.
 
     Which of the two is no function as an argument: numba's cache knows such a one by its place in
     memory, and would compile again for every copy of the code.
     """
     height, width = x.shape
-    products, row = np.zeros(width, np.int32), np.empty(width - size + 1, np.int32)
+    n = width - size + 1
+    sums, squares, products = np.zeros(width, np.int32), np.zeros(width, np.int32), np.zeros(width, np.int32)
+    sy, vy, cov = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int32)
     count = np.int32(size * size)
     total = 0.0
     for r in range(height):
         for c in range(width):
-            products[c] = np.int32(products[c] + np.int32(np.int32(x[r, c]) * np.int32(y[r, c])))
+            v = np.int32(y[r, c])
+            sums[c] = np.int32(sums[c] + v)
+            squares[c] = np.int32(squares[c] + np.int32(v * v))
+            products[c] = np.int32(products[c] + np.int32(np.int32(x[r, c]) * v))
         if r >= size:
             for c in range(width):
-                products[c] = np.int32(products[c] - np.int32(np.int32(x[r - size, c]) * np.int32(y[r - size, c])))
+                v = np.int32(y[r - size, c])
+                sums[c] = np.int32(sums[c] - v)
+                squares[c] = np.int32(squares[c] - np.int32(v * v))
+                products[c] = np.int32(products[c] - np.int32(np.int32(x[r - size, c]) * v))
         if r >= size - 1:
             if size == 7:
-                _sum7(products, row)
+                _sum7(sums, sy)
+                _sum7(squares, vy)
+                _sum7(products, cov)
             else:
-                _sum8(products, row)
-            i = r - size + 1
-            sx, sy = moments_x[0, i], moments_y[0, i]
-            for c in range(row.size):
-                row[c] = np.int32(np.int32(count * row[c]) - np.int32(sx[c] * sy[c]))
+                _sum8(sums, sy)
+                _sum8(squares, vy)
+                _sum8(products, cov)
+            sx, vx = moments_x[0, r - size + 1], moments_x[1, r - size + 1]
+            for c in range(n):
+                vy[c] = np.int32(np.int32(count * vy[c]) - np.int32(sy[c] * sy[c]))
+                cov[c] = np.int32(np.int32(count * cov[c]) - np.int32(sx[c] * sy[c]))
             if size == 7:
-                total += _ssim_7x7_line(sx, sy, moments_x[1, i], moments_y[1, i], row, parameter_1, parameter_2)
+                total += _ssim_7x7_line(sx, sy, vx, vy, cov, parameter_1, parameter_2)
             else:
-                total += _uiq_line(sx, sy, moments_x[1, i], moments_y[1, i], row, parameter_1)
-    return total / ((height - size + 1) * (width - size + 1))
+                total += _uiq_line(sx, sy, vx, vy, cov, parameter_1)
+    return total / ((height - size + 1) * n)
 
 
 # --- boxes over floats: sums in a tree, so that a flat window's variance is exactly zero ---------

@@ -1,6 +1,6 @@
 """Training: dB against seconds for three recipes, and patches per second, on this machine in one run.
 
-``python benchmarks/training.py --data-root FOLDER [--seconds 60] [--scale 3] [--json FILE]``
+``python benchmarks/training.py --data-root FOLDER [--seconds 60] [--scale 3] [--model 9-1-5] [--json FILE]``
 
 All arms use one core and the same patches (T91), and are scored on all of Set5. The clock of the
 recipes is the process's CPU time, so that a busy machine does not decide; wall time is printed
@@ -16,8 +16,9 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 os.environ.setdefault("RUNNER_CPUS", "1")
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from jobs.prepare import Prepare
     from srcnn.monitor import MonitoredPicture
 
+Wanted = Literal["auto", "float32"]
 MARKS = (2, 5, 10, 20, 30, 60, 120, 180, 240, 300)
 
 
@@ -43,10 +45,14 @@ class Recipe:
     summed: bool = False  # Caffe's loss: half the squared error summed over a patch, not its mean
     centred: bool = False
     augment: bool = False
+    precision: Wanted = "float32"
 
 
 RECIPES = {
-    "ours": Recipe("ours", 16, True, "default", "adam", 2e-3, 1.0, "cosine", centred=True, augment=True),
+    "ours": Recipe(
+        "ours", 16, True, "default", "adam", 2e-3, 1.0, "cosine", centred=True, augment=True, precision="auto"
+    ),
+    "float32": Recipe("ours, float32", 16, True, "default", "adam", 2e-3, 1.0, "cosine", centred=True, augment=True),
     # The widespread PyTorch port of SRCNN: Adam, 1e-4, and 1e-5 for the last layer.
     "port": Recipe("popular PyTorch port", 16, False, "default", "adam", 1e-4, 0.1, "constant"),
     # Dong et al. (2016), section 4.1, and the authors' solver file.
@@ -65,8 +71,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--rounds", type=int, default=3, help="of the throughput arms; 0 leaves them out")
     p.add_argument("--full", action="store_true", help="score Set14 and B100 too, at the end of each recipe")
     p.add_argument("--json", type=Path, default=Path("training.json"))
+    p.add_argument("--model", default="9-1-5", choices=["9-1-5", "9-3-5", "9-5-5", "9-1-7"], help="of the recipes")
     p.add_argument("--arm", help=argparse.SUPPRESS)  # a child process of the throughput comparison
-    p.add_argument("--model", default="9-1-5", help=argparse.SUPPRESS)
     return p
 
 
@@ -110,6 +116,7 @@ def train_recipe(arguments: argparse.Namespace, prepare: "Prepare", recipe: Reci
     from srcnn.experiment import TrainingConfig
     from srcnn.models import build_model
     from srcnn.monitor import mean_scores
+    from srcnn.precision import precision_for
     from srcnn.schedules import SCHEDULES
     from srcnn.training import Tensors, augmented, inner, new_optimiser
 
@@ -117,15 +124,17 @@ def train_recipe(arguments: argparse.Namespace, prepare: "Prepare", recipe: Reci
     patches = read_patches(prepare.root.patches(prepare.name))
     scale = Standardisation(CENTRE if recipe.centred else 0.0, 1.0)
     tensors = Tensors.of(patches.train_input, patches.train_target, scale, torch.device("cpu"))
-    model = build_model("9-1-5", residual=recipe.residual, seed=0, init=recipe.init)
+    model = build_model(arguments.model, residual=recipe.residual, seed=0, init=recipe.init)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     config = TrainingConfig(optimiser=recipe.optimiser, learning_rate=recipe.rate, last_layer_rate=recipe.last)
     optimiser = new_optimiser(model, config)
+    precision = precision_for(model, torch.device("cpu"), recipe.precision)
     pictures = monitored(arguments, "set5", "Set5")
     generator = torch.Generator().manual_seed(0)
     marks = [mark for mark in MARKS if mark < arguments.seconds] + [arguments.seconds]
     spent, wall, seen, curve = 0.0, 0.0, 0, []
-    print(f"\n{recipe.title}: Set5 dB (bicubic {mean_scores(model, pictures, scale)['Set5']['bicubic_psnr']:.2f})")
+    bicubic = mean_scores(model, pictures, scale)["Set5"]["bicubic_psnr"]
+    print(f"\n{arguments.model}, {recipe.title}, {precision}: Set5 dB (bicubic {bicubic:.2f})")
     order = iter(())  # type: ignore[var-annotated]
     for mark in marks:
         model.train()
@@ -142,7 +151,9 @@ def train_recipe(arguments: argparse.Namespace, prepare: "Prepare", recipe: Reci
             if recipe.augment:
                 flip = int(torch.randint(8, (1,), generator=generator))
                 inputs, targets = augmented(inputs, flip), augmented(targets, flip)
-            squares = (model(inputs) - inner(targets, model.border)).square()
+            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+                restored = model(inputs)
+            squares = (restored.float() - inner(targets, model.border)).square()
             loss = squares.sum() / (2 * len(index)) if recipe.summed else squares.mean()
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
@@ -152,7 +163,7 @@ def train_recipe(arguments: argparse.Namespace, prepare: "Prepare", recipe: Reci
         values = mean_scores(model.eval(), pictures, scale)["Set5"]
         curve.append({"cpu_seconds": spent, "wall_seconds": wall, "patches": seen, **values})
         print(f"  {spent:6.1f} s CPU {wall:6.1f} s wall {seen:8d} patches  {values['psnr']:.2f} dB", flush=True)
-    found: dict[str, Any] = {"title": recipe.title, "curve": curve}
+    found: dict[str, Any] = {"title": recipe.title, "precision": precision, "curve": curve}
     if arguments.full:
         for name, folder in (("Set14", "set14"), ("B100", "bsds500/val")):
             found[name] = mean_scores(model, monitored(arguments, folder, name), scale)[name]
@@ -200,7 +211,7 @@ def _arm(arguments: argparse.Namespace, arm: str, model: str) -> dict[str, float
     from runner.task import KEEP_MEMORY
 
     environment = {k: v for k, v in os.environ.items() if k not in KEEP_MEMORY}
-    if arm == "ours":
+    if arm != "dataloader":
         environment |= KEEP_MEMORY  # as the runner does for its tasks
     command = [sys.executable, __file__, "--data-root", str(arguments.data_root), "--arm", arm]
     command += ["--root", str(arguments.root), "--scale", str(arguments.scale), "--model", model]
@@ -257,7 +268,7 @@ def dataloader_arm(prepare: "Prepare", name: str) -> dict[str, float]:
     return timed(step)
 
 
-def our_arm(prepare: "Prepare", name: str) -> dict[str, float]:
+def our_arm(prepare: "Prepare", name: str, wanted: Wanted = "auto") -> dict[str, float]:
     """Our own epochs, as the train stage runs them."""
     import torch
 
@@ -265,6 +276,7 @@ def our_arm(prepare: "Prepare", name: str) -> dict[str, float]:
     from srcnn.deprocess import CENTRE, Standardisation
     from srcnn.experiment import TrainingConfig
     from srcnn.models import build_model
+    from srcnn.precision import precision_for
     from srcnn.training import Tensors, new_optimiser, train_epoch
 
     torch.set_num_threads(1)
@@ -275,14 +287,20 @@ def our_arm(prepare: "Prepare", name: str) -> dict[str, float]:
     arrays = patches.train_input[: 5 * 128], patches.train_target[: 5 * 128]
     tensors = Tensors.of(*arrays, Standardisation(CENTRE, 1.0), torch.device("cpu"))
 
+    precision = precision_for(model, torch.device("cpu"), wanted)
+
     def step() -> int:
-        train_epoch(model, optimiser, tensors, config, epoch=1, seed=0)
+        train_epoch(model, optimiser, tensors, config, epoch=1, seed=0, precision=precision)
         return len(tensors)
 
     return timed(step)
 
 
-ARMS: dict[str, Callable[["Prepare", str], dict[str, float]]] = {"dataloader": dataloader_arm, "ours": our_arm}
+ARMS: dict[str, Callable[["Prepare", str], dict[str, float]]] = {
+    "dataloader": dataloader_arm,
+    "ours, float32": partial(our_arm, wanted="float32"),
+    "ours": our_arm,
+}
 
 if __name__ == "__main__":
     main()

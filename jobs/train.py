@@ -120,6 +120,7 @@ class _Trainer:
     def run(self) -> None:
         """Train on to the end, then remake checkpoints of earlier epochs that were lost."""
         from jobs.checkpoint import newest, set_aside_damaged
+        from srcnn.precision import precision_for
 
         remove_orphans(self.paths.checkpoints)
         for file in (self.paths.best, *map(self.paths.checkpoint, self.experiment.kept_epochs)):
@@ -131,6 +132,9 @@ class _Trainer:
             if not self.paths.last.exists():  # lost: the training may be complete without it
                 write_bytes(self.paths.last, state.to_bytes())
         self.longest: list[Record] = state.history if state else []
+        self.precision = precision_for(self.model, self.device, self.experiment.training.precision, self.longest)
+        if self.longest and self.longest[-1].get("precision", "float32") != self.precision:
+            _log.warning("this processor is slow in bfloat16: training goes on in float32, as history.jsonl will say")
         self._train(state, epochs)
         for epoch in self._lost():
             self._train(self._before(epoch), epoch)
@@ -190,7 +194,15 @@ class _Trainer:
         assert self.holdout is not None
         config = self.experiment.training
         start, cpu = time.perf_counter(), time.process_time()
-        train_loss = train_epoch(self.model, optimiser, self.train, config, epoch=epoch, seed=self.experiment.seed)
+        train_loss = train_epoch(
+            self.model,
+            optimiser,
+            self.train,
+            config,
+            epoch=epoch,
+            seed=self.experiment.seed,
+            precision=self.precision,
+        )
         seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
         held_out = holdout_loss(self.model, self.holdout, config)
         record = {
@@ -198,6 +210,7 @@ class _Trainer:
             "train_loss": train_loss,
             "holdout_loss": None if math.isnan(held_out) else held_out,
             "learning_rate": optimiser.param_groups[0]["lr"],
+            "precision": self.precision,
             "steps": epoch * steps_per_epoch(len(self.train), config),
             "seconds": round(seconds, 3),
             "cpu_seconds": round(cpu, 3),
@@ -304,7 +317,8 @@ def peak_memory_mb() -> float:
 def progress_note(record: Record) -> str:
     """An epoch in one line."""
     parts = [f"loss {record['train_loss']:.3g}", f"rate {record['learning_rate']:.2g}"]
-    parts += [f"{record['patches_per_second']:.0f} patches/s"]
+    numbers = " in bfloat16" if record["precision"] == "bfloat16" else ""
+    parts += [f"{record['patches_per_second']:.0f} patches/s{numbers}"]
     for name, values in record["sets"].items():
         parts.append(
             f"{name} {values['psnr']:.2f} dB {values['ssim']:.4f} "

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from srcnn.deprocess import Standardisation
 from srcnn.experiment import TrainingConfig
 from srcnn.losses import LOSSES
+from srcnn.precision import Precision
 from srcnn.schedules import SCHEDULES
 
 if TYPE_CHECKING:
@@ -87,20 +88,30 @@ def steps_per_epoch(patches: int, config: TrainingConfig) -> int:
 
 
 def train_epoch(
-    model: "SRCNN", optimiser: torch.optim.Optimizer, patches: Tensors, config: TrainingConfig, *, epoch: int, seed: int
+    model: "SRCNN",
+    optimiser: torch.optim.Optimizer,
+    patches: Tensors,
+    config: TrainingConfig,
+    *,
+    epoch: int,
+    seed: int,
+    precision: Precision = "float32",
 ) -> float:
     """Mean training loss of epoch ``epoch`` (from 1); the model and optimiser are changed in place.
+
+    With ``precision`` bfloat16 the network's products are taken in it; weights, updates and loss stay float32.
 
     Raises TrainingDiverged when the loss or a weight is not finite.
     """
     model.train()
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-    order = torch.randperm(len(patches), generator=generator).to(patches.inputs.device)
+    device = patches.inputs.device
+    order = torch.randperm(len(patches), generator=generator).to(device)
     per_epoch = steps_per_epoch(len(patches), config)
     flips = torch.randint(8, (per_epoch,), generator=generator).tolist()
     loss_of = LOSSES[config.loss]
-    total = torch.zeros((), device=patches.inputs.device)
-    part = _part(model, patches.inputs.device) or config.batch_size
+    total = torch.zeros((), device=device)
+    part = _part(model, device) or config.batch_size
     for number, index in enumerate(order.split(config.batch_size)):
         rate = learning_rate((epoch - 1) * per_epoch + number, config.epochs * per_epoch, config)
         for group in optimiser.param_groups:
@@ -111,7 +122,9 @@ def train_epoch(
         optimiser.zero_grad(set_to_none=True)
         # Losses are means, so the gradient of a batch is the weighted sum of those of its parts.
         for some, wanted in zip(inputs.split(part), targets.split(part), strict=True):
-            loss = loss_of(model(some), inner(wanted, model.border))
+            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+                restored = model(some)
+            loss = loss_of(restored.float(), inner(wanted, model.border))
             (loss * (len(some) / len(index))).backward()
             total += loss.detach() * len(some)
         optimiser.step()

@@ -85,6 +85,7 @@ CHANGES = {
     "training.loss": ("l1", TRAINING),
     "training.standardise": ("dataset", TRAINING),
     "training.augment": (False, TRAINING),
+    "training.precision": ("bfloat16", TRAINING),
     "training.monitor_pictures": (0, NOTHING),
     "training.tensorboard": (True, NOTHING),
     "keep.last": (3, NOTHING),

@@ -120,7 +120,7 @@ def test_the_matrix_products_have_the_gradients_of_what_they_compute():
     shapes = (3, 1, 3, 3), (3,), (2, 3, 1, 1), (2,), (1, 2, 3, 3), (1,)
     luma = torch.rand(2, 1, 7, 8, generator=generator, dtype=torch.float64)
     values = [torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_() for shape in shapes]
-    assert torch.autograd.gradcheck(MatrixProducts.apply, (luma, *values))
+    assert torch.autograd.gradcheck(MatrixProducts.apply, (luma, torch.float64, *values))
 
 
 def by_convolutions(model, luma):

@@ -45,12 +45,13 @@ def config(**changes):
     return TrainingConfig(**{"epochs": 3, "batch_size": 16, "warmup_steps": 2, **changes})
 
 
-def trained(epochs, *, seed=0, settings=None, data=None, model=None, optimiser=None, first=1):
+def trained(epochs, *, seed=0, settings=None, data=None, model=None, optimiser=None, first=1, precision="float32"):
     settings, data = settings or config(), data or tensors()
     model = model or build_model("9-1-5", residual=True, seed=seed)
     optimiser = optimiser or torch.optim.Adam(model.parameters())
     losses = [
-        train_epoch(model, optimiser, data, settings, epoch=epoch, seed=seed) for epoch in range(first, epochs + 1)
+        train_epoch(model, optimiser, data, settings, epoch=epoch, seed=seed, precision=precision)
+        for epoch in range(first, epochs + 1)
     ]
     return model, optimiser, losses
 
@@ -220,14 +221,15 @@ def test_training_does_not_depend_on_other_randomness():
     assert same(weights(first), weights(second))
 
 
-def test_training_resumed_at_an_epoch_equals_training_without_a_stop():
-    uninterrupted, _, losses = trained(3)
-    model, optimiser, _ = trained(1)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_training_resumed_at_an_epoch_equals_training_without_a_stop(precision):
+    uninterrupted, _, losses = trained(3, precision=precision)
+    model, optimiser, _ = trained(1, precision=precision)
     fresh = build_model("9-1-5", residual=True, seed=99)
     fresh.load_state_dict(model.state_dict())
     fresh_optimiser = torch.optim.Adam(fresh.parameters())
     fresh_optimiser.load_state_dict(optimiser.state_dict())
-    resumed, _, rest = trained(3, model=fresh, optimiser=fresh_optimiser, first=2)
+    resumed, _, rest = trained(3, model=fresh, optimiser=fresh_optimiser, first=2, precision=precision)
     assert same(weights(resumed), weights(uninterrupted))
     assert rest == losses[1:]
 
@@ -268,7 +270,7 @@ def test_the_loss_of_an_epoch_is_the_mean_over_patches_not_batches():
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_training_on_a_batch_in_parts_is_training_on_the_batch(loss):
-    # 40 patches: one batch in parts of 16, 16 and 8. SGD, because Adam's first step only knows the sign of a gradient.
+    # 40 patches: one batch in parts of 32 and 8. SGD, because Adam's first step only knows the sign of a gradient.
     models = [build_model("9-1-5", residual=True, seed=0) for _ in range(2)]
     models[1].cpu_part = None
     losses = []

@@ -18,23 +18,32 @@ from srcnn.models.taps import gathered, spread
 class MatrixProducts(torch.autograd.Function):
     """Luma (N, 1, H, W); weights and biases (A, 1, k, k), (A), (B, A, 1, 1), (B), (1, B, m, m), (1).
 
-    -> (N, 1, H - k - m + 2, W - k - m + 2). Luma has no gradient.
+    -> (N, 1, H - k - m + 2, W - k - m + 2). Luma has no gradient. Products are taken of numbers of
+    type ``kind``; what the last layer adds up, and all results, are of the weights' type.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, luma: Tensor, first: Tensor, bias1: Tensor, middle: Tensor, bias2: Tensor, last: Tensor, bias3: Tensor
+        ctx: Any,
+        luma: Tensor,
+        kind: torch.dtype,
+        first: Tensor,
+        bias1: Tensor,
+        middle: Tensor,
+        bias2: Tensor,
+        last: Tensor,
+        bias3: Tensor,
     ) -> Tensor:
         """Convolve, ReLU, convolve, ReLU, convolve."""
         count, _, height, width = luma.shape
         k, m = first.shape[-1], last.shape[-1]
-        taps = spread(luma[:, 0], k, ones=True)
+        taps = spread(luma[:, 0].to(kind), k, ones=True)
         patches = taps.new_empty(len(first) + 1, taps.shape[1])
-        torch.mm(_with_bias(first, bias1), taps, out=patches[:-1]).relu_()
+        torch.mm(_with_bias(first, bias1, kind), taps, out=patches[:-1]).relu_()
         patches[-1] = 1
-        features = torch.mm(_with_bias(middle, bias2), patches).relu_()
-        products = last[0].flatten(1).t().contiguous() @ features
-        detail = gathered(products, m, (count, height - k + 1, width - k + 1))
+        features = torch.mm(_with_bias(middle, bias2, kind), patches).relu_()
+        products = last[0].flatten(1).t().to(kind).contiguous() @ features
+        detail = gathered(products.to(last.dtype), m, (count, height - k + 1, width - k + 1))
         ctx.save_for_backward(taps, patches, features, first, middle, last)
         return detail.add_(bias3)[:, None]
 
@@ -42,26 +51,29 @@ class MatrixProducts(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of the weights and biases."""
         taps, patches, features, first, middle, last = ctx.saved_tensors
+        kind, of_weights = taps.dtype, last.dtype
         gradient, m = gradients[0][:, 0], last.shape[-1]
         # A pixel reached the outputs up and left of it: it meets their gradients with the kernel turned around.
-        errors = spread(pad(gradient, [m - 1] * 4), m)
-        of_features = _before_relu(last[0].flip(1, 2).flatten(1) @ errors, features)
-        of_patches = _before_relu(middle.flatten(1).t() @ of_features, patches[:-1])
+        errors = spread(pad(gradient.to(kind), [m - 1] * 4), m)
+        of_features = _before_relu(last[0].flip(1, 2).flatten(1).to(kind) @ errors, features)
+        of_patches = _before_relu(middle.flatten(1).t().to(kind) @ of_features, patches[:-1])
         # Transposed, because the larger side first is faster: 141 instead of 124 GFLOP/s for the first layer.
-        of_first, of_middle = (taps @ of_patches.t()).t(), (patches @ of_features.t()).t()
+        of_first = (taps @ of_patches.t()).t().to(of_weights)
+        of_middle = (patches @ of_features.t()).t().to(of_weights)
         return (
+            None,
             None,
             of_first[:, :-1].reshape(first.shape),
             of_first[:, -1],
             of_middle[:, :-1].reshape(middle.shape),
             of_middle[:, -1],
-            (features @ errors.t()).view(last.shape).flip(2, 3),
+            (features @ errors.t()).to(of_weights).view(last.shape).flip(2, 3),
             gradient.sum().reshape(1),
         )
 
 
-def _with_bias(weight: Tensor, bias: Tensor) -> Tensor:
-    return torch.cat([weight.flatten(1), bias[:, None]], dim=1)
+def _with_bias(weight: Tensor, bias: Tensor, kind: torch.dtype) -> Tensor:
+    return torch.cat([weight.flatten(1), bias[:, None]], dim=1).to(kind)
 
 
 def _before_relu(gradient: Tensor, activated: Tensor) -> Tensor:

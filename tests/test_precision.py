@@ -1,0 +1,123 @@
+"""Products in bfloat16: where they are taken, and that a network learns as well with them."""
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+from small_study import train
+
+from jobs import train as stage
+from srcnn import precision as rule
+from srcnn.deprocess import Standardisation
+from srcnn.experiment import TrainingConfig
+from srcnn.models import MODELS, build_model
+from srcnn.precision import precision_for
+from srcnn.training import Tensors, holdout_loss, train_epoch
+
+CPU = torch.device("cpu")
+OURS = build_model("9-1-5", residual=True, seed=0)
+
+
+def on_a_processor(monkeypatch, speedup):
+    monkeypatch.setattr(rule, "bfloat16_speedup", lambda: speedup)
+
+
+@pytest.mark.parametrize(("speedup", "expected"), [(7.0, "bfloat16"), (2.0, "float32"), (0.1, "float32")])
+def test_auto_takes_bfloat16_only_where_it_is_much_faster(monkeypatch, speedup, expected):
+    on_a_processor(monkeypatch, speedup)
+    assert precision_for(OURS, CPU, "auto") == expected
+
+
+def test_auto_leaves_a_users_network_and_a_gpu_in_float32(monkeypatch):
+    on_a_processor(monkeypatch, 7.0)
+    assert precision_for(torch.nn.Conv2d(1, 1, 3), CPU, "auto") == "float32"
+    assert precision_for(OURS, torch.device("cuda"), "auto") == "float32"
+
+
+@pytest.mark.parametrize("wanted", ["float32", "bfloat16"])
+@pytest.mark.parametrize("speedup", [0.1, 7.0])
+def test_what_the_study_says_is_done_anywhere(monkeypatch, wanted, speedup):
+    on_a_processor(monkeypatch, speedup)
+    assert precision_for(torch.nn.Conv2d(1, 1, 3), CPU, wanted) == wanted
+
+
+def test_a_training_goes_on_as_it_began_where_it_can(monkeypatch):
+    on_a_processor(monkeypatch, 7.0)
+    assert precision_for(OURS, CPU, "auto", [{"epoch": 1}]) == "float32"  # from before there was a choice
+    assert precision_for(OURS, CPU, "auto", [{"epoch": 1, "precision": "float32"}]) == "float32"
+    assert precision_for(OURS, CPU, "auto", [{"epoch": 1, "precision": "bfloat16"}]) == "bfloat16"
+    on_a_processor(monkeypatch, 0.1)
+    assert precision_for(OURS, CPU, "auto", [{"epoch": 1, "precision": "bfloat16"}]) == "float32"
+
+
+def test_the_speedup_is_measured_with_what_torch_does_here():
+    assert 0 < rule.bfloat16_speedup() < 100
+
+
+def gradient(model, luma, target, enabled):
+    model.zero_grad()
+    with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+        restored = model(luma)
+    (restored.float() - target).square().mean().backward()
+    return torch.cat([value.grad.ravel() for value in model.parameters()])
+
+
+@pytest.mark.parametrize("residual", [True, False])
+@pytest.mark.parametrize("name", MODELS)
+def test_gradients_in_bfloat16_are_those_in_float32_to_its_three_digits(name, residual):
+    model = build_model(name, residual=residual, seed=0).train()
+    generator = torch.Generator().manual_seed(0)
+    luma = torch.rand(4, 1, 21, 21, generator=generator) - 0.45
+    inside = 21 - 2 * model.border
+    target = torch.rand(4, 1, inside, inside, generator=generator)
+    wanted, found = (gradient(model, luma, target, enabled) for enabled in (False, True))
+    assert found.dtype == torch.float32
+    assert not torch.equal(wanted, found)
+    assert (found - wanted).norm() < 0.02 * wanted.norm()
+
+
+def faded(seed):
+    """Pictures of half their contrast, easily undone."""
+    targets = np.random.default_rng(seed).uniform(0, 255, (64, 17, 17)).astype(np.float32)
+    return Tensors.of(64 + targets / 2, targets, Standardisation(0.45, 1.0), CPU)
+
+
+@pytest.mark.parametrize("name", ["9-1-5", "9-5-5"])
+def test_a_network_learns_as_well_in_bfloat16(name):
+    settings = TrainingConfig(epochs=12, batch_size=16, warmup_steps=2)
+    before = holdout_loss(build_model(name, residual=True, seed=1), faded(1), settings)
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        model = build_model(name, residual=True, seed=1)
+        optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
+        for epoch in range(1, 13):
+            train_epoch(model, optimiser, faded(0), settings, epoch=epoch, seed=1, precision=precision)
+        assert {value.dtype for value in model.parameters()} == {torch.float32}
+        assert not torch.is_autocast_enabled("cpu")
+        losses[precision] = holdout_loss(model, faded(1), settings)
+    assert losses["float32"] < 0.25 * before
+    assert losses["bfloat16"] < 1.2 * losses["float32"]
+
+
+def test_every_epoch_says_what_it_was_trained_in(tmp_path, monkeypatch):
+    for wanted in ("float32", "bfloat16"):
+        ((_, history),) = train(tmp_path / wanted, training={"precision": wanted})
+        assert [record["precision"] for record in history] == [wanted] * 3
+    on_a_processor(monkeypatch, 7.0)
+    ((_, history),) = train(tmp_path / "auto")
+    assert [record["precision"] for record in history] == ["bfloat16"] * 3
+    assert "patches/s in bfloat16" in stage.progress_note(history[-1])
+
+
+def test_a_run_resumed_on_a_slower_processor_says_so_and_goes_on(tmp_path, monkeypatch, caplog):
+    on_a_processor(monkeypatch, 7.0)
+    ((paths, _),) = train(tmp_path)
+    for file in paths.checkpoints.glob("*.pt"):
+        if file.name != "epoch_0002.pt":
+            file.unlink()
+    on_a_processor(monkeypatch, 0.1)
+    with caplog.at_level(logging.WARNING):
+        ((_, history),) = train(tmp_path)
+    assert [record["precision"] for record in history] == ["bfloat16", "bfloat16", "float32"]
+    assert "goes on in float32" in caplog.text

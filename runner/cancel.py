@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.ask import agrees
 from runner.queued import QueuedJob, queued_jobs
 from srcnn.paths import StudyPaths
 
@@ -112,13 +113,7 @@ def _command(name: str, paths: StudyPaths) -> str:
 
 def _agreed(arguments: argparse.Namespace, question: str) -> bool:
     """Whether to go on: somebody at a terminal is asked."""
-    if arguments.yes or not sys.stdin.isatty():
-        return True
-    try:
-        answer = input(f"{question} [y/N] ")
-    except EOFError:
-        answer = ""
-    if answer.strip().lower() in ("y", "yes"):
+    if arguments.yes or not sys.stdin.isatty() or agrees(question):
         return True
     print("Nothing was cancelled.")
     return False

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.ask import agrees
 from runner.removable import REMOVABLE, StudyFiles
 from srcnn.paths import StudyPaths
 
@@ -171,11 +172,7 @@ def _agreed(question: str) -> bool:
     if not sys.stdin.isatty():
         print("error: nothing was removed: there is no terminal to ask at; add --yes to remove it", file=sys.stderr)
         return False
-    try:
-        answer = input(f"{question} [y/N] ")
-    except EOFError:
-        answer = ""
-    if answer.strip().lower() in ("y", "yes"):
+    if agrees(question):
         return True
     print("Nothing was removed.")
     return False

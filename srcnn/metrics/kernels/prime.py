@@ -21,7 +21,7 @@ from scipy import fft
 
 from srcnn.metrics.kernels import jit, summing
 
-_SMALL, _LARGE = 16, 200  # factors for which the small sums and the matrix products are worth it
+_SMALL, _LARGE = 16, 200  # the largest factors that matrix products are worth it for
 _LANES = 8  # float32 numbers that a processor works on together
 
 
@@ -30,7 +30,7 @@ class PrimeTransform:
 
     def __init__(self, height: int, width: int, rows: tuple[int, int], columns: tuple[int, int], scales: int):
         numbers = np.arange(height * width).reshape(height, width)
-        if columns[0] > rows[0]:  # the larger small factor is summed over shorter runs, in the cache
+        if columns[0] > rows[0]:  # the larger small factor makes the smaller blocks
             numbers, rows, columns = numbers.T, columns, rows
         self.shape = height, width
         frequencies = _layout(numbers, *(_by_frequency(*factors) for factors in (rows, columns)))

@@ -146,7 +146,7 @@ def _check(names: Iterable[str], where: Mapping[str, Any]) -> None:
 
 
 def load_histories(source: "Path | str | Study") -> "pd.DataFrame":
-    """One row a run and epoch: label, losses, learning rate, seconds, throughput."""
+    """One row a run and epoch: label, losses, learning rate, precision, seconds, throughput."""
     import pandas as pd
 
     from analysis.study import Study, open_study

@@ -1,4 +1,4 @@
-"""Training: dB against seconds for three recipes, and patches per second, on this machine in one run.
+"""Training: dB against seconds for several recipes, and patches per second, on this machine in one run.
 
 ``python benchmarks/training.py --data-root FOLDER [--seconds 60] [--scale 3] [--model 9-1-5] [--json FILE]``
 

@@ -30,10 +30,10 @@ def newest(paths: RunPaths, kept: Iterable[int]) -> Checkpoint | None:
     """The most advanced state of a run that can be read; None to start from scratch."""
     earlier = sorted(paths.checkpoints.glob("previous_*.pt"), key=lambda path: int(path.stem.split("_")[1]))
     state = first_readable([paths.last, *earlier])
-    if state:
-        return state
-    others = [first_readable([path]) for path in (paths.best, *map(paths.checkpoint, kept))]
-    return max((other for other in others if other), key=lambda other: other.epoch, default=None)
+    # Kept states are written at once, the last one every few seconds: one of them may be ahead of it.
+    ahead = (epoch for epoch in sorted(kept, reverse=True) if state is None or epoch > state.epoch)
+    others = first_readable([paths.best]), first_readable(map(paths.checkpoint, ahead))
+    return max((each for each in (state, *others) if each), key=lambda each: each.epoch, default=None)
 
 
 def first_readable(candidates: Iterable[Path]) -> Checkpoint | None:

@@ -129,12 +129,13 @@ class _Trainer:
         state = newest(self.paths, self.experiment.kept_epochs)
         if state:
             _log.info("going on from epoch %d of %d", state.epoch, epochs)
-            if not self.paths.last.exists():  # lost: the training may be complete without it
+            if not self.paths.last.exists() or state.epoch == epochs:  # nothing later may come to be written
                 write_bytes(self.paths.last, state.to_bytes())
         self.longest: list[Record] = state.history if state else []
         self.precision = precision_for(self.model, self.device, self.experiment.training.precision, self.longest)
-        if self.longest and self.longest[-1].get("precision", "float32") != self.precision:
-            _log.warning("this processor is slow in bfloat16: training goes on in float32, as history.jsonl will say")
+        begun = self.longest[-1].get("precision", "float32") if self.longest else self.precision
+        if begun != self.precision and len(self.longest) < epochs:
+            _log.warning("begun in %s, goes on in %s here, as history.jsonl will say", begun, self.precision)
         self._train(state, epochs)
         for epoch in self._lost():
             self._train(self._before(epoch), epoch)
@@ -193,6 +194,8 @@ class _Trainer:
         assert self.train is not None  # _data gives both where epochs > 0
         assert self.holdout is not None
         config = self.experiment.training
+        again = self.longest[epoch - 1 : epoch]  # an epoch whose state was lost is made again as it was made
+        precision = again[0].get("precision", "float32") if again else self.precision
         start, cpu = time.perf_counter(), time.process_time()
         train_loss = train_epoch(
             self.model,
@@ -201,7 +204,7 @@ class _Trainer:
             config,
             epoch=epoch,
             seed=self.experiment.seed,
-            precision=self.precision,
+            precision=precision,
         )
         seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
         held_out = holdout_loss(self.model, self.holdout, config)
@@ -210,7 +213,7 @@ class _Trainer:
             "train_loss": train_loss,
             "holdout_loss": None if math.isnan(held_out) else held_out,
             "learning_rate": optimiser.param_groups[0]["lr"],
-            "precision": self.precision,
+            "precision": precision,
             "steps": epoch * steps_per_epoch(len(self.train), config),
             "seconds": round(seconds, 3),
             "cpu_seconds": round(cpu, 3),
@@ -254,7 +257,7 @@ class _Saver:
     """Writes states as the study wants them kept.
 
     What lies on disk is always a training that stopped at some epoch: ``best`` is written before
-    the ``last`` that knows of it, and what is ahead of ``last`` is made again, bit for bit.
+    the ``last`` that knows of it, and training goes on from the most advanced of all.
     """
 
     def __init__(self, trainer: _Trainer, optimiser: "Optimizer") -> None:

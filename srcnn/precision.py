@@ -30,7 +30,7 @@ def precision_for(
     """What to train in; ``wanted`` unless that is "auto".
 
     Then a training goes on as it began, by its ``history``, and a new one takes bfloat16 if
-    the network is known to learn as well with it (``learns_in_bfloat16``) and the processor is much
+    the network states that it learns as well with it (``learns_in_bfloat16``) and the processor is much
     faster with it. A GPU trains in float32: nothing else has been measured there.
     """
     if wanted != "auto":
@@ -43,7 +43,7 @@ def precision_for(
 
 @cache
 def bfloat16_speedup() -> float:
-    """How many times as fast as float32 a core of this CPU multiplies bfloat16 matrices; measured in 20 ms."""
+    """How many times as fast as float32 a core of this CPU multiplies bfloat16 matrices; measured once."""
     import torch
 
     threads = torch.get_num_threads()

@@ -8,6 +8,7 @@ import torch
 from small_study import train
 
 from jobs import train as stage
+from jobs.checkpoint import Checkpoint
 from srcnn import precision as rule
 from srcnn.deprocess import Standardisation
 from srcnn.experiment import TrainingConfig
@@ -124,3 +125,44 @@ def test_a_run_resumed_on_a_slower_processor_says_so_and_goes_on(tmp_path, monke
         ((_, history),) = train(tmp_path)
     assert [record["precision"] for record in history] == ["bfloat16", "bfloat16", "float32"]
     assert "goes on in float32" in caplog.text
+
+
+def test_no_checkpoint_is_of_another_training_than_the_history(tmp_path, monkeypatch):
+    # Killed after the state of epoch 2 was kept, before ``last`` was written; then started on a slower processor.
+    on_a_processor(monkeypatch, 7.0)
+    ((paths, _),) = train(tmp_path)
+    first, second = (Checkpoint.load(paths.checkpoint(epoch)) for epoch in (1, 2))
+    for file in (*paths.checkpoints.glob("*.pt"), paths.history):
+        file.unlink()
+    first.save(paths.last)
+    first.save(paths.checkpoint(1))
+    second.save(paths.checkpoint(2))
+    on_a_processor(monkeypatch, 0.1)
+    ((_, history),) = train(tmp_path)
+    assert [record["precision"] for record in history] == ["bfloat16", "bfloat16", "float32"]
+    for epoch in (1, 2, 3):
+        of_checkpoint = Checkpoint.load(paths.checkpoint(epoch)).history
+        assert [record["train_loss"] for record in of_checkpoint] == [r["train_loss"] for r in history[:epoch]]
+
+
+def test_a_lost_checkpoint_is_made_again_in_what_it_was_made_in(tmp_path, monkeypatch, caplog):
+    on_a_processor(monkeypatch, 7.0)
+    ((paths, _),) = train(tmp_path)
+    before = Checkpoint.load(paths.checkpoint(1)).model
+    paths.checkpoint(1).unlink()
+    on_a_processor(monkeypatch, 0.1)
+    with caplog.at_level(logging.WARNING):
+        train(tmp_path)
+    state = Checkpoint.load(paths.checkpoint(1))
+    assert state.history[0]["precision"] == "bfloat16"
+    assert all(torch.equal(state.model[name], value) for name, value in before.items())
+    assert "goes on" not in caplog.text
+
+
+def test_a_training_that_only_lacks_its_last_state_is_done_with_it(tmp_path):
+    ((paths, _),) = train(tmp_path)
+    Checkpoint.load(paths.checkpoint(2)).save(paths.last)
+    paths.history.unlink()
+    ((_, history),) = train(tmp_path)
+    assert [record["epoch"] for record in history] == [1, 2, 3]
+    assert Checkpoint.load(paths.last).epoch == 3

@@ -147,6 +147,18 @@ def test_with_no_last_state_left_the_most_advanced_other_one_is_used(tmp_path):
     assert newest(RunPaths(tmp_path / "none"), (2,)) is None
 
 
+def test_a_kept_state_that_is_ahead_of_the_last_one_is_gone_on_from(tmp_path):
+    paths = RunPaths(tmp_path)
+    _state(3).save(paths.last)
+    for epoch in (2, 4, 6):
+        _state(epoch).save(paths.checkpoint(epoch))
+    assert newest(paths, (2, 4, 6)).epoch == 6
+    paths.checkpoint(6).write_bytes(b"broken")
+    assert newest(paths, (2, 4, 6)).epoch == 4
+    _state(5).save(paths.best)
+    assert newest(paths, (2, 4, 6)).epoch == 5
+
+
 def test_only_the_last_n_states_are_kept(tmp_path):
     paths = RunPaths(tmp_path)
     for epoch in range(1, 9):

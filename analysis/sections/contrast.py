@@ -122,6 +122,9 @@ def _costs(evidence: Evidence) -> Table | Prose:
     """Milliseconds of every metric on a patch of the study's crop size, measured now, on one core."""
     import pandas as pd
 
+    from srcnn.metrics import METRICS, warm_up
+
+    warm_up(metrics=[name for name in evidence.metrics if name in METRICS])
     height, width = evidence.study.setting("evaluate.crops", [[160, 160]])[0]
     generator = np.random.default_rng(0)
     reference = _textured(generator, int(height), int(width))

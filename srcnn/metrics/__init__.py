@@ -103,7 +103,7 @@ def is_metric(column: str) -> bool:
 
 
 def warm_up(definitions: Iterable[Definition] = DEFINITIONS, metrics: Iterable[str] = QUICK_METRICS) -> None:
-    """Compile and cache on disk what scoring 8-bit pictures needs; about a minute once per machine, then nothing."""
+    """Compile and cache on disk what scoring 8-bit pictures needs: half a minute once per machine, then nothing."""
     names = list(metrics)
     for shape in ((24, 24, 3), (24, 24), (24, 29, 3)):  # 29 is a large prime: FSIM has another transform for those
         ramp = np.arange(np.prod(shape)).reshape(shape)

@@ -3,10 +3,12 @@
 import logging
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from small_study import train
 
+from analysis.sections.epochs import precision_note
 from jobs import train as stage
 from jobs.checkpoint import Checkpoint
 from srcnn import precision as rule
@@ -112,6 +114,15 @@ def test_every_epoch_says_what_it_was_trained_in(tmp_path, monkeypatch):
     ((_, history),) = train(tmp_path / "auto")
     assert [record["precision"] for record in history] == ["bfloat16"] * 3
     assert "patches/s in bfloat16" in stage.progress_note(history[-1])
+
+
+def test_the_report_says_what_the_epochs_were_trained_in():
+    def note(*precisions):
+        return precision_note(pd.DataFrame({"epoch": range(len(precisions)), "precision": precisions}))
+
+    assert precision_note(pd.DataFrame({"epoch": [1, 2]})) == note("float32", None) == ""
+    assert note("bfloat16", "bfloat16") == " Trained with products in bfloat16."
+    assert "1 of 3 epochs were trained with products in bfloat16" in note("bfloat16", "float32", None)
 
 
 def test_a_run_resumed_on_a_slower_processor_says_so_and_goes_on(tmp_path, monkeypatch, caplog):

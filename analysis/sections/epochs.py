@@ -120,7 +120,18 @@ def _losses(evidence: Evidence, styles: dict[str, Line]) -> list[Figure]:
     ]
     losses = {str(run.settings.get("training.loss", "loss")) for run in evidence.study.runs}
     caption = f"Loss: {', '.join(sorted(losses))} on values in 0..1, on a logarithmic axis. One line a run."
+    caption += precision_note(histories)
     return [Figure("loss", "Training", panels, caption, {name: styles[name] for name in evidence.study.variants})]
+
+
+def precision_note(histories: "pd.DataFrame") -> str:
+    """A sentence on the epochs that were trained in bfloat16; none if there were none."""
+    count = int((histories["precision"] == "bfloat16").sum()) if "precision" in histories else 0
+    if not count:
+        return ""
+    if count == len(histories):
+        return " Trained with products in bfloat16."
+    return f" {count} of {len(histories)} epochs were trained with products in bfloat16, the others in float32."
 
 
 def _strip(evidence: Evidence) -> list[Any]:

@@ -120,7 +120,7 @@ class _Trainer:
     def run(self) -> None:
         """Train on to the end, then remake checkpoints of earlier epochs that were lost."""
         from jobs.checkpoint import newest, set_aside_damaged
-        from srcnn.precision import precision_for
+        from srcnn.precision import precision_for, precision_of
 
         remove_orphans(self.paths.checkpoints)
         for file in (self.paths.best, *map(self.paths.checkpoint, self.experiment.kept_epochs)):
@@ -133,7 +133,7 @@ class _Trainer:
                 write_bytes(self.paths.last, state.to_bytes())
         self.longest: list[Record] = state.history if state else []
         self.precision = precision_for(self.model, self.device, self.experiment.training.precision, self.longest)
-        begun = self.longest[-1].get("precision", "float32") if self.longest else self.precision
+        begun = precision_of(self.longest[-1]) if self.longest else self.precision
         if begun != self.precision and len(self.longest) < epochs:
             _log.warning("begun in %s, goes on in %s here, as history.jsonl will say", begun, self.precision)
         self._train(state, epochs)
@@ -188,6 +188,7 @@ class _Trainer:
     def _epoch(self, epoch: int, optimiser: "Optimizer") -> Record:
         """Train one epoch; what it gave."""
         from srcnn.monitor import mean_scores
+        from srcnn.precision import precision_of
         from srcnn.symptoms import symptom
         from srcnn.training import holdout_loss, steps_per_epoch, train_epoch
 
@@ -195,7 +196,7 @@ class _Trainer:
         assert self.holdout is not None
         config = self.experiment.training
         again = self.longest[epoch - 1 : epoch]  # an epoch whose state was lost is made again as it was made
-        precision = again[0].get("precision", "float32") if again else self.precision
+        precision = precision_of(again[0]) if again else self.precision
         start, cpu = time.perf_counter(), time.process_time()
         train_loss = train_epoch(
             self.model,

@@ -35,10 +35,15 @@ def precision_for(
     """
     if wanted != "auto":
         return wanted
-    if history and history[-1].get("precision", "float32") == "float32":
+    if history and precision_of(history[-1]) == "float32":
         return "float32"
     known = getattr(model, "learns_in_bfloat16", False)
     return "bfloat16" if known and device.type == "cpu" and bfloat16_speedup() > _MUCH_FASTER else "float32"
+
+
+def precision_of(record: dict[str, Any]) -> Precision:
+    """What an epoch was trained in, by its record; float32 where that was not yet a choice."""
+    return "bfloat16" if record.get("precision") == "bfloat16" else "float32"
 
 
 @cache

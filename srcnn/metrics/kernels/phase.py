@@ -10,11 +10,12 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft
 
-from srcnn.metrics.kernels import jit, summing
+from srcnn.metrics.kernels import inlined, jit, summing
 from srcnn.metrics.kernels.dft import Transform, transform
 
 SCALES = 4
 WAVELENGTHS = (6.0, 12.0, 24.0, 48.0)  # pixels: the smallest is 6, each next one twice as long
+_EPSILON = 1e-4  # keeps quotients finite where there is no response
 NOISE_DEVIATIONS = 2.0  # of the noise above its mean, below which energy counts as noise
 
 
@@ -166,17 +167,22 @@ def _median(power: np.ndarray, plan: Transform) -> tuple[float, float]:
     return middle(power, power.size - plan.spare.size)
 
 
+@inlined
+def _along(e0, e1, e2, e3, o0, o1, o2, o3):
+    """Energy of even and odd responses at four scales: what lies along their mean phase, less what lies across."""
+    e, o = (e0 + e1) + (e2 + e3), (o0 + o1) + (o2 + o3)
+    squared = e * e + o * o
+    across = abs(e0 * o - o0 * e) + abs(e1 * o - o1 * e) + abs(e2 * o - o2 * e) + abs(e3 * o - o3 * e)
+    return (squared - across) / (np.sqrt(squared) + np.float32(_EPSILON))
+
+
 @summing
 def add_paper_block(even, odd, power, along, amplitude):
     """Of responses (4, n): squared amplitude of the first, energy of all, and their amplitudes added up."""
-    epsilon = np.float32(1e-4)
     for i in range(power.size):
         e0, e1, e2, e3 = even[0, i], even[1, i], even[2, i], even[3, i]
         o0, o1, o2, o3 = odd[0, i], odd[1, i], odd[2, i], odd[3, i]
-        e, o = (e0 + e1) + (e2 + e3), (o0 + o1) + (o2 + o3)
-        squared = e * e + o * o
-        across = abs(e0 * o - o0 * e) + abs(e1 * o - o1 * e) + abs(e2 * o - o2 * e) + abs(e3 * o - o3 * e)
-        along[i] = (squared - across) / (np.sqrt(squared) + epsilon)
+        along[i] = _along(e0, e1, e2, e3, o0, o1, o2, o3)
         first = e0 * e0 + o0 * o0
         power[i] = first
         amplitude[i] += (np.sqrt(first) + np.sqrt(e1 * e1 + o1 * o1)) + (
@@ -197,15 +203,12 @@ def package_block(even, odd, power, along, weights):
 
     That is the spread of the frequencies over the amplitude.
     """
-    one, epsilon = np.float32(1.0), np.float32(1e-4)
+    one, epsilon = np.float32(1.0), np.float32(_EPSILON)
     third, half = np.float32(1.0 / 3.0), np.float32(0.5)
     for i in range(power.size):
         e0, e1, e2, e3 = even[0, i], even[1, i], even[2, i], even[3, i]
         o0, o1, o2, o3 = odd[0, i], odd[1, i], odd[2, i], odd[3, i]
-        e, o = (e0 + e1) + (e2 + e3), (o0 + o1) + (o2 + o3)
-        squared = e * e + o * o
-        across = abs(e0 * o - o0 * e) + abs(e1 * o - o1 * e) + abs(e2 * o - o2 * e) + abs(e3 * o - o3 * e)
-        along[i] = (squared - across) / (np.sqrt(squared) + epsilon)
+        along[i] = _along(e0, e1, e2, e3, o0, o1, o2, o3)
         first = e0 * e0 + o0 * o0
         power[i] = first
         a0, a1 = np.sqrt(first), np.sqrt(e1 * e1 + o1 * o1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from srcnn.metrics.kernels import jit, summing
+from srcnn.metrics.kernels import inlined, jit, summing
 
 # --- the 11x11 Gaussian of SSIM -----------------------------------------------------------------
 _TAPS = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
@@ -60,7 +60,7 @@ def gaussian_moments(plane):
     return out
 
 
-@summing
+@inlined
 def _ssim_line(mean_x, square_x, mean_y, square_y, product, c1, c2):
     total = 0.0
     for j in range(mean_x.size):
@@ -72,7 +72,7 @@ def _ssim_line(mean_x, square_x, mean_y, square_y, product, c1, c2):
     return total
 
 
-@jit
+@summing
 def gaussian_ssim(x, y, moments_x, c1, c2):
     """Mean SSIM of two planes (H, W) of at least 11 x 11, given ``gaussian_moments`` of the first."""
     height, width = x.shape
@@ -151,7 +151,7 @@ def byte_box_moments(plane, size):
     return out
 
 
-@summing
+@inlined
 def _ssim_7x7_line(sx, sy, vx, vy, cov, c1, c2):
     """Sum of SSIM over a line of 7x7 windows with the sample covariance (divided by 48)."""
     mean, sample = 1.0 / 49.0, 1.0 / (49.0 * 48.0)
@@ -164,7 +164,7 @@ def _ssim_7x7_line(sx, sy, vx, vy, cov, c1, c2):
     return total
 
 
-@summing
+@inlined
 def _uiq_line(sx, sy, vx, vy, cov, flat_counts):
     """Sum of UIQ over a line of windows; flat ones by the paper's rule, or 0 unless ``flat_counts``."""
     total = 0.0
@@ -178,7 +178,7 @@ def _uiq_line(sx, sy, vx, vy, cov, flat_counts):
     return total
 
 
-@jit
+@summing
 def byte_box_products(x, y, size, moments_x, parameter_1, parameter_2):
     """Mean over windows of two uint8 planes, given ``byte_box_moments`` of x: SSIM for size 7, UIQ for 8.
 

@@ -1,12 +1,15 @@
-"""What a study's model points to: checked before anything starts, and known by its content."""
+"""What a study's model and metrics point to: checked before anything starts, and known by its content."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from jobs.events import MISSING, has_tensorboard
 from runner.config import ConfigError
 from srcnn.experiment import Experiment
-from srcnn.models import ModelError, check_model, code_digest, is_own_model
+from srcnn.metrics import METRICS
+from srcnn.models import ModelError, check_model, is_own_model
+from srcnn.own_code import code_digest
 
 
 def model_content(experiment: Experiment) -> dict[str, str | None]:
@@ -25,9 +28,17 @@ def model_content(experiment: Experiment) -> dict[str, str | None]:
             code = code_digest(config.name)
         else:
             _require_inner_pixels(experiment)
-    except ModelError as error:
+    except ValueError as error:
         raise ConfigError(f"model.name: {error}") from error
     return {"code": code, "weights": _checked_weights(experiment) if config.weights else None}
+
+
+def metric_code(names: Iterable[str]) -> dict[str, str]:
+    """Digest of the code of each metric that is the user's own, for the scoring's id. Raises ConfigError."""
+    try:
+        return {name: code_digest(name) for name in names if name not in METRICS}
+    except ValueError as error:
+        raise ConfigError(f"evaluate.metrics: {error}") from error
 
 
 def _require_inner_pixels(experiment: Experiment) -> None:

@@ -15,7 +15,7 @@ from jobs.stage import Stage
 from jobs.train import Train
 from runner.cluster import STAGES
 from runner.config import ConfigError, Run, Study, runs_of, save_study
-from runner.model import model_content
+from runner.model import metric_code, model_content
 from srcnn.experiment import DataConfig, Experiment, data_id, degradation_id, eval_id, run_id
 from srcnn.files import read_json, write_json, write_text
 from srcnn.paths import GROUPS, RootPaths, StudyPaths
@@ -142,6 +142,7 @@ class _Resolver:
         self.checked: set[tuple[object, ...]] = set()
         self.notes: dict[str, None] = {}
         self.models: dict[str, dict[str, str | None]] = {}
+        self.metrics: dict[tuple[str, ...], dict[str, str]] = {}
 
     def __call__(self, run: Run) -> PlannedRun:
         data = run.experiment.data
@@ -154,7 +155,7 @@ class _Resolver:
         return PlannedRun(
             run,
             run_id(run.experiment, train.set_id, self._model(run.experiment)),
-            eval_id(run.experiment, ids),
+            eval_id(run.experiment, ids, self._metrics(run.experiment)),
             degradation_id(data, ids),
             train.set_id,
             refs,
@@ -165,6 +166,12 @@ class _Resolver:
         if key not in self.models:
             self.models[key] = model_content(experiment)
         return self.models[key]
+
+    def _metrics(self, experiment: Experiment) -> dict[str, str]:
+        names = experiment.evaluate.metrics
+        if names not in self.metrics:
+            self.metrics[names] = metric_code(names)
+        return self.metrics[names]
 
     def _set(self, sources: tuple[str, ...]) -> PictureSet:
         if sources not in self.read:

@@ -343,8 +343,12 @@ def degradation_id(data: DataConfig, set_ids: Mapping[str, str]) -> str:
     return short_hash("b", {"sets": dict(set_ids), **data.model_dump(mode="json", include=set(_DEGRADATION))})
 
 
-def eval_id(experiment: Experiment, set_ids: Mapping[str, str]) -> str:
-    """Name of a scoring: the sets' content, protocols, crops, upsamplers, zooms and definitions."""
+def eval_id(experiment: Experiment, set_ids: Mapping[str, str], metric_code: Mapping[str, str] | None = None) -> str:
+    """Name of a scoring: the sets' content, protocols, crops, upsamplers, zooms and definitions.
+
+    ``metric_code`` holds digests of the code of the user's own metrics.
+    """
     evaluate = experiment.evaluate.model_dump(mode="json", exclude={"workers"})
     versions = {name: find(name).version for name in experiment.evaluate.metrics}
-    return short_hash("e", {"sets": dict(set_ids), "evaluate": evaluate, "versions": versions})
+    code = {"code": dict(metric_code)} if metric_code else {}
+    return short_hash("e", {"sets": dict(set_ids), "evaluate": evaluate, "versions": versions, **code})

@@ -25,6 +25,7 @@ def small_plan(root, seed=0, **sections):
     data |= {"patch_size": 17, "stride": 6, **sections.pop("data", {})}
     training = {"epochs": 3, "batch_size": 8, "warmup_steps": 5, **sections.pop("training", {})}
     evaluate = {"protocols": ["luma"], "crops": [[24, 24]], "metrics": ["psnr", "ssim"], "workers": 1}
+    evaluate |= sections.pop("evaluate", {})
     study = Study(name="small", data=data, training=training, evaluate=evaluate, seed=seed, **sections)
     return make_plan(study, RootPaths(root))
 

@@ -4,7 +4,6 @@ import importlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal
 
 from srcnn.metrics.picture import Array, Pair
@@ -55,7 +54,6 @@ def plain(function: PlainScore) -> Score:
     return score
 
 
-@cache
 def named_function(name: str) -> Metric:
     """The user's own metric ``package.module:function``, the same under every definition.
 

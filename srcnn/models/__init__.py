@@ -12,10 +12,7 @@ table holds ``module:function`` and the border, so that a study can be checked w
 is imported only where a model is built.
 """
 
-import hashlib
-import importlib.util
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -106,20 +103,6 @@ def check_model(name: str, *, residual: bool, patch_size: int) -> None:
                 f"model {name!r} states border {border}, so luma (2, 1, {height}, {width}) must give {expected}, "
                 f"but it gave {shape}"
             )
-
-
-def code_digest(name: str) -> str | None:
-    """SHA-256 of the file that defines a user's model, which decides its results; None for our own."""
-    if not is_own_model(name):
-        return None
-    module = name.partition(":")[0]
-    try:
-        spec = importlib.util.find_spec(module)
-    except ImportError:
-        spec = None
-    if spec is None or not spec.origin or not Path(spec.origin).is_file():
-        raise ModelError(f"model {name!r}: no module {module!r} can be imported here")
-    return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()
 
 
 def _find(name: str) -> Any:

@@ -1,0 +1,103 @@
+"""The user's own code by its content, so that results made by other code are not taken for its results.
+
+A model or metric of one's own is named ``package.module:attribute``. What it computes is decided by
+that module and by whatever of the user's it imports, so all of these files are in the digest. They
+are read and never run.
+"""
+
+import ast
+import hashlib
+import importlib.metadata
+import importlib.util
+import sysconfig
+from collections.abc import Iterable, Iterator
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+
+OURS = "srcnn"  # what comes from here carries versions
+INSTALLED = {"site-packages", "dist-packages"}
+_STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
+
+
+def code_digest(name: str) -> str:
+    """SHA-256 of the code behind ``package.module:attribute``: its file and the user's own that it imports.
+
+    Of an installed package the named file and the package's version count. A module that is found only
+    while the code runs (``importlib``, a changed ``sys.path``) and files of data are not seen. Raises
+    ValueError if there is no such module.
+    """
+    module = name.partition(":")[0]
+    files = dict(_reached(module))
+    if module not in files:
+        raise ValueError(f"no module {module!r} can be imported here")
+    contents = {each: hashlib.sha256(file.read_bytes()).hexdigest() for each, file in files.items()}
+    versions = _versions(module) if _is_installed(files[module]) else []
+    if len(contents) == 1 and not versions:
+        return contents[module]
+    return hashlib.sha256(repr((sorted(contents.items()), versions)).encode()).hexdigest()
+
+
+def _reached(module: str) -> Iterator[tuple[str, Path]]:
+    """The module and the user's own that it imports, directly or through others: name and file."""
+    waiting, seen = [module], set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        spec = _find(name)
+        file = Path(spec.origin).resolve() if spec and spec.has_location and spec.origin else None
+        if file is None or not file.is_file() or (name != module and not _is_own(name, file)):
+            continue
+        yield name, file
+        waiting += _parents(name)  # Python runs their __init__ first
+        if file.suffix == ".py" and not _is_installed(file):
+            package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+            waiting += _imports(file, package)
+
+
+def _find(name: str) -> ModuleSpec | None:
+    """Where a module lies, without importing anything; None if it is nowhere."""
+    top, *rest = name.split(".")
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):  # ValueError: a module made by hand, without a place
+        return None
+    for part in rest:  # find_spec would import the parents of a dotted name
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        spec = PathFinder.find_spec(part, list(spec.submodule_search_locations))
+    return spec
+
+
+def _is_own(name: str, file: Path) -> bool:
+    return name.partition(".")[0] != OURS and not _is_installed(file) and not file.is_relative_to(_STANDARD)
+
+
+def _is_installed(file: Path) -> bool:
+    return bool(INSTALLED & set(file.parts))
+
+
+def _parents(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[:length]) for length in range(1, len(parts))]
+
+
+def _imports(file: Path, package: str) -> Iterable[str]:
+    """Names that a file imports, wherever in it; some may be attributes and no modules."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):  # whoever imports it will say so
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (base, *(f"{base}.{each.name}" for each in node.names))
+
+
+def _versions(module: str) -> list[str]:
+    names = importlib.metadata.packages_distributions().get(module.partition(".")[0], [])
+    return [f"{name}=={importlib.metadata.version(name)}" for name in sorted(set(names))]

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from srcnn.door import command
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -161,6 +163,7 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """0 if all files are merged, 2 if the folder holds no scores."""
     arguments = parser().parse_args(argv)

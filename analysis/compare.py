@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from srcnn.door import command
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -36,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """0 if the two were compared, 1 if they have no comparison in common, 2 if one cannot be read."""
     arguments = parser().parse_args(argv)

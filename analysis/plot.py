@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srcnn.door import command
+
 if TYPE_CHECKING:
     from analysis.panels import Panel
     from analysis.study import Study
@@ -33,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """0 if the figure was written, 1 if no row matches, 2 if it cannot be made."""
     arguments = parser().parse_args(argv)

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from srcnn.door import command
+
 if TYPE_CHECKING:
     from analysis.evidence import Evidence
 
@@ -80,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """0 if the page was written, 2 if the folder holds no study."""
     arguments = parser().parse_args(argv)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srcnn.door import command
+
 if TYPE_CHECKING:
     from jobs.scoring import Row
     from srcnn.experiment import EvaluateConfig
@@ -39,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """0 if every picture was scored, 1 if some were left out, 2 if nothing could be begun."""
     arguments = parser().parse_args(argv)

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srcnn.door import command
 from srcnn.paths import RootPaths
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """0 if every set is there, 1 if an archive lacked pictures, 2 if one could not be had, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)

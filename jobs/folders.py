@@ -2,11 +2,10 @@
 
 import os
 import shutil
-import uuid
 from pathlib import Path
 
 from jobs.pictures import PictureSet
-from srcnn.files import write_text
+from srcnn.files import temporary_path, write_text
 from srcnn.paths import set_mark
 
 
@@ -39,7 +38,7 @@ def open_folder(folder: Path, pictures: PictureSet) -> None:
 
 def remove_folder(folder: Path) -> None:
     """Delete a folder at once for all who look: it is renamed before its files are deleted."""
-    doomed = folder.with_name(f".{folder.name}-{uuid.uuid4().hex[:8]}")
+    doomed = temporary_path(folder)
     try:
         folder.rename(doomed)
     except FileNotFoundError:
@@ -49,6 +48,6 @@ def remove_folder(folder: Path) -> None:
 
 def _made_from(folder: Path) -> str | None:
     try:
-        return set_mark(folder).read_text()
-    except FileNotFoundError:
+        return set_mark(folder).read_bytes().decode(errors="replace")
+    except (FileNotFoundError, IsADirectoryError):
         return None

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srcnn.door import command
 from srcnn.paths import RunPaths
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def checkpoint_file(model: Path) -> Path:
     return model
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """0 if every picture was restored, 1 if some were not, 2 if nothing could be begun."""
     arguments = parser().parse_args(argv)

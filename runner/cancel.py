@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from runner.ask import agrees
 from runner.queued import QueuedJob, queued_jobs
+from srcnn.door import command
 from srcnn.paths import StudyPaths
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """0 stopped or nothing to stop, 1 something is left or refused to go, 2 bad usage, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from runner.ask import agrees
 from runner.removable import REMOVABLE, StudyFiles
+from srcnn.door import command
 from srcnn.paths import StudyPaths
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def _kinds(text: str) -> tuple[str, ...]:
     return names
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """0 removed or nothing to remove, 1 not removed, 2 no study or one that is being run, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)

@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srcnn.door import command
+
 if TYPE_CHECKING:
     from runner.checks import Check
     from runner.checks.circumstances import Circumstances
@@ -31,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """0 nothing is wrong, 1 something is, 2 bad usage, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)

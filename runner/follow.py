@@ -11,6 +11,7 @@ from jobs.attempt import last_attempts
 from jobs.processes import is_alive
 from runner.matching import run_of, task_text
 from runner.tail import Growth, last_lines
+from srcnn.door import is_unread
 from srcnn.paths import StudyPaths
 from srcnn.schema import Attempt
 
@@ -83,7 +84,7 @@ def follow(paths: StudyPaths, tasks: "Iterable[TaskStatus]", lines: int | None) 
     every = SCHEDULER_S if next(submissions(paths), None) else STUDY_S
     asked = looked = time.monotonic()
     pause = 0.0
-    while followed:
+    while followed and not is_unread():
         now = time.monotonic()
         if now - looked >= pause:
             started = time.monotonic()

@@ -1,14 +1,13 @@
 """``python -m runner.logs STUDY_DIR [WHAT]``: what a study's tasks wrote, the one that matters now first."""
 
 import argparse
-import io
-import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srcnn.door import command
 from srcnn.paths import StudyPaths
 
 if TYPE_CHECKING:
@@ -50,21 +49,17 @@ def _count(text: str) -> int:
     return value
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """0, 2 if there is no such study or task, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal of few letters is no reason to fail
     from runner.matching import UnknownName
 
     try:
         _logs(arguments)
-        sys.stdout.flush()
     except (FileNotFoundError, UnknownName) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # ``| head`` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         return 130
     return 0

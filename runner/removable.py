@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from jobs.processes import is_alive
+from srcnn.damage import SUFFIX
 from srcnn.paths import GROUPS, RunPaths, StudyPaths
 
 DAY_S = 24 * 3600.0  # a temporary file of another machine is left over after this time
-# As srcnn.files.atomic_path names what is being written, jobs.folders what is being deleted, and
-# runner.lock what is about to be the lock.
-_WRITTEN = re.compile(r"\.(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]{8}-.+")
-_DOOMED = re.compile(r"\..+-[0-9a-f]{8}")
-_TICKET = re.compile(r"\.runner\.json-[0-9a-f]{8}")
+# As srcnn.files.temporary_path names what is being written or deleted.
+_TEMPORARY = re.compile(r"\.(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]{8}(\..*)?")
 _SHARD = re.compile(r"(?P<eval_id>e[0-9a-f]{10})-\d{4,}-\d{3,}\.parquet")
 _OWNER = re.compile(r"[rb][0-9a-f]{10}")
 
@@ -50,29 +48,36 @@ class Removable:
 
 
 def _damaged(study: StudyFiles) -> Iterator[Path]:
-    return study.paths.runs.glob("*/checkpoints/*.damaged")
+    return (path for path in _everything(study) if path.suffix == SUFFIX)
 
 
 def _temporary(study: StudyFiles) -> Iterator[Path]:
+    return (path for path in _everything(study) if _is_left_over(path, study.now))
+
+
+def _everything(study: StudyFiles) -> Iterator[Path]:
+    """Files and folders of the study, without the code that was submitted, and the files of ROOT/data beside it."""
     for folder, subfolders, files in os.walk(study.paths.folder):
         if Path(folder).parent.parent == study.paths.submissions:
             subfolders[:] = [name for name in subfolders if name != "code"]
-        doomed = [name for name in subfolders if _DOOMED.fullmatch(name)]
-        subfolders[:] = [name for name in subfolders if name not in doomed]
-        suspects = [*doomed, *(name for name in files if _WRITTEN.fullmatch(name) or _TICKET.fullmatch(name))]
-        yield from (path for name in suspects if _is_left_over(path := Path(folder, name), study.now))
+        yield from (Path(folder, name) for name in (*subfolders, *files))
+        subfolders[:] = [name for name in subfolders if not _TEMPORARY.fullmatch(name)]
+    if study.paths.root.data.is_dir():
+        yield from (path for path in study.paths.root.data.iterdir() if path.is_file())
 
 
 def _is_left_over(path: Path, now: float) -> bool:
-    written = _WRITTEN.fullmatch(path.name)
-    if written and is_alive(written["host"], int(written["pid"]), None) is False:
+    temporary = _TEMPORARY.fullmatch(path.name)
+    if not temporary:
+        return False
+    if is_alive(temporary["host"], int(temporary["pid"]), None) is False:
         return True
     try:
         stat = path.lstat()
     except FileNotFoundError:
         return False
     # A folder that is renamed to be deleted keeps the time of its content; its inode changed just now.
-    return now - (stat.st_mtime if written else max(stat.st_mtime, stat.st_ctime)) > DAY_S
+    return now - max(stat.st_mtime, stat.st_ctime) > DAY_S
 
 
 def _intermediate(study: StudyFiles) -> Iterator[Path]:
@@ -156,7 +161,7 @@ AGAIN = "the next submit makes them again"
 REPORT = "the report is written again"
 
 REMOVABLE = {
-    "damaged": Removable("checkpoints that were set aside as damaged", _damaged, default=True),
+    "damaged": Removable("files that were set aside as damaged", _damaged, default=True),
     "temporary": Removable("what killed processes left half written or half deleted", _temporary, default=True),
     "intermediate": Removable(
         "states before last.pt, of runs that are trained to the end", _intermediate, default=True

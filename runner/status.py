@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from srcnn.door import command, is_unread
 from srcnn.paths import StudyPaths
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """0 all done, 1 something failed, 2 no study, 3 under way or not submitted, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)
@@ -80,7 +82,7 @@ def _watch(paths: StudyPaths, status: "StudyStatus") -> "StudyStatus":
     if not console.is_terminal:
         while True:
             console.print(as_text(status))
-            if exit_status(status) != 3 or status.of("missing"):
+            if exit_status(status) != 3 or status.of("missing") or is_unread():
                 return status
             time.sleep(WATCH_S)
             status = _look(paths)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srcnn.door import command
 from srcnn.files import read_json, write_bytes
 from srcnn.paths import StudyPaths
 
@@ -62,6 +63,7 @@ def _positive(kind: "Callable[[str], float]") -> "Callable[[str], float]":
     return number
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """0 if all is done or submitted, 1 if something failed, 2 if the study cannot be run, 130 on Ctrl-C."""
     arguments = parser().parse_intermixed_args(argv)  # key=value may come after options

@@ -1,14 +1,12 @@
-"""Files that are complete if they exist, and pictures in and out.
+"""Files that are complete if they exist, and pictures in and out."""
 
-With dataset.py this is the only module of the package that touches a disk.
-"""
-
+import errno
 import json
 import os
 import socket
 import struct
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
+from srcnn.damage import AGAIN, DamagedFile, set_aside
+
+LONGEST_SUFFIX = 16  # bytes that a temporary name takes over
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
 
 # What Pillow's readers raise on damaged files, TIFF above all.
@@ -27,19 +28,46 @@ class PictureError(ValueError):
     """A picture file that cannot be used, named, with the reason."""
 
 
+def temporary_path(path: Path) -> Path:
+    """A name beside ``path``, with its suffix, that no other process of any host takes.
+
+    It is short whatever the name it stands for, and says which process of which host is at work.
+    """
+    suffix = path.suffix if len(os.fsencode(path.suffix)) <= LONGEST_SUFFIX else ""
+    host = socket.gethostname()[:64]
+    return path.with_name(f".{host}-{os.getpid()}-{uuid.uuid4().hex[:8]}{suffix}")
+
+
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, durable: bool = False) -> Iterator[Path]:
     """Temporary path beside ``path``, with its suffix, renamed to it when the block succeeds.
 
     The name is unique across hosts, so that two copies of one task never write to one file.
+    With ``durable``, the content outlives a power loss from then on.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}-{path.name}")
+    temporary = temporary_path(path)
     try:
         yield temporary
+        if durable:
+            _to_disk(temporary)
         os.replace(temporary, path)
+        if durable:
+            _to_disk(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until the disk has a file's content, or a folder's names."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that know no such promise for folders
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def remove_orphans(folder: Path) -> int:
@@ -53,9 +81,9 @@ def remove_orphans(folder: Path) -> int:
     return count
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a whole file, or nothing."""
-    with atomic_path(path) as temporary:
+def write_bytes(path: Path, content: bytes, durable: bool = False) -> None:
+    """Write a whole file, or nothing. ``durable`` as in ``atomic_path``."""
+    with atomic_path(path, durable) as temporary:
         temporary.write_bytes(content)
 
 
@@ -64,17 +92,49 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, durable: bool = False) -> None:
     """Write ``value`` as indented JSON, a whole file or nothing."""
-    write_text(path, json.dumps(value, indent=1) + "\n")
+    write_bytes(path, f"{json.dumps(value, indent=1)}\n".encode(), durable)
 
 
-def read_json(path: Path) -> Any:
-    """The value in a JSON file; None if there is no such file."""
+def read_json(path: Path, build: Callable[[Any], Any] | None = None, remedy: str = AGAIN) -> Any:
+    """The value in a JSON file, or what ``build`` makes of it; None if there is no such file.
+
+    Raises DamagedFile, which tells the remedy, for what is no JSON or what ``build`` does not take.
+    """
     try:
-        return json.loads(path.read_text())
+        content = path.read_bytes()
     except FileNotFoundError:
         return None
+    return parsed(path, content, lambda text: build(json.loads(text)) if build else json.loads(text), remedy)
+
+
+def parsed(path: Path, content: bytes, parse: Callable[[bytes], Any], remedy: str = AGAIN) -> Any:
+    """What ``parse`` makes of a file's content. Raises DamagedFile if it cannot."""
+    if not content:
+        raise DamagedFile(path, "it is empty", remedy)
+    try:
+        return parse(content)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {error}" if isinstance(error, LookupError) else error
+        raise DamagedFile(path, reason, remedy) from error
+
+
+def read_cache(path: Path, build: Callable[[Any], Any] | None = None) -> Any:
+    """As ``read_json``, of a file that is made again where there is none: a damaged one is set aside, for None."""
+    try:
+        return read_json(path, build)
+    except DamagedFile:
+        set_aside(path)
+        return None
+
+
+def holds(path: Path, value: Any) -> bool:
+    """Whether a JSON file is there, whole, and holds just this value."""
+    try:
+        return bool(read_json(path) == value)
+    except DamagedFile:
+        return False
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:

@@ -137,8 +137,8 @@ def test_files_that_a_dead_process_of_this_machine_was_writing_go_and_a_living_o
     host, folder = socket.gethostname(), run_of(finished).checkpoints
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    names = {f".{host}-{dead.pid}-0123abcd-last.pt": True, f".{host}-{os.getpid()}-0123abcd-last.pt": False}
-    names[".elsewhere-1-0123abcd-last.pt"] = False
+    names = {f".{host}-{dead.pid}-0123abcd.pt": True, f".{host}-{os.getpid()}-0123abcd.pt": False}
+    names[".elsewhere-1-0123abcd.pt"] = False
     names[".notes-0123abcd"] = False  # a user's own
     for name in names:
         (folder / name).write_bytes(b"half")
@@ -147,9 +147,9 @@ def test_files_that_a_dead_process_of_this_machine_was_writing_go_and_a_living_o
 
 
 def test_temporary_files_of_other_machines_and_half_deleted_folders_go_after_a_day(finished):
-    file = run_of(finished).checkpoints / ".elsewhere-1-0123abcd-last.pt"
+    file = run_of(finished).checkpoints / ".elsewhere-1-0123abcd.pt"
     file.write_bytes(b"half")
-    folder = run_of(finished).folder / ".Test_SRCNN_Output-0123abcd"
+    folder = run_of(finished).folder / ".elsewhere-1-0123abcd"
     folder.mkdir()
     contents = read_json(finished.contents)
     now, find = time.time(), REMOVABLE["temporary"].find

@@ -1,15 +1,19 @@
 import io
 import os
+import pickle
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from srcnn.damage import DamagedFile
 from srcnn.files import (
     PICTURE_SUFFIXES,
     PictureError,
     atomic_path,
+    holds,
+    read_cache,
     read_json,
     read_picture,
     write_json,
@@ -287,3 +291,46 @@ def test_json_that_cannot_be_written_leaves_the_old_file(tmp_path):
         write_json(tmp_path / "a.json", object())
     assert read_json(tmp_path / "a.json") == 1
     assert os.listdir(tmp_path) == ["a.json"]
+
+
+# --- damage -----------------------------------------------------------------------------------
+@pytest.mark.parametrize("content", [b"", b'{"a": [1, 2', b"\x00\xff\xfe", b"null", b"[]"])
+def test_a_damaged_json_file_is_named_with_the_remedy(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(DamagedFile, match=r"a\.json: is damaged \(.+\); submit the study again"):
+        read_json(tmp_path / "a.json", lambda value: value["a"])
+
+
+def test_a_damaged_cache_is_set_aside_and_counts_as_absent(tmp_path):
+    (tmp_path / "a.json").write_bytes(b"")
+    assert read_cache(tmp_path / "a.json") is None
+    assert [file.name for file in tmp_path.iterdir()] == ["a.damaged"]
+
+
+def test_a_damaged_file_holds_nothing(tmp_path):
+    (tmp_path / "a.json").write_text("{")
+    assert not holds(tmp_path / "a.json", {})
+    write_json(tmp_path / "a.json", {})
+    assert holds(tmp_path / "a.json", {})
+
+
+def test_a_damaged_file_is_named_by_worker_processes_too(tmp_path):
+    error = DamagedFile(tmp_path / "a", "it is empty")
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), again.path) == (str(error), error.path)
+
+
+@pytest.mark.parametrize("name", ["n" * 251 + ".png", "a." + "x" * 240])
+def test_a_name_may_be_as_long_as_the_file_system_takes(tmp_path, name):
+    write_text(tmp_path / name, "content")
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_what_must_outlive_a_power_loss_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    done = []
+    monkeypatch.setattr("os.fsync", lambda _: done.append("fsync"))
+    monkeypatch.setattr("os.replace", lambda *_: done.append("rename"))
+    write_json(tmp_path / "a.json", {}, durable=True)
+    assert done == ["fsync", "rename", "fsync"]
+    write_json(tmp_path / "a.json", {})
+    assert done[3:] == ["rename"]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srcnn.deprocess import Standardisation
+from srcnn.door import command
 
 Floats = NDArray[np.float32]
 LAYERS = ("extract", "map", "reconstruct")
@@ -111,6 +112,7 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """0 if the weights were imported, 2 if not."""
     arguments = parser().parse_args(argv)

@@ -42,9 +42,15 @@ def sbatch_parameters(study: str, stage: str, cluster: ClusterConfig) -> dict[st
         "setup": list(resources.setup or ()),
         "signal_delay_s": min(SIGNAL_DELAY_S, 15 * (resources.timeout_min or SIGNAL_DELAY_S)),
         "stderr_to_stdout": True,
-        # srun of SLURM 22.05 to 23.02 does not take over the cores that sbatch asked for, and where a site sets
-        # SBATCH_EXPORT=NONE it drops the variables that lead Python to the snapshot.
-        "srun_args": ["--export=ALL", *([f"--cpus-per-task={resources.cpus}"] if resources.cpus else [])],
+        # Unasked, srun starts as many copies as fit into what SLURM gave, which may be more than was asked for: a whole
+        # node, both threads of a core, as many CPUs as the memory counts for. srun of SLURM 22.05 to 23.02 does not
+        # take over the cores that sbatch asked for, and where a site sets SBATCH_EXPORT=NONE it drops the variables
+        # that lead Python to the snapshot.
+        "srun_args": [
+            "--ntasks=1",
+            "--export=ALL",
+            *([f"--cpus-per-task={resources.cpus}"] if resources.cpus else []),
+        ],
         "mail_user": cluster.mail,
         "mail_type": ("END,FAIL" if stage == "report" else "FAIL") if cluster.mail else None,
         # Without --requeue a site's default may forbid what preemption and time limits need.

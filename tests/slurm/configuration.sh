@@ -82,13 +82,17 @@ AccountingStorageTRES=gres/gpu
 SlurmdParameters=config_overrides
 GresTypes=gpu
 NodeName=DEFAULT CPUs=8 RealMemory=32000
-NodeName=node1 NodeHostname=localhost NodeAddr=127.0.0.1 Port=${PORTS[node1]} Gres=gpu:2
+# Two threads a core, as many GPU nodes have: SLURM gives whole cores, so a task may get more CPUs than it asked for.
+NodeName=node1 NodeHostname=localhost NodeAddr=127.0.0.1 Port=${PORTS[node1]} Gres=gpu:2 CoresPerSocket=4 ThreadsPerCore=2
 NodeName=node2 NodeHostname=localhost NodeAddr=127.0.0.1 Port=${PORTS[node2]}
 NodeName=node3 NodeHostname=localhost NodeAddr=127.0.0.1 Port=${PORTS[node3]}
 PartitionName=cpu Nodes=node2,node3 Default=YES PriorityTier=10 PreemptMode=OFF
 PartitionName=gpu Nodes=node1 PriorityTier=10 PreemptMode=OFF
 PartitionName=low Nodes=node2,node3 PriorityTier=1 PreemptMode=REQUEUE GraceTime=${GRACE_TIME:-10}
 PartitionName=lowcancel Nodes=node2,node3 PriorityTier=1 PreemptMode=CANCEL GraceTime=${GRACE_TIME:-10}
+# Here too a task gets more CPUs than it asked for: all of a node, or as many as its memory is counted as.
+PartitionName=whole Nodes=node2,node3 PriorityTier=10 PreemptMode=OFF OverSubscribe=EXCLUSIVE
+PartitionName=scant Nodes=node2,node3 PriorityTier=10 PreemptMode=OFF MaxMemPerCPU=500
 END
 }
 

@@ -69,7 +69,7 @@ def abandoned(tmp_path, slurm):
     return tmp_path
 
 
-def test_three_idle_nodes_stand_in_four_partitions(slurm):
+def test_three_idle_nodes_stand_in_six_partitions(slurm):
     lines = slurm.run("sinfo", "-h", "-N", "-o", "%R %N %T %G", check=True).stdout.split("\n")
     assert sorted(filter(None, lines)) == [
         "cpu node2 idle (null)",
@@ -79,6 +79,10 @@ def test_three_idle_nodes_stand_in_four_partitions(slurm):
         "low node3 idle (null)",
         "lowcancel node2 idle (null)",
         "lowcancel node3 idle (null)",
+        "scant node2 idle (null)",
+        "scant node3 idle (null)",
+        "whole node2 idle (null)",
+        "whole node3 idle (null)",
     ]
 
 

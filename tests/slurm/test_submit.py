@@ -10,6 +10,9 @@ import pytest
 import yaml
 from conftest import REPOSITORY, tiny_study
 
+from runner.cluster import ClusterConfig
+from runner.slurm import sbatch_parameters, sbatch_script
+
 from .cluster import started
 from .studies import LITTLE, Submitted, training_study
 
@@ -188,6 +191,39 @@ def test_a_setup_line_runs_before_python(slurm, tmp_path):
     slurm.wait_for(probe.exists, "the setup line of the training", 60)
     assert probe.read_text() == "tiny-train\n"
     study.wait_until_done()
+
+
+@pytest.mark.parametrize("partition", ["cpu", "gpu", "whole", "scant"])
+def test_a_task_is_started_once_however_many_cpus_slurm_gives_it(slurm, tmp_path, partition):
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\necho $SLURM_CPUS_PER_TASK >> {tmp_path}/$SLURM_JOB_NAME.started\n")
+    python.chmod(0o755)
+    expected = {}
+    for cpus, mem_gb in [(1, 1), (2, 1), (3, 1), (1, 2), (1, 3)]:
+        asked = {"cpus": cpus, "mem_gb": mem_gb, "gpus": 0, "partition": partition, "setup": [f"PATH={tmp_path}:$PATH"]}
+        name = f"{cpus}-{mem_gb}"
+        script = tmp_path / name
+        parameters = sbatch_parameters(name, "train", ClusterConfig(train=asked))
+        script.write_text(sbatch_script(parameters, tmp_path, 1))
+        slurm.run("sbatch", str(script), check=True)
+        expected[f"{name}-train.started"] = f"{cpus}\n"
+    slurm.wait_idle()
+    assert {file.name: file.read_text() for file in tmp_path.glob("*.started")} == expected
+
+
+def test_a_study_ends_well_where_slurm_gives_more_cpus_than_were_asked_for(slurm, tmp_path):
+    places = {
+        "prepare": {"partition": "gpu"},
+        "train": {"partition": "whole", "gpus": 0},
+        "render": {"partition": "scant", "mem_gb": 2},
+        "evaluate": {"partition": "scant", "mem_gb": 1},
+    }
+    study = Submitted(slurm, tiny_study(tmp_path, cluster={**LITTLE, **places}))
+    study.wait_until_done(timeout=400)
+    stages = ("prepare", "train", "render", "evaluate")
+    assert {stage: [(a["outcome"], a["cores"]) for a in study.attempts(stage)] for stage in stages} == {
+        stage: [("done", 1)] for stage in stages
+    }
 
 
 def test_a_local_run_and_a_submission_of_one_study_exclude_each_other(slurm, tmp_path):

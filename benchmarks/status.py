@@ -20,6 +20,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 EPOCHS = (1, 2)
 SHARDS = 3
+SENT = "0001-20260101T000000.000000Z"  # the submission of all
 SAMPLE = 50  # calls, to compare with
 
 
@@ -50,7 +51,7 @@ def make_study(folder, runs):
         arrays.append({"stage": stage.rstrip("0123456789"), "job": str(number), "tasks": names})
         for index, name in enumerate(names):
             lines += task(folder, arrays[-1], index, name, runs)
-    write(folder / "submissions" / "20260101T000000.000000Z" / "jobs.json", {"executor": "slurm", "arrays": arrays})
+    write(folder / "submissions" / SENT / "jobs.json", {"executor": "slurm", "arrays": arrays})
     return lines
 
 
@@ -61,6 +62,7 @@ def task(folder, array, index, name, runs):
     job = f"{array['job']}_{index}"
     record = {"stage": stage, "task": name, "number": 1, "host": "node1", "pid": 1, "start": time.time() - 900}
     record |= {"job": job, "born": "x-1", "done": 1, "total": 2, "note": "loss 0.001", "log": f"/logs/{job}.out"}
+    record |= {"submission": SENT}
     attempts = run / "attempts" / f"{stage}-{name}-1.json"
     if part < 0.5:
         write(attempts, record | {"outcome": "done", "end": time.time()})

@@ -58,13 +58,29 @@ def last_attempts(folder: Path) -> dict[tuple[str, str], tuple[Attempt, int]]:
 
 
 def run_attempt(
-    job: Stage, folder: Path, stage: str, task: str, log: str | None = None, show: Progress | None = None
+    job: Stage,
+    folder: Path,
+    stage: str,
+    task: str,
+    submission: str | None = None,
+    log: str | None = None,
+    show: Progress | None = None,
 ) -> None:
     """Call a task with its start, progress, end and outcome on record, and let its error pass on."""
     number = _claim_number(folder, stage, task)
     pid = os.getpid()
     record = Attempt(
-        stage, task, number, socket.gethostname(), pid, time.time(), log, cores=task_cores(), job=_job(), born=born(pid)
+        stage,
+        task,
+        number,
+        socket.gethostname(),
+        pid,
+        time.time(),
+        log,
+        cores=task_cores(),
+        job=_job(),
+        born=born(pid),
+        submission=submission,
     )
     path = folder / f"{stage}-{task}-{number}.json"
     write_json(path, record.to_json())

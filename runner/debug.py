@@ -1,14 +1,18 @@
 """Running a plan in this very process, one task after another: for breakpoints and small tests."""
 
 import time
+from pathlib import Path
 
 from runner.local import TaskState, Watcher, is_blocked
 from runner.plan import Task
 from runner.task import TaskCall
 
 
-def run_debug(tasks: list[Task], watch: Watcher) -> list[TaskState]:
-    """Run the tasks in order and return how each ended; a failed task stops only those that need it."""
+def run_debug(tasks: list[Task], folder: Path, watch: Watcher) -> list[TaskState]:
+    """Run the tasks in order and return how each ended; a failed task stops only those that need it.
+
+    ``folder`` is the submission's, which the records of attempts name.
+    """
     states = [TaskState(task, cores=1, gpu=False) for task in tasks]
     by_key = {state.task.key: state for state in states}
     for state in states:
@@ -19,7 +23,7 @@ def run_debug(tasks: list[Task], watch: Watcher) -> list[TaskState]:
         state.state, state.started = "running", time.time()
         watch(states)
         try:
-            TaskCall(task.job, task.stage, task.name, task.attempts, state.cores)()
+            TaskCall(task.job, task.stage, task.name, task.attempts, folder.name, state.cores)()
             state.state = "done"
         except Exception as error:  # noqa: BLE001 - recorded with its cause; the other tasks go on
             state.state, state.error = "failed", f"{type(error).__name__}: {error}"

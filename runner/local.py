@@ -41,6 +41,7 @@ class TaskState:
     cores: int
     gpu: bool
     state: State = "waiting"
+    submission: str = ""
     job: "submitit.Job[Any] | None" = None
     gpu_index: int | None = None
     started: float = 0.0
@@ -189,9 +190,9 @@ def _start(state: TaskState, folder: Path, plan: Plan, environment: Mapping[str,
     )
     with _children_complain_to(folder / "controllers.log"), _children_inherit(environment):
         runner = os.getpid(), born(os.getpid()) or ""
-        call = TaskCall(task.job, task.stage, task.name, task.attempts, state.cores, runner=runner)
+        call = TaskCall(task.job, task.stage, task.name, task.attempts, folder.name, state.cores, runner=runner)
         state.job = executor.submit(call)
-    state.log = str(state.job.paths.stdout)
+    state.log, state.submission = str(state.job.paths.stdout), folder.name
     state.state, state.started = "running", time.time()
 
 
@@ -245,7 +246,7 @@ def _finish(state: TaskState) -> None:
 
 def _own_attempt(state: TaskState) -> Attempt | None:
     attempt = last_attempt(state.task.attempts, *state.task.key)
-    return attempt if attempt and attempt.start >= state.started - 1 else None
+    return attempt if attempt and attempt.submission == state.submission else None
 
 
 def _close(state: TaskState, attempt: Attempt, outcome: Literal["failed", "interrupted"], cause: str, why: str) -> None:

@@ -157,7 +157,8 @@ def _send(plan: Plan, batch: Batch, folder: Path, environment: Mapping[str, str]
         parameters["dependency"] = dependency
         parameters["additional_parameters"] |= {"kill-on-invalid-dep": "yes"}
     calls = [
-        TaskCall(task.job, task.stage, task.name, task.attempts, requeues=cluster.requeues) for task in batch.tasks
+        TaskCall(task.job, task.stage, task.name, task.attempts, folder.name, requeues=cluster.requeues)
+        for task in batch.tasks
     ]
     try:
         return _submit_array(calls, folder / batch.stage, parameters, cluster.requeues)[0].split("_")[0]

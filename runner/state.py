@@ -31,7 +31,6 @@ Cause = Literal[
 MEMORY_TEXT = "it needed more memory than it asked for; submit again with --mem-gb"
 PREEMPTED = "preempted and not put back (PreemptMode=CANCEL, or cluster.requeues=0); submit again"
 LAG_S = 10.0  # by which accounting may be behind
-FORGOTTEN_S = 60.0  # a job is known seconds after it was sent; later, it never will be
 
 
 @dataclass(frozen=True)
@@ -122,9 +121,8 @@ def _judge(
     now: float,
 ) -> TaskStatus:
     attempt = task.attempt
-    sent_at = submission.sent_at() if submission else 0.0
-    if job and attempt and attempt.job != job:
-        if attempt.job is None and attempt.start > sent_at:
+    if submission and attempt and attempt.submission != submission.folder.name:
+        if submission.precedes(attempt.submission):
             job = None  # it was run on this machine since
         else:
             attempt = None  # it belongs to an earlier submission, which may have been started again
@@ -169,7 +167,7 @@ def _judge(
         return status("failed", cause, detail)
     if known and not known.alive:
         return status("failed", *_ended(task, known, earlier, fields.get("log")))
-    if job and not known and (now - sent_at < FORGOTTEN_S or not answer.answered):
+    if job and not known and not answer.answered:
         if outcome == "running":
             return running()
         return status("waiting", detail=_needs_text(task, earlier) or "the scheduler, which has not answered for it")

@@ -9,7 +9,6 @@ from typing import Any
 from srcnn.files import read_json, write_json
 from srcnn.paths import StudyPaths
 
-TIME_FORMAT = "%Y%m%dT%H%M%S.%fZ"  # of a submission's folder
 Key = tuple[str, str]  # a task's stage and name
 
 
@@ -43,18 +42,44 @@ class Submission:
         """The job of each task."""
         return {(a.stage, name): job for a in self.arrays for name, job in zip(a.tasks, a.ids, strict=True)}
 
-    def sent_at(self) -> float:
-        """When it was sent, in seconds since the epoch: its folder's name says so."""
-        return datetime.strptime(self.folder.name, TIME_FORMAT).replace(tzinfo=UTC).timestamp()
+    def precedes(self, name: str | None) -> bool:
+        """Whether another submission, by the name of its folder, came later and is still on record."""
+        if name is None or submission_number(name) <= submission_number(self.folder.name):
+            return False
+        return self.folder.with_name(name).is_dir()
 
     def log(self, stage: str, job: str) -> Path:
         """Where the output of a task's job lies (submitit's name for it)."""
         return self.folder / stage / f"{job}_0_log.out"
 
 
+def new_submission(paths: StudyPaths) -> Path:
+    """A new folder for what is about to be sent, numbered after those that are there.
+
+    The number orders submissions, whatever clocks the machines have that send them; the time behind
+    it is for people, and makes the name unique where a folder was taken away.
+    """
+    paths.submissions.mkdir(parents=True, exist_ok=True)
+    number = max((submission_number(each.name) for each in paths.submissions.iterdir()), default=0)
+    while True:
+        number += 1
+        folder = paths.submission(f"{number:04d}-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+
+
+def submission_number(name: str) -> int:
+    """The number that the name of a submission's folder begins with; 0 for any other name."""
+    number, _, _ = name.partition("-")
+    return int(number) if number.isdecimal() else 0
+
+
 def submissions(paths: StudyPaths) -> Iterator[Submission]:
     """Every submission of a study to SLURM, oldest first."""
-    for file in sorted(paths.submissions.glob("*/jobs.json")):
+    for file in sorted(paths.submissions.glob("*/jobs.json"), key=lambda file: submission_number(file.parent.name)):
         value: dict[str, Any] = read_json(file)
         if value.get("executor") == "slurm":
             arrays = [SentArray(each["stage"], each["job"], tuple(each["tasks"])) for each in value["arrays"]]

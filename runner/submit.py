@@ -6,7 +6,6 @@ import shlex
 import shutil
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,7 +129,7 @@ def _submit_alone(plan: "Plan", arguments: argparse.Namespace, executor: str, co
     from runner.config import ConfigError
     from runner.plan import discard_stale
     from runner.snapshot import write_provenance
-    from runner.submission import TIME_FORMAT
+    from runner.submission import new_submission
     from runner.task import KEEP_MEMORY
 
     status = _status(plan)
@@ -158,8 +157,7 @@ def _submit_alone(plan: "Plan", arguments: argparse.Namespace, executor: str, co
         return 0
     for name, value in KEEP_MEMORY.items():
         os.environ.setdefault(name, value)
-    folder = plan.paths.submission(datetime.now(UTC).strftime(TIME_FORMAT))
-    folder.mkdir(parents=True)
+    folder = new_submission(plan.paths)
     shutil.copy(plan.paths.config, folder / "study.yaml")
     write_provenance(folder, ["python", "-m", "runner.submit", *sys.argv[1:]])
     if executor == "slurm":
@@ -293,7 +291,9 @@ def _run_here(
 
     start = time.monotonic()
     with watching(console) as watch:
-        states = run_debug(missing, watch) if executor == "debug" else run_local(plan, missing, folder, watch, cores)
+        states = (
+            run_debug(missing, folder, watch) if executor == "debug" else run_local(plan, missing, folder, watch, cores)
+        )
     failed = any(state.state in ("failed", "skipped") for state in states)
     console.print(
         f"{sum(s.state == 'done' for s in states)} of {len(states)} tasks done in {duration(time.monotonic() - start)}"

@@ -29,6 +29,7 @@ class TaskCall:
     """Runs one task wherever it lands, with a record of the attempt.
 
     It holds no progress: a task that is started again finds on disk what was done before.
+    ``submission`` is the name of the submission that it belongs to.
     ``requeues`` bounds how often SLURM may do that; ``runner`` is the process (number and birth)
     with which a task on this machine ends.
     """
@@ -37,6 +38,7 @@ class TaskCall:
     stage: str
     name: str
     attempts: Path
+    submission: str
     cores: int | None = None
     requeues: int | None = None
     runner: tuple[int, str] | None = None
@@ -48,7 +50,8 @@ class TaskCall:
         logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s")
         if self.cores is not None:
             os.environ[CORES_VARIABLE] = str(self.cores)
-        run_attempt(_Bounded(self.job, self.requeues), self.attempts, self.stage, self.name, _log_file(), show)
+        job = _Bounded(self.job, self.requeues)
+        run_attempt(job, self.attempts, self.stage, self.name, self.submission, _log_file(), show)
 
     def checkpoint(self) -> "DelayedSubmission":
         """What submitit sends back to the queue when the time limit or a preemption is near."""

@@ -66,7 +66,8 @@ class Attempt:
 
     Times are seconds since the epoch. ``cause`` is the exception's type, ``message`` its text.
     ``done`` of ``total`` steps and ``note`` say how far it is, ``cores`` how many it could use.
-    ``job`` is the id of its SLURM job, ``born`` tells its process from a later one of the same ``pid``.
+    ``job`` is the id of its SLURM job, ``born`` tells its process from a later one of the same ``pid``,
+    ``submission`` names the folder of the submission that sent it.
     """
 
     stage: str
@@ -86,6 +87,7 @@ class Attempt:
     cores: int | None = None
     job: str | None = None
     born: str | None = None
+    submission: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as a JSON object."""

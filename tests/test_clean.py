@@ -158,7 +158,7 @@ def test_temporary_files_of_other_machines_and_half_deleted_folders_go_after_a_d
 
 
 def test_submitits_files_go_and_records_logs_and_the_studys_copies_stay(finished):
-    sent = finished.submission("20260101T000000.000000Z")
+    sent = finished.submission("0001-20260101T000000.000000Z")
     files = {"train/7_0_result.pkl": True, "train/submission_file_7.sh": True, "7_submitted.pkl": True}
     files |= {"study.yaml": False, "provenance.json": False, "train/7_0_log.out": False, "code/jobs/run.sh": False}
     for name in files:
@@ -231,7 +231,7 @@ def test_a_task_that_died_without_a_word_does_not_hold_a_study(finished):
 
 
 def test_a_study_with_queued_jobs_is_left_alone_and_the_jobs_are_named(finished, capsys, monkeypatch):
-    sent = Submission(finished.submission("20260101T000000.000000Z"))
+    sent = Submission(finished.submission("0001-20260101T000000.000000Z"))
     sent.folder.mkdir(parents=True, exist_ok=True)
     sent.add(SentArray("train", "71", ("r0", "r1")))
     script = sent.folder / "train" / "submission_file_71.sh"
@@ -247,7 +247,7 @@ def no_slurm(*command, **_):
 def test_without_an_answer_from_slurm_a_finished_study_is_cleaned_and_an_unfinished_one_is_not(
     finished, capsys, monkeypatch
 ):
-    sent = Submission(finished.submission("20260101T000000.000000Z"))
+    sent = Submission(finished.submission("0001-20260101T000000.000000Z"))
     sent.folder.mkdir(parents=True, exist_ok=True)
     sent.add(SentArray("train", "71", ("r0",)))
     monkeypatch.setattr("runner.scheduler.call", no_slurm)

@@ -13,13 +13,13 @@ from runner.scheduler import Answer, JobState, expand
 from runner.selection import only_failed, tasks_to_send, with_resources
 from runner.snapshot import take_snapshot
 from runner.state import TaskStatus, _judge
-from runner.submission import SentArray, Submission
+from runner.submission import SentArray, Submission, latest_jobs, new_submission
 from runner.tasks import KnownTask
-from srcnn.paths import RootPaths
+from srcnn.paths import RootPaths, StudyPaths
 from srcnn.schema import Attempt
 
 NOW = 1_800_000_000.0
-SENT = "20270115T070000.000000Z"  # an hour before
+SENT = "0002-20270115T070000.000000Z"
 
 
 @pytest.fixture
@@ -78,14 +78,15 @@ def test_ids_of_arrays_are_spelt_out():
 
 
 def judged(states, attempt=None, job="123", answer=None, needs=()):
-    """The state of a training that was sent as a job an hour ago."""
+    """The state of a training that was sent as a job."""
     task = KnownTask("train", "r1", "", tuple(needs), False, attempt, attempt.number if attempt else 0)
     submission = Submission(Path("submissions") / SENT, [SentArray("train", job, ("r1",))])
     return _judge(task, job, submission, answer or Answer(states), {}, False, NOW)
 
 
 def attempt(**fields):
-    return Attempt(**{"stage": "train", "task": "r1", "number": 1, "host": "n", "pid": 1, "start": NOW - 900, **fields})
+    own = {"stage": "train", "task": "r1", "number": 1, "host": "n", "pid": 1, "start": NOW - 900, "submission": SENT}
+    return Attempt(**{**own, **fields})
 
 
 def test_without_accounting_a_job_that_left_the_queue_is_over():
@@ -103,8 +104,40 @@ def test_while_nothing_answers_nothing_is_taken_for_dead():
 
 def test_an_older_job_that_starts_again_does_not_hide_the_newer_one():
     waiting = {"123": JobState("PENDING", "Priority")}
-    found = judged(waiting, attempt(job="99", outcome="running"))
+    earlier = attempt(job="99", outcome="running", submission="0001-20280115T070000.000000Z")
+    found = judged(waiting, earlier)
     assert (found.state, found.job) == ("waiting", "123")
+
+
+def test_a_job_with_the_number_of_an_earlier_one_does_not_take_over_its_record():
+    """Numbers begin again, on a cluster set up anew and where SLURM has used all that it has."""
+    waiting = {"123": JobState("PENDING", "Priority")}
+    failed = attempt(job="123", outcome="failed", cause="ValueError", submission="0001-20270114T070000.000000Z")
+    assert judged(waiting, failed).state == "waiting"
+    assert judged({"123": JobState("CANCELLED", "", "0:0", "None assigned")}, failed).cause == "cancelled"
+
+
+@pytest.mark.parametrize("inside", [None, "77"])
+def test_what_was_run_on_this_machine_since_counts_whatever_the_clocks_say(tmp_path, inside):
+    """Also from inside a job of one's own, and where the clock of this machine is years behind."""
+    (tmp_path / "0003-20200101T000000.000000Z").mkdir()
+    here = attempt(job=inside, start=1.0, outcome="failed", cause="ValueError", message="bad")
+    here.submission = "0003-20200101T000000.000000Z"
+    task = KnownTask("train", "r1", "", (), False, here, 1)
+    submission = Submission(tmp_path / SENT, [SentArray("train", "123", ("r1",))])
+    found = _judge(task, "123", submission, Answer({}), {}, False, NOW)
+    assert (found.cause, found.job) == ("exception", None)
+
+
+def test_submissions_are_ordered_by_number_whatever_the_clocks_say(tmp_path):
+    """One was sent from a machine whose clock is a year ahead; ten thousand are in order too."""
+    paths = StudyPaths(tmp_path)
+    for number, (name, job) in enumerate({"9999-2027": "1", "10000-2026": "2"}.items()):
+        folder = paths.submission(name)
+        folder.mkdir(parents=True)
+        Submission(folder).add(SentArray("train", job, ("r1",)))
+        assert new_submission(paths).name.startswith(f"{10000 + number}-")
+    assert latest_jobs(paths)["train", "r1"][0] == "2"
 
 
 def test_slurm_knows_better_than_the_task_that_memory_ran_out():

@@ -150,13 +150,14 @@ def load_histories(source: "Path | str | Study") -> "pd.DataFrame":
     import pandas as pd
 
     from analysis.study import Study, open_study
+    from srcnn.files import read_text
 
     study = source if isinstance(source, Study) else open_study(source)
     rows = []
     for run in study.runs:
         history = study.paths.run(run.run_id).history
         if history.exists():
-            for line in history.read_text().splitlines():
+            for line in read_text(history).splitlines():
                 record = json.loads(line)
                 record.pop("sets", None)
                 rows.append({"run_id": run.run_id, "label": run.label, **record})

@@ -12,7 +12,7 @@ from PIL import Image
 
 from analysis.study import Run, Study
 from srcnn.experiment import DataConfig
-from srcnn.files import PictureError, read_picture
+from srcnn.files import PictureError, read_picture, read_text
 from srcnn.patches import Box
 from srcnn.paths import view_folder
 from srcnn.upsample import UPSAMPLERS
@@ -89,7 +89,7 @@ def _read(path: str) -> Bytes:
 def _paths_of(folder: Path, set_name: str, list_file: Path, changed: int) -> dict[str, str]:
     import json
 
-    return {each["name"]: each["path"] for each in json.loads(list_file.read_text())}
+    return {each["name"]: each["path"] for each in json.loads(read_text(list_file))}
 
 
 def _paths(study: Study, set_name: str) -> dict[str, str]:
@@ -101,11 +101,11 @@ def _paths(study: Study, set_name: str) -> dict[str, str]:
 
 
 def _data_config(study: Study, run: Run) -> DataConfig | None:
-    import yaml
+    from srcnn.yaml_text import read_yaml
 
     try:
-        text = study.paths.run(run.run_id).config.read_text()
-        return DataConfig.model_validate(yaml.safe_load(text)["data"])
+        text = read_text(study.paths.run(run.run_id).config)
+        return DataConfig.model_validate(read_yaml(text)["data"])
     except (FileNotFoundError, KeyError, ValueError):
         return None
 

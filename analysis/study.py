@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from srcnn.files import read_json
+from srcnn.files import read_json, read_text
 from srcnn.paths import StudyPaths
 from srcnn.shards import has_shard
 
@@ -136,10 +136,10 @@ def differing(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, 
 
 
 def _settings(config: Path) -> dict[str, Any]:
-    import yaml
+    from srcnn.yaml_text import read_yaml
 
     try:
-        return dict(flatten(yaml.safe_load(config.read_text()) or {}))
+        return dict(flatten(read_yaml(read_text(config)) or {}))
     except FileNotFoundError:
         return {}
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.pictures import load_set
 from jobs.stage import Progress, silent, task_cores
 from srcnn.experiment import Experiment, data_id
-from srcnn.files import read_picture, remove_orphans, write_bytes, write_text
+from srcnn.files import read_picture, read_text, remove_orphans, write_bytes, write_text
 from srcnn.paths import RootPaths, RunPaths
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Train:
 def read_epochs(history: Path) -> int:
     """The last epoch of a history file; 0 if there is none."""
     try:
-        lines = history.read_text().splitlines()
+        lines = read_text(history).splitlines()
     except FileNotFoundError:
         return 0
     return int(json.loads(lines[-1])["epoch"]) if lines else 0

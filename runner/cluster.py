@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
+from runner.minutes import Minutes
 from srcnn.experiment import Section
 
 STAGES = ("prepare", "baseline", "train", "render", "evaluate", "report")
@@ -19,7 +20,7 @@ class StageResources(Section):
     gpus: int | None = Field(None, ge=0)
     cpus: int | None = Field(None, ge=1)
     mem_gb: float | None = Field(None, gt=0)
-    timeout_min: int | None = Field(None, ge=1)
+    timeout_min: Minutes | None = None
     parallelism: int | None = Field(None, ge=1)  # tasks of the stage that may run at once
     setup: tuple[str, ...] | None = None  # shell lines before Python starts, such as ``module load``
 

@@ -1,5 +1,6 @@
 """Reading a study: YAML, overrides, checks, and its runs. Errors name file, key and remedy."""
 
+import copy
 import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,8 +16,9 @@ from jobs.pictures import is_named
 from runner.cluster import ClusterConfig
 from runner.sweep import SweepConfig
 from srcnn.experiment import Experiment
-from srcnn.files import write_text
+from srcnn.files import EncodingError, locale_fault, read_text, write_text
 from srcnn.paths import RootPaths
+from srcnn.yaml_text import YamlError, read_yaml
 
 
 class ConfigError(ValueError):
@@ -64,11 +66,12 @@ def load_study(study: str, overrides: Iterable[str] = ()) -> tuple[Study, Path]:
     ``overrides`` are ``dotted.key=value`` with the value in YAML. Raises ConfigError.
     """
     file = _find(study)
-    text = file.read_text()
     try:
-        raw = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{file}: is no valid YAML: {error}") from error
+        raw = read_yaml(read_text(file)) or {}
+    except EncodingError as error:
+        raise ConfigError(str(error)) from error
+    except YamlError as error:
+        raise ConfigError(f"{file}: {error}") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{file}: expected sections such as data: and training:, found {type(raw).__name__}")
     raw.setdefault("name", file.stem)
@@ -140,9 +143,9 @@ def _apply(raw: dict[str, Any], override: str, file: Path) -> None:
     if not equals or not key:
         raise ConfigError(f"{override!r}: expected KEY=VALUE with a dotted key, such as training.epochs=20")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{override!r}: the value is no valid YAML: {error}") from error
+        value = read_yaml(text)
+    except YamlError as error:
+        raise ConfigError(f"{override!r}: the value {error}") from error
     _check_key(key, f"the command line ({override})")
     holder: dict[str, Any] = {}
     set_dotted(holder, key, value)
@@ -188,6 +191,9 @@ def _checked(raw: dict[str, Any], file: Path) -> Study:
         study = Study(**raw)
         for _ in runs_of(study):
             pass
+        for text in _texts(raw):
+            if fault := locale_fault(text):
+                raise ConfigError(fault)
     except ValidationError as error:
         raise ConfigError(_explain(error, file, Study)) from error
     except ConfigError as error:
@@ -195,11 +201,20 @@ def _checked(raw: dict[str, Any], file: Path) -> Study:
     return study
 
 
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (text for pair in value.items() for item in pair for text in _texts(item))
+    elif isinstance(value, list | tuple):
+        yield from (text for item in value for text in _texts(item))
+
+
 def runs_of(study: Study) -> Iterator[Run]:
     """The runs of a study in the sweep's order. Raises ConfigError for a point that cannot be."""
     base = study.model_dump(mode="json", exclude={"name", "sweep", "cluster"})
     for label, overrides in study.sweep.points():
-        raw = yaml.safe_load(yaml.safe_dump(base))
+        raw = copy.deepcopy(base)
         for key, value in overrides.items():
             _check_key(key, "sweep", Experiment)
             set_dotted(raw, key, value)

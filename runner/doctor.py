@@ -50,6 +50,7 @@ def main(argv: list[str] | None = None) -> int:
 def circumstances(arguments: argparse.Namespace) -> "Circumstances":
     """What is asked about. Raises FileNotFoundError for a study or folder that does not exist."""
     from runner.checks.circumstances import Circumstances
+    from srcnn.files import read_json
     from srcnn.paths import StudyPaths
 
     data_root = arguments.data_root.expanduser().resolve() if arguments.data_root else None
@@ -60,7 +61,7 @@ def circumstances(arguments: argparse.Namespace) -> "Circumstances":
     contents = StudyPaths(folder).contents if folder else None
     if folder and contents and contents.is_file():
         asked.root = folder.resolve().parent
-        remembered = json.loads(contents.read_text()).get("data_root")
+        remembered = read_json(contents).get("data_root")
         asked.data_root = data_root or (Path(remembered) if remembered else None)
     if arguments.root:
         asked.root = arguments.root.expanduser().resolve()

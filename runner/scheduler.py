@@ -85,7 +85,9 @@ def call(*command: str, timeout_s: float = TIMEOUT_S) -> str:
     try:
         # Unasked, long lists of array elements are cut off in the middle.
         env = {**os.environ, "SLURM_BITSTR_LEN": "0"}
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False, env=env)
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=timeout_s, check=False, env=env
+        )
     except FileNotFoundError as error:
         raise SchedulerError(f"{command[0]} is not installed here") from error
     except subprocess.TimeoutExpired as error:

@@ -115,7 +115,12 @@ def _copy_or_link(source: str, target: str) -> str:
 def _git(*arguments: str) -> str | None:
     try:
         done = subprocess.run(
-            ["git", "-C", str(_home()), *arguments], capture_output=True, text=True, timeout=20, check=True
+            ["git", "-C", str(_home()), *arguments],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=20,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None

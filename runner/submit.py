@@ -44,7 +44,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="GB",
         help="memory of the stages that failed, or of all that are sent (SLURM); the study remembers it",
     )
-    p.add_argument("--timeout-min", type=_positive(int), metavar="MIN", help="time limit, likewise")
+    p.add_argument(
+        "--timeout-min", type=_time, metavar="MIN", help="time limit, likewise; also as H:MM:SS or D-HH:MM:SS"
+    )
     p.add_argument("--root", type=Path, help="folder of results (default: results, or where the study's folder lies)")
     p.add_argument("--data-root", type=Path, help="folder that holds bsds500/, set5/, set14/, t91/")
     p.add_argument("--cores", type=int, help="cores of this machine to use at once (local executor)")
@@ -60,6 +62,15 @@ def _positive(kind: "Callable[[str], float]") -> "Callable[[str], float]":
         return value
 
     return number
+
+
+def _time(text: str) -> int:
+    from runner.minutes import to_minutes
+
+    try:
+        return to_minutes(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 @command

@@ -7,11 +7,21 @@ moved to another machine, folder or partition keeps its name.
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from srcnn.color import Standard
 from srcnn.degrade import Resampling
@@ -27,6 +37,19 @@ class Section(BaseModel):
     """A frozen group of settings that refuses keys it does not know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_value_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        if _holds_truth_value(value):  # pydantic would take true for 1
+            wanted = str(cls.model_fields[str(info.field_name)].annotation)
+            if re.search(r"\b(int|float)\b", wanted) and "bool" not in wanted:
+                raise ValueError(f"expected a number, found {str(value).lower()}")
+        return value
+
+
+def _holds_truth_value(value: Any) -> bool:
+    return isinstance(value, bool) or (isinstance(value, list | tuple) and any(map(_holds_truth_value, value)))
 
 
 def one_of(kind: str, table: Iterable[str]) -> AfterValidator:

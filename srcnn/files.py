@@ -3,8 +3,10 @@
 import errno
 import json
 import os
+import shlex
 import socket
 import struct
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +24,10 @@ PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", 
 
 # What Pillow's readers raise on damaged files, TIFF above all.
 _BROKEN = (OSError, SyntaxError, EOFError, TypeError, ValueError, LookupError, OverflowError, MemoryError, struct.error)
+
+
+class EncodingError(ValueError):
+    """A text file that is not in UTF-8, named, with the place and the remedy."""
 
 
 class PictureError(ValueError):
@@ -95,6 +101,40 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any, durable: bool = False) -> None:
     """Write ``value`` as indented JSON, a whole file or nothing."""
     write_bytes(path, f"{json.dumps(value, indent=1)}\n".encode(), durable)
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file, whatever the locale; a byte order mark at its start is dropped.
+
+    Raises EncodingError, which names the first byte that is none, and the remedy.
+    """
+    content = path.read_bytes()
+    try:
+        # UTF-16 and 32 give every letter zero bytes; a file of nothing but zeros is damaged, not encoded.
+        if content.startswith(_WIDE_MARKS) or content[:4].count(0) in (2, 3):
+            raise EncodingError(f"{path}: is UTF-16 or UTF-32, not UTF-8; {_convert(path, 'UTF-16')}")
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        column = error.start - content.rfind(b"\n", 0, error.start)
+        raise EncodingError(
+            f"{path}: line {line}, byte {column} (0x{content[error.start]:02x}) is no UTF-8; if the file is "
+            f"Latin-1 or Windows-1252, {_convert(path, 'WINDOWS-1252')}"
+        ) from error
+
+
+_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+def _convert(path: Path, encoding: str) -> str:
+    return f"save it as UTF-8: iconv -f {encoding} -t UTF-8 {shlex.quote(path.name)} > NEW"
+
+
+def locale_fault(name: str) -> str | None:
+    """Why this locale would find and make files of another name, with the remedy; None if it does not."""
+    if name.isascii() or sys.getfilesystemencoding() == "utf-8":
+        return None
+    return f"{name!a} is no file's name in this locale, whose names are not UTF-8: export LC_ALL=C.UTF-8"
 
 
 def read_json(path: Path, build: Callable[[Any], Any] | None = None, remedy: str = AGAIN) -> Any:

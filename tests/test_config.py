@@ -115,3 +115,35 @@ def test_yaml_numbers_without_a_point_are_numbers(tmp_path):
     raw = yaml.safe_load(file.read_text())
     file.write_text(yaml.safe_dump(raw).replace("batch_size: 8", "batch_size: 8\n  learning_rate: 1e-3"))
     assert load_study(str(file))[0].training.learning_rate == 0.001
+
+
+def test_a_section_given_twice_is_refused_with_both_lines(tmp_path):
+    file = tmp_path / "twice.yaml"
+    file.write_text("training:\n  epochs: 5\ndata:\n  train: x\ntraining:\n  batch_size: 4\n")
+    with pytest.raises(ConfigError, match=r"twice\.yaml: line 5: training is given twice, first in line 1"):
+        load_study(str(file))
+    with pytest.raises(ConfigError, match="line 1: x is given twice"):
+        load_study(str(tiny_study(tmp_path)), ["data.test={x: [a], x: [b]}"])
+
+
+@pytest.mark.parametrize(
+    ("override", "complaint"),
+    [
+        ("training.epochs=true", r"training\.epochs: expected a number, found true"),
+        ("training.learning_rate=true", r"training\.learning_rate: expected a number, found true"),
+        ("evaluate.crops=[[32, true]]", r"evaluate\.crops: expected a number"),
+        ("sweep.grid.training.epochs=[false]", r"training\.epochs: expected a number, found false"),
+        ("seed=1:2:3", r"seed: expected an integer, found '1:2:3'"),
+        ("render.epochs=[true]", r"render\.epochs: expected a list of epochs"),
+    ],
+)
+def test_a_number_is_neither_a_truth_value_nor_in_base_60(study_file, override, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        load_study(str(study_file), [override])
+
+
+def test_yes_and_no_are_truth_values_only_where_one_is_wanted(study_file):
+    study, _ = load_study(str(study_file), ["training.augment=yes", "cluster.partition=no", "data.test={on: [x]}"])
+    assert study.training.augment is True
+    assert study.cluster.partition == "no"
+    assert list(study.data.test) == ["on"]

@@ -10,12 +10,14 @@ from PIL import Image
 from srcnn.damage import DamagedFile
 from srcnn.files import (
     PICTURE_SUFFIXES,
+    EncodingError,
     PictureError,
     atomic_path,
     holds,
     read_cache,
     read_json,
     read_picture,
+    read_text,
     write_json,
     write_picture,
     write_text,
@@ -334,3 +336,25 @@ def test_what_must_outlive_a_power_loss_is_on_the_disk_before_it_has_its_name(tm
     assert done == ["fsync", "rename", "fsync"]
     write_json(tmp_path / "a.json", {})
     assert done[3:] == ["rename"]
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("size: 3\nname: é".encode("latin-1"), r"line 2, byte 7 \(0xe9\) is no UTF-8; .*iconv -f WINDOWS-1252"),
+        ("é".encode("utf-16"), r"is UTF-16 or UTF-32, not UTF-8; .*iconv -f UTF-16"),
+        ("name: é".encode("utf-16-le"), "is UTF-16 or UTF-32"),
+        ("name: é".encode("utf-32-be"), "is UTF-16 or UTF-32"),
+        (b"abc\xed\xa0\x80", r"line 1, byte 4 \(0xed\)"),
+    ],
+)
+def test_text_that_is_not_in_utf8_is_named_with_its_place(tmp_path, content, complaint):
+    file = tmp_path / "study.yaml"
+    file.write_bytes(content)
+    with pytest.raises(EncodingError, match=complaint):
+        read_text(file)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
+    (tmp_path / "a.json").write_bytes(b"\xef\xbb\xbf" + '["é"]'.encode())
+    assert read_json(tmp_path / "a.json") == ["é"]

@@ -18,7 +18,7 @@ from jobs.processes import born, is_alive, kill_tree
 from runner.cluster import ClusterConfig
 from runner.gpus import visible_gpus
 from runner.plan import Plan, Task
-from runner.snapshot import import_environment, take_snapshot
+from runner.snapshot import CODE, import_environment, take_snapshot
 from runner.task import TaskCall
 from srcnn.files import write_json
 from srcnn.schema import Attempt
@@ -190,7 +190,10 @@ def _start(state: TaskState, folder: Path, plan: Plan, environment: Mapping[str,
     )
     with _children_complain_to(folder / "controllers.log"), _children_inherit(environment):
         runner = os.getpid(), born(os.getpid()) or ""
-        call = TaskCall(task.job, task.stage, task.name, task.attempts, folder.name, state.cores, runner=runner)
+        code = folder / CODE
+        call = TaskCall(
+            task.job, task.stage, task.name, task.attempts, folder.name, state.cores, runner=runner, code=code
+        )
         state.job = executor.submit(call)
     state.log, state.submission = str(state.job.paths.stdout), folder.name
     state.state, state.started = "running", time.time()

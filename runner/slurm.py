@@ -17,7 +17,7 @@ from runner.arrays import Batch, arrange
 from runner.cluster import ClusterConfig
 from runner.plan import Plan, Task
 from runner.scheduler import SchedulerError
-from runner.snapshot import import_environment, take_snapshot
+from runner.snapshot import CODE, import_environment, take_snapshot
 from runner.submission import Key, SentArray, Submission
 from runner.task import KEEP_MEMORY, TaskCall
 
@@ -59,12 +59,26 @@ def sbatch_parameters(study: str, stage: str, cluster: ClusterConfig) -> dict[st
     return {key: value for key, value in wanted.items() if value is not None}
 
 
+def _with_logs(parameters: dict[str, Any], folder: Path, tasks: int) -> dict[str, Any]:
+    """The parameters, with logs named as submitit does also where SLURM would see a pattern in the folder's name."""
+    if "%" not in str(folder):
+        return parameters
+    escaped, job = str(folder).replace("%", "%%"), "%A_%a" if tasks > 1 else "%j"
+    return parameters | {
+        "additional_parameters": parameters["additional_parameters"] | {"output": f"{escaped}/{job}_0_log.out"},
+        "srun_args": [*parameters["srun_args"], "--output", f"{escaped}/{job}_%t_log.out"],  # the last one counts
+    }
+
+
 def sbatch_script(parameters: dict[str, Any], folder: Path, tasks: int) -> str:
     """The batch file that submitit would write, for people to read."""
     from submitit.slurm.slurm import _make_sbatch_string
 
     return _make_sbatch_string(
-        command="python -m submitit.core._submit", folder=folder, map_count=tasks if tasks > 1 else None, **parameters
+        command="python -m submitit.core._submit",
+        folder=folder,
+        map_count=tasks if tasks > 1 else None,
+        **_with_logs(parameters, folder, tasks),
     )
 
 
@@ -157,7 +171,9 @@ def _send(plan: Plan, batch: Batch, folder: Path, environment: Mapping[str, str]
         parameters["dependency"] = dependency
         parameters["additional_parameters"] |= {"kill-on-invalid-dep": "yes"}
     calls = [
-        TaskCall(task.job, task.stage, task.name, task.attempts, folder.name, requeues=cluster.requeues)
+        TaskCall(
+            task.job, task.stage, task.name, task.attempts, folder.name, requeues=cluster.requeues, code=folder / CODE
+        )
         for task in batch.tasks
     ]
     try:
@@ -186,7 +202,7 @@ def _submit_array(calls: list[TaskCall], folder: Path, parameters: dict[str, Any
     from submitit.core.utils import FailedJobError
 
     executor = submitit.SlurmExecutor(folder, max_num_timeout=requeues)
-    executor.update_parameters(**parameters)
+    executor.update_parameters(**_with_logs(parameters, folder, len(calls)))
     try:
         # submitit prints sbatch's words too
         with redirect_stderr(io.StringIO()), _own_environment(), executor.batch():

@@ -18,6 +18,7 @@ from runner.plan import Plan
 from srcnn.files import write_json
 
 PACKAGES = ("srcnn", "jobs", "runner", "analysis")
+CODE = "code"  # the copy's folder in a submission's
 DISTRIBUTION = "srcnn-runner"
 LARGE_BYTES = 1_000_000  # of a file in a user's package that is data rather than code
 _SKIP = shutil.ignore_patterns("__pycache__", ".*")
@@ -29,18 +30,14 @@ def take_snapshot(plan: Plan, folder: Path) -> list[Path]:
     Returns the folders that a task must import from, in this order: the copy, then where the
     user's own code lies, for what it imports besides. What is installed (site-packages) stays there.
     """
-    code = folder / "code"
+    code = folder / CODE
     home = _home()
     for name in PACKAGES:
         shutil.copytree(home / name, code / name, ignore=_SKIP)
-    homes: dict[Path, None] = {}
-    for module in own_modules(plan):
-        origin = _origin(module)
-        ours = module.partition(".")[0] in PACKAGES
-        if origin and not ours and not {"site-packages", "dist-packages"} & set(origin.parts):
-            _copy_own(module, origin, code)
-            homes[origin] = None
-    return [code, *homes]
+    homes = own_homes(plan)
+    for module, origin in homes.items():
+        _copy_own(module, origin, code)
+    return [code, *dict.fromkeys(homes.values())]
 
 
 def write_provenance(folder: Path, command: Iterable[str]) -> None:
@@ -81,6 +78,17 @@ def own_modules(plan: Plan) -> list[str]:
             if ":" in name:
                 names[name.partition(":")[0]] = None
     return list(names)
+
+
+def own_homes(plan: Plan) -> dict[str, Path]:
+    """The folders that the user's own modules are imported from, by module; what is installed is left out."""
+    homes = {}
+    for module in own_modules(plan):
+        origin = _origin(module)
+        ours = module.partition(".")[0] in PACKAGES
+        if origin and not ours and not {"site-packages", "dist-packages"} & set(origin.parts):
+            homes[module] = origin
+    return homes
 
 
 def _home() -> Path:

@@ -95,7 +95,9 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
     from jobs.pictures import MissingPictures, PictureError
     from runner.config import ConfigError, load_study
     from runner.plan import make_plan
+    from runner.root import unusable
     from runner.selection import on_gpu_partition
+    from runner.snapshot import own_homes
     from srcnn.paths import RootPaths
 
     try:
@@ -105,7 +107,12 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
         if data_root and not data_root.is_dir():
             raise ConfigError(f"--data-root {data_root}: no such folder")
         executor = _executor(arguments, console)
+        if trouble := unusable(root, executor):
+            raise ConfigError(f"{trouble}; choose another folder with --root")
         plan = make_plan(study, RootPaths(root), data_root)
+        for module, home in own_homes(plan).items():
+            if trouble := unusable(home, "import"):
+                raise ConfigError(f"{trouble}; move {module} to another folder")
     except (ConfigError, MissingPictures, PictureError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

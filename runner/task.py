@@ -24,6 +24,10 @@ class StartedTooOften(RuntimeError):
     """SLURM started a task again more often than the study allows."""
 
 
+class OtherCode(RuntimeError):
+    """A task does not run the code that was submitted."""
+
+
 @dataclass(frozen=True)
 class TaskCall:
     """Runs one task wherever it lands, with a record of the attempt.
@@ -31,7 +35,7 @@ class TaskCall:
     It holds no progress: a task that is started again finds on disk what was done before.
     ``submission`` is the name of the submission that it belongs to.
     ``requeues`` bounds how often SLURM may do that; ``runner`` is the process (number and birth)
-    with which a task on this machine ends.
+    with which a task on this machine ends; ``code`` is the folder of the code that was submitted.
     """
 
     job: Stage
@@ -42,6 +46,7 @@ class TaskCall:
     cores: int | None = None
     requeues: int | None = None
     runner: tuple[int, str] | None = None
+    code: Path | None = None
 
     def __call__(self, show: Progress | None = None) -> None:
         """Do the task; its error is recorded and passed on."""
@@ -50,7 +55,7 @@ class TaskCall:
         logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s")
         if self.cores is not None:
             os.environ[CORES_VARIABLE] = str(self.cores)
-        job = _Bounded(self.job, self.requeues)
+        job = _Guarded(self.job, self.requeues, self.code)
         run_attempt(job, self.attempts, self.stage, self.name, self.submission, _log_file(), show)
 
     def checkpoint(self) -> "DelayedSubmission":
@@ -61,16 +66,19 @@ class TaskCall:
 
 
 @dataclass(frozen=True)
-class _Bounded:
-    """A job that refuses to be started by SLURM for ever."""
+class _Guarded:
+    """A job that refuses to run other code than what was submitted, and to be started by SLURM for ever."""
 
     job: Stage
     requeues: int | None
+    code: Path | None
 
     def is_done(self) -> bool:
         return self.job.is_done()
 
     def __call__(self, progress: Progress = silent) -> None:
+        if self.code:
+            _check_code(self.code)
         restarts = int(os.environ.get("SLURM_RESTART_COUNT") or 0)
         if self.requeues is not None and restarts > self.requeues:
             raise StartedTooOften(
@@ -79,6 +87,22 @@ class _Bounded:
                 "if not, give it more time"
             )
         self.job(progress)
+
+
+def _check_code(code: Path) -> None:
+    """Raise OtherCode unless our packages were imported from a folder."""
+    import jobs
+    import runner
+    import srcnn
+
+    for package in (srcnn, jobs, runner):
+        home = Path(next(iter(package.__path__))).parent
+        if not (code.exists() and home.samefile(code)):
+            raise OtherCode(
+                f"this task imports {package.__name__} from {home} and not the copy that was submitted, {code}: "
+                "something on its way takes PYTHONPATH from it (a shell's start file, or the command in "
+                "cluster.python: a container must pass the environment and mount the folder of results)"
+            )
 
 
 def _log_file() -> str | None:

@@ -249,7 +249,7 @@ def _check_key(key: str, where: str, model: type[BaseModel] = Study) -> None:
 
 def _open_keys(model: type[BaseModel]) -> set[str]:
     mappings = ("data.test", "data.eval", "sweep.grid", "sweep.zip", "sweep.cases", "render.epochs")
-    return {key for key in dotted_keys(model) if key in mappings}
+    return {key for key in dotted_keys(model) if key in mappings or key.endswith(".sbatch")}
 
 
 def _nearest(key: str, known: Iterable[str]) -> str:

@@ -23,7 +23,7 @@ def cost(plan: Plan, tasks: Iterable[Task]) -> Cost:
         hours = (resources.timeout_min or 0) / 60
         count += 1
         core_hours += (resources.cpus or 1) * hours
-        gpu_hours += (resources.gpus or 0) * hours
+        gpu_hours += resources.gpu_count * hours
     return Cost(count, core_hours, gpu_hours)
 
 

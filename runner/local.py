@@ -81,7 +81,7 @@ def local_states(tasks: Iterable[Task], cluster: ClusterConfig, cores: int, gpus
     counts = {stage: sum(task.stage == stage for task in tasks) for stage in {task.stage for task in tasks}}
     states = []
     for task in tasks:
-        on_gpu = bool(cluster.stage(task.stage).gpus) and gpus > 0
+        on_gpu = cluster.stage(task.stage).gpu_count > 0 and gpus > 0
         abreast = min(counts[task.stage], gpus if on_gpu else cores, cluster.stage(task.stage).parallelism or cores)
         share = max(1, cores // abreast)
         states.append(TaskState(task, min(cluster.local_cpus(task.stage) or share, cores), on_gpu))

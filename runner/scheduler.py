@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 TIMEOUT_S = 60.0
 WARNED_S = 180  # before a time limit: our 90 s, SLURM's own minute, and some
+ARRAY_SIZE = 1001  # SLURM's default of MaxArraySize
 CANCEL_AT_ONCE = 500  # ids in one call of scancel
 
 # States in which a job may still do something.
@@ -183,7 +184,7 @@ def cancel(ids: Iterable[str]) -> None:
                 raise SchedulerError("\n".join(others)) from error
 
 
-def max_array_size(default: int = 1001) -> int:
+def max_array_size(default: int = ARRAY_SIZE) -> int:
     """How many elements one array may have, as the cluster is configured."""
     match = re.search(r"^MaxArraySize\s*=\s*(\d+)", call("scontrol", "show", "config"), re.MULTILINE)
     return int(match[1]) if match else default

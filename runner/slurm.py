@@ -16,8 +16,9 @@ from runner import scheduler
 from runner.arrays import Batch, arrange
 from runner.cluster import ClusterConfig
 from runner.plan import Plan, Task
+from runner.sbatch import sbatch_options
 from runner.scheduler import SchedulerError
-from runner.snapshot import CODE, import_environment, take_snapshot
+from runner.snapshot import CODE, import_environment, own_homes, take_snapshot
 from runner.submission import Key, SentArray, Submission
 from runner.task import KEEP_MEMORY, TaskCall
 
@@ -28,16 +29,14 @@ KILLED = 128 + 9  # srun's exit status for a task that was killed
 def sbatch_parameters(study: str, stage: str, cluster: ClusterConfig) -> dict[str, Any]:
     """The parameters of one stage in the words of submitit's SlurmExecutor."""
     resources = cluster.stage(stage)
+    options = sbatch_options(resources)
+    if cluster.mail:
+        options |= {"mail-user": cluster.mail, "mail-type": "END,FAIL" if stage == "report" else "FAIL"}
+    # Without --requeue a site's default may forbid what preemption and time limits need.
+    options["requeue" if cluster.requeues else "no-requeue"] = True
     wanted = {
         "job_name": f"{study}-{stage}",
-        "partition": resources.partition,
-        "account": resources.account,
-        "qos": resources.qos,
-        "constraint": resources.constraint,
-        "time": resources.timeout_min,
-        "cpus_per_task": resources.cpus,
-        "gpus_per_node": resources.gpus or None,
-        "mem": f"{round(resources.mem_gb * 1024)}MB" if resources.mem_gb else None,
+        "time": resources.timeout_min,  # submitit counts with it
         "array_parallelism": resources.parallelism,
         "setup": list(resources.setup or ()),
         "signal_delay_s": min(SIGNAL_DELAY_S, 15 * (resources.timeout_min or SIGNAL_DELAY_S)),
@@ -51,12 +50,12 @@ def sbatch_parameters(study: str, stage: str, cluster: ClusterConfig) -> dict[st
             "--export=ALL",
             *([f"--cpus-per-task={resources.cpus}"] if resources.cpus else []),
         ],
-        "mail_user": cluster.mail,
-        "mail_type": ("END,FAIL" if stage == "report" else "FAIL") if cluster.mail else None,
-        # Without --requeue a site's default may forbid what preemption and time limits need.
-        "additional_parameters": {"requeue": True} if cluster.requeues else {"no-requeue": True},
+        # sbatch reads the quotes that submitit writes as a shell would, but takes a backslash out also between them.
+        "additional_parameters": {
+            name: value if value is True else str(value).replace("\\", "\\\\") for name, value in options.items()
+        },
     }
-    return {key: value for key, value in wanted.items() if value is not None}
+    return {key: value for key, value in wanted.items() if value is not None} | {"wckey": None}  # not submitit's own
 
 
 def _with_logs(parameters: dict[str, Any], folder: Path, tasks: int) -> dict[str, Any]:
@@ -70,16 +69,36 @@ def _with_logs(parameters: dict[str, Any], folder: Path, tasks: int) -> dict[str
     }
 
 
-def sbatch_script(parameters: dict[str, Any], folder: Path, tasks: int) -> str:
+def sbatch_script(parameters: dict[str, Any], folder: Path, tasks: int, python: str = "python") -> str:
     """The batch file that submitit would write, for people to read."""
     from submitit.slurm.slurm import _make_sbatch_string
 
     return _make_sbatch_string(
-        command="python -m submitit.core._submit",
+        command=f"{python} -u -m submitit.core._submit {shlex.quote(str(folder))}",
         folder=folder,
         map_count=tasks if tasks > 1 else None,
         **_with_logs(parameters, folder, tasks),
     )
+
+
+def batch_files(plan: Plan, tasks: Sequence[Task]) -> dict[str, str]:
+    """The whole batch file of each stage's first array, by stage; nothing is written.
+
+    Words stand for what is known only when it is sent: TIME for the submission, JOB_TRAIN for a job's number.
+    """
+    folder = plan.paths.submission("TIME")
+    environment = import_environment([folder / CODE, *dict.fromkeys(own_homes(plan).values())]) | KEEP_MEMORY
+    try:
+        size = scheduler.max_array_size()
+    except SchedulerError:  # on a laptop
+        size = scheduler.ARRAY_SIZE
+    files: dict[str, str] = {}
+    for batch in arrange(plan, tasks, {}, size):
+        batch.job = f"JOB_{batch.stage.upper()}"
+        if batch.stage not in files:
+            parameters, python = _parameters(plan, batch, folder, environment), _python(plan, batch.stage)
+            files[batch.stage] = sbatch_script(parameters, folder / batch.stage, len(batch.tasks), python)
+    return files
 
 
 def submit_slurm(plan: Plan, tasks: Sequence[Task], folder: Path, active: Mapping[Key, str]) -> Submission:
@@ -159,8 +178,21 @@ def _array_size() -> int:
 
 def _send(plan: Plan, batch: Batch, folder: Path, environment: Mapping[str, str]) -> str:
     """Call sbatch for one array; the number of its job."""
-    cluster = plan.study.cluster
-    parameters = sbatch_parameters(plan.study.name, batch.stage, cluster)
+    requeues, python = plan.study.cluster.requeues, _python(plan, batch.stage)
+    parameters = _parameters(plan, batch, folder, environment)
+    calls = [
+        TaskCall(task.job, task.stage, task.name, task.attempts, folder.name, requeues=requeues, code=folder / CODE)
+        for task in batch.tasks
+    ]
+    try:
+        return _submit_array(calls, folder / batch.stage, parameters, requeues, python)[0].split("_")[0]
+    except SchedulerError as error:
+        raise SchedulerError(_refusal_text(batch.stage, str(error))) from error
+
+
+def _parameters(plan: Plan, batch: Batch, folder: Path, environment: Mapping[str, str]) -> dict[str, Any]:
+    """All parameters of one array that is sent from a submission's folder."""
+    parameters = sbatch_parameters(plan.study.name, batch.stage, plan.study.cluster)
     parameters["setup"] += _exports(environment)
     parameters["teardown"] = _after_the_task(folder / batch.stage)
     if batch.parallelism:
@@ -170,16 +202,12 @@ def _send(plan: Plan, batch: Batch, folder: Path, environment: Mapping[str, str]
         # Without kill-on-invalid-dep a task whose need failed would wait for ever.
         parameters["dependency"] = dependency
         parameters["additional_parameters"] |= {"kill-on-invalid-dep": "yes"}
-    calls = [
-        TaskCall(
-            task.job, task.stage, task.name, task.attempts, folder.name, requeues=cluster.requeues, code=folder / CODE
-        )
-        for task in batch.tasks
-    ]
-    try:
-        return _submit_array(calls, folder / batch.stage, parameters, cluster.requeues)[0].split("_")[0]
-    except SchedulerError as error:
-        raise SchedulerError(_refusal_text(batch.stage, str(error))) from error
+    return parameters
+
+
+def _python(plan: Plan, stage: str) -> str:
+    """The command that starts Python for a stage's tasks, for a shell."""
+    return shlex.join(plan.study.cluster.stage(stage).python or (sys.executable,))
 
 
 def _exports(environment: Mapping[str, str]) -> list[str]:
@@ -197,11 +225,13 @@ def _after_the_task(folder: Path) -> list[str]:
     return ["code=$?", f"[ $code -ne {KILLED} ] || {again}", "exit $code"]
 
 
-def _submit_array(calls: list[TaskCall], folder: Path, parameters: dict[str, Any], requeues: int) -> list[str]:
+def _submit_array(
+    calls: list[TaskCall], folder: Path, parameters: dict[str, Any], requeues: int, python: str
+) -> list[str]:
     import submitit
     from submitit.core.utils import FailedJobError
 
-    executor = submitit.SlurmExecutor(folder, max_num_timeout=requeues)
+    executor = submitit.SlurmExecutor(folder, max_num_timeout=requeues, python=python)
     executor.update_parameters(**_with_logs(parameters, folder, len(calls)))
     try:
         # submitit prints sbatch's words too

@@ -36,7 +36,9 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("overrides", nargs="*", metavar="key=value", help="settings that win over the file's")
     p.add_argument("--executor", choices=EXECUTORS, default="auto", help="default: SLURM where sbatch answers")
-    p.add_argument("--partition", help="SLURM partition of the stages that use GPUs; the study remembers it")
+    p.add_argument(
+        "--partition", type=_plain, help="SLURM partition of the stages that use GPUs; the study remembers it"
+    )
     p.add_argument("--only", choices=("failed",), help="try only what failed again, and what needs it")
     p.add_argument(
         "--mem-gb",
@@ -73,6 +75,15 @@ def _time(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _plain(text: str) -> str:
+    from runner.options import plain
+
+    try:
+        return plain(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 @command
 def main(argv: list[str] | None = None) -> int:
     """0 if all is done or submitted, 1 if something failed, 2 if the study cannot be run, 130 on Ctrl-C."""
@@ -96,6 +107,7 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
     from runner.config import ConfigError, load_study
     from runner.plan import make_plan
     from runner.root import unusable
+    from runner.sbatch import check_options
     from runner.selection import on_gpu_partition
     from runner.snapshot import own_homes
     from srcnn.paths import RootPaths
@@ -109,6 +121,8 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
         executor = _executor(arguments, console)
         if trouble := unusable(root, executor):
             raise ConfigError(f"{trouble}; choose another folder with --root")
+        if executor == "slurm":
+            check_options(study.cluster)
         plan = make_plan(study, RootPaths(root), data_root)
         for module, home in own_homes(plan).items():
             if trouble := unusable(home, "import"):
@@ -264,18 +278,14 @@ def _executor(arguments: argparse.Namespace, console: "Console") -> str:
 
 
 def _print_scripts(plan: "Plan", missing: "list[Task]", executor: str, console: "Console") -> None:
-    """For SLURM, the batch file of every stage that has something to do."""
+    """For SLURM, the whole batch file of every stage that has something to do."""
     if executor != "slurm":
         return
-    from runner.slurm import sbatch_parameters, sbatch_script
+    from runner.slurm import batch_files
 
-    for stage in dict.fromkeys(task.stage for task in missing):
-        count = sum(task.stage == stage for task in missing)
-        parameters = sbatch_parameters(plan.study.name, stage, plan.study.cluster)
-        script = sbatch_script(parameters, plan.paths.submission("TIME") / stage, count)
-        flags = [line for line in script.splitlines() if line.startswith("#SBATCH")]
+    for stage, text in batch_files(plan, missing).items():
         console.print(f"\n{stage}:", style="bold")
-        console.print("\n".join(flags), markup=False, soft_wrap=True)
+        console.print(text, markup=False, soft_wrap=True)
 
 
 def _run_slurm(

@@ -1,5 +1,6 @@
 """What people see: the plan as a table, the live view of a local execution, how it ended."""
 
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,13 +44,30 @@ def resources_text(resources: StageResources) -> str:
     """Resources in words, most important first."""
     parts = [
         f"{resources.partition or 'default'} partition",
-        f"{resources.gpus} GPU" if resources.gpus else "",
+        *(f"{count} {kind} GPU".replace("  ", " ") for kind, count in resources.gpu_kinds.items()),
+        f"gres {resources.gres}" if resources.gres else "",
         f"{resources.cpus} cores",
         f"{resources.mem_gb:g} GB" if resources.mem_gb else "",
+        f"{resources.mem_per_cpu_gb:g} GB a core" if resources.mem_per_cpu_gb else "",
         f"{resources.timeout_min} min",
-        *(f"{name} {value}" for name in ("account", "qos", "constraint") if (value := getattr(resources, name))),
+        *(
+            f"{name} {value}"
+            for name in ("account", "qos", "constraint", "wckey")
+            if (value := getattr(resources, name))
+        ),
+        _EXCLUSIVE[resources.exclusive or False],
+        *(f"--{name}" if value is True else f"--{name}={value}" for name, value in resources.sbatch.items()),
+        f"run by {shlex.join(resources.python)}" if resources.python else "",
     ]
     return ", ".join(part for part in parts if part)
+
+
+_EXCLUSIVE = {
+    False: "",
+    True: "whole nodes",
+    "user": "nodes shared with one's own jobs only",
+    "mcs": "nodes shared with jobs of one's own group only",
+}
 
 
 def _local_text(state: TaskState | None) -> str:

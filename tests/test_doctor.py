@@ -13,7 +13,7 @@ from runner import doctor
 from runner.checks import CHECKS, disk, gpu, job, packages, scheduler, study
 from runner.checks.circumstances import Circumstances
 from runner.checks.gpu import Torch
-from runner.checks.partitions import gpus_of, minutes, read_partitions
+from runner.checks.partitions import minutes, read_partitions
 from runner.cluster import StageResources
 from runner.config import load_study
 from srcnn.paths import StudyPaths
@@ -264,14 +264,6 @@ def test_a_partition_needs_a_cluster(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("gres", "count"),
-    [("(null)", 0), ("gpu:2", 2), ("gpu:1080ti:4(S:0-1)", 4), ("gpu:a100:2,gpu:v100:1", 3), ("shard:8,gpu:1(S:0)", 1)],
-)
-def test_gpus_are_counted_however_they_are_written(gres, count):
-    assert gpus_of(gres) == count
-
-
-@pytest.mark.parametrize(
     ("text", "expected"), [("infinite", None), ("30:00", 30), ("2-03:00:30", 3060.5), ("4:00:00", 240)]
 )
 def test_time_limits_are_read_as_sinfo_writes_them(text, expected):
@@ -287,6 +279,16 @@ def test_what_no_node_of_a_partition_has_is_listed():
         "its nodes have 31.2 GB of memory, not 64",
     ]
     assert list(there["old"].lacks(StageResources(timeout_min=60))) == ["its time limit is 30:00, not 60 min"]
+    assert list(there["cpu"].lacks(StageResources(cpus=4, mem_per_cpu_gb=10))) == [
+        "its nodes have 31.2 GB of memory, not 40"
+    ]
+
+
+def test_a_kind_of_gpu_that_no_node_of_a_partition_has_is_named():
+    old = read_partitions(SINFO)["old"]
+    assert list(old.lacks(StageResources(gpus="k80:4"))) == []
+    assert list(old.lacks(StageResources(gpus="a100:1"))) == ["its nodes have 4 k80 GPUs, not 1 a100"]
+    assert list(old.lacks(StageResources(gres="gpu:k80:8"))) == ["its nodes have 4 GPUs, not 8"]
 
 
 # --- inside a job -----------------------------------------------------------------------------

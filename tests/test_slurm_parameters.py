@@ -14,9 +14,10 @@ from srcnn.paths import RootPaths
 
 
 def flags(out: str, stage: str) -> dict[str, str]:
-    """The #SBATCH flags that a dry run prints for a stage."""
-    lines = out.split(f"\n{stage}:\n")[1].split("\n\n")[0].splitlines()
-    return dict(line.removeprefix("#SBATCH --").partition("=")[::2] for line in lines)
+    """The options in the batch file that a dry run prints for a stage."""
+    lines = out.split(f"\n{stage}:\n#!/bin/bash\n")[1].split("\n# command\n")[0].splitlines()
+    options = [line.removeprefix("#SBATCH --") for line in lines if line.startswith("#SBATCH --")]
+    return dict(option.partition("=")[::2] for option in options)
 
 
 def dry_run(file, tmp_path, capsys, *arguments: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from runner.checks import disk, gpu, job, packages, scheduler, study
+from runner.checks import disk, gpu, job, own_python, packages, scheduler, study
 from runner.checks.circumstances import Circumstances
 from runner.checks.finding import Finding
 
@@ -20,7 +20,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         scheduler.arrays,
         scheduler.preemption,
     ),
-    "Python": (packages.python, packages.requirements, packages.clash),
+    "Python": (packages.python, packages.requirements, packages.clash, own_python.starts),
     "GPU": (gpu.cuda,),
     "disk": (disk.root, disk.clock, disk.free, disk.kernels, disk.matplotlib_folder),
     "study": (study.readable, study.pictures, study.plan, study.space),

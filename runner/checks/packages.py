@@ -126,12 +126,17 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def import_faults(modules: Sequence[str], timeout_s: float = IMPORTS_S) -> dict[str, str]:
-    """Why modules cannot be imported, by name. They are tried in a process of their own, which may crash."""
+def import_faults(
+    modules: Sequence[str], timeout_s: float = IMPORTS_S, command: Sequence[str] = (sys.executable,)
+) -> dict[str, str]:
+    """Why modules cannot be imported, by name. They are tried in a process of their own, which may crash.
+
+    ``command`` starts Python.
+    """
     faults: dict[str, str] = {}
     left = list(modules)
     while left:
-        text, end = _imports(left, timeout_s)
+        text, end = _imports(left, timeout_s, command)
         lines = [line.split(" ", 2) for line in text.splitlines() if line.startswith(("? ", "! "))]
         faults.update({line[1]: line[2] for line in lines if line[0] == "!"})
         tried = [line[1] for line in lines if line[0] == "?"]
@@ -144,9 +149,9 @@ def import_faults(modules: Sequence[str], timeout_s: float = IMPORTS_S) -> dict[
     return faults
 
 
-def _imports(modules: Sequence[str], timeout_s: float) -> tuple[str, str]:
+def _imports(modules: Sequence[str], timeout_s: float, python: Sequence[str]) -> tuple[str, str]:
     """What the process said, and how it came to a bad end; empty if it did not."""
-    command = [sys.executable, "-W", "ignore", "-c", _PROGRAM, *modules]
+    command = [*python, "-W", "ignore", "-c", _PROGRAM, *modules]
     try:
         done = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=timeout_s, check=False

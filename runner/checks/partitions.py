@@ -1,9 +1,11 @@
 """The partitions of a cluster, read from sinfo, and whether they have what a stage asks for."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from runner.gres import gpus_by_kind
 
 if TYPE_CHECKING:
     from runner.cluster import StageResources
@@ -18,9 +20,14 @@ class Nodes:
 
     count: int
     state: str
-    gpus: int
+    gpu_kinds: Mapping[str, int]  # "" where the cluster names no kind
     cpus: int
     memory_mb: int
+
+    @property
+    def gpus(self) -> int:
+        """How many GPUs one of them has, of whatever kind."""
+        return sum(self.gpu_kinds.values())
 
     @property
     def usable(self) -> bool:
@@ -46,14 +53,28 @@ class Partition:
         if self.limit_min is not None and (resources.timeout_min or 0) > self.limit_min:
             yield f"its time limit is {self.limit_text}, not {resources.timeout_min} min"
         gpus = max((each.gpus for each in self.nodes), default=0)
-        if (resources.gpus or 0) > gpus:
-            yield f"its nodes have {gpus or 'no'} GPUs, not {resources.gpus}" if gpus else "it has no GPUs"
+        if resources.gpu_count > gpus:
+            yield f"its nodes have {gpus} GPUs, not {resources.gpu_count}" if gpus else "it has no GPUs"
+        else:
+            most = self._most_gpus()
+            lacking = {kind: n for kind, n in resources.gpu_kinds.items() if kind and n > most.get(kind, 0)}
+            if lacking:
+                yield f"its nodes have {_kinds_text(most)} GPUs, not {_kinds_text(lacking)}"
         cpus = max((each.cpus for each in self.nodes), default=0)
         if (resources.cpus or 0) > cpus:
             yield f"its nodes have {cpus} cores, not {resources.cpus}"
         memory = max((each.memory_mb for each in self.nodes), default=0)
-        if (resources.mem_gb or 0) * 1024 > memory:
-            yield f"its nodes have {memory / 1024:.1f} GB of memory, not {resources.mem_gb:g}"
+        wanted_gb = resources.mem_gb or (resources.mem_per_cpu_gb or 0) * (resources.cpus or 1)
+        if wanted_gb * 1024 > memory:
+            yield f"its nodes have {memory / 1024:.1f} GB of memory, not {wanted_gb:g}"
+
+    def _most_gpus(self) -> dict[str, int]:
+        """The most GPUs of each kind that a node has."""
+        most: dict[str, int] = {}
+        for each in self.nodes:
+            for kind, count in each.gpu_kinds.items():
+                most[kind] = max(count, most.get(kind, 0))
+        return most
 
     def text(self) -> str:
         """The partition in a line."""
@@ -75,13 +96,8 @@ def read_partitions(text: str) -> dict[str, Partition]:
         name, up, limit, gres, cpus, memory, count, state = line.split("|")
         default, name = name.endswith("*"), name.rstrip("*")
         partition = found.setdefault(name, Partition(name, default, up == "up", minutes(limit), limit))
-        partition.nodes.append(Nodes(_number(count), state, gpus_of(gres), _number(cpus), _number(memory)))
+        partition.nodes.append(Nodes(_number(count), state, gpus_by_kind(gres), _number(cpus), _number(memory)))
     return found
-
-
-def gpus_of(gres: str) -> int:
-    """GPUs of a node: ``gpu:2``, ``gpu:a100:4(S:0-1)``, or several kinds with commas; 0 for anything else."""
-    return sum(int(count) for count in re.findall(r"(?:^|,)gpu(?::[^:,()]+)?:(\d+)", gres))
 
 
 def minutes(limit: str) -> float | None:
@@ -91,6 +107,10 @@ def minutes(limit: str) -> float | None:
     days, _, clock = limit.rpartition("-")
     hours, mins, secs = ([0, 0, 0] + [int(part) for part in clock.split(":")])[-3:]
     return int(days or 0) * 1440 + hours * 60 + mins + secs / 60
+
+
+def _kinds_text(kinds: Mapping[str, int]) -> str:
+    return " and ".join(f"{count} {kind or 'unnamed'}" for kind, count in kinds.items())
 
 
 def names_with(partitions: Iterable[Partition], resources: "StageResources") -> list[str]:

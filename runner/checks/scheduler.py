@@ -52,7 +52,15 @@ def stages(asked: Circumstances) -> Iterator[Finding]:
     """Whether what each stage asks for can be had: by what sinfo says, then by asking sbatch itself."""
     if not asked.uses_slurm:
         return
+    from runner.config import ConfigError
+    from runner.sbatch import check_options
+
     there = _partitions()
+    try:
+        check_options(asked.cluster)
+    except ConfigError as error:
+        yield Finding("WRONG", str(error), "correct the study's cluster section; runner.submit would refuse it")
+        return
     wanted = {stage: asked.cluster.stage(stage) for stage in _stages()}
     if asked.partition and not any(resources.partition == asked.partition for resources in wanted.values()):
         yield from _unknown(asked.partition, "--partition", there)
@@ -71,7 +79,7 @@ def _stage(stage: str, resources: "StageResources", there: dict[str, Partition])
     lacking = {name: list(there[name].lacks(resources)) for name in names if name}
     if lacking and all(lacking.values()):
         better = names_with(there.values(), resources)
-        option = f"--partition {better[0]}, or " if better and resources.gpus else ""
+        option = f"--partition {better[0]}, or " if better and resources.gpu_count else ""
         yield Finding(
             "WRONG",
             f"stage {stage} asks for {resources_text(resources)}; "
@@ -99,19 +107,11 @@ def _unknown(name: str, whose: str, there: dict[str, Partition]) -> Iterator[Fin
 
 def _refusal(resources: "StageResources") -> str:
     """Why sbatch would not take such a job, in its words; empty if it would. Nothing is submitted."""
+    from runner.sbatch import sbatch_options
     from runner.scheduler import SchedulerError, call
 
-    options = {
-        "partition": resources.partition,
-        "account": resources.account,
-        "qos": resources.qos,
-        "constraint": resources.constraint,
-        "time": resources.timeout_min,
-        "cpus-per-task": resources.cpus,
-        "gpus-per-node": resources.gpus or None,
-        "mem": f"{round(resources.mem_gb * 1024)}MB" if resources.mem_gb else None,
-    }
-    flags = [f"--{name}={value}" for name, value in options.items() if value is not None]
+    options = sbatch_options(resources).items()
+    flags = [f"--{name}" if value is True else f"--{name}={value}" for name, value in options]
     try:
         call("sbatch", "--test-only", *flags, "--wrap=true", timeout_s=ANSWER_S)
     except SchedulerError as error:

@@ -12,7 +12,7 @@ def test_tasks_run_below_a_folder_of_any_name_and_leave_their_logs(slurm, tmp_pa
     study = Submitted(slurm, tiny_study(folder, cluster=LITTLE, sweep={"grid": {"seed": [1, 2]}}))
     slurm.wait_for(lambda: {task["state"] for task in study.tasks("train")} == {"done"}, "two trained runs", 180)
     for task in study.tasks("prepare") + study.tasks("train"):  # a single job, and an array
-        out = study.command("logs", str(study.folder), task["name"]).stdout
+        out = study.command("logs", str(study.folder), task["name"], "--stage", task["stage"]).stdout
         assert out.count(" - Job completed successfully") == 1, out
 
 

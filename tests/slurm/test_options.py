@@ -1,0 +1,112 @@
+"""What a site demands beyond our own keys reaches the jobs, and what sbatch would not understand is refused first."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY, tiny_study
+
+from runner.checks import scheduler
+from runner.checks.circumstances import Circumstances
+from runner.config import load_study
+from runner.submit import main
+
+from .studies import LITTLE, Submitted
+
+# What is in one of these goes to the shell that reads the batch file only as a comment.
+VALUE = 'it\'s "two" words, back\\slash $HOME `id` #'
+
+
+def jobs(slurm) -> dict[str, str]:
+    """What SLURM knows of each job, by its name."""
+    text = slurm.run("scontrol", "show", "job", "--oneliner", check=True).stdout
+    return {re.search(r"JobName=(\S+)", line)[1]: line for line in text.splitlines() if "JobName=" in line}
+
+
+def test_all_that_a_study_asks_for_reaches_its_jobs(slurm, tmp_path):
+    asks = {
+        **LITTLE,
+        "mail": VALUE,
+        "exclusive": "user",
+        "sbatch": {"nice": 100, "begin": "now+1hour", "exclude": ["node3"], "contiguous": True},
+        "train": {"partition": "gpu", "gpus": 2, "sbatch": {"nice": 5, "exclude": None, "hint": "nomultithread"}},
+        "report": {"gres": "gpu:1", "partition": "gpu", "mem_gb": 1e-9},
+        "evaluate": {"mem_per_cpu_gb": 0.25},
+    }
+    Submitted(slurm, tiny_study(tmp_path, cluster=asks).rename(tmp_path / "asks.yaml"))
+    found = jobs(slurm)
+    assert "Nice=100 " in found["asks-prepare"]
+    assert "ExcNodeList=node3" in found["asks-prepare"]
+    assert f"MailUser={VALUE} " in found["asks-prepare"]
+    assert "OverSubscribe=USER" in found["asks-prepare"]
+    assert "Contiguous=1" in found["asks-prepare"]
+    begins = re.search(r"SubmitTime=(\S+) EligibleTime=(\S+)", found["asks-prepare"])
+    assert begins[1] < begins[2]
+    assert "Nice=5 " in found["asks-train"]
+    assert "ExcNodeList=(null)" in found["asks-train"]
+    assert "ThreadsPerCore=1" in found["asks-train"] or "CoreSpec" in found["asks-train"]
+    assert "TresPerNode=gres:gpu:2" in found["asks-train"]
+    assert "TresPerNode=gres:gpu:1" in found["asks-report"]
+    assert "MinMemoryNode=1M" in found["asks-report"]
+    assert "MinMemoryCPU=256M" in found["asks-evaluate"]
+    keys = slurm.run("sacct", "--noheader", "--parsable2", "--allocations", "--name=asks-prepare", "--format=WCKey")
+    assert "submitit" not in keys.stdout
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ("cluster.sbatch.reservatoin=x", "cluster.sbatch.reservatoin: sbatch has no such option; did you mean reserva"),
+        ("cluster.train.sbatch.exclud=n1", "cluster.train.sbatch.exclud: sbatch has no such option; did you mean excl"),
+        ("cluster.sbatch.zzz=1", "cluster.sbatch.zzz: sbatch has no such option; `sbatch --help` lists all"),
+        ("cluster.sbatch.wrap=true", "wrap is not for cluster.sbatch: the runner writes the batch file"),
+    ],
+)
+def test_an_option_that_sbatch_does_not_have_is_refused_before_anything_is_written(
+    slurm, tmp_path, monkeypatch, capsys, settings, words
+):
+    monkeypatch.setenv("SLURM_CONF", slurm.env["SLURM_CONF"])
+    file = tiny_study(tmp_path, cluster=LITTLE)
+    assert main([str(file), settings, "--executor", "slurm", "--root", str(tmp_path / "results")]) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "results").exists()
+
+
+def test_the_doctor_asks_sbatch_about_all_options(slurm, tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURM_CONF", slurm.env["SLURM_CONF"])
+    settings = ["cluster.train.partition=gpu", "cluster.prepare.sbatch.nodelist=node1", "cluster.sbatch.nice=3"]
+    study = load_study(str(tiny_study(tmp_path, cluster=LITTLE)), settings)[0]
+    found = list(scheduler.stages(Circumstances(tmp_path, study=study)))
+    (wrong,) = [each.what for each in found if each.state == "WRONG"]
+    assert "stage prepare: SLURM refuses" in wrong
+    assert "--nodelist=node1" in wrong
+    assert sum("--nice=3" in each.what for each in found) == len(found)
+    unknown = load_study(str(tmp_path / "tiny.yaml"), ["cluster.sbatch.licences=x"])[0]
+    (wrong,) = scheduler.stages(Circumstances(tmp_path, study=unknown))
+    assert "did you mean licenses?" in wrong.what
+
+
+def wrapper(folder: Path, line: str) -> Path:
+    """A program that stands for a container: it does a line, then starts Python."""
+    program = folder / "my container"
+    program.write_text(f'#!/bin/sh\n{line}\nexec {sys.executable} "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
+def test_tasks_run_with_the_command_that_a_study_names_for_python(slurm, tmp_path):
+    program = wrapper(tmp_path, f'shift; echo "$SLURM_JOB_NAME" >> {tmp_path}/started')
+    cluster = {**LITTLE, "prepare": {"python": [str(program), "an image.sif"]}}
+    study = Submitted(slurm, tiny_study(tmp_path, cluster=cluster))
+    slurm.wait_for(lambda: study.tasks("train")[0]["state"] == "done", "the training", 120)
+    assert (tmp_path / "started").read_text() == "tiny-prepare\n"
+
+
+def test_a_task_that_would_import_other_code_than_was_submitted_fails_and_says_why(slurm, tmp_path):
+    program = wrapper(tmp_path, f"export PYTHONPATH={REPOSITORY}")
+    cluster = {**LITTLE, "prepare": {"python": [str(program)]}}
+    study = Submitted(slurm, tiny_study(tmp_path, cluster=cluster))
+    (task,) = slurm.wait_for(lambda: [t for t in study.tasks("prepare") if t["state"] == "failed"], "a refusal", 60)
+    assert "not the copy that was submitted" in task["detail"]
+    assert not list((tmp_path / "results" / "data").glob("*.h5"))

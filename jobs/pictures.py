@@ -8,7 +8,10 @@ import base64
 import glob
 import hashlib
 import importlib.util
-from collections.abc import Iterable
+import itertools
+import os
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path, PurePath
@@ -17,6 +20,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from PIL import Image
 
+from jobs.names import by_name, unnameable
 from srcnn.experiment import short_hash
 from srcnn.files import PICTURE_SUFFIXES, PictureError, is_grey_file, read_json, read_picture, write_json
 from srcnn.paths import RootPaths
@@ -37,6 +41,11 @@ BUNDLED = {
     )
 }
 FETCHED = ("bsds500", "set5", "set14", "t91")
+# Files that hold pictures, too: not to take them is worth a word.
+UNREAD_SUFFIXES = frozenset(
+    {".jfif", ".jpe", ".dib", ".jp2", ".j2k", ".jxl", ".avif", ".heic", ".heif", ".tga", ".pbm", ".pnm", ".pcx", ".exr"}
+    | {".hdr", ".dng", ".nef", ".cr2", ".cr3", ".arw", ".raw", ".psd"}
+)
 THUMBNAIL = 16  # pixels each way
 
 
@@ -144,17 +153,45 @@ def _files_at(source: str) -> list[Path]:
 
 def _pictures_below(folder: Path) -> list[Path]:
     """Pictures in a folder; in its subfolders where it holds none itself."""
-    if not folder.is_dir():
+    found = _walk(folder, PICTURE_SUFFIXES)
+    return next(found, []) or sorted(itertools.chain(*found))
+
+
+def _walk(folder: Path, suffixes: Collection[str]) -> Iterator[list[Path]]:
+    """Files of some kinds in a folder, then in each of its subfolders, also linked ones; nothing that is hidden."""
+    seen = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        there = os.path.realpath(place)
+        if there in seen:  # a link to a folder above
+            folders.clear()
+            continue
+        seen.add(there)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        visible = [name for name in sorted(names) if not name.startswith(".")]
+        yield [Path(place, name) for name in visible if PurePath(name).suffix.lower() in suffixes]
+
+
+def passed_over(source: str) -> list[str]:
+    """What a folder holds that may have been meant and is not taken, in words; nothing for other sources."""
+    folder = Path(source).expanduser()
+    if is_named(source) or not folder.is_dir():
         return []
-    for pattern in ("*", "**/*"):
-        files = [
-            file
-            for file in sorted(folder.glob(pattern))
-            if file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".")
-        ]
-        if files:
-            return files
-    return []
+    everything = list(itertools.chain(*_walk(folder, PICTURE_SUFFIXES | UNREAD_SUFFIXES)))
+    taken = set(_pictures_below(folder))
+    notes = []
+    below = [file for file in everything if file not in taken and file.suffix.lower() in PICTURE_SUFFIXES]
+    if below:
+        notes.append(
+            f"{folder} holds pictures itself, so those in its subfolders are not taken ({len(below)}, such as "
+            f"{below[0].relative_to(folder)}); name the subfolders too, or {folder / '**' / '*'}"
+        )
+    kinds = Counter(file.suffix.lower() for file in everything if file.suffix.lower() in UNREAD_SUFFIXES)
+    if kinds:
+        names = ", ".join(sorted(kinds))
+        notes.append(
+            f"{kinds.total()} files below {folder} are of kinds that are not read ({names}); convert them to PNG"
+        )
+    return notes
 
 
 def read_set(sources: Iterable[str], root: RootPaths, data_root: Path | None = None) -> PictureSet:
@@ -164,11 +201,12 @@ def read_set(sources: Iterable[str], root: RootPaths, data_root: Path | None = N
     and for two files of one name.
     """
     files = list(dict.fromkeys(file for source in sources for file in find_files(source, root, data_root)))
+    names = by_name({file: PurePath(file.name) for file in files})
+    errors = [str(fault) for name, file in names.items() if (fault := unnameable(file, name))]
     cache = read_json(root.fingerprints) or {}
     stamps = {file: (stat.st_size, stat.st_mtime_ns) for file in files for stat in [file.stat()]}
     known = {file: cache.get(str(file), {}) for file in files}
     new = [file for file in files if known[file].get("stamp") != list(stamps[file]) or "grey" not in known[file]]
-    errors = []
     for file, found in zip(new, Parallel(n_jobs=-1, prefer="threads")(delayed(_content)(f) for f in new), strict=True):
         if isinstance(found, PictureError):
             errors.append(str(found))
@@ -179,10 +217,9 @@ def read_set(sources: Iterable[str], root: RootPaths, data_root: Path | None = N
     if new:
         write_json(root.fingerprints, cache)
     pictures = tuple(
-        Picture(name=file.stem, path=str(file), **{k: v for k, v in cache[str(file)].items() if k != "stamp"})
-        for file in files
+        Picture(name=name, path=str(file), **{k: v for k, v in cache[str(file)].items() if k != "stamp"})
+        for name, file in names.items()
     )
-    _refuse_equal_names(pictures)
     return PictureSet(short_hash("s", [[picture.name, picture.digest] for picture in pictures]), pictures)
 
 
@@ -200,14 +237,6 @@ def _content(path: Path) -> dict[str, object] | PictureError:
         "thumbnail": base64.b64encode(grey.tobytes()).decode(),
         "grey": in_one_band,
     }
-
-
-def _refuse_equal_names(pictures: tuple[Picture, ...]) -> None:
-    seen: dict[str, Picture] = {}
-    for picture in pictures:
-        if picture.name in seen:
-            raise PictureError(f"two pictures of one name in a set: {seen[picture.name].path} and {picture.path}")
-        seen[picture.name] = picture
 
 
 def find_leaks(train: PictureSet, evaluation: PictureSet) -> list[tuple[Picture, Picture]]:

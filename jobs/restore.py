@@ -1,11 +1,12 @@
 """``python -m jobs.restore``: anyone's pictures through a trained network."""
 
 import argparse
+import os
 import sys
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from srcnn.door import command
+from srcnn.door import command, sentence
 from srcnn.paths import RunPaths
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
         "--model", required=True, type=Path, help="a run's folder (its best checkpoint is taken) or a checkpoint"
     )
     p.add_argument("--out", required=True, type=Path, help="folder for the restored pictures, as PNG")
+    p.add_argument("--overwrite", action="store_true", help="replace what is in --out, but never a picture to restore")
     p.add_argument(
         "--upsample",
         type=int,
@@ -52,40 +54,66 @@ def main(argv: list[str] | None = None) -> int:
         return 2
 
     from jobs.checkpoint import Checkpoint, CheckpointError
-    from jobs.pictures import MissingPictures, find_files
-    from srcnn.files import PictureError, is_grey_file, read_picture, write_picture
-    from srcnn.paths import RootPaths
+    from jobs.names import by_name
+    from jobs.pictures import MissingPictures, passed_over
+    from srcnn.files import PictureError, is_grey_file, make_folder, read_picture, write_picture
 
     try:
         checkpoint = Checkpoint.load(checkpoint_file(arguments.model))
-        files = [
-            file for each in arguments.pictures for file in find_files(str(each.absolute()), RootPaths(Path()), None)
-        ]
-    except (CheckpointError, FileNotFoundError, MissingPictures) as error:
+        named_by = _named_by(arguments.pictures)
+        files = list(by_name(named_by).values())
+    except (CheckpointError, FileNotFoundError, MissingPictures, PictureError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if arguments.upsample and arguments.upsample != checkpoint.data.scale:
         print(f"note: the model was trained for scale {checkpoint.data.scale}, not {arguments.upsample}")
 
+    make_folder(arguments.out)
+    for note in (note for each in arguments.pictures for note in passed_over(str(each.absolute()))):
+        print(f"note: {note}", file=sys.stderr)
+
     model, left_out = checkpoint.build(), []
-    written: dict[Path, Path] = {}
+    originals = {_identity(file) for file in files} - {None}
     for number, file in enumerate(files, 1):
-        target = arguments.out / f"{file.stem}.png"
+        target = arguments.out / named_by[file].with_suffix(".png")
         try:
-            if target in written:
-                raise PictureError(f"{file}: {written[target]} was already written to {target}")
-            if target.exists() and target.samefile(file):
-                raise PictureError(f"{file}: would be overwritten; choose another --out")
+            if _identity(target) in originals:
+                raise PictureError(f"{file}: the original {target} would be overwritten; choose another --out")
+            if os.path.lexists(target) and not arguments.overwrite:
+                raise PictureError(f"{file}: {target} is there already; choose another --out, or say --overwrite")
             write_picture(
                 target, _restored(read_picture(file), is_grey_file(file), checkpoint, model, arguments.upsample or 1)
             )
-            written[target] = file
             print(f"{number}/{len(files)} {target}", flush=True)
         except PictureError as error:
-            left_out.append(error)
+            left_out.append(str(error))
+        except OSError as error:
+            left_out.append(f"{file}: {sentence(error)}")
     for reason in left_out:
         print(f"left out: {reason}", file=sys.stderr)
     return int(bool(left_out))
+
+
+def _named_by(pictures: list[Path]) -> dict[Path, PurePath]:
+    """The files to restore, and what each is named by in ``--out``: its path below a folder, else its own name."""
+    from jobs.pictures import find_files
+    from srcnn.paths import RootPaths
+
+    named_by: dict[Path, PurePath] = {}
+    for each in pictures:
+        place = each.absolute()
+        for file in find_files(str(place), RootPaths(Path()), None):
+            named_by.setdefault(file, file.relative_to(place) if place.is_dir() else PurePath(file.name))
+    return named_by
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """What a file is known by, whatever path leads to it; None if there is none."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _restored(picture: "Bytes", grey: bool, checkpoint: "Checkpoint", model: "SRCNN", factor: int) -> "Bytes":

@@ -7,7 +7,7 @@ from pathlib import Path
 from jobs.baseline import Baseline
 from jobs.evaluate import Evaluate
 from jobs.folders import remove_folder
-from jobs.pictures import Picture, PictureError, PictureSet, SetRef, find_leaks, read_set
+from jobs.pictures import Picture, PictureError, PictureSet, SetRef, find_leaks, passed_over, read_set
 from jobs.prepare import Prepare
 from jobs.render import Render
 from jobs.report import Report
@@ -177,6 +177,7 @@ class _Resolver:
         if sources not in self.read:
             self.read[sources] = read_set(sources, self.root, self.data_root)
             self.read[sources].save(self.root)
+            self.notes |= dict.fromkeys(note for source in sources for note in passed_over(source))
         return self.read[sources]
 
     def _check(self, data: DataConfig, train: PictureSet, sets: dict[str, PictureSet]) -> None:

@@ -7,6 +7,7 @@ import shlex
 import socket
 import struct
 import sys
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -85,6 +86,13 @@ def remove_orphans(folder: Path) -> int:
             file.unlink(missing_ok=True)
             count += 1
     return count
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, unless it is there, and make sure that files can be written in it. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 def write_bytes(path: Path, content: bytes, durable: bool = False) -> None:

@@ -1,5 +1,7 @@
 """Anyone's pictures: two folders are scored, one is restored, and one broken file stops nothing."""
 
+import os
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -154,6 +156,67 @@ def test_originals_are_never_overwritten(tmp_path, model, capsys):
     assert restore([str(pictures), "--model", str(model), "--out", str(pictures)]) == 1
     assert "would be overwritten" in capsys.readouterr().err
     assert (pictures / "photo1.png").read_bytes() == before
+
+
+def test_neither_another_original_nor_a_file_from_elsewhere_is_overwritten(tmp_path, model, capsys):
+    pictures = write_pictures(tmp_path / "in", [1, 2])
+    (pictures / "photo1.png").rename(pictures / "photo1.bmp")
+    Image.fromarray(photograph(1)).save(pictures / "photo1.bmp")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "photo1.png").write_bytes(b"somebody's")
+    (tmp_path / "out" / "photo2.png").symlink_to(pictures / "photo2.png")
+    before = (pictures / "photo2.png").read_bytes()
+    command = [str(pictures), "--model", str(model), "--out", str(tmp_path / "out")]
+    assert restore(command) == 1
+    err = capsys.readouterr().err
+    assert "photo1.png is there already; choose another --out, or say --overwrite" in err
+    assert "would be overwritten" in err
+    assert (tmp_path / "out" / "photo1.png").read_bytes() == b"somebody's"
+    assert restore([*command, "--overwrite"]) == 1  # an original stays one
+    assert opened(tmp_path / "out" / "photo1.png").shape == (64, 80, 3)
+    assert (pictures / "photo2.png").read_bytes() == before
+
+
+def test_what_was_restored_is_not_restored_again(tmp_path, model, capsys):
+    pictures = write_pictures(tmp_path / "in", [1])
+    command = [str(pictures), "--model", str(model), "--out", str(tmp_path / "out")]
+    assert restore(command) == 0
+    write_pictures(pictures, [2])
+    assert restore(command) == 1
+    assert (tmp_path / "out" / "photo2.png").exists()
+    assert "photo1.png is there already" in capsys.readouterr().err
+
+
+def test_pictures_of_one_name_in_two_subfolders_are_restored_apart(tmp_path, model):
+    for seed, name in enumerate(("set5", "set14"), 1):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        Image.fromarray(photograph(seed)).save(tmp_path / "in" / name / "x.png")
+    assert restore([str(tmp_path / "in"), "--model", str(model), "--out", str(tmp_path / "out")]) == 0
+    for seed, name in enumerate(("set5", "set14"), 1):
+        restored = opened(tmp_path / "out" / name / "x.png").astype(int)
+        assert np.abs(restored - photograph(seed)).max() <= 3
+
+
+def test_originals_that_would_be_restored_to_one_file_are_refused_before_anything_is_done(tmp_path, model, capsys):
+    pictures = write_pictures(tmp_path / "in", [1, 2])
+    Image.fromarray(photograph(3)).save(pictures / "photo1.bmp")
+    assert restore([str(pictures), "--model", str(model), "--out", str(tmp_path / "out")]) == 2
+    assert "two pictures of one name" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_out_that_cannot_be_made_is_refused_before_anything_is_done(tmp_path, model, capsys):
+    pictures = write_pictures(tmp_path / "in", [1])
+    (tmp_path / "out").write_text("a file")
+    assert restore([str(pictures), "--model", str(model), "--out", str(tmp_path / "out" / "here")]) == 2
+    assert "a file is in the place of a folder" in capsys.readouterr().err
+
+
+def test_a_name_that_is_no_utf8_is_restored_all_the_same(tmp_path, model):
+    pictures = write_pictures(tmp_path / "in", [1])
+    os.rename(pictures / "photo1.png", os.fsencode(pictures) + b"/caf\xe9.png")
+    assert restore([str(pictures), "--model", str(model), "--out", str(tmp_path / "out")]) == 0
+    assert os.listdir(os.fsencode(tmp_path / "out")) == [b"caf\xe9.png"]
 
 
 @pytest.mark.parametrize("name", ["nothing.pt", "."])

@@ -1,13 +1,16 @@
 """Sets of pictures are found by name, folder, file or glob, and known by their content."""
 
+import os
 import shutil
 
 import numpy as np
 import pytest
-from conftest import photograph, write_pictures
+from conftest import photograph, tiny_study, write_pictures
 from PIL import Image
 
-from jobs.pictures import BUNDLED, MissingPictures, find_files, find_leaks, load_set, read_set
+from jobs.pictures import BUNDLED, MissingPictures, find_files, find_leaks, load_set, passed_over, read_set
+from runner.config import load_study
+from runner.plan import make_plan
 from srcnn.files import PictureError
 from srcnn.paths import RootPaths
 
@@ -81,8 +84,72 @@ def test_all_unusable_files_are_listed_at_once(tmp_path, root):
 def test_two_pictures_of_one_name_are_refused(tmp_path, root):
     folder = write_pictures(tmp_path / "photos", [1])
     Image.fromarray(photograph(2)).save(folder / "photo1.bmp")
-    with pytest.raises(PictureError, match="two pictures of one name"):
+    with pytest.raises(PictureError, match=r"two pictures of one name: .*photo1\.bmp and .*photo1\.png"):
         read_set([str(folder)], root)
+
+
+def test_equal_names_in_two_subfolders_are_refused_with_both_paths(tmp_path, root):
+    write_pictures(tmp_path / "photos" / "set5", [1])
+    write_pictures(tmp_path / "photos" / "set14", [1])
+    with pytest.raises(PictureError, match=r"set14/photo1\.png and .*set5/photo1\.png"):
+        read_set([str(tmp_path / "photos")], root)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "difference"),
+    [
+        ("Photo.png", "photo.png", "upper and lower case"),
+        ("caf\u00e9.png", "cafe\u0301.png", "Unicode normalisation form"),
+        ("CAF\u00c9.png", "cafe\u0301.bmp", "upper and lower case"),
+    ],
+)
+def test_names_that_are_one_on_other_file_systems_are_refused_for_what_they_are(tmp_path, root, one, other, difference):
+    for seed, name in enumerate((one, other)):
+        Image.fromarray(photograph(seed)).save(tmp_path / name)
+    if len(list(tmp_path.iterdir())) < 2:
+        pytest.skip("this file system takes the two names for one")
+    with pytest.raises(PictureError, match=f"differ only in {difference}"):
+        read_set([str(tmp_path)], root)
+
+
+def test_a_set_is_the_same_set_however_its_letters_are_composed(tmp_path, root):
+    ids = []
+    for name in ("caf\u00e9.png", "cafe\u0301.png"):
+        folder = tmp_path / str(len(ids))
+        folder.mkdir()
+        Image.fromarray(photograph(1)).save(folder / name)
+        ids.append(read_set([str(folder)], root).set_id)
+    assert ids[0] == ids[1]
+
+
+def test_a_name_that_is_no_utf8_is_refused_beside_the_broken_pictures(tmp_path, root):
+    folder = write_pictures(tmp_path / "photos", [1, 2])
+    os.rename(folder / "photo1.png", os.fsencode(folder) + b"/caf\xe9.png")
+    (folder / "broken.png").write_bytes(b"?")
+    with pytest.raises(PictureError, match=r"(?s)its name is no UTF-8; rename it.*broken\.png: is no picture"):
+        read_set([str(folder)], root)
+
+
+def test_linked_subfolders_are_looked_into_once_and_hidden_ones_never(tmp_path, root):
+    write_pictures(tmp_path / "elsewhere", [2])
+    write_pictures(tmp_path / "photos" / "own", [1])
+    write_pictures(tmp_path / "photos" / ".thumbnails", [3])
+    (tmp_path / "photos" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "photos" / "own" / "up").symlink_to(tmp_path / "photos")
+    assert [file.stem for file in find_files(str(tmp_path / "photos"), root, None)] == ["photo2", "photo1"]
+
+
+def test_pictures_that_are_not_taken_are_told(tmp_path, root):
+    folder = write_pictures(tmp_path / "photos", [1])
+    assert passed_over(str(folder)) == []
+    write_pictures(folder / "more", [2, 3])
+    (folder / "scan.JP2").write_bytes(b"")
+    below, kinds = passed_over(str(folder))
+    assert "those in its subfolders are not taken (2, such as more/photo2.png)" in below
+    assert "1 files below" in kinds
+    assert "(.jp2)" in kinds
+    study, _ = load_study(str(tiny_study(tmp_path)), [f"data.train={folder}", "data.patch_size=17"])
+    assert {below, kinds} <= set(make_plan(study, root).notes)
 
 
 def test_a_copy_under_another_name_and_format_is_a_leak(tmp_path, root):

@@ -1,0 +1,65 @@
+"""The names of pictures, made from those of their files in this one place, so that no two become one."""
+
+import os
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+
+from srcnn.files import PictureError, locale_fault
+
+LISTED = 10
+
+
+def picture_name(file: PurePath) -> str:
+    """The name that a file gives its picture: its path without suffix, in composed letters (NFC).
+
+    macOS writes an é as two characters and Linux as one; a set is the same set on both. A name that is
+    no UTF-8 keeps its bytes as surrogates: see ``unnameable``.
+    """
+    return unicodedata.normalize("NFC", _text(file))
+
+
+def _text(file: PurePath) -> str:
+    # As UTF-8 in every locale, so that a name does not depend on who reads it.
+    return os.fsencode(file.with_suffix("").as_posix()).decode("utf-8", "surrogateescape")
+
+
+def unnameable(file: Path, name: str) -> PictureError | None:
+    """Why a name can stand in no table, or what it can name no file here; None if it can do both."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return PictureError(f"{file}: its name is no UTF-8; rename it")
+    fault = locale_fault(name)
+    return PictureError(f"{file}: {fault}") if fault else None
+
+
+def by_name(files: Mapping[Path, PurePath]) -> dict[str, Path]:
+    """Files by the name of their picture. ``files`` says which path names each: its own, or that below a folder.
+
+    Raises PictureError for files of one name, and for names that are one on the file systems of
+    Windows and macOS, with both files and what their difference is.
+    """
+    first: dict[str, Path] = {}
+    faults = []
+    for file, named_by in files.items():
+        other = first.setdefault(_folded(named_by), file)
+        if other is not file:
+            faults.append(f"two pictures of one name: {other} and {file}{_difference(files[other], named_by)}")
+    if len(faults) > LISTED:
+        faults[LISTED:] = [f"and {len(faults) - LISTED} more"]
+    if faults:
+        raise PictureError("\n  ".join(faults) + "\nrename or leave out one of each, or name folders apart")
+    return {picture_name(named_by): file for file, named_by in files.items()}
+
+
+def _folded(named_by: PurePath) -> str:
+    return unicodedata.normalize("NFC", picture_name(named_by).lower())
+
+
+def _difference(one: PurePath, other: PurePath) -> str:
+    if _text(one) == _text(other):
+        return ""
+    if picture_name(one) == picture_name(other):
+        return " (they differ only in Unicode normalisation form: NFC and NFD)"
+    return " (they differ only in upper and lower case)"

@@ -50,7 +50,6 @@ def main(argv: list[str] | None = None) -> int:
 def circumstances(arguments: argparse.Namespace) -> "Circumstances":
     """What is asked about. Raises FileNotFoundError for a study or folder that does not exist."""
     from runner.checks.circumstances import Circumstances
-    from srcnn.files import read_json
     from srcnn.paths import StudyPaths
 
     data_root = arguments.data_root.expanduser().resolve() if arguments.data_root else None
@@ -60,6 +59,8 @@ def circumstances(arguments: argparse.Namespace) -> "Circumstances":
     folder = Path(arguments.study).expanduser() if arguments.study else None
     contents = StudyPaths(folder).contents if folder else None
     if folder and contents and contents.is_file():
+        from srcnn.files import read_json  # brings numpy, which may be what is broken
+
         asked.root = folder.resolve().parent
         remembered = read_json(contents).get("data_root")
         asked.data_root = data_root or (Path(remembered) if remembered else None)

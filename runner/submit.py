@@ -1,6 +1,7 @@
 """``python -m runner.submit``: run a study, or finish one that was begun."""
 
 import argparse
+import math
 import os
 import shlex
 import shutil
@@ -59,8 +60,8 @@ def parser() -> argparse.ArgumentParser:
 def _positive(kind: "Callable[[str], float]") -> "Callable[[str], float]":
     def number(text: str) -> float:
         value = kind(text)
-        if value <= 0:
-            raise argparse.ArgumentTypeError(f"expected more than 0, found {text}")
+        if not 0 < value < math.inf:
+            raise argparse.ArgumentTypeError(f"expected a number above 0, found {text}")
         return value
 
     return number

@@ -10,7 +10,7 @@ import pytest
 from conftest import REPOSITORY, tiny_study
 
 from runner import doctor
-from runner.checks import CHECKS, disk, gpu, job, packages, scheduler, study
+from runner.checks import CHECKS, disk, gpu, job, own_python, packages, scheduler, study
 from runner.checks.circumstances import Circumstances
 from runner.checks.gpu import Torch
 from runner.checks.partitions import minutes, read_partitions
@@ -413,6 +413,61 @@ def test_a_version_that_the_project_does_not_take_is_wrong(tmp_path, monkeypatch
     assert found["image-similarity-measures 999 is installed; ==0.3.6 is needed"].endswith(
         "'image-similarity-measures==0.3.6'"
     )
+
+
+@pytest.fixture
+def container(tmp_path, monkeypatch):
+    """A program that stands for a container: it does a line, then starts Python. Few packages, to be quick."""
+    monkeypatch.setattr(own_python, "required", lambda: {"PyYAML": "", "submitit": ""})
+
+    def make(line=""):
+        program = tmp_path / "container"
+        program.write_text(f'#!/bin/sh\n{line}\nexec {sys.executable} "$@"\n')
+        program.chmod(0o755)
+        return asked(tmp_path, [f"cluster.train.python=[{program}]"])
+
+    return make
+
+
+def test_the_command_for_python_is_started_and_has_our_code_and_the_packages(container):
+    (found,) = own_python.starts(container())
+    assert found.state == "ok"
+    assert found.what.startswith("cluster.python of train (")
+
+
+@pytest.mark.parametrize(
+    ("line", "what", "remedy"),
+    [
+        ("echo no image >&2; exit 255", "starts no Python (status 255): no image", "in a job"),
+        ("export PYTHONPATH=$PWD/other", "does not import our code", "pass the environment (PYTHONPATH) and mount"),
+        ("export PYTHONPATH=$PWD/torn:$PYTHONPATH", "cannot import yaml: ImportError: torn", "setup.cfg"),
+    ],
+)
+def test_a_command_for_python_that_would_fail_every_task_is_wrong(container, tmp_path, monkeypatch, line, what, remedy):
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "yaml.py").write_text("raise ImportError('torn')")
+    (tmp_path / "other" / "srcnn").mkdir(parents=True)
+    (tmp_path / "other" / "srcnn" / "__init__.py").touch()
+    monkeypatch.chdir(tmp_path)
+    ((found, cure),) = wrong(own_python.starts(container(line)))
+    assert what in found
+    assert remedy in cure
+
+
+def test_a_command_for_python_that_is_not_here_is_named(tmp_path):
+    settings = ["cluster.python=[apptainer-of-nobody, exec, image.sif, python]"]
+    ((what, remedy),) = wrong(own_python.starts(asked(tmp_path, settings)))
+    assert "there is no program apptainer-of-nobody here" in what
+    assert "in a job" in remedy
+    # A line of cluster.setup, which is for nodes, may bring it.
+    (note,) = own_python.starts(asked(tmp_path, [*settings, "cluster.setup=[module load apptainer]"]))
+    assert note.state == "note"
+
+
+def test_a_folder_of_results_that_tasks_would_not_find_is_wrong(tmp_path):
+    ((what, remedy),) = wrong(disk.root(Circumstances(tmp_path / "co:lon")))
+    assert "splits PYTHONPATH at the colon" in what
+    assert "--root" in remedy
 
 
 def test_without_the_packages_that_it_needs_itself_the_doctor_still_says_what_is_wrong(tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from runner.checks.circumstances import Circumstances
 from runner.checks.finding import Finding
+from runner.root import unusable
 
 SKEW_S = 5.0  # between this machine's clock and the file server's
 LITTLE_BYTES = 2_000_000_000
@@ -53,6 +54,10 @@ def write_fault(folder: Path, *, link: bool = False) -> str:
 
 def root(asked: Circumstances) -> Iterator[Finding]:
     """Whether results can be written."""
+    trouble = unusable(asked.root, "slurm" if asked.uses_slurm else "local")
+    if trouble:
+        yield Finding("WRONG", f"results: {trouble}", "choose another folder with --root")
+        return
     folder = existing(asked.root)
     fault = "is no folder" if not folder.is_dir() else write_fault(folder, link=True)
     where = f"{asked.root}" if folder == asked.root else f"{asked.root} (not there yet; {folder} is)"

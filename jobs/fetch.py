@@ -9,7 +9,6 @@ and every picture is checked in any case.
 import argparse
 import os
 import shutil
-import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from srcnn.door import command
 from srcnn.paths import RootPaths
+from srcnn.place import has_ended, mark
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -142,26 +142,14 @@ def fetch(source: "PublicSet", folder: Path, url: str | None = None) -> None:
 
 @contextmanager
 def _workplace(folder: Path) -> Iterator[Path]:
-    """A temporary folder beside ``folder``; those that killed processes of this host left are removed."""
+    """A temporary folder beside ``folder``; those that killed processes of this machine left are removed."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    mark = f".{folder.name}-{socket.gethostname()}-"
-    for left in folder.parent.glob(f"{mark}*"):
-        if not _is_running(left.name.removeprefix(mark).split("-")[0]):
+    start = f".{folder.name}-"
+    for left in folder.parent.glob(f"{start}*"):
+        if has_ended("-".join(left.name.removeprefix(start).split("-")[:2])):
             shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f"{mark}{os.getpid()}-", dir=folder.parent) as work:
+    with tempfile.TemporaryDirectory(prefix=f"{start}{mark()}-", dir=folder.parent) as work:
         yield Path(work)
-
-
-def _is_running(pid: str) -> bool:
-    if pid == str(os.getpid()):  # containers give every process the same number
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, ValueError):
-        pass
-    return True
 
 
 def download(url: str, target: Path, sha256: str | None) -> None:

@@ -1,4 +1,8 @@
-"""Processes of this machine, told apart from later ones that were given the same number."""
+"""Processes, told apart from all others: also from later ones of the same number, and those of other containers.
+
+What cannot be seen from here (on another machine, in another PID namespace, hidden by ``hidepid``) may live:
+it is never taken for dead, and never killed.
+"""
 
 import os
 import signal
@@ -9,38 +13,67 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
+from srcnn.place import FIRST_NAMESPACE, Place, exists, here
+
 WATCH_S = 0.5
 
 
 def born(pid: int) -> str | None:
-    """When a process started, in ticks of this boot; None if there is no such process (or only its remains)."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
-        # The name, in parentheses, may hold anything; state is the first field after it, the start the twentieth.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in "ZX" else f"{boot}-{fields[19]}"
+    """What tells a process of this place from all others: machine, boot, PID namespace, and its start in ticks.
+
+    None if there is no such process, or only its remains, or it cannot be seen.
+    """
+    place, fields = here(), _stat(pid)
+    return "-".join((*place, fields[19].decode())) if place and fields and fields[0] not in b"ZX" else None
 
 
 def is_alive(host: str, pid: int, since: str | None) -> bool | None:
-    """Whether a process that was ``born`` at ``since`` still runs; None if it is on another machine."""
-    if host != socket.gethostname():
+    """Whether the process that was ``born`` at ``since`` still runs; None if that cannot be known from here.
+
+    ``host`` only tells a machine that was started again from others.
+    """
+    place, (*then, start) = here(), str(since).split("-")
+    if place is None or len(then) != len(Place._fields) or type(pid) is not int or pid < 1:
         return None
-    now = born(pid)
-    return now is not None and (since is None or now == since)
+    machine, boot, namespace = then
+    if boot != place.boot:
+        # Containers are alike on many machines; outside of them, name and id tell a machine.
+        same = host == socket.gethostname() and machine == place.machine
+        return False if same and namespace == place.namespace == FIRST_NAMESPACE else None
+    if namespace != place.namespace:
+        return None
+    fields = _stat(pid)
+    if fields:
+        return fields[0] not in b"ZX" and fields[19].decode() == start
+    return None if exists(pid) else False
+
+
+def _stat(pid: int) -> list[bytes] | None:
+    """What /proc says of a process after its name: the state first, its parent next, its start as the twentieth."""
+    if pid != os.getpid() and not _sees_own_namespace():
+        return None
+    try:
+        # The name, in parentheses, may hold any bytes.
+        content = Path("/proc", "self" if pid == os.getpid() else str(pid), "stat").read_bytes()
+    except OSError:
+        return None
+    return content.rpartition(b")")[2].split() or None
+
+
+def _sees_own_namespace() -> bool:
+    """Whether the numbers in /proc are those of this process's namespace: a container may show the machine's."""
+    try:
+        return os.readlink("/proc/self") == str(os.getpid())
+    except OSError:
+        return False
 
 
 def descendants(pid: int) -> list[int]:
     """The children of a process, and theirs."""
     children: dict[int, list[int]] = defaultdict(list)
     for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            try:
-                parent = int(Path(entry.path, "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            children[parent].append(int(entry.name))
+        if entry.name.isdigit() and (fields := _stat(int(entry.name))):
+            children[int(fields[1])].append(int(entry.name))
     found, look = [], [pid]
     while look:
         new = children[look.pop()]
@@ -49,12 +82,17 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def kill_tree(pid: int) -> None:
-    """Kill a process and all that it started, at once."""
-    for each in [pid, *descendants(pid)]:
+def kill_tree(pid: int, since: str | None) -> None:
+    """Kill a process and all that it started, at once, if it certainly is the one ``born`` at ``since``."""
+    if is_alive(socket.gethostname(), pid, since):
+        _kill([pid, *descendants(pid)])
+
+
+def _kill(pids: list[int]) -> None:
+    for each in pids:
         try:
             os.kill(each, signal.SIGKILL)
-        except ProcessLookupError:
+        except (ProcessLookupError, PermissionError):
             continue
 
 
@@ -65,15 +103,10 @@ def end_with(pid: int, since: str, then: Callable[[], None] | None = None) -> No
     """
 
     def watch() -> None:
-        while born(pid) == since:
+        while is_alive(socket.gethostname(), pid, since) is not False:
             time.sleep(WATCH_S)
         if then:
             then()
-        for each in descendants(os.getpid()):
-            try:
-                os.kill(each, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        os.kill(os.getpid(), signal.SIGKILL)
+        _kill([*descendants(os.getpid()), os.getpid()])
 
     threading.Thread(target=watch, daemon=True, name="ends with the runner").start()

@@ -4,7 +4,6 @@ import argparse
 import os
 import shlex
 import signal
-import socket
 import sys
 import time
 from collections import Counter
@@ -124,19 +123,19 @@ def _agreed(arguments: argparse.Namespace, question: str) -> bool:
 def stop_here(paths: StudyPaths, runner: "Holder") -> None:
     """End the process that runs a study on this machine, and wait until it and all that it started are gone.
 
-    Raises CannotCancel if it runs on another machine, belongs to somebody else, or does not go.
+    Raises CannotCancel if it cannot be seen from here, belongs to somebody else, or does not go.
     """
     from jobs.processes import born, descendants, is_alive
 
-    if runner.host != socket.gethostname():
+    if is_alive(runner.host, runner.pid, runner.born) is None:
         raise CannotCancel(
             f"{paths.folder.name} is run by process {runner.pid} on {runner.host}; stop it there: "
-            f"{_command('cancel', paths)}\nIf that machine no longer runs it, delete {paths.lock}"
+            f"{_command('cancel', paths)}\nIt cannot be seen from here; if it is gone, delete {paths.lock}"
         )
     tasks = _look(paths).of("running") if paths.contents.exists() else []
     family = {pid: born(pid) for pid in (runner.pid, *descendants(runner.pid))}
     try:
-        if runner.alive():
+        if is_alive(runner.host, runner.pid, runner.born):
             os.kill(runner.pid, signal.SIGTERM)
     except ProcessLookupError:
         pass

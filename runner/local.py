@@ -147,8 +147,7 @@ def end_orphans(plan: Plan) -> int:
     while any(is_alive(each.host, each.pid, each.born) for each in orphans) and time.monotonic() < end:
         time.sleep(POLL_S)
     for each in orphans:
-        if is_alive(each.host, each.pid, each.born):
-            kill_tree(each.pid)
+        kill_tree(each.pid, each.born)
     return len(orphans)
 
 

@@ -32,7 +32,7 @@ class Holder:
     start: float
 
     def alive(self) -> bool:
-        """Whether it still runs; taken for granted on another machine."""
+        """Whether it still runs; taken for granted where it cannot be seen from here."""
         return is_alive(self.host, self.pid, self.born) is not False
 
 
@@ -111,8 +111,8 @@ def _busy_text(paths: StudyPaths, other: Holder) -> str:
     since = time.strftime("%H:%M:%S", time.localtime(other.start))
     busy = f"{paths.folder.name} is being {'submitted' if other.executor == 'slurm' else 'run'}"
     text = f"{busy} by process {other.pid} on {other.host} since {since}"
-    if other.host != socket.gethostname():
-        text += f" (if that machine no longer does, delete {paths.lock})"
+    if is_alive(other.host, other.pid, other.born) is None:
+        text += f", which cannot be seen from here (if it is gone, delete {paths.lock})"
     if other.executor == "slurm":
         return text
     return (

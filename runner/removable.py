@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.processes import is_alive
 from srcnn.damage import SUFFIX
+from srcnn.files import TEMPORARY
 from srcnn.paths import GROUPS, RunPaths, StudyPaths
+from srcnn.place import has_ended
 
-DAY_S = 24 * 3600.0  # a temporary file of another machine is left over after this time
-# As srcnn.files.temporary_path names what is being written or deleted.
-_TEMPORARY = re.compile(r"\.(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]{8}(\..*)?")
+DAY_S = 24 * 3600.0  # a temporary file of another machine or container is left over after this time
 _SHARD = re.compile(r"(?P<eval_id>e[0-9a-f]{10})-\d{4,}-\d{3,}\.parquet")
 _OWNER = re.compile(r"[rb][0-9a-f]{10}")
 
@@ -61,16 +60,16 @@ def _everything(study: StudyFiles) -> Iterator[Path]:
         if Path(folder).parent.parent == study.paths.submissions:
             subfolders[:] = [name for name in subfolders if name != "code"]
         yield from (Path(folder, name) for name in (*subfolders, *files))
-        subfolders[:] = [name for name in subfolders if not _TEMPORARY.fullmatch(name)]
+        subfolders[:] = [name for name in subfolders if not TEMPORARY.fullmatch(name)]
     if study.paths.root.data.is_dir():
         yield from (path for path in study.paths.root.data.iterdir() if path.is_file())
 
 
 def _is_left_over(path: Path, now: float) -> bool:
-    temporary = _TEMPORARY.fullmatch(path.name)
+    temporary = TEMPORARY.fullmatch(path.name)
     if not temporary:
         return False
-    if is_alive(temporary["host"], int(temporary["pid"]), None) is False:
+    if has_ended(temporary["mark"]):
         return True
     try:
         stat = path.lstat()

@@ -1,7 +1,6 @@
 """Where each task of a study stands, and why: from the study's own files, then from one question to SLURM."""
 
 import re
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,7 +145,8 @@ def _judge(
 
     def died() -> TaskStatus:
         assert attempt is not None
-        where = "" if attempt.host == socket.gethostname() else f" (on {attempt.host}; it cannot be seen from here)"
+        gone = is_alive(attempt.host, attempt.pid, attempt.born) is False
+        where = "" if gone else f" (on {attempt.host}; it cannot be seen from here)"
         return status("failed", "killed", f"the process ended without a word{where}")
 
     outcome = attempt.outcome if attempt else None

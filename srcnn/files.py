@@ -3,8 +3,8 @@
 import errno
 import json
 import os
+import re
 import shlex
-import socket
 import struct
 import sys
 import tempfile
@@ -19,8 +19,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from srcnn.damage import AGAIN, DamagedFile, set_aside
+from srcnn.place import has_ended, mark
 
 LONGEST_SUFFIX = 16  # bytes that a temporary name takes over
+# The name of what is being written or deleted, and by whom.
+TEMPORARY = re.compile(r"\.(?P<mark>[0-9a-f]{8}-\d+)-[0-9a-f]{8}(\..*)?", re.DOTALL)
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
 
 # What Pillow's readers raise on damaged files, TIFF above all.
@@ -36,20 +39,19 @@ class PictureError(ValueError):
 
 
 def temporary_path(path: Path) -> Path:
-    """A name beside ``path``, with its suffix, that no other process of any host takes.
+    """A name beside ``path``, with its suffix, that no other process of any host or container takes.
 
-    It is short whatever the name it stands for, and says which process of which host is at work.
+    It is short whatever the name it stands for, and says which process is at work.
     """
     suffix = path.suffix if len(os.fsencode(path.suffix)) <= LONGEST_SUFFIX else ""
-    host = socket.gethostname()[:64]
-    return path.with_name(f".{host}-{os.getpid()}-{uuid.uuid4().hex[:8]}{suffix}")
+    return path.with_name(f".{mark()}-{uuid.uuid4().hex[:8]}{suffix}")
 
 
 @contextmanager
 def atomic_path(path: Path, durable: bool = False) -> Iterator[Path]:
     """Temporary path beside ``path``, with its suffix, renamed to it when the block succeeds.
 
-    The name is unique across hosts, so that two copies of one task never write to one file.
+    The name is unique across hosts and containers, so that two copies of one task never write to one file.
     With ``durable``, the content outlives a power loss from then on.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,9 +82,9 @@ def _to_disk(path: Path) -> None:
 def remove_orphans(folder: Path) -> int:
     """Number of temporary files removed that a killed process of this machine left in a folder."""
     count = 0
-    for file in folder.glob(f".{socket.gethostname()}-*"):
-        pid = file.name.removeprefix(f".{socket.gethostname()}-").partition("-")[0]
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+    for file in folder.glob(".*"):
+        temporary = TEMPORARY.fullmatch(file.name)
+        if temporary and has_ended(temporary["mark"]):
             file.unlink(missing_ok=True)
             count += 1
     return count

@@ -19,6 +19,7 @@ from runner.scheduler import SchedulerError
 from runner.submission import SentArray, Submission
 from srcnn.files import read_json, write_json, write_text
 from srcnn.paths import StudyPaths
+from srcnn.place import mark
 from srcnn.schema import Attempt
 
 
@@ -134,11 +135,11 @@ def test_states_before_the_last_stay_while_a_training_may_resume_from_them(finis
 
 
 def test_files_that_a_dead_process_of_this_machine_was_writing_go_and_a_living_ones_stay(finished):
-    host, folder = socket.gethostname(), run_of(finished).checkpoints
+    place, folder = mark().partition("-")[0], run_of(finished).checkpoints
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    names = {f".{host}-{dead.pid}-0123abcd.pt": True, f".{host}-{os.getpid()}-0123abcd.pt": False}
-    names[".elsewhere-1-0123abcd.pt"] = False
+    names = {f".{place}-{dead.pid}-0123abcd.pt": True, f".{mark()}-0123abcd.pt": False}
+    names[".01234567-999999999-0123abcd.pt"] = False  # of another machine or container
     names[".notes-0123abcd"] = False  # a user's own
     for name in names:
         (folder / name).write_bytes(b"half")
@@ -147,9 +148,9 @@ def test_files_that_a_dead_process_of_this_machine_was_writing_go_and_a_living_o
 
 
 def test_temporary_files_of_other_machines_and_half_deleted_folders_go_after_a_day(finished):
-    file = run_of(finished).checkpoints / ".elsewhere-1-0123abcd.pt"
+    file = run_of(finished).checkpoints / ".01234567-1-0123abcd.pt"
     file.write_bytes(b"half")
-    folder = run_of(finished).folder / ".elsewhere-1-0123abcd"
+    folder = run_of(finished).folder / ".01234567-1-0123abcd"
     folder.mkdir()
     contents = read_json(finished.contents)
     now, find = time.time(), REMOVABLE["temporary"].find

@@ -177,10 +177,11 @@ def test_a_damaged_kept_checkpoint_is_set_aside_to_be_made_again(tmp_path):
 
 
 def test_temporary_files_of_dead_processes_are_removed_and_no_others(tmp_path):
-    import socket
+    from srcnn.place import mark
 
-    host = socket.gethostname()
-    names = {f".{host}-999999999-ab-x.pt": False, f".{host}-{os.getpid()}-ab-x.pt": True, ".other-1-ab-x.pt": True}
+    place, _, pid = mark().partition("-")
+    names = {f".{place}-999999999-0123abcd.pt": False, f".{place}-{pid}-0123abcd.pt": True}
+    names[".01234567-999999999-0123abcd.pt"] = True  # of another machine or container
     for name in names:
         (tmp_path / name).touch()
     assert remove_orphans(tmp_path) == 1

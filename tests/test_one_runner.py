@@ -97,7 +97,7 @@ def test_of_two_runners_the_second_says_who_is_first(training):
 def test_two_runners_at_the_same_moment_do_everything_once(tmp_path):
     file = tiny_study(tmp_path, sweep={"grid": {"seed": [1, 2]}}, evaluate__metrics=["psnr"])
     both = [started(file) for _ in range(2)]
-    outs = [process.communicate(timeout=180)[0] for process in both]
+    outs = [process.communicate(timeout=600)[0] for process in both]
     assert sorted(process.returncode for process in both) == [0, 2], outs
     attempts = [*(tmp_path / "results" / "tiny").glob("**/attempts/*.json")]
     assert all(file.name.endswith("-1.json") for file in attempts)

@@ -130,7 +130,7 @@ def test_a_process_that_proc_hides_is_neither_alive_nor_dead(hidepid, sleeper):
 
 
 def test_a_machine_that_was_started_again_runs_nothing_of_before():
-    machine, boot, namespace, start = born(os.getpid()).split("-")
+    machine, boot, _, start = born(os.getpid()).split("-")
     earlier = f"{machine}-{boot[::-1]}-{{}}-{start}"
     assert is_alive(HOST, os.getpid(), earlier.format("4026532999")) is None  # a container, here or elsewhere
     outside = here().namespace == FIRST_NAMESPACE

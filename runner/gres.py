@@ -3,7 +3,7 @@
 import re
 
 _SHARES = ("shard", "mps")  # parts of one GPU
-_GPUS = re.compile(r"[A-Za-z][\w.+-]*(:\d+)?|\d+\w[\w.+-]*(:\d+)?")  # a kind, which may begin with a digit (MIG)
+_GPUS = re.compile(r"\w[\w.+-]*(:[1-9]\d*)?", re.ASCII)  # a kind, which may begin with a digit (MIG, 1080ti)
 
 
 def gpus_by_kind(gres: str) -> dict[str, int]:
@@ -45,8 +45,16 @@ def checked_gpus(gpus: object) -> int | str:
     text = gpus.replace(" ", "") if isinstance(gpus, str) else ""
     if text.isascii() and text.isdigit():
         return int(text)
-    if not text or not all(_GPUS.fullmatch(item) for item in text.split(",")):
+    if not all(_GPUS.fullmatch(item) and not _is_number(item) for item in text.split(",")):
         raise ValueError(
             f"expected a number of GPUs, or a kind and a number such as a100:1 or 1g.10gb:2, found {gpus!r}"
         )
     return text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

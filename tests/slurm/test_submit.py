@@ -188,8 +188,8 @@ def test_a_setup_line_runs_before_python(slurm, tmp_path):
     probe = tmp_path / "probe.txt"
     cluster = {**LITTLE, "train": {"gpus": 0, "setup": [f"echo $SLURM_JOB_NAME >> {probe}"]}}
     study = Submitted(slurm, tiny_study(tmp_path, cluster=cluster))
-    slurm.wait_for(probe.exists, "the setup line of the training", 60)
-    assert probe.read_text() == "tiny-train\n"
+    written = slurm.wait_for(lambda: probe.exists() and probe.read_text(), "the setup line of the training", 60)
+    assert written == "tiny-train\n"
     study.wait_until_done()
 
 

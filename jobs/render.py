@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from jobs.device import task_device
 from jobs.folders import is_rendered, missing_pictures, open_folder, picture_file
 from jobs.pictures import Picture, SetRef, load_set
 from jobs.stage import Progress, silent, task_cores
@@ -19,6 +20,8 @@ from srcnn.paths import RootPaths, RunPaths, view_folder
 from srcnn.views import interpolated_bands, reduced, rendered_views
 
 if TYPE_CHECKING:
+    import torch
+
     from jobs.checkpoint import Checkpoint
 
 
@@ -54,8 +57,9 @@ class Render:
         import torch
 
         epochs = self.missing_epochs()
+        device = task_device()
         torch.set_num_threads(task_cores())
-        models = {epoch: _Model(self._load(epoch)) for epoch in epochs}
+        models = {epoch: _Model(self._load(epoch), device) for epoch in epochs}
         todo = [(each, picture, lacking) for each in self.sets for picture, lacking in self._lacking(each, epochs)]
         for number, (each, picture, lacking) in enumerate(todo, 1):
             self._restore(each, picture, lacking, models)
@@ -112,12 +116,10 @@ def as_view(view: str, luma: Floats, bands: Floats, data: DataConfig, grey: bool
 
 
 class _Model:
-    """A checkpoint's network, on the GPU where there is one."""
+    """A checkpoint's network on a device."""
 
-    def __init__(self, checkpoint: "Checkpoint") -> None:
-        import torch
-
-        self.model = checkpoint.build().to("cuda" if torch.cuda.is_available() else "cpu")
+    def __init__(self, checkpoint: "Checkpoint", device: "torch.device") -> None:
+        self.model = checkpoint.build().to(device)
         self.scale = checkpoint.standardisation
 
     def restore(self, luma: np.ndarray) -> np.ndarray:

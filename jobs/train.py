@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jobs.device import task_device
 from jobs.pictures import load_set
 from jobs.stage import Progress, silent, task_cores
 from srcnn.experiment import Experiment, data_id
@@ -16,6 +17,7 @@ from srcnn.files import read_picture, read_text, remove_orphans, write_bytes, wr
 from srcnn.paths import RootPaths, RunPaths
 
 if TYPE_CHECKING:
+    import torch
     from torch.optim import Optimizer
 
     from jobs.checkpoint import Checkpoint
@@ -78,8 +80,8 @@ class _Trainer:
 
         self.stage, self.progress = stage, progress
         self.paths, self.experiment = stage.paths, stage.experiment
+        self.device = task_device(self.experiment.training.device)
         torch.set_num_threads(task_cores())
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         config = self.experiment.model
         self.model = build_model(config.name, residual=config.residual, seed=self.experiment.seed, init=config.init)
         self.scale, self.train, self.holdout = self._data()
@@ -220,7 +222,7 @@ class _Trainer:
             "cpu_seconds": round(cpu, 3),
             "patches_per_second": round(len(self.train) / seconds, 1),
             "seconds_left": 0.0,
-            "peak_memory_mb": peak_memory_mb(),
+            "peak_memory_mb": peak_memory_mb(self.device),
             "sets": mean_scores(self.model, self.monitor, self.scale),
         }
         warning = symptom(self.model, self.train)
@@ -307,13 +309,13 @@ def best_epoch(history: list[Record]) -> int:
     return int(min(history, key=lambda record: record[kind])["epoch"])
 
 
-def peak_memory_mb() -> float:
-    """The most memory that training took so far: on the GPU where there is one, else of the process."""
+def peak_memory_mb(device: "torch.device") -> float:
+    """The most memory that training took so far: on the GPU that it uses, else of the process."""
     import resource
 
     import torch
 
-    if torch.cuda.is_available():
+    if device.type == "cuda":
         return round(torch.cuda.max_memory_allocated() / 2**20, 1)
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10, 1)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from jobs.pictures import is_named
 from runner.cluster import ClusterConfig
@@ -31,6 +31,16 @@ class Study(Experiment):
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     sweep: SweepConfig = SweepConfig()
     cluster: ClusterConfig = ClusterConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _training_on_the_cpu_asks_for_no_gpu(cls, raw: dict[str, Any]) -> dict[str, Any]:
+        training, cluster = raw.get("training"), raw.get("cluster") or {}
+        if isinstance(training, dict) and training.get("device") == "cpu" and isinstance(cluster, dict):
+            train = cluster.get("train") or {}
+            if isinstance(train, dict) and train.get("gpus") is None and train.get("gres") is None:
+                return {**raw, "cluster": {**cluster, "train": {**train, "gpus": 0}}}
+        return raw
 
     @field_validator("name")
     @classmethod

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from jobs.attempt import attempt_files, last_attempt, last_attempts
 from jobs.processes import born, is_alive, kill_tree
 from runner.cluster import ClusterConfig
-from runner.gpus import visible_gpus
+from runner.gpus import Gpu, visible_gpus
 from runner.plan import Plan, Task
 from runner.snapshot import CODE, import_environment, take_snapshot
 from runner.task import TaskCall
@@ -43,7 +43,7 @@ class TaskState:
     state: State = "waiting"
     submission: str = ""
     job: "submitit.Job[Any] | None" = None
-    gpu_index: int | None = None
+    gpu_index: Gpu | None = None
     started: float = 0.0
     seconds: float = 0.0
     error: str = ""
@@ -55,7 +55,7 @@ class Budget:
     """Cores and GPUs that are free."""
 
     cores: int
-    gpus: list[int] = field(default_factory=list)
+    gpus: list[Gpu] = field(default_factory=list)
 
     def take(self, state: TaskState) -> bool:
         """Set aside what a task needs; False if it is not free now."""
@@ -183,19 +183,33 @@ def _start(state: TaskState, folder: Path, plan: Plan, environment: Mapping[str,
     executor.update_parameters(
         timeout_min=NO_LIMIT_MIN,
         gpus_per_node=int(state.gpu),
-        visible_gpus=() if state.gpu_index is None else (state.gpu_index,),
+        visible_gpus=() if state.gpu_index is None else (_Named(state.gpu_index),),
         stderr_to_stdout=True,
         setup=list(plan.study.cluster.stage(task.stage).setup or ()),
     )
     with _children_complain_to(folder / "controllers.log"), _children_inherit(environment):
         runner = os.getpid(), born(os.getpid()) or ""
-        code = folder / CODE
+        code, name, gpus = folder / CODE, folder.name, int(state.gpu)
         call = TaskCall(
-            task.job, task.stage, task.name, task.attempts, folder.name, state.cores, runner=runner, code=code
+            task.job, task.stage, task.name, task.attempts, name, state.cores, gpus, runner=runner, code=code
         )
         state.job = executor.submit(call)
     state.log, state.submission = str(state.job.paths.stdout), folder.name
     state.state, state.started = "running", time.time()
+
+
+class _Named(int):
+    """A GPU for submitit, which takes numbers only but writes them into CUDA_VISIBLE_DEVICES as text."""
+
+    def __new__(cls, gpu: Gpu) -> "_Named":
+        number = super().__new__(cls, 0)
+        number.gpu = gpu
+        return number
+
+    gpu: Gpu
+
+    def __str__(self) -> str:
+        return str(self.gpu)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
+from jobs.device import GPUS_VARIABLE
 from jobs.stage import CORES_VARIABLE
 from runner import scheduler
 from runner.arrays import Batch, arrange
@@ -158,7 +159,7 @@ def _own_environment() -> Iterator[None]:
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if name == CORES_VARIABLE or (name.startswith("SLURM_") and name != "SLURM_CONF")
+        if name in (CORES_VARIABLE, GPUS_VARIABLE) or (name.startswith("SLURM_") and name != "SLURM_CONF")
     }
     for name in inherited:
         del os.environ[name]
@@ -179,10 +180,11 @@ def _array_size() -> int:
 def _send(plan: Plan, batch: Batch, folder: Path, environment: Mapping[str, str]) -> str:
     """Call sbatch for one array; the number of its job."""
     requeues, python = plan.study.cluster.requeues, _python(plan, batch.stage)
+    gpus = plan.study.cluster.stage(batch.stage).gpu_count
     parameters = _parameters(plan, batch, folder, environment)
     calls = [
-        TaskCall(task.job, task.stage, task.name, task.attempts, folder.name, requeues=requeues, code=folder / CODE)
-        for task in batch.tasks
+        TaskCall(t.job, t.stage, t.name, t.attempts, folder.name, gpus=gpus, requeues=requeues, code=folder / CODE)
+        for t in batch.tasks
     ]
     try:
         return _submit_array(calls, folder / batch.stage, parameters, requeues, python)[0].split("_")[0]

@@ -25,6 +25,7 @@ Cause = Literal[
     "killed",
     "dependency",
     "started too often",
+    "no GPU",
     "unknown",
 ]
 MEMORY_TEXT = "it needed more memory than it asked for; submit again with --mem-gb"
@@ -204,6 +205,8 @@ def _own_words(attempt: Attempt, known: JobState | None) -> tuple[Cause, str]:
     """Cause and words of a failure that the task itself recorded, unless SLURM knows better."""
     if attempt.cause == "MemoryError" or (known and "OUT_OF_MEMORY" in {known.state, *known.step_states}):
         return "out of memory", f"{MEMORY_TEXT} ({attempt.cause}: {attempt.message})"
+    if attempt.cause == "NoGpu":
+        return "no GPU", attempt.message or ""
     if attempt.cause == "StartedTooOften":
         return "started too often", attempt.message or ""
     if attempt.cause == "UncompletedJobError":  # submitit's, when it does not requeue once more

@@ -229,6 +229,7 @@ def _print_plan(
 ) -> None:
     """The stages, what the tasks to send ask of a cluster, and what they will write."""
     from runner.cost import cost_text
+    from runner.gpus import cpu_note
     from runner.space import space_text
     from runner.view import plan_table
 
@@ -237,6 +238,8 @@ def _print_plan(
     if todo:
         if executor == "slurm":
             console.print(cost_text(plan, todo), soft_wrap=True)
+        elif note := cpu_note(plan.study.cluster, todo):
+            console.print(f"note: {note}", soft_wrap=True, markup=False)
         console.print(space_text(plan, todo), soft_wrap=True)
 
 

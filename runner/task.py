@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.attempt import run_attempt
+from jobs.device import GPUS_VARIABLE
 from jobs.processes import end_with
 from jobs.stage import CORES_VARIABLE, Progress, Stage, silent
 
@@ -33,9 +34,9 @@ class TaskCall:
     """Runs one task wherever it lands, with a record of the attempt.
 
     It holds no progress: a task that is started again finds on disk what was done before.
-    ``submission`` is the name of the submission that it belongs to.
-    ``requeues`` bounds how often SLURM may do that; ``runner`` is the process (number and birth)
-    with which a task on this machine ends; ``code`` is the folder of the code that was submitted.
+    ``submission`` is the name of the submission that it belongs to, ``gpus`` how many it asked for (None:
+    nobody says). ``requeues`` bounds how often SLURM may start it again; ``runner`` is the process (number
+    and birth) with which a task on this machine ends; ``code`` is the folder of the code that was submitted.
     """
 
     job: Stage
@@ -44,6 +45,7 @@ class TaskCall:
     attempts: Path
     submission: str
     cores: int | None = None
+    gpus: int | None = None
     requeues: int | None = None
     runner: tuple[int, str] | None = None
     code: Path | None = None
@@ -55,6 +57,8 @@ class TaskCall:
         logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s")
         if self.cores is not None:
             os.environ[CORES_VARIABLE] = str(self.cores)
+        if self.gpus is not None:
+            os.environ[GPUS_VARIABLE] = str(self.gpus)
         job = _Guarded(self.job, self.requeues, self.code)
         run_attempt(job, self.attempts, self.stage, self.name, self.submission, _log_file(), show)
 

@@ -170,6 +170,9 @@ class ModelConfig(Section):
     weights: str | None = None  # they bring their own scale of luma, so training.standardise does not apply
 
 
+Device = Literal["auto", "cpu", "cuda"]
+
+
 class TrainingConfig(Section):
     """How the network is trained; the defaults are a recipe that beats bicubic within seconds."""
 
@@ -187,6 +190,7 @@ class TrainingConfig(Section):
     # auto: bfloat16 products where the CPU is much faster with them; in the id only if it is not auto
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     # What follows changes no result, and is in no id.
+    device: Device = "auto"  # auto: a GPU where cluster.train.gpus asks for one, else the CPU; cuda: a GPU or nothing
     monitor_pictures: int = Field(3, ge=0)  # of each eval set, scored after every epoch for history.jsonl
     tensorboard: bool = False  # events beside history.jsonl; needs the extra of that name
 
@@ -350,7 +354,7 @@ def run_id(experiment: Experiment, train_set_id: str, model_content: Mapping[str
     ``model_content`` holds digests of what the model's settings only point to: a file of weights,
     the code of a user's own class. The weights' path itself does not count.
     """
-    training = experiment.training.model_dump(mode="json", exclude={"monitor_pictures", "tensorboard"})
+    training = experiment.training.model_dump(mode="json", exclude={"device", "monitor_pictures", "tensorboard"})
     if training["precision"] == "auto":
         del training["precision"]
     model = {

@@ -512,6 +512,23 @@ def test_a_job_whose_gpu_torch_does_not_see_is_wrong():
     assert (fewer.state, "was given 2 GPUs, and torch sees 1" in fewer.what) == ("WRONG", True)
 
 
+def test_a_stage_that_would_fail_for_want_of_a_gpu_is_wrong_inside_a_job_and_no_fault_on_a_login_node(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(gpu, "probe", lambda: CPU_BUILD)
+    monkeypatch.setattr(gpu, "listed_gpus", list)
+    study, on_cpu = asked(tmp_path), asked(tmp_path, ["cluster.train.gpus=0"])
+    assert [each.state for each in gpu.cuda(study)] == ["note"]
+    ((what, _),) = wrong(gpu.cuda(asked(tmp_path, ["training.device=cuda"])))
+    assert "train would fail here for want of one" in what
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    ((what, remedy),) = wrong(gpu.cuda(study))
+    assert "this job was given none" in what
+    assert "cluster.train.gpus=0" in remedy
+    assert not wrong(gpu.cuda(on_cpu))
+    assert not wrong(gpu.cuda(asked(tmp_path, ["training.device=cpu"])))
+
+
 def test_a_driver_that_is_too_old_is_said_in_torchs_words():
     found = gpu.judge(Torch("2.11.0", "12.8", [], "the NVIDIA driver on your system is too old"), ["K80"], 0, None)
     assert found.state == "WRONG"

@@ -88,6 +88,7 @@ CHANGES = {
     "training.precision": ("bfloat16", TRAINING),
     "training.monitor_pictures": (0, NOTHING),
     "training.tensorboard": (True, NOTHING),
+    "training.device": ("cpu", NOTHING),
     "keep.last": (3, NOTHING),
     "keep.best": (False, NOTHING),
     "keep.every_s": (9.0, NOTHING),

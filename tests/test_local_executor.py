@@ -2,13 +2,16 @@
 
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import REPOSITORY, tiny_study
 
 from jobs.attempt import last_attempt
@@ -16,6 +19,7 @@ from runner.config import load_study
 from runner.gpus import visible_gpus
 from runner.local import Budget, TaskState, local_states
 from runner.plan import make_plan
+from runner.state import study_status
 from runner.submit import main
 from srcnn.paths import RootPaths, StudyPaths
 
@@ -158,23 +162,49 @@ def test_a_killed_task_is_a_failure_with_a_reason(tmp_path):
     assert last_attempt(attempts, "train", attempts.parent.name).outcome == "failed"
 
 
+# As NVIDIA's manual shows the output of nvidia-smi -L; MIG is the division of one GPU into several.
+TWO_GPUS = """\
+GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-5c89852c-d268-c3f3-1b07-005d5ae1dc3f)
+GPU 1: NVIDIA A100-SXM4-40GB (UUID: GPU-e8c4b8f6-07e1-11ee-8a2c-0242ac120002)
+"""
+DIVIDED = """\
+  MIG 3g.20gb     Device  0: (UUID: MIG-c7384736-a75d-5afc-978f-d2f1294409fd)
+  MIG 3g.20gb     Device  1: (UUID: MIG-a28ad590-3fda-56dd-84fc-0a0b96edc58d)
+"""
+
+
 @pytest.fixture
 def two_gpus(tmp_path, monkeypatch):
     """A machine whose nvidia-smi lists two GPUs; the real tool is asked, the driver is not."""
     tool = tmp_path / "bin" / "nvidia-smi"
     tool.parent.mkdir()
-    tool.write_text("#!/bin/sh\nprintf '0\\n1\\n'\n")
+    tool.write_text(f"#!/bin/sh\ncat <<'END'\n{TWO_GPUS}END\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    return tool
 
 
 def test_gpus_are_those_that_cuda_may_see(two_gpus, monkeypatch):
     assert visible_gpus() == (0, 1)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     assert visible_gpus() == (1,)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert visible_gpus() == ()
+    for none in ("", "-1", "NoDevFiles", "GPU-0000", "MIG-c7384736"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", none)
+        assert visible_gpus() == ()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,7,0")  # what follows a GPU that is not there does not count
+    assert visible_gpus() == (1,)
+
+
+def test_gpus_and_parts_of_gpus_are_known_by_their_uuids_too(two_gpus, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-e8c4b8f6-07e1-11ee-8a2c-0242ac120002,GPU-5c89")
+    assert visible_gpus() == ("GPU-e8c4b8f6-07e1-11ee-8a2c-0242ac120002", "GPU-5c89")
+    two_gpus.write_text(f"#!/bin/sh\ncat <<'END'\n{TWO_GPUS}{DIVIDED}END\n")
+    parts = ("MIG-c7384736-a75d-5afc-978f-d2f1294409fd", "MIG-a28ad590-3fda-56dd-84fc-0a0b96edc58d")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", parts[1])
+    assert visible_gpus() == parts[1:]
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert visible_gpus() == (0, *parts)
 
 
 def test_each_gpu_serves_one_task_at_a_time(tmp_path):
@@ -191,12 +221,47 @@ def test_each_gpu_serves_one_task_at_a_time(tmp_path):
     assert states[2].gpu_index == 0
 
 
-def test_a_training_on_a_gpu_machine_sees_its_own_gpu_only(tmp_path, two_gpus):
+@pytest.mark.parametrize("visible", ["0,1", "GPU-5c89852c-d268-c3f3-1b07-005d5ae1dc3f,GPU-e8c4b8f6"])
+def test_a_training_on_a_gpu_machine_sees_its_own_gpu_only(tmp_path, two_gpus, visible):
     file = tiny_study(tmp_path, sweep={"grid": {"seed": [1, 2]}}, data__eval={}, data__test={}, training__epochs=1)
-    probe = f'cluster.train.setup=["echo sees $CUDA_VISIBLE_DEVICES >> {tmp_path}/sees.txt"]'
-    result = submit(str(file), probe, "--executor", "local", "--root", str(tmp_path / "results"), env={**os.environ})
+    probe = f'cluster.train.setup=["echo $CUDA_VISIBLE_DEVICES >> {tmp_path}/sees.txt"]'
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": visible}
+    submit(str(file), probe, "--executor", "local", "--root", str(tmp_path / "results"), env=environment)
+    assert sorted((tmp_path / "sees.txt").read_text().splitlines()) == visible.split(",")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a torch that sees no GPU")
+def test_a_gpu_that_torch_does_not_see_stops_the_training_at_once(tmp_path, two_gpus):
+    file = tiny_study(tmp_path, data__eval={}, data__test={}, training__epochs=1)
+    root = ("--executor", "local", "--root", str(tmp_path / "results"))
+    result = submit(str(file), *root, env={**os.environ})
+    assert result.returncode == 1
+    assert "no GPU here" not in result.stdout
+    said = f"1 GPU asked for, and torch sees none on {socket.gethostname()}: torch {torch.__version__} (built for "
+    assert said in result.stdout
+    assert "nvidia-smi: GPU 0: NVIDIA A100" in result.stdout
+    (train,) = [t for t in study_status(StudyPaths(tmp_path / "results/tiny"), time.time()).tasks if t.stage == "train"]
+    assert (train.state, train.cause) == ("failed", "no GPU")
+    for settings in ("training.device=cpu", "cluster.train.gpus=0"):
+        result = submit(str(file), settings, *root, env={**os.environ})
+        assert result.returncode == 0, result.stdout + result.stderr
+        shutil.rmtree(tmp_path / "results/tiny")
+
+
+def test_a_machine_without_gpu_says_before_it_starts_that_training_takes_the_cpu(tmp_path, two_gpus):
+    file = tiny_study(tmp_path, data__eval={}, data__test={}, training__epochs=1)
+    arguments = (str(file), "--executor", "local", "--root", str(tmp_path / "results"))
+    hidden = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    said = "no GPU here (hidden by CUDA_VISIBLE_DEVICES=''): train would use one and runs on the CPU"
+    assert said in submit(*arguments, "--dry-run", env=hidden).stdout
+    assert "no GPU here" not in submit(*arguments, "cluster.train.gpus=0", "--dry-run", env=hidden).stdout
+    two_gpus.write_text("#!/bin/sh\necho No devices were found\nexit 6\n")
+    result = submit(*arguments, env={**os.environ})
     assert result.returncode == 0, result.stdout + result.stderr
-    assert sorted((tmp_path / "sees.txt").read_text().splitlines()) == ["sees 0", "sees 1"]
+    assert "note: no GPU here (nvidia-smi: No devices were found): train would use one" in result.stdout
+    insisting = submit(*arguments, "training.device=cuda", "seed=1", env={**os.environ})
+    assert "training will fail at once, since training.device is cuda" in insisting.stdout
+    assert insisting.returncode == 1
 
 
 def test_tasks_share_the_cores_and_never_take_more(tmp_path):

@@ -4,9 +4,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from jobs.device import build_text, nvidia_smi
 from runner.checks.circumstances import Circumstances
 from runner.checks.finding import Finding
 
@@ -45,13 +46,22 @@ def cuda(asked: Circumstances) -> Iterator[Finding]:
     if torch is None:
         yield Finding("note", "torch cannot be imported, so nothing is known of GPUs")
         return
-    yield judge(torch, listed_gpus(), job_gpus(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    yield judge(torch, listed_gpus(), job_gpus(), os.environ.get("CUDA_VISIBLE_DEVICES"), _asking(asked))
 
 
-def judge(torch: Torch, listed: list[str], wanted: int, hidden: str | None) -> Finding:
+def _asking(asked: Circumstances) -> list[str]:
+    """The stages of the study that ask for a GPU and would start here."""
+    from runner.cluster import STAGES
+
+    if asked.study is None or not ("SLURM_JOB_ID" in os.environ or asked.study.training.device == "cuda"):
+        return []  # a login node needs none, and a machine of one's own goes on on its CPU
+    return [stage for stage in STAGES if asked.cluster.stage(stage).gpu_count]
+
+
+def judge(torch: Torch, listed: list[str], wanted: int, hidden: str | None, asking: Sequence[str] = ()) -> Finding:
     """What to make of torch beside the GPUs that nvidia-smi lists and those that the job was given.
 
-    ``hidden`` is CUDA_VISIBLE_DEVICES; None where it is not set.
+    ``hidden`` is CUDA_VISIBLE_DEVICES; None where it is not set. ``asking`` are stages that would fail here.
     """
     here = ", ".join(listed) or f"{wanted} of this job"
     if torch.devices and not torch.error:
@@ -65,6 +75,13 @@ def judge(torch: Torch, listed: list[str], wanted: int, hidden: str | None) -> F
     if not listed and not wanted:
         in_job = "SLURM_JOB_ID" in os.environ
         where = "this job was given none" if in_job else "none here; a login node has none as a rule"
+        if asking:
+            return Finding(
+                "WRONG",
+                f"no GPU ({where}), and {' and '.join(asking)} would fail here for want of one; torch {_build(torch)}",
+                f"look where the stage will run (srun --gpus=1, --partition), or set cluster.{asking[0]}.gpus=0 or "
+                "training.device=cpu to use the CPU",
+            )
         return Finding("note", f"no GPU ({where}): training takes the CPU; torch {_build(torch)}")
     if not torch.cuda:
         return Finding("WRONG", f"there are GPUs ({here}), and torch {_build(torch)} cannot use them", REINSTALL)
@@ -83,7 +100,7 @@ def judge(torch: Torch, listed: list[str], wanted: int, hidden: str | None) -> F
 
 
 def _build(torch: Torch) -> str:
-    return f"{torch.version} (built for {f'CUDA {torch.cuda}' if torch.cuda else 'the CPU only'})"
+    return build_text(torch.version, torch.cuda)
 
 
 def probe() -> Torch | None:
@@ -103,17 +120,7 @@ def probe() -> Torch | None:
 
 def listed_gpus() -> list[str]:
     """Names of the GPUs that nvidia-smi shows; empty where there are none."""
-    try:
-        done = subprocess.run(
-            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [line.strip() for line in done.stdout.splitlines() if line.strip()]
+    return [line.strip() for line in nvidia_smi("--query-gpu=name", "--format=csv,noheader")[0]]
 
 
 def job_gpus() -> int:

@@ -28,7 +28,9 @@ def queue(slurm):
 
 
 def test_everything_is_submitted_at_once_and_no_process_of_ours_stays(slurm, tmp_path):
-    file = tiny_study(tmp_path, cluster={"cpus": 1, "mem_gb": 0.9, "timeout_min": 10}, sweep={"grid": {"seed": [1, 2]}})
+    cluster = {**LITTLE, "train": {"gpus": 1}}
+    # The nodes' GPUs are no real ones, so a training there is told to leave its GPU alone.
+    file = tiny_study(tmp_path, cluster=cluster, training__device="cpu", sweep={"grid": {"seed": [1, 2]}})
     study = Submitted(slurm, file, "--partition", "gpu")
     ours = subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, text=True).stdout
     assert not ours

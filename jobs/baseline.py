@@ -7,7 +7,16 @@ from jobs.evaluate import compare_full_size, set_ids
 from jobs.folders import is_rendered, open_folder, picture_file
 from jobs.pictures import Picture, SetRef, load_set
 from jobs.render import as_view
-from jobs.scoring import EarlierScores, Row, Subject, in_parallel, score_comparisons, write_shard
+from jobs.scoring import (
+    EarlierScores,
+    Row,
+    ScoringError,
+    Subject,
+    fill_shard,
+    in_parallel,
+    rows_or_reason,
+    score_comparisons,
+)
 from jobs.stage import Progress, silent
 from srcnn import protocols
 from srcnn.experiment import Experiment
@@ -55,18 +64,19 @@ class Baseline:
         for each in self.sets:
             for view in rendered_views(self.experiment.evaluate)[1]:
                 open_folder(self._folder(each, view), load_set(self.paths.root, each.set_id))
-        rows: list[Row] = []
-        calls = [(self, each, picture) for each, picture in pictures]
-        for number, found in enumerate(
-            in_parallel(
-                Baseline.interpolate_and_score, calls, self.experiment.evaluate.workers, self.experiment.evaluate
-            ),
-            1,
-        ):
-            rows += found
-            progress(number, len(pictures), f"{len(rows)} comparisons")
-        if not has_shard(self.shard):
-            write_shard(self.shard, rows, set_ids(self.sets), self.experiment.evaluate)
+        evaluate = self.experiment.evaluate
+        calls = [(Baseline.interpolate_and_score, self, *which) for which in pictures]
+        results = in_parallel(rows_or_reason, calls, evaluate.workers, evaluate)
+        names = [f"{each.name}/{picture.name}" for each, picture in pictures]
+        reasons = fill_shard(
+            self.shard,
+            zip(names, results, strict=False),
+            set_ids(self.sets),
+            evaluate,
+            lambda number, rows: progress(number, len(pictures), f"{rows} comparisons"),
+        )
+        if reasons:
+            raise ScoringError(reasons)
 
     def interpolate_and_score(self, each: SetRef, picture: Picture) -> list[Row]:
         """Write the interpolated views of one picture and return the rows of its scores."""

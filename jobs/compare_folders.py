@@ -1,15 +1,18 @@
 """Scoring any two folders of same-named pictures: what ``python -m jobs.evaluate`` does."""
 
 import argparse
+import json
+import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srcnn.door import command
 
 if TYPE_CHECKING:
+    from jobs.kept_scores import KeptScores
+    from jobs.pairs import Pair
     from jobs.scoring import Row
     from srcnn.experiment import EvaluateConfig
     from srcnn.protocols import Comparison
@@ -29,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--reference", required=True, type=Path, help="folder of originals")
     p.add_argument("--estimate", required=True, type=Path, help="folder of restored pictures")
     p.add_argument("--out", required=True, type=Path, help="folder for scores.parquet")
+    p.add_argument("--overwrite", action="store_true", help="replace a scores.parquet that is from elsewhere")
     p.add_argument("--protocol", nargs="+", choices=PROTOCOLS, default=["region"], help="default: region")
     p.add_argument(
         "--crop", nargs=2, type=int, metavar=("H", "W"), help="size of the regions (default: the whole picture)"
@@ -51,49 +55,107 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
-    from rich.progress import track
+    from jobs.kept_scores import KeptScores
+    from jobs.pictures import passed_over
+    from jobs.scoring import write_shard
+    from srcnn.files import make_folder
 
-    from jobs.scoring import in_parallel, write_shard
+    target = arguments.out / "scores.parquet"
+    make_folder(arguments.out)  # before hours of scoring
+    if not (arguments.overwrite or _is_own(target)):
+        print(f"error: {target} is from elsewhere; choose another --out, or say --overwrite", file=sys.stderr)
+        return 2
+    for folder in (arguments.reference, arguments.estimate):
+        for note in passed_over(str(folder.absolute())):
+            print(f"note: {note}", file=sys.stderr)
 
-    calls = [(Pair(*pair, arguments.reference.name, arguments.estimate.name), evaluate, arguments) for pair in pairs]
-    rows: list[Row] = []
-    left_out = alone
-    results = in_parallel(_score_pair, calls, arguments.workers, evaluate)
-    for found in track(results, "scoring", total=len(calls)):
-        if isinstance(found, str):
-            left_out.append(found)
-        else:
-            rows += found
-    for reason in left_out:
+    comparison = _comparison(arguments, evaluate)
+    kept = KeptScores(arguments.out / f"scores.{comparison}.unfinished.jsonl")
+    try:
+        rows, failed = _score(pairs, evaluate, arguments, kept)
+        if rows:
+            write_shard(target, rows, {}, evaluate, comparison=comparison)
+    except BaseException:
+        print(f"what was scored is kept in {kept.file}; the same command goes on from there", file=sys.stderr)
+        raise
+    for reason in (*alone, *failed):
         print(f"left out: {reason}", file=sys.stderr)
+    if not (rows and failed):
+        kept.file.unlink(missing_ok=True)
     if not rows:
         print("error: nothing could be scored", file=sys.stderr)
         return 2
-    target = arguments.out / "scores.parquet"
-    write_shard(target, rows, {}, evaluate)
     print(_means(rows, evaluate))
     print(f"{len(rows)} comparisons of {len({row['image'] for row in rows})} pictures in {target}")
-    return int(bool(left_out))
+    if failed:
+        print("once what was left out is mended, the same command scores only that", file=sys.stderr)
+    return int(bool(alone or failed))
 
 
-@dataclass(frozen=True)
-class Pair:
-    """A picture and its restoration, and the names that their scores carry."""
+def _is_own(target: Path) -> bool:
+    """Whether a file of scores is not there yet, or was written by this command."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    name: str
-    reference: Path
-    estimate: Path
-    set: str
-    method: str
+    if not os.path.lexists(target):
+        return True
+    try:
+        made_from = (pq.read_schema(target).metadata or {}).get(b"made_from", b"{}")
+    except (OSError, pa.ArrowException):
+        return False
+    return "comparison" in json.loads(made_from)
 
 
-def _checked(arguments: argparse.Namespace) -> "tuple[EvaluateConfig, list[tuple[str, Path, Path]], list[str]]":
+def _comparison(arguments: argparse.Namespace, evaluate: "EvaluateConfig") -> str:
+    """A name for all that decides the scores, but for the pictures themselves."""
+    from srcnn.experiment import short_hash
+    from srcnn.metrics import METRICS, find
+    from srcnn.own_code import code_digest
+
+    return short_hash(
+        "c",
+        {
+            "folders": [str(folder.resolve()) for folder in (arguments.reference, arguments.estimate)],
+            "settings": [evaluate.model_dump(mode="json"), arguments.protocol, arguments.crop, arguments.shave],
+            "metrics": {
+                name: find(name).version if name in METRICS else code_digest(name) for name in evaluate.metrics
+            },
+        },
+    )
+
+
+def _score(
+    pairs: "list[Pair]", evaluate: "EvaluateConfig", arguments: argparse.Namespace, kept: "KeptScores"
+) -> "tuple[list[Row], list[str]]":
+    """Rows of all pairs, those that were kept before among them, and why some have none."""
+    from rich.progress import track
+
+    from jobs.kept_scores import state_of
+    from jobs.scoring import in_parallel
+
+    states = {pair.name: state_of(pair.reference, pair.estimate) for pair in pairs}
+    rows = kept.read(states)
+    if rows:
+        print(f"{len(rows)} of {len(pairs)} pictures were scored before: {kept.file}")
+    failed = []
+    todo = [pair for pair in pairs if pair.name not in rows]
+    results = in_parallel(_score_pair, [(pair, evaluate, arguments) for pair in todo], arguments.workers, evaluate)
+    with kept.adding() as add:
+        for pair, found in zip(todo, track(results, "scoring", total=len(todo)), strict=True):
+            if isinstance(found, str):
+                failed.append(found)
+            else:
+                rows[pair.name] = found
+                add(pair.name, states[pair.name], found)
+    return [row for pair in pairs for row in rows.get(pair.name, ())], failed
+
+
+def _checked(arguments: argparse.Namespace) -> "tuple[EvaluateConfig, list[Pair], list[str]]":
     """The settings, the pairs of one name, and complaints about pictures that have no partner."""
     from pydantic import ValidationError
 
-    from jobs.pictures import find_files
+    from jobs.pairs import pairs_of
     from srcnn.experiment import EvaluateConfig
-    from srcnn.paths import RootPaths
 
     if "whole" in arguments.protocol and not arguments.crop:
         raise ValueError("protocol whole compares crops: say their size with --crop H W")
@@ -113,42 +175,28 @@ def _checked(arguments: argparse.Namespace) -> "tuple[EvaluateConfig, list[tuple
         evaluate = EvaluateConfig(**without)
     except ValidationError as error:
         raise ValueError("; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())) from error
-    folders = []
-    for folder in (arguments.reference, arguments.estimate):
-        if not folder.is_dir():
-            raise ValueError(f"{folder}: no such folder")
-        folders.append({file.stem: file for file in find_files(str(folder.absolute()), RootPaths(Path()), None)})
-    references, estimates = folders
-    pairs = [(name, references[name], estimates[name]) for name in sorted(references.keys() & estimates.keys())]
-    if not pairs:
-        raise ValueError(f"no picture of {arguments.estimate} has the name of one in {arguments.reference}")
-    alone = [
-        f"{references[name]}: no picture of this name in {arguments.estimate}"
-        for name in references
-        if name not in estimates
-    ]
-    alone += [
-        f"{estimates[name]}: no picture of this name in {arguments.reference}"
-        for name in estimates
-        if name not in references
-    ]
-    return evaluate, pairs, alone
+    return evaluate, *pairs_of(arguments.reference, arguments.estimate)
 
 
-def _score_pair(pair: Pair, evaluate: "EvaluateConfig", arguments: argparse.Namespace) -> "list[Row] | str":
+def _score_pair(pair: "Pair", evaluate: "EvaluateConfig", arguments: argparse.Namespace) -> "list[Row] | str":
     """Rows of one pair, or the reason why there are none."""
+    from jobs.scoring import rows_or_reason
+
+    found = rows_or_reason(_rows, pair, evaluate, arguments)
+    named = isinstance(found, str) and (str(pair.reference) in found or str(pair.estimate) in found)
+    return f"{pair.estimate}: {found}" if isinstance(found, str) and not named else found
+
+
+def _rows(pair: "Pair", evaluate: "EvaluateConfig", arguments: argparse.Namespace) -> "list[Row]":
     from jobs.scoring import Subject, score_comparisons
 
-    try:
-        comparisons = list(_compare(pair, evaluate, arguments))
-        if not comparisons:
-            return f"{pair.estimate}: is smaller than the crop"
-        return list(score_comparisons(Subject(pair.set, pair.name, pair.method), comparisons, evaluate))
-    except ValueError as error:
-        return str(error) if str(pair.reference.parent) in str(error) else f"{pair.estimate}: {error}"
+    comparisons = list(_compare(pair, evaluate, arguments))
+    if not comparisons:
+        raise ValueError("is smaller than the crop")
+    return list(score_comparisons(Subject(pair.set, pair.name, pair.method), comparisons, evaluate))
 
 
-def _compare(pair: Pair, evaluate: "EvaluateConfig", arguments: argparse.Namespace) -> "Iterator[Comparison]":
+def _compare(pair: "Pair", evaluate: "EvaluateConfig", arguments: argparse.Namespace) -> "Iterator[Comparison]":
     from srcnn import protocols
     from srcnn.files import is_grey_file, read_picture
     from srcnn.views import measured_luma

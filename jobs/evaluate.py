@@ -17,7 +17,17 @@ from pathlib import Path
 
 from jobs.folders import picture_file
 from jobs.pictures import Picture, SetRef, load_set
-from jobs.scoring import EarlierScores, Row, Subject, block_of, in_parallel, score_comparisons, write_shard
+from jobs.scoring import (
+    EarlierScores,
+    Row,
+    ScoringError,
+    Subject,
+    block_of,
+    fill_shard,
+    in_parallel,
+    rows_or_reason,
+    score_comparisons,
+)
 from jobs.stage import Progress, silent
 from srcnn import protocols
 from srcnn.experiment import Experiment
@@ -52,7 +62,10 @@ class Evaluate:
         return self.paths.shard(self.run_id, self.eval_id, epoch, self.block)
 
     def __call__(self, progress: Progress = silent) -> None:
-        """Score the epochs that are missing; each shard is written when its last picture is done."""
+        """Score the epochs that are missing; each shard is written when its last picture is done.
+
+        Raises ScoringError at the end, when all else is written, for pictures that could not be scored.
+        """
         epochs = self.missing_epochs()
         pictures = [
             (each, picture)
@@ -61,17 +74,20 @@ class Evaluate:
                 load_set(self.paths.root, each.set_id).pictures, self.block, self.experiment.evaluate.shards
             )
         ]
-        calls = [(self, epoch, each, picture) for epoch in epochs for each, picture in pictures]
-        results = in_parallel(Evaluate.score_picture, calls, self.experiment.evaluate.workers, self.experiment.evaluate)
-        compared = 0
+        evaluate = self.experiment.evaluate
+        calls = [(Evaluate.score_picture, self, epoch, *which) for epoch in epochs for which in pictures]
+        results = in_parallel(rows_or_reason, calls, evaluate.workers, evaluate)
+        reasons = []
         for number, epoch in enumerate(epochs):
-            rows: list[Row] = []
-            for position, _ in enumerate(pictures, 1):
-                rows += next(results)
-                note = f"epoch {epoch}, {compared + len(rows)} comparisons"
-                progress(number * len(pictures) + position, len(calls), note)
-            compared += len(rows)
-            write_shard(self.shard(epoch), rows, set_ids(self.sets), self.experiment.evaluate)
+
+            def tell(position: int, rows: int, before: int = number * len(pictures), epoch: int = epoch) -> None:
+                progress(before + position, len(calls), f"epoch {epoch}, {rows} comparisons")
+
+            names = [f"epoch {epoch}, {each.name}/{picture.name}" for each, picture in pictures]
+            found = zip(names, results, strict=False)
+            reasons += fill_shard(self.shard(epoch), found, set_ids(self.sets), evaluate, tell)
+        if reasons:
+            raise ScoringError(reasons)
 
     def score_picture(self, epoch: int, each: SetRef, picture: Picture) -> list[Row]:
         """Rows of one picture at one epoch."""

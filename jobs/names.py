@@ -14,7 +14,7 @@ def picture_name(file: PurePath) -> str:
     """The name that a file gives its picture: its path without suffix, in composed letters (NFC).
 
     macOS writes an é as two characters and Linux as one; a set is the same set on both. A name that is
-    no UTF-8 keeps its bytes as surrogates: see ``unnameable``.
+    no UTF-8 keeps its bytes as surrogates: see ``no_utf8``.
     """
     return unicodedata.normalize("NFC", _text(file))
 
@@ -24,14 +24,19 @@ def _text(file: PurePath) -> str:
     return os.fsencode(file.with_suffix("").as_posix()).decode("utf-8", "surrogateescape")
 
 
-def unnameable(file: Path, name: str) -> PictureError | None:
-    """Why a name can stand in no table, or what it can name no file here; None if it can do both."""
+def no_utf8(file: Path, name: str) -> str | None:
+    """Why the name that a file gives can stand in no table; None if it can."""
     try:
         name.encode()
     except UnicodeEncodeError:
-        return PictureError(f"{file}: its name is no UTF-8; rename it")
+        return f"{file}: its name is no UTF-8; rename it"
+    return None
+
+
+def unnameable(file: Path, name: str) -> str | None:
+    """Why the name that a file gives can stand in no table, or name no file here; None if it can do both."""
     fault = locale_fault(name)
-    return PictureError(f"{file}: {fault}") if fault else None
+    return no_utf8(file, name) or (f"{file}: {fault}" if fault else None)
 
 
 def by_name(files: Mapping[Path, PurePath]) -> dict[str, Path]:

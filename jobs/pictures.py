@@ -202,7 +202,7 @@ def read_set(sources: Iterable[str], root: RootPaths, data_root: Path | None = N
     """
     files = list(dict.fromkeys(file for source in sources for file in find_files(source, root, data_root)))
     names = by_name({file: PurePath(file.name) for file in files})
-    errors = [str(fault) for name, file in names.items() if (fault := unnameable(file, name))]
+    errors = [fault for name, file in names.items() if (fault := unnameable(file, name))]
     cache = read_json(root.fingerprints) or {}
     stamps = {file: (stat.st_size, stat.st_mtime_ns) for file in files for stat in [file.stat()]}
     known = {file: cache.get(str(file), {}) for file in files}

@@ -1,7 +1,8 @@
 """From pictures to rows of the score table: what ``evaluate`` and ``baseline`` share."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,17 +13,23 @@ from joblib import Parallel, delayed, parallel_config
 
 from jobs.pictures import Picture
 from jobs.stage import task_cores
+from srcnn.door import sentence
 from srcnn.experiment import EvaluateConfig
 from srcnn.files import atomic_path
-from srcnn.metrics import METRICS, Reference, find, warm_up
+from srcnn.metrics import METRICS, Reference, find, is_metric, warm_up
 from srcnn.protocols import Comparison
 from srcnn.schema import KEY_COLUMNS, score_schema
-from srcnn.shards import find_shard, made_from, read_shards, shards_in
+from srcnn.shards import PARTIAL, find_shard, has_shard, made_from, partial_shard, read_shards, shards_in
+
+LISTED = 10  # reasons in one message
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
 # Values known from an earlier scoring, by key and metric.
 Known = Mapping[Key, Mapping[str, float | None]]
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -93,17 +100,76 @@ def in_parallel(
         )
 
 
+def rows_or_reason(function: Callable[..., list[Row]], *arguments: Any) -> list[Row] | str:
+    """What a call returns, or why it returned nothing: one bad picture costs its own rows and no others."""
+    try:
+        return function(*arguments)
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except ValueError as error:  # a picture, a file or a metric, which names itself
+        return str(error)
+    except OSError as error:
+        return sentence(error)
+    except BaseException as error:  # noqa: BLE001 - also what a metric of one's own may end a program with
+        _log.exception("a picture could not be scored")
+        return f"{type(error).__name__}: {error}"
+
+
+class ScoringError(ValueError):
+    """Pictures that could not be scored, each with the reason."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        more = f"\n  and {len(reasons) - LISTED} more" if len(reasons) > LISTED else ""
+        super().__init__(
+            "could not be scored:\n  " + "\n  ".join(reasons[:LISTED]) + more + "\nAll other scores are kept; mend "
+            "what is named and submit the study again."
+        )
+
+
+def fill_shard(
+    shard: Path,
+    pictures: Iterable[tuple[str, list[Row] | str]],
+    sets: Mapping[str, str],
+    evaluate: EvaluateConfig,
+    tell: Callable[[int, int], None],
+) -> list[str]:
+    """Why some pictures could not be scored; the rows of all others are written.
+
+    ``pictures`` gives a name and its rows, or the reason why there are none. A shard that lacks rows is
+    written under its partial name, also when this is interrupted; a later call computes only the rest.
+    """
+    rows: list[Row] = []
+    reasons: list[str] = []
+    target = partial_shard(shard)
+    try:
+        for number, (name, found) in enumerate(pictures, 1):
+            if isinstance(found, str):
+                reasons.append(f"{name}: {found}")
+            else:
+                rows += found
+            tell(number, len(rows))
+        target = target if reasons else shard
+    finally:
+        if (rows or target == shard) and not has_shard(shard):  # another copy of this task may have been faster
+            write_shard(target, rows, sets, evaluate)
+    if target == shard:
+        partial_shard(shard).unlink(missing_ok=True)
+    return reasons
+
+
 def block_of(pictures: tuple[Picture, ...], block: int, shards: int) -> tuple[Picture, ...]:
     """The pictures of one block: every shards-th, so that blocks are alike in size and content."""
     return pictures[block::shards]
 
 
-def write_shard(path: Path, rows: list[Row], sets: Mapping[str, str], evaluate: EvaluateConfig) -> None:
+def write_shard(
+    path: Path, rows: list[Row], sets: Mapping[str, str], evaluate: EvaluateConfig, **origin_too: str
+) -> None:
     """Write rows as one Parquet file that also says which sets and metric versions it was made from."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    origin = {"sets": dict(sets), "metrics": {name: find(name).version for name in evaluate.metrics}}
+    origin = {"sets": dict(sets), "metrics": {name: find(name).version for name in evaluate.metrics}, **origin_too}
     schema = score_schema(evaluate.metrics).with_metadata({"made_from": json.dumps(origin)})
     with atomic_path(path) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary, compression="zstd")
@@ -128,6 +194,10 @@ class EarlierScores:
             if f"-{epoch:04d}-" in shard and not shard.startswith(self.eval_id):
                 for key, found in _read_shard(self.folder / shard, name, self.sets[name]).get(image, {}).items():
                     values.setdefault(key, {}).update(found)
+        # What an earlier try of this scoring left, by the same metrics: those of the user's own, too.
+        for partial in self.folder.glob(f"{self.eval_id}-{epoch:04d}-*{PARTIAL}"):
+            for key, found in _read_partial(partial, partial.stat().st_mtime_ns, name).get(image, {}).items():
+                values.setdefault(key, {}).update(found)
         return values
 
 
@@ -140,8 +210,20 @@ def _read_shard(path: Path, name: str, set_id: str) -> dict[str, Known]:
         return {}
     # The user's own functions carry no version, so their values are never taken over.
     metrics = [m for m, version in origin["metrics"].items() if m in METRICS and METRICS[m].version == version]
+    return _by_image((row for _, table in read_shards([path]) for row in table.to_pylist()), name, metrics)
+
+
+@lru_cache(maxsize=8)
+def _read_partial(path: Path, _changed: int, name: str) -> dict[str, Known]:
+    import pyarrow.parquet as pq
+
+    rows = pq.read_table(path).to_pylist()
+    return _by_image(rows, name, [column for column in rows[0] if is_metric(column)] if rows else [])
+
+
+def _by_image(rows: Iterable[Row], name: str, metrics: list[str]) -> dict[str, Known]:
     images: dict[str, Any] = {}
-    rows = [row for _, table in read_shards([path]) for row in table.to_pylist() if row["set"] == name]
     for row in rows:
-        images.setdefault(row["image"], {})[row_key(row)] = {metric: row[metric] for metric in metrics}
+        if row["set"] == name:
+            images.setdefault(row["image"], {})[row_key(row)] = {metric: row[metric] for metric in metrics}
     return images

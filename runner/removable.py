@@ -13,7 +13,7 @@ from srcnn.paths import GROUPS, RunPaths, StudyPaths
 from srcnn.place import has_ended
 
 DAY_S = 24 * 3600.0  # a temporary file of another machine or container is left over after this time
-_SHARD = re.compile(r"(?P<eval_id>e[0-9a-f]{10})-\d{4,}-\d{3,}\.parquet")
+_SHARD = re.compile(r"(?P<eval_id>e[0-9a-f]{10})-\d{4,}-\d{3,}(\.partial)?\.parquet")
 _OWNER = re.compile(r"[rb][0-9a-f]{10}")
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 COMPACTED = "compact-*.json"
+PARTIAL = ".partial.parquet"
 RETRIES = 5  # of a reader whose files are merged under its hands
 
 
@@ -70,6 +71,14 @@ def find_shard(shard: Path) -> ShardPlace | None:
     return None
 
 
+def partial_shard(shard: Path) -> Path:
+    """The file that stands in for a shard while some of its pictures could not be scored.
+
+    Its rows are read with those of the shards; the shard counts as missing, so that it is tried again.
+    """
+    return shard.with_name(shard.stem + PARTIAL)
+
+
 def shards_in(folder: Path) -> dict[str, ShardPlace]:
     """Every shard of a folder of scores, by file name, in order."""
     # The files first: a shard that is merged after this look is then found in an index.
@@ -82,8 +91,8 @@ def shards_in(folder: Path) -> dict[str, ShardPlace]:
 
 
 def is_loose(path: Path) -> bool:
-    """Whether a Parquet file is one shard, neither compacted nor still being written."""
-    return not path.name.startswith((".", "compact-"))
+    """Whether a Parquet file is one shard, neither compacted nor partial nor still being written."""
+    return not path.name.startswith((".", "compact-")) and not path.name.endswith(PARTIAL)
 
 
 def discard_shard(shard: Path) -> bool:
@@ -98,6 +107,7 @@ def discard_shard(shard: Path) -> bool:
             write_index(CompactedFile(compacted.index, compacted.generation, kept))
             there = True
     there |= shard.exists()
+    partial_shard(shard).unlink(missing_ok=True)
     shard.unlink(missing_ok=True)  # last: an older copy must not take its place if this is interrupted
     return there
 
@@ -157,7 +167,7 @@ def read_shards(
     """
     waiting = list(dict.fromkeys(shards))
     for attempt in range(RETRIES):
-        places = [(shard, place) for shard in waiting if (place := find_shard(shard))]
+        places = [(shard, place) for shard in waiting if (place := find_shard(shard) or _partial_place(shard))]
         places.sort(key=lambda each: (str(each[1].file), each[1].first))
         moved = []
         for file, group in groupby(places, key=lambda each: each[1].file):
@@ -175,6 +185,11 @@ def read_shards(
         waiting = moved
         if attempt == RETRIES - 1:
             raise FileNotFoundError(f"{moved[0]} and {len(moved) - 1} more shards move faster than they can be read")
+
+
+def _partial_place(shard: Path) -> ShardPlace | None:
+    partial = partial_shard(shard)
+    return ShardPlace(shard.name, partial) if partial.exists() else None
 
 
 def _conform(table: "pa.Table", columns: Sequence[str] | None, categories: bool) -> "pa.Table":

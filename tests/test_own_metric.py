@@ -4,7 +4,8 @@ import importlib
 import sys
 
 import pytest
-from conftest import tiny_study
+from conftest import photograph, tiny_study
+from PIL import Image
 from small_study import small_plan
 
 import analysis
@@ -125,3 +126,37 @@ def test_a_metric_that_cannot_be_found_is_refused_with_its_name(tmp_path, own_co
     own_code()
     with pytest.raises((ConfigError, ValueError), match="nowhere_to_be_found"):
         small_plan(tmp_path, evaluate={"metrics": ["nowhere_to_be_found:f"]})
+
+
+RAISES = """
+from pathlib import Path
+
+def own(reference, estimate, data_range):
+    if reference.mean() < 80 and (Path(__file__).parent / "raise").exists():
+        raise RuntimeError("too dark")
+    return 1.0
+"""
+
+
+def test_a_metric_that_raises_costs_its_picture_and_the_task_names_it(tmp_path, monkeypatch, capsys):
+    (tmp_path / "raises.py").write_text(RAISES)
+    (tmp_path / "raise").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    evaluate = {"crops": [[32, 40]], "protocols": ["region"], "metrics": ["psnr", "raises:own"], "workers": 1}
+    file = tiny_study(tmp_path, evaluate=evaluate, training__epochs=1)
+    Image.fromarray(photograph(4) // 4).save(tmp_path / "eval" / "photo4.png")
+    command = [str(file), "--executor", "debug", "--root", str(tmp_path / "results")]
+    study = tmp_path / "results" / "tiny"
+    assert submit(command) == 1
+    out = " ".join(capsys.readouterr().out.split())
+    assert "evals/photo4: metric raises:own raised RuntimeError: too dark" in out
+    scored = analysis.load(study)
+    assert set(scored["image"]) == {"photo3"}
+    assert set(scored["method"]) == {"bicubic", "srcnn"}
+    assert len(list(study.glob("scores/*/*.partial.parquet"))) == 2
+
+    (tmp_path / "raise").unlink()
+    assert submit(command) == 0
+    assert set(analysis.load(study)["image"]) == {"photo3", "photo4"}
+    assert not list(study.glob("scores/*/*.partial.parquet"))
+    sys.modules.pop("raises")

@@ -2,6 +2,7 @@
 
 import importlib
 import math
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -54,6 +55,30 @@ def plain(function: PlainScore) -> Score:
     return score
 
 
+class MetricError(ValueError):
+    """A metric of the user's own that raised: which, what, and where."""
+
+
+def _own(name: str, function: PlainScore) -> Score:
+    score = plain(function)
+
+    def named(pair: Pair) -> float | None:
+        try:
+            return score(pair)
+        except (KeyboardInterrupt, MemoryError):
+            raise
+        except BaseException as error:  # SystemExit, too: it would end the whole command, as if all were well
+            raise MetricError(f"metric {name} raised {_what_and_where(error)}") from error
+
+    return named
+
+
+def _what_and_where(error: BaseException) -> str:
+    what = traceback.format_exception_only(error)[-1].strip()
+    frames = traceback.extract_tb(error.__traceback__)[2:3]  # below ours: the user's function
+    return what + "".join(f" ({frame.filename}, line {frame.lineno})" for frame in frames)
+
+
 def named_function(name: str) -> Metric:
     """The user's own metric ``package.module:function``, the same under every definition.
 
@@ -76,5 +101,5 @@ def named_function(name: str) -> Metric:
         high=math.inf,
         ideal=None,
         source=name,
-        definitions=dict.fromkeys(DEFINITIONS, plain(function)),
+        definitions=dict.fromkeys(DEFINITIONS, _own(name, function)),
     )

@@ -1,0 +1,59 @@
+"""Scores that are safe as they come: a line a picture, until the whole table is written.
+
+Whatever ends the command (a kill, a full disk, a node that is lost) costs the picture under way and
+no other; the same command goes on from what is there.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.scoring import Row
+
+State = list[list[int]]
+
+
+@dataclass(frozen=True)
+class KeptScores:
+    """A file of JSON lines: a picture's name, the state of the files that it is scored from, its rows."""
+
+    file: Path
+
+    def read(self, states: Mapping[str, State]) -> dict[str, list[Row]]:
+        """Rows by name, of the pictures whose files are in the state that they were scored in."""
+        return {name: rows for name, state, rows in self._lines() if name in states and state == states[name]}
+
+    def _lines(self) -> Iterator[tuple[str, State, list[Row]]]:
+        lines = self.file.read_bytes().split(b"\n") if self.file.exists() else []
+        for line in lines:
+            try:
+                kept = json.loads(line)
+                yield kept["name"], kept["state"], kept["rows"]
+            except (ValueError, LookupError, TypeError):  # cut by what ended the command
+                continue
+
+    @contextmanager
+    def adding(self) -> Iterator[Callable[[str, State, list[Row]], None]]:
+        """A function that keeps the rows of one picture: from its return on they outlive this process."""
+        with self.file.open("ab") as file:
+            file.write(b"\n")  # ends a line that was cut
+
+            def add(name: str, state: State, rows: list[Row]) -> None:
+                file.write(json.dumps({"name": name, "state": state, "rows": rows}).encode() + b"\n")
+                file.flush()
+
+            yield add
+
+
+def state_of(*files: Path) -> State:
+    """Size and time of change of each file; nothing of a file that is gone."""
+    state = []
+    for file in files:
+        try:
+            status = file.stat()
+        except OSError:
+            continue
+        state.append([status.st_size, status.st_mtime_ns])
+    return state

@@ -1,0 +1,184 @@
+"""Scores of two folders are safe as they come, and what is wrong with one picture costs its rows alone."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from conftest import REPOSITORY, photograph, write_pictures
+from PIL import Image
+
+from jobs.compare_folders import main as evaluate
+
+# Notes every call, and does with dark pictures what the test asks for.
+OWN = """
+import os
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+class Strange(BaseException):
+    def __init__(self, one, two):  # cannot be made again from its text in another process
+        super().__init__("strange")
+
+def own(reference, estimate, data_range):
+    with (HERE / "calls").open("a") as calls:
+        calls.write("x")
+    todo = (HERE / "todo").read_text()
+    if reference.mean() < 80:
+        exec(todo, {"os": os, "Strange": Strange})
+    return 1.0
+"""
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """Three originals of which the second is dark, copies of them, and a metric of one's own."""
+    for folder in ("originals", "mine"):
+        write_pictures(tmp_path / folder, [1, 2, 3])
+        Image.fromarray(photograph(2) // 4).save(tmp_path / folder / "photo2.png")
+    (tmp_path / "own_of_mine.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    sys.modules.pop("own_of_mine", None)
+
+
+def options(folders, *more: str) -> list[str]:
+    places = ["--reference", str(folders / "originals"), "--estimate", str(folders / "mine")]
+    return [*places, "--out", str(folders / "out"), "--metrics", "psnr", "own_of_mine:own", *more]
+
+
+def in_a_process_of_its_own(folders, *more: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "jobs.evaluate", *options(folders, *more)]
+    environment = {**os.environ, "PYTHONPATH": f"{folders}{os.pathsep}{REPOSITORY}"}
+    return subprocess.run(command, env=environment, capture_output=True, check=False)
+
+
+def images(folders) -> list[str]:
+    return pq.read_table(folders / "out" / "scores.parquet")["image"].to_pylist()
+
+
+def test_a_killed_command_goes_on_with_the_pictures_that_were_not_scored(folders):
+    (folders / "todo").write_text(f"os.kill(os.getpid(), {int(signal.SIGKILL)})")
+    killed = in_a_process_of_its_own(folders, "--workers", "1")
+    assert killed.returncode == -signal.SIGKILL
+    (kept,) = (folders / "out").glob("scores.*.unfinished.jsonl")
+    kept.write_bytes(kept.read_bytes() + b'{"name": "photo3", "sta')  # as if killed in the middle of a line
+    (folders / "todo").write_text("")
+    (folders / "calls").write_text("")
+    assert evaluate(options(folders, "--workers", "1")) == 0
+    assert images(folders) == ["photo1", "photo2", "photo3"]
+    assert len((folders / "calls").read_text()) == 2
+    assert not kept.exists()
+
+
+def test_a_picture_that_changed_since_is_scored_again(folders):
+    (folders / "todo").write_text("raise ValueError")
+    assert evaluate(options(folders, "--workers", "1")) == 1
+    Image.fromarray(photograph(1)).save(folders / "mine" / "photo1.png", compress_level=1)
+    (folders / "calls").write_text("")
+    assert evaluate(options(folders, "--workers", "1")) == 1
+    assert len((folders / "calls").read_text()) == 2  # photo1, and photo2, which raises again
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        ("raise ValueError('too dark')", "ValueError: too dark"),
+        ("raise SystemExit(0)", "SystemExit: 0"),
+        ("raise Strange(1, 2)", "own_of_mine.Strange: strange"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_metric_that_raises_costs_the_rows_of_its_picture(folders, capsys, raised, said):
+    (folders / "todo").write_text(raised)
+    assert evaluate(options(folders, "--workers", "1")) == 1
+    err = capsys.readouterr().err
+    assert f"mine/photo2.png: metric own_of_mine:own raised {said} ({folders / 'own_of_mine.py'}, line 16)" in err
+    assert images(folders) == ["photo1", "photo3"]
+    (folders / "todo").write_text("")
+    (folders / "calls").write_text("")
+    assert evaluate(options(folders, "--workers", "1")) == 0
+    assert images(folders) == ["photo1", "photo2", "photo3"]
+    assert len((folders / "calls").read_text()) == 1
+
+
+def test_what_a_metric_raises_in_another_process_ends_neither_that_nor_the_command(folders):
+    (folders / "todo").write_text("raise Strange(1, 2)")
+    done = in_a_process_of_its_own(folders, "--workers", "2")
+    assert done.returncode == 1
+    assert b"raised own_of_mine.Strange: strange" in done.stderr
+    assert images(folders) == ["photo1", "photo3"]
+
+
+def test_a_name_that_is_no_utf8_costs_its_own_rows(folders, capsys):
+    (folders / "todo").write_text("")
+    for folder in ("originals", "mine"):
+        os.rename(folders / folder / "photo2.png", os.fsencode(folders / folder) + b"/caf\xe9.png")
+    assert evaluate(options(folders, "--workers", "1")) == 1
+    assert capsys.readouterr().err.count("its name is no UTF-8; rename it") == 2
+    assert images(folders) == ["photo1", "photo3"]
+
+
+@pytest.mark.parametrize("out", ["file", "file/below"])
+def test_an_out_that_cannot_be_written_is_refused_before_anything_is_scored(folders, capsys, out):
+    (folders / "todo").write_text("")
+    (folders / "file").write_text("")
+    assert evaluate([*options(folders), "--out", str(folders / out)]) == 2
+    assert "file" in capsys.readouterr().err
+    assert not (folders / "calls").exists()
+
+
+@pytest.mark.parametrize("content", [b"somebody's", None])
+def test_a_table_from_elsewhere_is_replaced_only_if_told_to(folders, capsys, content):
+    (folders / "todo").write_text("")
+    target = folders / "out" / "scores.parquet"
+    target.parent.mkdir()
+    if content:
+        target.write_bytes(content)
+    else:
+        target.symlink_to(folders / "nowhere")
+    assert evaluate(options(folders, "--workers", "1")) == 2
+    assert "scores.parquet is from elsewhere; choose another --out, or say --overwrite" in capsys.readouterr().err
+    assert not (folders / "calls").exists()
+    for more in (["--overwrite"], []):  # then it is this command's own
+        assert evaluate(options(folders, "--workers", "1", *more)) == 0
+
+
+# --- pairs ------------------------------------------------------------------------------------
+def compared(tmp_path, reference: list[str], estimate: list[str]) -> int:
+    for folder, names in (("r", reference), ("e", estimate)):
+        for seed, name in enumerate(names):
+            (tmp_path / folder / name).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.roll(photograph(seed), 1, axis=0)).save(tmp_path / folder / name)
+    folders = ["--reference", str(tmp_path / "r"), "--estimate", str(tmp_path / "e"), "--out", str(tmp_path / "out")]
+    return evaluate([*folders, "--metrics", "psnr", "--workers", "1"])
+
+
+def test_pictures_of_one_name_in_two_subfolders_are_compared_apart(tmp_path):
+    assert compared(tmp_path, ["set14/x.png", "set5/x.png"], ["set14/x.bmp", "set5/x.png"]) == 0
+    table = pq.read_table(tmp_path / "out" / "scores.parquet").to_pydict()
+    assert dict(zip(table["image"], table["psnr"], strict=True)) == {"set14/x": np.inf, "set5/x": np.inf}
+
+
+def test_two_files_of_one_name_in_a_folder_are_refused_with_both(tmp_path, capsys):
+    assert compared(tmp_path, ["a.png", "b.png"], ["a.png", "a.bmp"]) == 2
+    err = capsys.readouterr().err
+    assert "two pictures of one name" in err
+    assert str(tmp_path / "e" / "a.bmp") in err
+    assert str(tmp_path / "e" / "a.png") in err
+
+
+def test_letters_composed_in_other_ways_are_the_same_name(tmp_path):
+    assert compared(tmp_path, ["caf\u00e9.png"], ["cafe\u0301.png"]) == 0
+    assert images(tmp_path) == ["caf\u00e9"]
+
+
+def test_names_that_differ_only_in_case_are_told_when_they_find_no_partner(tmp_path, capsys):
+    assert compared(tmp_path, ["a.png", "Photo.png"], ["a.png", "photo.png"]) == 1
+    err = capsys.readouterr().err
+    assert "r/Photo.png: no picture of this name in" in err
+    assert "(photo.png differs in upper and lower case)" in err

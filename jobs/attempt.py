@@ -124,12 +124,23 @@ class _Recorder:
     def __init__(self, record: Attempt, path: Path, show: Progress | None) -> None:
         self.record, self.path, self.show = record, path, show
         self.written = 0.0
+        self.began: float | None = None
 
     def __call__(self, done: int, total: int, note: str) -> None:
-        self.record.done, self.record.total, self.record.note = done, total, note
-        if time.monotonic() - self.written >= UPDATE_S or done == total:
-            self.written = time.monotonic()
-            write_json(self.path, self.record.to_json())
-            print(f"{self.record.stage} {self.record.task}: {done}/{total} {note}", flush=True)
+        record, now = self.record, time.monotonic()
+        if self.began is None or done < record.done:  # it begins, or earlier steps are made again
+            record.first, self.began = done, now
+        record.done, record.total, record.note = done, total, note
+        record.seconds_left = seconds_left(now - self.began, done - record.first, total - done)
+        if now - self.written >= UPDATE_S or done == total:
+            self.written = now
+            write_json(self.path, record.to_json())
+            left = f" {record.seconds_left:.0f} s left" if record.seconds_left else ""
+            print(f"{record.stage} {record.task}: {done}/{total}{left} {note}", flush=True)
         if self.show:
             self.show(done, total, note)
+
+
+def seconds_left(elapsed: float, steps: int, more: int) -> float | None:
+    """Seconds that more steps take at the pace of those made in the time elapsed; None before the first."""
+    return more * elapsed / steps if steps else None

@@ -68,6 +68,7 @@ class Baseline:
         calls = [(Baseline.interpolate_and_score, self, *which) for which in pictures]
         results = in_parallel(rows_or_reason, calls, evaluate.workers, evaluate)
         names = [f"{each.name}/{picture.name}" for each, picture in pictures]
+        progress(0, len(pictures), "")
         reasons = fill_shard(
             self.shard,
             zip(names, results, strict=False),

@@ -78,6 +78,7 @@ class Evaluate:
         calls = [(Evaluate.score_picture, self, epoch, *which) for epoch in epochs for which in pictures]
         results = in_parallel(rows_or_reason, calls, evaluate.workers, evaluate)
         reasons = []
+        progress(0, len(calls), "")
         for number, epoch in enumerate(epochs):
 
             def tell(position: int, rows: int, before: int = number * len(pictures), epoch: int = epoch) -> None:

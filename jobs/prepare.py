@@ -44,6 +44,8 @@ class Prepare:
             delayed(_cut)(picture, self.data, side) for picture, side in zip(pictures, sides, strict=True)
         )
 
+        progress(0, len(pictures), "pictures")
+
         def counted() -> Iterator[tuple[Patches, ...]]:
             for number, patches in enumerate(cut, 1):
                 progress(number, len(pictures), "pictures")

@@ -61,6 +61,7 @@ class Render:
         torch.set_num_threads(task_cores())
         models = {epoch: _Model(self._load(epoch), device) for epoch in epochs}
         todo = [(each, picture, lacking) for each in self.sets for picture, lacking in self._lacking(each, epochs)]
+        progress(0, len(todo), "")
         for number, (each, picture, lacking) in enumerate(todo, 1):
             self._restore(each, picture, lacking, models)
             progress(number, len(todo), f"{each.name}/{picture.name}")

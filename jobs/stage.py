@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from typing import Protocol
 
-# Steps done, steps in all, a note for people.
+# Steps done, steps in all, a note for people. The first call comes before the first step: it says where a task begins.
 Progress = Callable[[int, int, str], None]
 
 CORES_VARIABLE = "RUNNER_CPUS"

@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 Record = dict[str, Any]
 
 # What differs between two executions of one training; everything else in a record is the same.
-TIMINGS = ("seconds", "cpu_seconds", "patches_per_second", "seconds_left", "peak_memory_mb")
+TIMINGS = ("seconds", "cpu_seconds", "patches_per_second", "peak_memory_mb")
 
 
 @dataclass(frozen=True)
@@ -167,8 +167,9 @@ class _Trainer:
         events = self._events(history) if config.tensorboard else None
         if until == 0:
             saver.save(0, [])
-        started, first = time.perf_counter(), len(history)
-        for epoch in range(first + 1, until + 1):
+        if len(history) < until:
+            self.progress(len(history), until, "")
+        for epoch in range(len(history) + 1, until + 1):
             try:
                 record = self._epoch(epoch, optimiser)
             except TrainingDiverged as error:
@@ -177,13 +178,11 @@ class _Trainer:
                 )
                 saver.flush()
                 raise TrainingDiverged(f"{error} ({kept})") from error
-            pace = (time.perf_counter() - started) / (epoch - first)
-            record["seconds_left"] = round(pace * (until - epoch), 1)
             history.append(record)
             if events:
                 events.add(record)
             saver.save(epoch, history, last=epoch == until)
-            self.progress(epoch, config.epochs, progress_note(record))
+            self.progress(epoch, until, progress_note(record))
         if events:
             events.close()
 
@@ -221,7 +220,6 @@ class _Trainer:
             "seconds": round(seconds, 3),
             "cpu_seconds": round(cpu, 3),
             "patches_per_second": round(len(self.train) / seconds, 1),
-            "seconds_left": 0.0,
             "peak_memory_mb": peak_memory_mb(self.device),
             "sets": mean_scores(self.model, self.monitor, self.scale),
         }
@@ -330,7 +328,7 @@ def progress_note(record: Record) -> str:
             f"{name} {values['psnr']:.2f} dB {values['ssim']:.4f} "
             f"(bicubic {values['bicubic_psnr']:.2f} {values['bicubic_ssim']:.4f})"
         )
-    parts += [f"{record['seconds_left']:.0f} s left", f"peak {record['peak_memory_mb']:.0f} MB"]
+    parts.append(f"peak {record['peak_memory_mb']:.0f} MB")
     if "warning" in record:
         parts.append(f"WARNING: {record['warning']}")
     return ", ".join(parts)

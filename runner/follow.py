@@ -14,6 +14,7 @@ from runner.tail import Growth, last_lines
 from srcnn.door import is_unread
 from srcnn.paths import StudyPaths
 from srcnn.schema import Attempt
+from srcnn.words import counted
 
 if TYPE_CHECKING:
     from runner.state import TaskStatus
@@ -124,11 +125,11 @@ def _begin(paths: StudyPaths, task: "TaskStatus", lines: int | None, screen: "_S
 
 
 def _say_what_waits(followed: list[Followed], screen: "_Screen", shown: int = 3) -> None:
-    waiting = [each.task for each in followed if each.task.state == "waiting"]
+    waiting = [each.task for each in followed if each.task.state in ("waiting", "held")]
     for task in waiting[:shown]:
-        screen.line("", f"{task_text(task)} waits for {task.detail}")
+        screen.line("", f"{task_text(task)} {'is held:' if task.state == 'held' else 'waits for'} {task.detail}")
     if len(waiting) > shown:
-        screen.line("", f"and {len(waiting) - shown} more tasks wait")
+        screen.line("", f"and {counted(len(waiting) - shown, 'more task')} in the queue")
 
 
 def _look(paths: StudyPaths, followed: list[Followed], now: float, screen: "_Screen") -> None:
@@ -179,10 +180,10 @@ def _judge(
             screen.text(task_text(task), each.growth.read())
         if task is None:
             each.ends("no longer part of the study", now)
-        elif task.state in ("running", "waiting"):
+        elif task.under_way:
             each.unsure = ""
             if each.task.job != task.job and task.job and task.log:
-                each.first, each.end = max(each.first, task.attempts + (task.state == "waiting")), ""
+                each.first, each.end = max(each.first, task.attempts + (task.state != "running")), ""
                 file = found_again(paths, task.log)
                 if not each.growth or each.growth.file != file:
                     each.growth = Growth(file)

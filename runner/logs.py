@@ -84,7 +84,7 @@ def _logs(arguments: argparse.Namespace) -> None:
         _show_failed(paths, [task for task in tasks if task.state == "failed"], arguments.lines)
         return
     running = [task for task in tasks if task.state == "running"]
-    waiting = [task for task in tasks if task.state == "waiting"]
+    waiting = [task for task in tasks if task.under_way and task not in running]
     # Whoever names a run wants to see it to its end; without a name it is what there is to see now.
     followed = running + waiting if arguments.what else running or waiting
     if arguments.follow and followed:
@@ -130,7 +130,7 @@ def _unbegun_text(task: "TaskStatus") -> str:
 
     if task.state == "done":
         return f"{task_text(task)} is done, and left no log"
-    state = f"it waits for {task.detail}" if task.state == "waiting" else task.detail
+    state = {"waiting": "it waits for ", "held": "it is held: "}.get(task.state, "") + task.detail
     earlier = f"; --attempt {task.attempts} shows the last attempt" if task.attempts else ""
     return f"{task_text(task)} has no log yet: {state}{earlier}"
 
@@ -192,16 +192,14 @@ def _show_attempt(paths: StudyPaths, tasks: "Sequence[TaskStatus]", number: int,
 
 def _show_failed(paths: StudyPaths, failed: "Sequence[TaskStatus]", lines: int | None) -> None:
     """Failures with one cause together: the cause, the log of one, the names of the others."""
-    from runner.matching import task_text
-    from runner.status import failure_groups
+    from runner.groups import failure_groups
 
     groups = failure_groups(failed)
     if not groups:
         print("Nothing failed.")
     for number, group in enumerate(groups):
-        task, count = group.first, len(group.tasks)
-        many = f"{count} {'runs' if task.stage in ('train', 'render') else 'tasks'}, one cause"
-        print("\n" * bool(number) + f"failed: {task.stage}: {many if count > 1 else task_text(task)}: {task.cause}")
+        task, cause = group.first, ", one cause" * (len(group.tasks) > 1)
+        print("\n" * bool(number) + f"failed: {task.stage}: {group.text}{cause}: {task.cause}")
         for line in task.detail.strip().splitlines()[:4]:
             print(f"  {line}")
         if task.cause != "dependency":  # it never began

@@ -7,13 +7,14 @@ that is down.
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 TIMEOUT_S = 60.0
 WARNED_S = 180  # before a time limit: our 90 s, SLURM's own minute, and some
 ARRAY_SIZE = 1001  # SLURM's default of MaxArraySize
-CANCEL_AT_ONCE = 500  # ids in one call of scancel
+AT_ONCE = 500  # ids in one call of scancel or scontrol
 
 # States in which a job may still do something.
 ALIVE = frozenset(
@@ -31,8 +32,19 @@ ALIVE = frozenset(
         "SIGNALING",
         "STAGE_OUT",
         "SPECIAL_EXIT",
+        "RESV_DEL_HOLD",
     ]
 )
+HELD = frozenset(["REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD"])
+LAUNCH_FAILED = "launch failed requeued held"
+
+Holder = Literal["user", "administrator", "SLURM"]
+# Who holds a job, by squeue's reason; for any other it is SLURM.
+_HOLDERS: Mapping[str, Holder] = {
+    "JobHeldUser": "user",
+    "job requeued in held state": "user",  # scontrol requeuehold, or a rule of the site
+    "JobHeldAdmin": "administrator",
+}
 
 
 class SchedulerError(RuntimeError):
@@ -41,7 +53,11 @@ class SchedulerError(RuntimeError):
 
 @dataclass(frozen=True)
 class JobState:
-    """What the scheduler says of one job: its state without suffix, why it waits, how its steps ended."""
+    """What the scheduler says of one job: its state without suffix, why it waits, how its steps ended.
+
+    ``earlier_node`` is where it was started before, ``starts`` the time before which it is not, as squeue
+    writes it. A job of priority 0 is held.
+    """
 
     state: str
     reason: str = ""
@@ -50,11 +66,31 @@ class JobState:
     step_states: frozenset[str] = frozenset()
     elapsed_s: int | None = None
     limit_min: int | None = None
+    earlier_node: str = ""
+    priority: int | None = None
+    starts: str = ""
 
     @property
     def alive(self) -> bool:
         """Whether it waits or runs."""
         return self.state in ALIVE
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is in the queue and does not run."""
+        return self.state == "PENDING" or self.state.startswith("REQUEUE") or self.state in HELD
+
+    @property
+    def held_by(self) -> Holder | None:
+        """Who holds it, so that it does not start until it is released; None if nobody does."""
+        if not self.waits or (self.reason not in _HOLDERS and self.state not in HELD and self.priority != 0):
+            return None
+        return _HOLDERS.get(self.reason, "SLURM")
+
+    @property
+    def last_node(self) -> str:
+        """The node that it has or had last; empty if none is known."""
+        return self.node if self.started else self.earlier_node
 
     @property
     def ended_early(self) -> bool:
@@ -108,7 +144,7 @@ def answers() -> bool:
 
 
 def job_states(ids: Iterable[str], owner: str | None = None) -> Answer:
-    """The states of jobs by one call of sacct; what it does not know, by one of squeue.
+    """The states of jobs by one call of sacct; what it does not know, and why jobs wait, by one of squeue.
 
     ``owner`` is the user whose jobs they are (default: who asks).
     """
@@ -118,46 +154,69 @@ def job_states(ids: Iterable[str], owner: str | None = None) -> Answer:
     numbers = sorted({job.partition("_")[0] for job in wanted}, key=int)
     states, note = {}, ""
     try:
-        columns = "JobID,State,Reason,ExitCode,NodeList,ElapsedRaw,TimelimitRaw"
-        text = call("sacct", "--parsable2", "--noheader", f"--format={columns}", f"--jobs={','.join(numbers)}")
+        columns = "JobID,State,Reason,ExitCode,NodeList,ElapsedRaw,TimelimitRaw,Submit"
+        # --duplicates: also the earlier starts of a job that was put back, which say where it ran.
+        text = call(
+            "sacct", "--parsable2", "--noheader", "--duplicates", f"--format={columns}", f"--jobs={','.join(numbers)}"
+        )
         states = _from_sacct(text)
     except SchedulerError as error:
         note = f"no accounting ({str(error).splitlines()[0]}): causes of jobs that ended some time ago are unknown"
     lacking = wanted - states.keys()
-    if not lacking:
-        return Answer(states)
-    try:  # accounting may be absent, down or behind
+    if not lacking and not any(states[job].waits for job in wanted):
+        return Answer(states, note)
+    try:  # accounting may be absent, down or behind, and calls every hold the user's
         # --jobs would refuse the whole list for one number that is forgotten.
         user = f"--user={owner}" if owner else "--me"
-        text = call("squeue", user, "--noheader", "--array", "--states=all", "--format=%i|%T|%r|%N")
+        text = call("squeue", user, "--noheader", "--array", "--states=all", "--format=%i|%T|%r|%N|%S|%Q")
     except SchedulerError as error:
         trouble = f"the scheduler does not answer ({str(error).splitlines()[0]})"
-        return Answer(states, note and trouble, answered=not note, complete=not note)
-    for job, state, reason, node in (line.split("|", 3) for line in text.splitlines()):
-        if job in lacking:
-            states[job] = JobState(state, "" if reason == "None" else reason, node=node)
+        return Answer(states, trouble, answered=False, complete=not note)
+    queue = _from_squeue(text)
+    for job in wanted & queue.keys():
+        known = states.get(job)
+        if known is None:
+            states[job] = queue[job]
+        elif known.waits and queue[job].alive:
+            states[job] = replace(queue[job], earlier_node=known.last_node)
     return Answer(states, note, complete=not note)
 
 
-def _from_sacct(text: str) -> dict[str, JobState]:
-    found: dict[str, JobState] = {}
-    steps: dict[str, set[str]] = {}
+def _from_squeue(text: str) -> dict[str, JobState]:
+    states = {}
     for line in text.splitlines():
-        job, state, reason, exit_code, node, *times = line.split("|")
+        job, state, reason, node, starts, priority = line.split("|", 5)
+        states[job] = JobState(
+            state,
+            "" if reason == "None" else reason,
+            node=node,
+            starts="" if starts == "N/A" else starts,
+            priority=_number(priority),
+        )
+    return states
+
+
+def _from_sacct(text: str) -> dict[str, JobState]:
+    rows: list[tuple[str, str, JobState]] = []  # every start of a job has one, with its steps below it
+    for line in text.splitlines():
+        job, state, reason, exit_code, node, elapsed, limit, sent = line.split("|")
         state = state.split()[0] if state else "UNKNOWN"  # such as ``CANCELLED by 0``
-        whole, dot, _ = job.partition(".")
-        if dot:
-            steps.setdefault(whole, set()).add(state)
+        if "." in job:
+            before, whole, known = rows[-1]
+            rows[-1] = before, whole, replace(known, step_states=known.step_states | {state})
             continue
+        reason = "" if reason == "None" else reason
+        known = JobState(state, reason, exit_code, node, elapsed_s=_number(elapsed), limit_min=_number(limit))
+        rows.append((sent, job, known))
+    found: dict[str, JobState] = {}
+    for _, job, known in sorted(rows, key=lambda row: row[0]):
         for each in expand(job):
-            elapsed, limit = (int(text) if text.isdigit() else None for text in times)
-            found[each] = JobState(
-                state, "" if reason == "None" else reason, exit_code, node, elapsed_s=elapsed, limit_min=limit
-            )
-    return {
-        job: replace(state, step_states=frozenset(steps[job])) if job in steps else state
-        for job, state in found.items()
-    }
+            found[each] = replace(known, earlier_node=found[each].last_node) if each in found else known
+    return found
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdigit() else None
 
 
 def expand(job: str) -> Iterator[str]:
@@ -172,12 +231,45 @@ def expand(job: str) -> Iterator[str]:
             yield f"{match[1]}_{index}"
 
 
+def collapse(ids: Iterable[str]) -> list[str]:
+    """Jobs as SLURM writes them, elements of one array together: the reverse of ``expand``."""
+    elements: dict[str, list[int]] = {}
+    for job in ids:
+        number, _, index = job.partition("_")
+        elements.setdefault(number, []).extend([int(index)] if index else [])
+    return [
+        f"{number}_{indices[0]}" if len(indices) == 1 else f"{number}_[{_ranges(indices)}]" if indices else number
+        for number, indices in ((number, sorted(set(indices))) for number, indices in elements.items())
+    ]
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers with those in a row together: ``0-2,7``."""
+    rows: list[list[int]] = []
+    for number in numbers:
+        if rows and rows[-1][-1] == number - 1:
+            rows[-1] = [rows[-1][0], number]
+        else:
+            rows.append([number])
+    return ",".join("-".join(map(str, row)) for row in rows)
+
+
 def cancel(ids: Iterable[str]) -> None:
     """Cancel jobs; those that ended already are no error. Raises SchedulerError if SLURM does not answer."""
-    waiting = list(dict.fromkeys(ids))
-    for first in range(0, len(waiting), CANCEL_AT_ONCE):
+    _call_with(ids, "scancel", "--quiet")
+
+
+def release(ids: Iterable[str]) -> None:
+    """Let held jobs go; those that ended already are no error. Raises SchedulerError with SLURM's words."""
+    _call_with(ids, "scontrol", "release")
+
+
+def _call_with(ids: Iterable[str], *command: str) -> None:
+    """Call a command with jobs as its arguments, many at once; it is no error that some are gone."""
+    jobs = list(dict.fromkeys(ids))
+    for first in range(0, len(jobs), AT_ONCE):
         try:
-            call("scancel", "--quiet", *waiting[first : first + CANCEL_AT_ONCE])
+            call(*command, *jobs[first : first + AT_ONCE])
         except SchedulerError as error:
             others = [line for line in str(error).splitlines() if line.strip() and "Invalid job id" not in line]
             if others:

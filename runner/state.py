@@ -4,17 +4,20 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from jobs.processes import is_alive
 from runner.lock import Holder, holder
-from runner.scheduler import Answer, JobState, job_states
+from runner.scheduler import LAUNCH_FAILED, Answer, JobState, job_states
+from runner.scheduler import Holder as JobHolder
 from runner.submission import Key, Submission, latest_jobs
 from runner.tasks import KnownTask, known_tasks
 from srcnn.paths import StudyPaths
 from srcnn.schema import Attempt
+from srcnn.words import counted
 
-State = Literal["done", "running", "waiting", "failed", "missing"]
+State = Literal["done", "running", "waiting", "held", "failed", "missing"]
+STATES: tuple[State, ...] = get_args(State)
 Cause = Literal[
     "exception",
     "out of memory",
@@ -39,6 +42,7 @@ class TaskStatus:
 
     ``cause`` tells failures apart, ``detail`` says it in words (an exception's type and message, what
     is waited for). ``done`` of ``total`` steps, ``note`` and ``seconds_left`` are of a running task.
+    A held task has a job that does not start until ``held_by`` releases it; ``host`` is where it ran last.
     """
 
     stage: str
@@ -55,6 +59,12 @@ class TaskStatus:
     job: str | None = None
     host: str | None = None
     log: str | None = None
+    held_by: JobHolder | None = None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether its job is queued or runs, so that it is not sent again."""
+        return self.state in ("running", "waiting", "held")
 
     @property
     def key(self) -> Key:
@@ -64,10 +74,11 @@ class TaskStatus:
 
 @dataclass(frozen=True)
 class StudyStatus:
-    """All tasks of a study, and what was amiss when they were looked at."""
+    """All tasks of a study, and what was amiss at the time when they were looked at."""
 
     folder: Path
     tasks: list[TaskStatus]
+    time: float
     notes: list[str] = field(default_factory=list)
     runner: Holder | None = None
 
@@ -77,7 +88,7 @@ class StudyStatus:
 
     def active_jobs(self) -> dict[Key, str]:
         """The SLURM job of each task that is queued or running."""
-        return {task.key: task.job for task in self.tasks if task.job and task.state in ("running", "waiting")}
+        return {task.key: task.job for task in self.tasks if task.job and task.under_way}
 
 
 def study_status(paths: StudyPaths, now: float) -> StudyStatus:
@@ -95,7 +106,7 @@ def study_status(paths: StudyPaths, now: float) -> StudyStatus:
     for task in tasks:
         job, submission = asked.get(task.key, (None, None))
         judged[task.key] = _judge(task, job, submission, answer, judged, local, now)
-    return StudyStatus(paths.folder, list(judged.values()), [answer.note] if answer.note else [], runner)
+    return StudyStatus(paths.folder, list(judged.values()), now, [answer.note] if answer.note else [], runner)
 
 
 def _owner(folder: Path) -> str | None:
@@ -132,6 +143,8 @@ def _judge(
         fields |= {"host": attempt.host, "log": attempt.log}
     elif job and submission:
         fields["log"] = str(submission.log(task.stage, job))
+    if known and known.held_by and known.last_node:
+        fields["host"] = known.last_node
 
     def status(state: State, cause: Cause | None = None, detail: str = "", **more: object) -> TaskStatus:
         return TaskStatus(task.stage, task.name, task.label, state, cause, detail, **fields, **more)  # type: ignore[arg-type]
@@ -139,10 +152,9 @@ def _judge(
     def running() -> TaskStatus:
         if not attempt or attempt.outcome != "running":
             return status("running", detail="starting")
-        left = None
-        if attempt.done:
-            left = max(0.0, (now - attempt.start) * (attempt.total - attempt.done) / attempt.done)
-        return status("running", done=attempt.done, total=attempt.total, note=attempt.note, seconds_left=left)
+        return status(
+            "running", done=attempt.done, total=attempt.total, note=attempt.note, seconds_left=attempt.seconds_left
+        )
 
     def died() -> TaskStatus:
         assert attempt is not None
@@ -154,9 +166,9 @@ def _judge(
     if attempt and outcome == "running" and known and known.alive and now - attempt.start < LAG_S:
         return running()  # its own record is ahead of accounting
     if known and known.alive and outcome not in ("done", "failed"):
-        return _in_the_queue(task, known, earlier, running, status)
-    if known and known.state == "PENDING":  # it was put back after it had failed, or was sent again
-        return _in_the_queue(task, known, earlier, running, status)
+        return _in_the_queue(task, known, earlier, attempt is not None, running, status)
+    if known and known.waits:  # it was put back after it had failed, or was sent again
+        return _in_the_queue(task, known, earlier, attempt is not None, running, status)
     if not job and attempt and outcome == "running":
         alive = is_alive(attempt.host, attempt.pid, attempt.born)
         if alive or (alive is None and local):
@@ -190,14 +202,17 @@ def _in_the_queue(
     task: KnownTask,
     known: JobState,
     earlier: Mapping[Key, TaskStatus],
+    began: bool,
     running: Callable[[], TaskStatus],
     status: Callable[..., TaskStatus],
 ) -> TaskStatus:
-    """A task whose job is alive for the scheduler."""
-    if known.state == "PENDING" or known.state.startswith("REQUEUE"):
+    """A task whose job is alive for the scheduler; ``began``: the job has run before, or still does."""
+    if known.waits:
         if known.reason == "DependencyNeverSatisfied":
             return status("failed", "dependency", _blocked_text(task, earlier))
-        return status("waiting", detail=_waits_for(task, known, earlier))
+        if known.held_by:
+            return status("held", detail=_held_text(known), held_by=known.held_by)
+        return status("waiting", detail=_waits_for(task, known, earlier, began or bool(known.last_node)))
     return running()
 
 
@@ -222,33 +237,52 @@ def _own_words(attempt: Attempt, known: JobState | None) -> tuple[Cause, str]:
 _REASONS = {
     "Priority": "its turn (jobs of higher priority are before it)",
     "Resources": "free nodes",
-    "BeginTime": "its turn after it was put back into the queue",
     "JobArrayTaskLimit": "others of its array (the parallelism cap)",
     "QOSMaxJobsPerUserLimit": "your other jobs (a limit of the QOS)",
     "AssocGrpCpuLimit": "your group's other jobs (its CPU limit)",
     "ReqNodeNotAvail": "nodes that are not available now (maintenance?)",
     "PartitionDown": "a partition that is down",
-    "JobHeldUser": "being released: you hold it (scontrol release)",
-    "JobHeldAdmin": "being released: an administrator holds it",
+}
+_HELD = {
+    LAUNCH_FAILED: "no job could be started on {node}",
+    "job requeued in held state": "scontrol requeuehold, or a rule of the site, put it back",
+    "JobHeldUser": "its user holds it",
+    "JobHeldAdmin": "an administrator holds it, and alone can release it",
 }
 
 
-def _waits_for(task: KnownTask, known: JobState, earlier: Mapping[Key, TaskStatus]) -> str:
+def _held_text(known: JobState) -> str:
+    """SLURM's own reason why a job is held, and what it means."""
+    reason = known.reason or known.state
+    words = _HELD.get(reason, "").format(node=known.last_node or "its node (sinfo -R lists those that are down)")
+    return f"{reason}: {words}" if words else reason
+
+
+def _waits_for(task: KnownTask, known: JobState, earlier: Mapping[Key, TaskStatus], put_back: bool) -> str:
     needs = _needs_text(task, earlier)
     if needs:
         return needs
+    again = f"; {counted(task.attempts, 'attempt')} so far" if task.attempts else ""
+    return _reason_text(known, put_back) + again
+
+
+def _reason_text(known: JobState, put_back: bool) -> str:
+    """What a job waits for that needs no other task."""
+    if known.reason == "BeginTime":
+        time = known.starts.replace("T", " ") or "the time it was sent for"
+        return f"its turn after it was put back into the queue (not before {time})" if put_back else time
     # Accounting keeps a reason that has passed: what needs nothing more waits for no dependency.
-    text = _REASONS.get(known.reason, known.reason) if known.reason not in ("Dependency", "") else "its turn"
-    again = f"; {task.attempts} attempt{'s' * (task.attempts > 1)} so far" if task.attempts else ""
-    return text + again
+    if known.reason in ("Dependency", ""):
+        return "its turn"
+    return _REASONS.get(known.reason.partition(",")[0], known.reason)
 
 
 def _needs_text(task: KnownTask, earlier: Mapping[Key, TaskStatus]) -> str:
     open_needs = [earlier[need] for need in task.needs if need in earlier and earlier[need].state != "done"]
     if task.stage == "report":
-        open_needs = [need for need in open_needs if need.state in ("running", "waiting")]
+        open_needs = [need for need in open_needs if need.under_way]
     stages = list(dict.fromkeys(need.stage for need in open_needs))
-    return f"{', '.join(stages)}" + (f" ({len(open_needs)} tasks)" if len(open_needs) > 1 else "") if stages else ""
+    return ", ".join(stages) + f" ({len(open_needs)} tasks)" * (len(open_needs) > 1)
 
 
 def _blocked_text(task: KnownTask, earlier: Mapping[Key, TaskStatus]) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from srcnn.door import command
 from srcnn.files import read_json, write_bytes
 from srcnn.paths import StudyPaths
+from srcnn.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -138,8 +139,10 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
     if arguments.dry_run:
         missing = plan.missing()
-        plan, todo = _selected(plan, missing, _status(plan), arguments)
+        status = _status(plan)
+        plan, todo = _selected(plan, missing, status, arguments)
         _print_plan(plan, missing, todo, executor, arguments.cores, console)
+        _release_held(status, arguments, console)
         _print_scripts(plan, todo, executor, console)
         return 0
 
@@ -169,19 +172,21 @@ def _submit_alone(plan: "Plan", arguments: argparse.Namespace, executor: str, co
     active = status.active_jobs() if status else {}
     if active and executor != "slurm":
         raise ConfigError(
-            f"{len(active)} tasks of {plan.study.name} are queued or running on SLURM; wait for them, or cancel them "
-            f"with python -m runner.cancel {plan.paths.folder}"
+            f"{plan.study.name} has {counted(len(active), 'task')} queued or running on SLURM; wait for the end, or "
+            f"cancel with python -m runner.cancel {plan.paths.folder}"
         )
     for note in status.notes if status else ():
         console.print(f"note: {note}", soft_wrap=True, markup=False)
     stale = discard_stale(plan)
     if stale:
-        console.print(f"{stale} results whose origin is gone will be made again")
+        console.print(f"{counted(stale, 'result')} whose origin is gone will be made again")
     missing = plan.missing()
     plan, todo = _selected(plan, missing, status, arguments)
     _print_plan(plan, missing, todo, executor, arguments.cores, console)
     if active:
-        console.print(f"{len(active)} tasks are queued or running already and are not sent again")
+        are = "are" if len(active) > 1 else "is"
+        console.print(f"{counted(len(active), 'task')} {are} queued or running already and {are} not sent again")
+    _release_held(status, arguments, console)
     before = [(file, file.read_bytes() if file.exists() else None) for file in (plan.paths.config, plan.paths.contents)]
     plan.save()
     if not todo:
@@ -209,6 +214,14 @@ def _status(plan: "Plan") -> "StudyStatus | None":
     return study_status(plan.paths, time.time()) if plan.paths.contents.exists() else None
 
 
+def _release_held(status: "StudyStatus | None", arguments: argparse.Namespace, console: "Console") -> None:
+    if status:
+        from runner.held import release_held
+
+        for line in release_held(status, arguments.only == "failed", arguments.dry_run):
+            console.print(line, soft_wrap=True, markup=False)
+
+
 def _selected(
     plan: "Plan", missing: "list[Task]", status: "StudyStatus | None", arguments: argparse.Namespace
 ) -> "tuple[Plan, list[Task]]":
@@ -233,7 +246,7 @@ def _print_plan(
     from runner.space import space_text
     from runner.view import plan_table
 
-    console.print(f"{plan.study.name}: {len(plan.runs)} runs, below {plan.paths.folder}", soft_wrap=True)
+    console.print(f"{plan.study.name}: {counted(len(plan.runs), 'run')}, below {plan.paths.folder}", soft_wrap=True)
     console.print(plan_table(plan, missing, executor, cores))
     if todo:
         if executor == "slurm":
@@ -302,7 +315,7 @@ def _run_slurm(
         arrays = [array for array in submission.arrays if array.stage == stage]
         count = sum(len(array.tasks) for array in arrays)
         jobs = ", ".join(array.job for array in arrays[:6]) + ", ..." * (len(arrays) > 6)
-        console.print(f"{stage}: {count} tasks, job{'s' * (len(arrays) > 1)} {jobs}", markup=False)
+        console.print(f"{stage}: {counted(count, 'task')}, job{'s' * (len(arrays) > 1)} {jobs}", markup=False)
     study = shlex.quote(str(plan.paths.folder))
     console.print(
         f"Submitted; you may log out. The report will be at {plan.paths.report_page}\n"
@@ -327,9 +340,8 @@ def _run_here(
             run_debug(missing, folder, watch) if executor == "debug" else run_local(plan, missing, folder, watch, cores)
         )
     failed = any(state.state in ("failed", "skipped") for state in states)
-    console.print(
-        f"{sum(s.state == 'done' for s in states)} of {len(states)} tasks done in {duration(time.monotonic() - start)}"
-    )
+    done, seconds = sum(state.state == "done" for state in states), time.monotonic() - start
+    console.print(f"{done} of {counted(len(states), 'task')} done in {duration(seconds)}")
     if failed:
         print_failures(console, states, f"python -m runner.submit {shlex.quote(str(plan.paths.folder))}")
     _print_report(plan, console)

@@ -15,6 +15,7 @@ from runner.cluster import STAGES, StageResources
 from runner.gpus import visible_gpus
 from runner.local import TaskState, Watcher, available_cores, local_states
 from runner.plan import Plan, Task
+from srcnn.words import counted
 
 REFRESH_S = 0.5
 LINE_EVERY_S = 15.0  # of progress, where there is no terminal to redraw
@@ -73,7 +74,7 @@ _EXCLUSIVE = {
 def _local_text(state: TaskState | None) -> str:
     if state is None:
         return "-"
-    cores = f"{state.cores} core{'s' * (state.cores > 1)}"
+    cores = counted(state.cores, "core")
     return f"1 GPU, {cores}" if state.gpu else cores
 
 
@@ -121,10 +122,7 @@ def _progress(state: TaskState) -> str:
     name = f"{state.task.stage} {state.task.label or state.task.name}"
     if not attempt or attempt.outcome != "running" or not attempt.total:
         return f"{name}: starting"
-    left = ""
-    if attempt.done:
-        seconds = (time.time() - attempt.start) * (attempt.total - attempt.done) / attempt.done
-        left = f", about {duration(seconds)} left"
+    left = f", about {duration(attempt.seconds_left)} left" if attempt.seconds_left else ""
     return f"{name}: {attempt.done}/{attempt.total}{left}  {attempt.note}"
 
 
@@ -160,7 +158,7 @@ def print_failures(console: Console, states: list[TaskState], retry: str) -> Non
             console.print(f"  {state.error}\n  log: {state.log}", markup=False, highlight=False, soft_wrap=True)
     skipped = [state for state in states if state.state == "skipped"]
     if skipped:
-        console.print(f"\nnot started, because what they need failed: {len(skipped)} tasks")
+        console.print(f"\nnot started, because what they need failed: {counted(len(skipped), 'task')}")
     console.print(f"\nWhat finished is kept. Try the rest again with:\n  {retry}", highlight=False, soft_wrap=True)
 
 

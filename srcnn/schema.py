@@ -65,7 +65,8 @@ class Attempt:
     """One try at one task: what ``status`` and the report read.
 
     Times are seconds since the epoch. ``cause`` is the exception's type, ``message`` its text.
-    ``done`` of ``total`` steps and ``note`` say how far it is, ``cores`` how many it could use.
+    ``done`` of ``total`` steps and ``note`` say how far it is; this attempt began at step ``first``, and
+    ``seconds_left`` is what its own pace promises, None before its first step. ``cores``: how many it could use.
     ``job`` is the id of its SLURM job, ``born`` tells its process from a later one of the same ``pid``,
     ``submission`` names the folder of the submission that sent it.
     """
@@ -83,6 +84,8 @@ class Attempt:
     message: str | None = None
     done: int = 0
     total: int = 0
+    first: int = 0
+    seconds_left: float | None = None
     note: str = ""
     cores: int | None = None
     job: str | None = None

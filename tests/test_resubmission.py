@@ -9,7 +9,7 @@ from conftest import tiny_study
 from runner.config import load_study
 from runner.plan import make_plan
 from runner.requeue import KILLS, decide
-from runner.scheduler import Answer, JobState, expand
+from runner.scheduler import Answer, JobState, _from_sacct, expand
 from runner.selection import only_failed, tasks_to_send, with_resources
 from runner.snapshot import take_snapshot
 from runner.state import TaskStatus, _judge
@@ -138,6 +138,64 @@ def test_submissions_are_ordered_by_number_whatever_the_clocks_say(tmp_path):
         Submission(folder).add(SentArray("train", job, ("r1",)))
         assert new_submission(paths).name.startswith(f"{10000 + number}-")
     assert latest_jobs(paths)["train", "r1"][0] == "2"
+
+
+def test_a_running_task_says_the_time_that_its_own_record_says():
+    record = attempt(job="123", done=91, total=100, first=90, seconds_left=45.0)
+    found = judged({"123": JobState("RUNNING", node="n")}, record)
+    assert (found.state, found.done, found.seconds_left) == ("running", 91, 45.0)
+
+
+@pytest.mark.parametrize(
+    ("state", "holder", "said"),
+    [
+        (JobState("PENDING", "launch failed requeued held", priority=0, earlier_node="node7"), "SLURM", "node7"),
+        (JobState("PENDING", "launch failed requeued held", priority=0), "SLURM", "sinfo -R"),
+        (JobState("PENDING", "job requeued in held state", priority=0), "user", "requeuehold"),
+        (JobState("SPECIAL_EXIT", "job requeued in held state", priority=0), "user", "requeuehold"),
+        (JobState("REQUEUE_HOLD", ""), "SLURM", "REQUEUE_HOLD"),
+        (JobState("RESV_DEL_HOLD", "ReservationDeleted", priority=0), "SLURM", "ReservationDeleted"),
+        (JobState("PENDING", "JobHeldUser", priority=0), "user", "its user holds it"),
+        (JobState("PENDING", "JobHeldAdmin", priority=0), "administrator", "alone can release it"),
+        (JobState("PENDING", "a reason of later versions", priority=0), "SLURM", "a reason of later versions"),
+    ],
+)
+def test_a_job_that_is_held_is_told_from_one_that_waits(state, holder, said):
+    found = judged({"123": state})
+    assert (found.state, found.held_by, found.under_way) == ("held", holder, True)
+    assert said in found.detail
+    assert found.detail.startswith(state.reason)
+    assert found.host == (state.earlier_node or None)
+
+
+@pytest.mark.parametrize("state", [JobState("PENDING", "Priority", priority=1), JobState("PENDING", "Priority")])
+def test_a_job_that_has_its_turn_to_come_is_not_held(state):
+    assert (judged({"123": state}).state, state.held_by) == ("waiting", None)
+
+
+def test_what_waits_for_a_time_is_told_from_what_was_put_back():
+    state = JobState("PENDING", "BeginTime", starts="2027-01-01T08:00:00", priority=5)
+    assert judged({"123": state}).detail == "2027-01-01 08:00:00"
+    put_back = "its turn after it was put back into the queue (not before 2027-01-01 08:00:00)"
+    assert judged({"123": replace(state, earlier_node="node2")}).detail == put_back
+    assert judged({"123": state}, attempt(job="123", outcome="interrupted")).detail == f"{put_back}; 1 attempt so far"
+    # The attempt of an earlier job put nothing back.
+    before = attempt(job="99", submission="0001-20270114T070000.000000Z")
+    assert judged({"123": state}, before).detail == "2027-01-01 08:00:00; 1 attempt so far"
+
+
+def test_accounting_tells_where_a_job_was_started_before():
+    rows = [
+        "7_0|PENDING|JobHeldUser|0:0|None assigned|00:00:00||2026-11-26T03:38:54",
+        "7_0|REQUEUED|None|0:0|node2|0|10|2026-11-26T03:38:52",
+        "7_0.batch|OUT_OF_MEMORY||0:125|node2|0||2026-11-26T03:38:52",
+        "7_[1-2]|PENDING|None|0:0|None assigned|0|10|2026-11-26T03:38:52",
+    ]
+    states = _from_sacct("\n".join(rows))
+    assert states.keys() == {"7_0", "7_1", "7_2"}
+    assert (states["7_0"].state, states["7_0"].started, states["7_0"].last_node) == ("PENDING", False, "node2")
+    assert not states["7_0"].step_states  # of the start before
+    assert states["7_1"].last_node == ""
 
 
 def test_slurm_knows_better_than_the_task_that_memory_ran_out():

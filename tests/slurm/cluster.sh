@@ -10,6 +10,8 @@ usage='usage: cluster.sh VERB DIR [NODE]
                           controller notices after SLURMD_TIMEOUT, or a minute if the node is back before that
   lose-slurmd DIR NODE    only its slurmd is killed; the tasks live on
   start-node DIR NODE     its slurmd runs again
+  spoil-node DIR NODE     its prolog fails from now on: no job can be started there
+  mend-node DIR NODE      its prolog works again, and the node that SLURM drained takes jobs
   restart-controller DIR
   stop-accounting DIR     sacct fails from now on
   start-accounting DIR
@@ -195,6 +197,7 @@ stop() {
 
 reset() {
   local node
+  rm -f "$DIR"/bad-*
   start_slurmdbd
   start_slurmctld
   for node in "${NODES[@]}"; do start_slurmd "$node"; done
@@ -219,6 +222,11 @@ resumed_all() {
   scontrol update nodename="$(IFS=, && echo "${NODES[*]}")" state=resume 2>/dev/null || true
   sleep 0.2
   all_idle
+}
+
+mend_node() {
+  rm -f "$DIR/bad-$1"
+  scontrol update nodename="$1" state=resume 2>/dev/null || true # refused where it was not drained
 }
 
 kill_node() {
@@ -247,7 +255,7 @@ if [ "$verb" != start ]; then
   while read -r name port; do PORTS[$name]=$port; done <"$DIR/ports"
 fi
 case $verb in
-  kill-node | lose-slurmd | start-node)
+  kill-node | lose-slurmd | start-node | spoil-node | mend-node)
     [[ " ${NODES[*]} " == *" $node "* ]] || fail "$verb needs a node, one of ${NODES[*]}, not '$node'"
     ;;
   *) [ $# -eq 2 ] || fail "$verb takes only a folder" ;;
@@ -259,6 +267,8 @@ case $verb in
   kill-node) kill_node "$node" ;;
   lose-slurmd) lose_slurmd "$node" ;;
   start-node) start_slurmd "$node" ;;
+  spoil-node) touch "$DIR/bad-$node" ;;
+  mend-node) mend_node "$node" ;;
   restart-controller) restart_controller ;;
   stop-accounting) end slurmdbd ;;
   start-accounting) start_slurmdbd ;;

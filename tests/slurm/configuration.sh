@@ -19,6 +19,8 @@ StorageUser=slurm
 StorageLoc=slurm_acct_db
 END
   chmod 600 "$DIR/slurmdbd.conf" # slurmdbd refuses a file that others may read
+  printf '#!/bin/sh\n[ ! -e "%s/bad-$SLURMD_NODENAME" ]\n' "$DIR" >"$DIR/prolog.sh"
+  chmod 700 "$DIR/prolog.sh"
   cat >"$DIR/slurm.conf" <<END
 ClusterName=srcnntest
 SlurmctldHost=localhost(127.0.0.1)
@@ -77,6 +79,9 @@ AccountingStorageHost=localhost
 AccountingStoragePort=${PORTS[slurmdbd]}
 AccountingStoragePass=$DIR/munge/munge.socket
 AccountingStorageTRES=gres/gpu
+
+# Where the file exists, no job can start on the node: its prolog fails.
+Prolog=$DIR/prolog.sh
 
 # The nodes have what the configuration says, not what the machine has.
 SlurmdParameters=config_overrides

@@ -3,7 +3,7 @@
     python -m benchmarks.status [--tasks 10000] [--json FILE]
 
 The study's folder is real (contents, attempts, checkpoints, shards, jobs of two submissions). The
-scheduler is a stand-in that prints sacct's answer for every unfinished task from a file, since no
+scheduler is a stand-in that prints sacct's and squeue's answers for every unfinished task from files, since no
 test cluster has run 10,000 jobs; benchmarks/submit.py asks a real one. Beside it, one call of the
 stand-in for each task, as a tool that asks job by job would make: measured on a sample.
 """
@@ -21,6 +21,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 EPOCHS = (1, 2)
 SHARDS = 3
 SENT = "0001-20260101T000000.000000Z"  # the submission of all
+SENT_AT = "2026-01-01T00:00:00"
 SAMPLE = 50  # calls, to compare with
 
 
@@ -77,18 +78,18 @@ def task(folder, array, index, name, runs):
                 write(folder / "scores" / run.name / f"e1-{epoch:04d}-{block:03d}.parquet")
         return []
     if stage != "train":
-        return [f"{job}|PENDING|Dependency|0:0|None assigned|0|240"]
+        return [f"{job}|PENDING|Dependency|0:0|None assigned|0|240|{SENT_AT}"]
     if part < 0.8:
         write(attempts, record | {"outcome": "running"})
         return [
-            f"{job}|RUNNING|None|0:0|node1|900|240",
-            f"{job}.batch|RUNNING||0:0|node1|900|",
-            f"{job}.0|RUNNING||0:0|node1|900|",
+            f"{job}|RUNNING|None|0:0|node1|900|240|{SENT_AT}",
+            f"{job}.batch|RUNNING||0:0|node1|900||{SENT_AT}",
+            f"{job}.0|RUNNING||0:0|node1|900||{SENT_AT}",
         ]
     if part < 0.9:
         write(attempts, record | {"outcome": "failed", "cause": "ValueError", "message": f"bad value {index}"})
-        return [f"{job}|FAILED|None|1:0|node1|9|240", f"{job}.0|FAILED||1:0|node1|9|"]
-    return [f"{job}|PENDING|Priority|0:0|None assigned|0|240"]
+        return [f"{job}|FAILED|None|1:0|node1|9|240|{SENT_AT}", f"{job}.0|FAILED||1:0|node1|9||{SENT_AT}"]
+    return [f"{job}|PENDING|Priority|0:0|None assigned|0|240|{SENT_AT}"]
 
 
 def main():
@@ -105,7 +106,13 @@ def main():
         sacct = folder / "bin" / "sacct"
         sacct.parent.mkdir()
         sacct.write_text(f"#!/bin/sh\ncat {folder}/answer\n")
+        waiting = [line.split("|") for line in lines if "|PENDING|" in line]
+        queue = "\n".join(f"{job}|{state}|{reason}||N/A|100" for job, state, reason, *_ in waiting)
+        (folder / "queue").write_text(f"{queue}\n")
+        squeue = sacct.with_name("squeue")
+        squeue.write_text(f"#!/bin/sh\ncat {folder}/queue\n")
         sacct.chmod(0o755)
+        squeue.chmod(0o755)
         env = {**os.environ, "PATH": f"{sacct.parent}:{os.environ['PATH']}"}
         command = [sys.executable, "-m", "runner.status", str(folder / "results" / "large")]
         seconds = []

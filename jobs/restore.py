@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from srcnn.door import command, sentence
+from srcnn.models.foreign import add_weights_scale
 from srcnn.paths import RunPaths
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(prog="python -m jobs.restore", description="Restore pictures with a trained model.")
     p.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE_OR_DIR")
     p.add_argument(
-        "--model", required=True, type=Path, help="a run's folder (its best checkpoint is taken) or a checkpoint"
+        "--model",
+        required=True,
+        type=Path,
+        help="a run's folder (its best checkpoint is taken), a checkpoint, or weights",
     )
     p.add_argument("--out", required=True, type=Path, help="folder for the restored pictures, as PNG")
     p.add_argument("--overwrite", action="store_true", help="replace what is in --out, but never a picture to restore")
@@ -30,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="K",
         help="enlarge each picture K times first; without it, pictures are taken as enlarged already",
     )
+    add_weights_scale(p)
     return p
 
 
@@ -53,16 +58,16 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: --upsample {arguments.upsample}: expected 1 to 16", file=sys.stderr)
         return 2
 
-    from jobs.checkpoint import Checkpoint, CheckpointError
     from jobs.names import by_name
     from jobs.pictures import MissingPictures, passed_over
     from srcnn.files import PictureError, is_grey_file, make_folder, read_picture, write_picture
+    from srcnn.models.published import WeightsError
 
     try:
-        checkpoint = Checkpoint.load(checkpoint_file(arguments.model))
+        checkpoint = _checkpoint(checkpoint_file(arguments.model), arguments)
         named_by = _named_by(arguments.pictures)
         files = list(by_name(named_by).values())
-    except (CheckpointError, FileNotFoundError, MissingPictures, PictureError) as error:
+    except (WeightsError, FileNotFoundError, MissingPictures, PictureError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if arguments.upsample and arguments.upsample != checkpoint.data.scale:
@@ -92,6 +97,21 @@ def main(argv: list[str] | None = None) -> int:
     for reason in left_out:
         print(f"left out: {reason}", file=sys.stderr)
     return int(bool(left_out))
+
+
+def _checkpoint(file: Path, arguments: argparse.Namespace) -> "Checkpoint":
+    """A checkpoint of ours, or somebody else's weights as one. Raises WeightsError."""
+    from jobs.checkpoint import Checkpoint, CheckpointError
+    from srcnn.models.published import as_checkpoint, read_weights, stated_scale
+
+    stated = stated_scale(arguments.weights_scale)
+    weights = read_weights(file, stated)
+    if weights.assumed:
+        print(f"note: {weights.assumed}")
+    try:
+        return Checkpoint.load(file)
+    except CheckpointError:
+        return as_checkpoint(weights, max(arguments.upsample or 2, 2))
 
 
 def _named_by(pictures: list[Path]) -> dict[Path, PurePath]:

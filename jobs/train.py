@@ -103,7 +103,9 @@ class _Trainer:
 
         scale = None
         if self.experiment.model.weights:
-            weights = read_weights(Path(self.experiment.model.weights))
+            weights = read_weights(Path(self.experiment.model.weights), self.experiment.model.stated_scale)
+            if weights.assumed:
+                _log.warning(weights.assumed)
             self.model.load_state_dict(weights.state)
             scale = weights.scale
         if scale and not self.experiment.training.epochs:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
@@ -244,7 +244,8 @@ def dotted_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """Every dotted key that a configuration may hold, sections and their keys."""
     for name, field in model.model_fields.items():
         yield prefix + name
-        inner = field.annotation
+        kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if kind is not type(None)]
+        inner = kinds[-1] if len(kinds) <= 2 else None  # the section itself, or the section or null
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from dotted_keys(inner, f"{prefix}{name}.")
 

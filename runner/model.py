@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from jobs.events import MISSING, has_tensorboard
 from runner.config import ConfigError
@@ -12,8 +13,15 @@ from srcnn.models import ModelError, check_model, is_own_model
 from srcnn.own_code import code_digest
 
 
-def model_content(experiment: Experiment) -> dict[str, str | None]:
-    """Digests of the file of weights and of a user's own code, for the run's id.
+class ModelContent(NamedTuple):
+    """Digests of what a model's settings point to, for the run's id, and what was assumed of it, in words."""
+
+    digests: dict[str, str | None]
+    assumed: str
+
+
+def model_content(experiment: Experiment) -> ModelContent:
+    """What the file of weights and a user's own code hold.
 
     Raises ConfigError for a model or weights that cannot be used. Our own models are not built
     here: that would take torch and a second for every command.
@@ -30,7 +38,10 @@ def model_content(experiment: Experiment) -> dict[str, str | None]:
             _require_inner_pixels(experiment)
     except ValueError as error:
         raise ConfigError(f"model.name: {error}") from error
-    return {"code": code, "weights": _checked_weights(experiment) if config.weights else None}
+    if config.weights_scale and not config.weights:
+        raise ConfigError("model.weights_scale: is the scale of given weights, and there is no model.weights")
+    weights, assumed = _checked_weights(experiment) if config.weights else (None, "")
+    return ModelContent({"code": code, "weights": weights}, assumed)
 
 
 def metric_code(names: Iterable[str]) -> dict[str, str]:
@@ -51,14 +62,15 @@ def _require_inner_pixels(experiment: Experiment) -> None:
         )
 
 
-def _checked_weights(experiment: Experiment) -> str:
+def _checked_weights(experiment: Experiment) -> tuple[str, str]:
+    """The digest of the file of weights, and what was assumed of them."""
     from srcnn.models import build_model
     from srcnn.models.published import WeightsError, read_weights
 
     config = experiment.model
     path = Path(str(config.weights))
     try:
-        weights = read_weights(path)
+        weights = read_weights(path, config.stated_scale)
     except WeightsError as error:
         raise ConfigError(f"model.weights: {error}") from error
     if (weights.name, weights.residual) != (config.name, config.residual):
@@ -71,4 +83,4 @@ def _checked_weights(experiment: Experiment) -> str:
         build_model(config.name, residual=config.residual, seed=0).load_state_dict(weights.state)
     except RuntimeError as error:
         raise ConfigError(f"model.weights: {path.name} does not fit {config.name}: {error}") from error
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest(), weights.assumed

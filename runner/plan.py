@@ -15,7 +15,7 @@ from jobs.stage import Stage
 from jobs.train import Train
 from runner.cluster import STAGES
 from runner.config import ConfigError, Run, Study, runs_of, save_study
-from runner.model import metric_code, model_content
+from runner.model import ModelContent, metric_code, model_content
 from srcnn.experiment import DataConfig, Experiment, data_id, degradation_id, eval_id, run_id
 from srcnn.files import read_json, write_json, write_text
 from srcnn.paths import GROUPS, RootPaths, StudyPaths
@@ -141,7 +141,7 @@ class _Resolver:
         self.read: dict[tuple[str, ...], PictureSet] = {}
         self.checked: set[tuple[object, ...]] = set()
         self.notes: dict[str, None] = {}
-        self.models: dict[str, dict[str, str | None]] = {}
+        self.models: dict[str, ModelContent] = {}
         self.metrics: dict[tuple[str, ...], dict[str, str]] = {}
 
     def __call__(self, run: Run) -> PlannedRun:
@@ -165,7 +165,9 @@ class _Resolver:
         key = experiment.model.model_dump_json() + str(experiment.data.patch_size)
         if key not in self.models:
             self.models[key] = model_content(experiment)
-        return self.models[key]
+            if self.models[key].assumed:
+                self.notes[self.models[key].assumed] = None
+        return self.models[key].digests
 
     def _metrics(self, experiment: Experiment) -> dict[str, str]:
         names = experiment.evaluate.metrics

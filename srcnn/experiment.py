@@ -25,6 +25,7 @@ from pydantic import (
 
 from srcnn.color import Standard
 from srcnn.degrade import Resampling
+from srcnn.deprocess import Standardisation
 from srcnn.losses import LOSSES
 from srcnn.metrics import METRICS, QUICK_METRICS, Definition, find
 from srcnn.models import MODELS, is_own_model
@@ -161,13 +162,26 @@ class DataConfig(Section):
         return {name: (group, sources) for group in ("test", "eval") for name, sources in getattr(self, group).items()}
 
 
+class WeightsScale(Section):
+    """Mean and deviation of luma, on [0, 1], in the training of given weights."""
+
+    mean: float = 0.0
+    std: float = Field(1.0, gt=0)
+
+
 class ModelConfig(Section):
-    """The network. ``weights`` (the authors' .mat, a checkpoint, the report's .pt) is where training starts."""
+    """The network. ``weights`` (the authors' .mat, a checkpoint, anybody's state dict) is where training starts."""
 
     name: Annotated[str, AfterValidator(_model_name)] = "9-1-5"
     residual: bool = True
     init: Literal["default", "gaussian"] = "default"  # gaussian is the paper's, and a trap: see srcnn.models.initial
     weights: str | None = None  # they bring their own scale of luma, so training.standardise does not apply
+    weights_scale: WeightsScale | None = None  # that scale where the file does not tell; null: luma as it is
+
+    @property
+    def stated_scale(self) -> Standardisation | None:
+        """``weights_scale`` as the network's scale."""
+        return Standardisation(self.weights_scale.mean, self.weights_scale.std) if self.weights_scale else None
 
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -357,8 +371,10 @@ def run_id(experiment: Experiment, train_set_id: str, model_content: Mapping[str
     training = experiment.training.model_dump(mode="json", exclude={"device", "monitor_pictures", "tensorboard"})
     if training["precision"] == "auto":
         del training["precision"]
+    # The scale of given weights, where it is not stated, follows from their content.
+    unsaid = {"weights_scale"} if experiment.model.weights_scale is None else set()
     model = {
-        **experiment.model.model_dump(mode="json", exclude={"weights"}),
+        **experiment.model.model_dump(mode="json", exclude={"weights", *unsaid}),
         **{name: digest for name, digest in (model_content or {}).items() if digest},
     }
     data = data_id(experiment.data, train_set_id)

@@ -74,6 +74,7 @@ CHANGES = {
     "model.residual": (False, TRAINING),
     "model.init": ("gaussian", TRAINING),
     "model.weights": ("some.mat", NOTHING),  # their content counts, not where they lie
+    "model.weights_scale": ({"mean": 0.4, "std": 0.2}, TRAINING),
     "training.epochs": (11, TRAINING),
     "training.optimiser": ("sgd", TRAINING),
     "training.last_layer_rate": (0.1, TRAINING),

@@ -5,22 +5,28 @@
 """
 
 import argparse
+import math
 import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from srcnn.deprocess import Standardisation
 from srcnn.door import command
+from srcnn.models import MODELS
+from srcnn.models.foreign import LAYERS, ForeignError, add_weights_scale, digest, read_foreign
+
+if TYPE_CHECKING:
+    from srcnn.checkpoint import Checkpoint
 
 Floats = NDArray[np.float32]
-LAYERS = ("extract", "map", "reconstruct")
 # The report's network saw luma standardised by its 409 training pictures (its notebook's figures).
 REPORT_SCALE = Standardisation(0.43398995682829317, 0.23199219136380714)
+REPORT_WEIGHTS = "d216f296d83b7d9ddcaec5f127d9970370173544d0d8553c11a429771aba0bd2"  # the digest of its weights
 RAW_SCALE = Standardisation(0.0, 1.0)
 
 
@@ -30,22 +36,34 @@ class WeightsError(ValueError):
 
 @dataclass(frozen=True)
 class Weights:
-    """A network's name, its state, and the scale of luma that it was trained on."""
+    """A network's name, its state, and the scale of luma that it was trained on.
+
+    ``assumed`` says in words what the file does not tell and was taken for granted.
+    """
 
     name: str
     residual: bool
     state: dict[str, Any]
     scale: Standardisation
+    assumed: str = ""
 
 
-def read_weights(path: Path) -> Weights:
-    """The weights in a file: the authors' MATLAB files, a checkpoint of ours, or the report's ``.pt``.
+def read_weights(path: Path, scale: Standardisation | None = None) -> Weights:
+    """The weights in a file: the authors' MATLAB files, a checkpoint of ours, or anybody's state dict.
 
-    Raises WeightsError for a file that is missing or holds something else.
+    ``scale`` is that of luma in the network's training where the file does not tell: plain [0, 1] if
+    nobody says. Raises WeightsError for a file that is missing or holds something else, or that tells
+    another scale.
     """
     if not path.is_file():
         raise WeightsError(f"{path}: no such file of weights")
-    return _from_matlab(path) if path.suffix.lower() == ".mat" else _from_torch(path)
+    weights = _from_matlab(path) if path.suffix.lower() == ".mat" else _from_torch(path, scale)
+    if scale and scale != weights.scale:
+        raise WeightsError(
+            f"{path}: its luma has mean {weights.scale.mean:.6g} and deviation {weights.scale.std:.6g}, as the file "
+            f"tells, not {scale.mean:.6g} and {scale.std:.6g}: leave model.weights_scale (--weights-scale) out"
+        )
+    return weights
 
 
 def _from_matlab(path: Path) -> Weights:
@@ -74,27 +92,34 @@ def _from_matlab(path: Path) -> Weights:
     return Weights(_name(state), residual=False, state=state, scale=RAW_SCALE)
 
 
-def _from_torch(path: Path) -> Weights:
-    import torch
-
+def _from_torch(path: Path, scale: Standardisation | None) -> Weights:
     from srcnn.checkpoint import Checkpoint, CheckpointError
 
     try:
         checkpoint = Checkpoint.load(path)
-    except CheckpointError as refused:
-        try:
-            found = torch.load(path, map_location="cpu", weights_only=True)
-            state = {_ours(name): value for name, value in found.items()}
-            return Weights(_name(state), residual=False, state=state, scale=REPORT_SCALE)
-        except Exception as error:  # torch raises a dozen types for what is no file of weights
-            raise WeightsError(f"{path}: {refused}; nor is it a three-layer SRCNN ({error!r})") from error
+    except CheckpointError:
+        return _from_others(path, scale)
     model = checkpoint.model_config
     return Weights(model["name"], bool(model["residual"]), checkpoint.model, checkpoint.standardisation)
 
 
-def _ours(name: str) -> str:
-    number, kind = re.fullmatch(r"conv([123])\.(weight|bias)", name).groups()  # type: ignore[union-attr]
-    return f"{LAYERS[int(number) - 1]}.{kind}"
+def _from_others(path: Path, scale: Standardisation | None) -> Weights:
+    try:
+        state = read_foreign(path)
+    except ForeignError as error:
+        raise WeightsError(f"{path}: {error}") from error
+    name = _name(state)
+    if name not in MODELS:
+        raise WeightsError(f"{path}: holds a network of kernels {name}; the known ones are {', '.join(MODELS)}")
+    if digest(state) == REPORT_WEIGHTS:
+        return Weights(name, residual=False, state=state, scale=REPORT_SCALE)
+    stated = f"the stated mean {scale.mean:.6g} and deviation {scale.std:.6g}" if scale else "plain [0, 1]"
+    how = "" if scale else " (model.weights_scale={mean: M, std: S}, or --weights-scale M S, says otherwise)"
+    assumed = (
+        f"{path.name} does not tell how its network was trained. Assumed: luma in {stated}{how}, an output that "
+        "is the picture and no residual, pictures continued by their edge pixels and not by zeros"
+    )
+    return Weights(name, residual=False, state=state, scale=scale or RAW_SCALE, assumed=assumed)
 
 
 def _name(state: dict[str, Any]) -> str:
@@ -105,11 +130,22 @@ def _name(state: dict[str, Any]) -> str:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(prog="python -m srcnn.models.published", description="Import published SRCNN weights.")
-    p.add_argument("file", type=Path, metavar="FILE.mat", help="the authors' MATLAB file, or the report's .pt")
+    p.add_argument("file", type=Path, metavar="FILE", help="the authors' MATLAB file, or anybody's state dict (.pt)")
     p.add_argument("--out", type=Path, help="checkpoint to write (default: the file's name, .pt, in this folder)")
     p.add_argument("--scale", type=int, help="what the network enlarges by (default: read off the file's name)")
     p.add_argument("--score", type=Path, nargs="*", default=[], metavar="FOLDER", help="pictures to score it on")
+    add_weights_scale(p)
     return p
+
+
+def stated_scale(values: list[float] | None) -> Standardisation | None:
+    """What ``--weights-scale`` says. Raises WeightsError for a scale that is none."""
+    if values is None:
+        return None
+    mean, std = values
+    if not (math.isfinite(mean) and 0 < std < math.inf):
+        raise WeightsError(f"--weights-scale {mean:g} {std:g}: expected a mean, and a deviation above 0")
+    return Standardisation(mean, std)
 
 
 @command
@@ -122,12 +158,16 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {arguments.file.name} does not say its scale; add --scale", file=sys.stderr)
         return 2
     try:
-        weights = read_weights(arguments.file)
+        weights = read_weights(arguments.file, stated_scale(arguments.weights_scale))
+        out = arguments.out or Path(arguments.file.stem + ".pt")
+        if out.exists() and out.samefile(arguments.file):
+            raise WeightsError(f"{out}: would be overwritten; say another --out")
     except WeightsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    checkpoint = _as_checkpoint(weights, scale)
-    out = arguments.out or Path(arguments.file.stem + ".pt")
+    if weights.assumed:
+        print(f"note: {weights.assumed}")
+    checkpoint = as_checkpoint(weights, scale)
     checkpoint.save(out)
     count = sum(value.numel() for value in weights.state.values())
     print(f"{weights.name}, x{scale}, {count} weights and biases -> {out}")
@@ -137,7 +177,8 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _as_checkpoint(weights: Weights, scale: int) -> Any:
+def as_checkpoint(weights: Weights, scale: int) -> "Checkpoint":
+    """The weights as a checkpoint of a network that enlarges ``scale`` times."""
     from srcnn.checkpoint import Checkpoint
     from srcnn.experiment import DataConfig, ModelConfig
 

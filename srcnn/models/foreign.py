@@ -1,0 +1,175 @@
+"""A three-layer network in a file that somebody else's program wrote, found whatever its layers are called.
+
+A state dict says neither the scale of luma that its network was trained on nor what is outside a
+picture; whoever uses it must know the first, and is told what is done about the second.
+"""
+
+import argparse
+import hashlib
+import pickletools
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+LAYERS = ("extract", "map", "reconstruct")
+CHANNELS = (1, 64, 32, 1)
+EXPECTED = (
+    "expected a state dict of a three-layer SRCNN on luma (convolutions 1 -> 64 -> 32 -> 1, each with its bias), "
+    "alone or below a key such as state_dict, model or net"
+)
+TORCH = (b"PK\x03\x04", b"\x80\x02\x8a\x0a")  # how files of torch begin, today's and those before 1.6
+DEPTH = 3  # of dictionaries in dictionaries
+# How files of other kinds begin.
+_KINDS = {
+    b"\x89HDF\r\n\x1a\n": "an HDF5 file (Keras weights, or MATLAB 7.3)",
+    b"MATLAB 5.0 MAT-file": "a MATLAB file, which is read if its name ends with .mat",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"\x93NUMPY": "a numpy array",
+}
+
+
+class ForeignError(ValueError):
+    """A file that holds no such network: what it is instead, and what was expected."""
+
+
+def add_weights_scale(p: argparse.ArgumentParser) -> None:
+    """The option that states what a file of weights does not tell."""
+    p.add_argument(
+        "--weights-scale",
+        type=float,
+        nargs=2,
+        metavar=("MEAN", "STD"),
+        help="of luma on [0, 1] in the training of weights whose file does not tell (default: 0 1, luma as it is)",
+    )
+
+
+def read_foreign(path: Path) -> dict[str, Any]:
+    """The weights and biases of a file that ``torch.save`` wrote, by our names of the layers, in float32.
+
+    Raises ForeignError for everything else, naming what the file is.
+    """
+    import torch
+
+    kind = _kind(path)
+    if kind:
+        raise ForeignError(f"is {kind}; {EXPECTED}")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises a dozen types, with advice to open the file unsafely
+        raise ForeignError(_refused(path, str(error))) from error
+    if isinstance(content, Mapping) and content.keys() >= {"model_config", "mean", "std"}:
+        raise ForeignError("is a checkpoint of this project without its checksum: damaged, or written anew by torch")
+    networks = {digest(state): state for state in _networks(content)}
+    if len(networks) > 1:
+        raise ForeignError("holds several networks that differ; save the state dict of one alone")
+    if not networks:
+        raise ForeignError(f"holds {_described(content)}; {EXPECTED}")
+    return next(iter(networks.values()))
+
+
+def digest(state: Mapping[str, Any]) -> str:
+    """SHA-256 of the weights themselves: a file that was written anew keeps it."""
+    found = hashlib.sha256()
+    for name in sorted(state):
+        found.update(repr((name, tuple(state[name].shape))).encode())
+        found.update(state[name].contiguous().numpy().tobytes())
+    return found.hexdigest()
+
+
+def _networks(content: Any, depth: int = DEPTH) -> Iterator[dict[str, Any]]:
+    """Every network in dictionaries of dictionaries."""
+    if not isinstance(content, Mapping):
+        return
+    state = _network(content)
+    if state:
+        yield state
+    elif depth:
+        for value in content.values():
+            yield from _networks(value, depth - 1)
+
+
+def _network(content: Mapping[Any, Any]) -> dict[str, Any] | None:
+    """The network if the dictionary is its state dict and nothing else: its layers follow from their channels."""
+    import torch
+
+    tensors = {name: value for name, value in content.items() if isinstance(value, torch.Tensor)}
+    kernels = [name for name, value in tensors.items() if isinstance(name, str) and value.dim() == 4]
+    if len(tensors) != len(content) or len(tensors) != 6 or len(kernels) != 3:
+        return None
+    found: dict[str, Any] = {}
+    for layer, before, after in zip(LAYERS, CHANNELS[:-1], CHANNELS[1:], strict=True):
+        for name in kernels:
+            kernel, bias = tensors[name], tensors.get(name.removesuffix("weight") + "bias")
+            fits = tuple(kernel.shape[:2]) == (after, before) and kernel.shape[2] == kernel.shape[3]
+            if fits and bias is not None and tuple(bias.shape) == (after,) and kernel.is_floating_point():
+                found |= {f"{layer}.weight": kernel.float(), f"{layer}.bias": bias.float()}
+    return found if len(found) == 6 else None
+
+
+def _described(content: Any) -> str:
+    """What a file holds, for people."""
+    import torch
+
+    if isinstance(content, torch.Tensor):
+        return f"a tensor of {tuple(content.shape)}"
+    if not isinstance(content, Mapping):
+        return f"a {type(content).__name__}"
+    tensors = [f"{name} {tuple(value.shape)}" for name, value in content.items() if isinstance(value, torch.Tensor)]
+    if not tensors:
+        inner = [value for value in content.values() if isinstance(value, Mapping) and value]
+        return _described(inner[0]) if inner else f"a dictionary of {', '.join(map(str, content)) or 'nothing'}"
+    more = f" and {len(tensors) - 6} more" if len(tensors) > 6 else ""
+    return f"another network ({', '.join(tensors[:6])}{more})"
+
+
+def _kind(path: Path) -> str:
+    """What a file is that torch.save did not write; empty where it may have."""
+    with path.open("rb") as file:
+        head = file.read(128)
+    for start, kind in _KINDS.items():
+        if head.startswith(start):
+            return kind
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= path.stat().st_size:
+        return "a safetensors file; torch.save(safetensors.torch.load_file(FILE), OTHER) writes one that is read"
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+        if any(name.endswith(".npy") for name in names):
+            return "a numpy archive"
+        if any("/code/" in name for name in names):
+            return "a TorchScript program; save its state_dict() instead"
+        if not any(name.endswith("data.pkl") for name in names):
+            return "a zip archive"
+    return ""
+
+
+def _refused(path: Path, words: str) -> str:
+    """Why torch does not open a file, without its advice to open it unsafely."""
+    named = re.search(r"GLOBAL ([\w.]+)", words)
+    if named and _is_one_object(path):
+        return (
+            f"is a whole pickled module ({named[1]}), which runs code when it is opened; save its state_dict() instead"
+        )
+    if named:
+        return (
+            f"holds Python objects besides tensors ({named[1]}: settings, or a whole pickled module), which are not "
+            "opened, for that can run code; save the state dict alone"
+        )
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start in TORCH:
+        return "begins as a file of torch does and is cut or damaged; fetch it again"
+    return f"is no file of weights; {EXPECTED}"
+
+
+def _is_one_object(path: Path) -> bool:
+    """Whether a file of torch holds an object of some class at its top, and no dictionary."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        pickled = archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
+    first = next(operation.name for operation, _, _ in pickletools.genops(pickled) if operation.name != "PROTO")
+    return first == "GLOBAL"

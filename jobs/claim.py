@@ -1,22 +1,35 @@
 """Work that several jobs may ask for at once, done by one of them."""
 
+import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from jobs.processes import born, is_alive
+from srcnn.files import temporary_path
 
 HEARTBEAT_S = 5.0
 STALE_S = 120.0  # shared file systems may hide a changed time stamp for up to a minute
+SILENT_S = 10.0  # a claim that stands still for longer is spoken of
 
 
-def build_once(target: Path, build: Callable[[], None], *, poll_s: float = 0.5, stale_s: float = STALE_S) -> None:
+def build_once(
+    target: Path,
+    build: Callable[[], None],
+    say: Callable[[str], None] = lambda note: None,
+    *,
+    poll_s: float = 0.5,
+    stale_s: float = STALE_S,
+) -> None:
     """Call ``build``, which makes ``target``, unless it is there or another job is making it.
 
-    Then wait for that job; if its claim stops beating (it was killed), take over. Files and time
-    stamps serve as the lock because many cluster file systems have no other. In the worst case
-    two jobs build at once, which is harmless: both write the same content by renaming.
+    Then wait for that job, and ``say`` so; take over if it is seen to be dead, or its claim stops beating.
+    Files and time stamps serve as the lock because many cluster file systems have no other. In the worst
+    case two jobs build at once, which is harmless: both write the same content by renaming.
     """
     claim = target.with_name(f".{target.name}.claim")
     claim.parent.mkdir(parents=True, exist_ok=True)
@@ -25,21 +38,25 @@ def build_once(target: Path, build: Callable[[], None], *, poll_s: float = 0.5, 
             if mine and not target.exists():
                 build()
         if not mine:
-            _wait(target, claim, poll_s, stale_s)
+            _wait(target, claim, say, poll_s, stale_s)
 
 
 @contextmanager
 def _claimed(claim: Path) -> Iterator[bool]:
+    mine = json.dumps([socket.gethostname(), os.getpid(), born(os.getpid())]).encode()
     try:
-        os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        descriptor = os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
     except FileExistsError:
         yield False
         return
+    with open(descriptor, "wb") as file:
+        file.write(mine)
     stop = threading.Event()
 
     def beat() -> None:
         while not stop.wait(HEARTBEAT_S):
-            claim.touch()
+            with suppress(OSError):  # another job, from which this one was hidden for long, took over
+                os.utime(claim)
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
@@ -48,21 +65,51 @@ def _claimed(claim: Path) -> Iterator[bool]:
     finally:
         stop.set()
         thread.join()
-        claim.unlink(missing_ok=True)
+        _remove(claim, mine)
 
 
-def _wait(target: Path, claim: Path, poll_s: float, stale_s: float) -> None:
-    """Return when the target is there, the claim is gone, or the claim stood still too long."""
-    beat, since = None, time.monotonic()
+def _wait(target: Path, claim: Path, say: Callable[[str], None], poll_s: float, stale_s: float) -> None:
+    """Return when the target is there, the claim is gone, or its job is dead or was silent for too long."""
+    beat, since, said = None, time.monotonic(), ""
     while not target.exists():
         try:
-            stamp = claim.stat().st_mtime_ns
+            stamp, content = claim.stat().st_mtime_ns, claim.read_bytes()
         except FileNotFoundError:
             return
         # Only whether the stamp moves counts, not its value: clocks of two nodes differ.
         if stamp != beat:
             beat, since = stamp, time.monotonic()
-        elif time.monotonic() - since > stale_s:
-            claim.unlink(missing_ok=True)
+        silent_s = time.monotonic() - since
+        who, alive = _claimant(content)
+        if alive is False or silent_s > stale_s:
+            _remove(claim, content)
             return
+        text = f"waits for {who}, which makes the same"
+        if silent_s > SILENT_S:
+            text += (
+                f" (no sign of it for {silent_s // SILENT_S * SILENT_S:.0f} s; it counts as dead after {stale_s:.0f} s)"
+            )
+        if text != said:
+            say(text)
+            said = text
         time.sleep(poll_s)
+
+
+def _claimant(content: bytes) -> tuple[str, bool | None]:
+    """Who made a claim, in words, and whether it lives; None if that cannot be known from here."""
+    try:
+        host, pid, since = json.loads(content)
+    except (ValueError, TypeError):  # it was killed before it said so
+        return "another process", None
+    return f"process {pid} on {host}", is_alive(host, pid, since)
+
+
+def _remove(claim: Path, content: bytes) -> None:
+    """Take away a claim of this content, and no other that was put there meanwhile."""
+    aside = temporary_path(claim)
+    with suppress(FileNotFoundError):
+        os.rename(claim, aside)
+        if aside.read_bytes() != content:
+            with suppress(OSError):
+                os.link(aside, claim)
+        aside.unlink(missing_ok=True)

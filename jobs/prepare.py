@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from joblib import Parallel, delayed
-
 from jobs.claim import build_once
+from jobs.parallel import spread
 from jobs.pictures import Picture, load_set
-from jobs.stage import Progress, silent, task_cores
+from jobs.stage import Progress, silent
 from srcnn.dataset import Patches, cut_patches, held_out_pictures, write_patches
 from srcnn.experiment import DataConfig, data_id
 from srcnn.files import read_picture
@@ -34,15 +33,14 @@ class Prepare:
 
     def __call__(self, progress: Progress = silent) -> None:
         """Build the file, or wait for the job that is building it."""
-        build_once(self.root.patches(self.name), lambda: self._build(progress))
+        build_once(self.root.patches(self.name), lambda: self._build(progress), lambda note: progress(0, 1, note))
 
     def _build(self, progress: Progress) -> None:
         pictures = load_set(self.root, self.train_set).pictures
         whole = held_out_pictures(len(pictures), self.data.holdout)
         sides = [index in whole if whole else None for index in range(len(pictures))]
-        cut = Parallel(n_jobs=task_cores(), return_as="generator")(
-            delayed(_cut)(picture, self.data, side) for picture, side in zip(pictures, sides, strict=True)
-        )
+        calls = [(picture, self.data, side) for picture, side in zip(pictures, sides, strict=True)]
+        cut = spread(_cut, calls, None)
 
         progress(0, len(pictures), "pictures")
 

@@ -96,10 +96,10 @@ def _kill(pids: list[int]) -> None:
             continue
 
 
-def end_with(pid: int, since: str, then: Callable[[], None] | None = None) -> None:
+def end_with(pid: int, since: str | None, then: Callable[[], None] | None = None) -> None:
     """From now on, end this process and what it started as soon as another process is gone.
 
-    A task outlives a runner that is killed, and would go on writing beside its successor.
+    A task outlives a runner that is killed, and would go on writing beside its successor; so do a task's workers.
     """
 
     def watch() -> None:
@@ -109,4 +109,4 @@ def end_with(pid: int, since: str, then: Callable[[], None] | None = None) -> No
             then()
         _kill([*descendants(os.getpid()), os.getpid()])
 
-    threading.Thread(target=watch, daemon=True, name="ends with the runner").start()
+    threading.Thread(target=watch, daemon=True, name=f"ends with {pid}").start()

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed, parallel_config
 
+from jobs.parallel import spread
 from jobs.pictures import Picture
-from jobs.stage import task_cores
 from srcnn.door import sentence
 from srcnn.experiment import EvaluateConfig
 from srcnn.files import atomic_path
@@ -93,11 +92,7 @@ def in_parallel(
     """
     if evaluate is not None:
         warm_up(evaluate.definitions, [name for name in evaluate.metrics if name in METRICS])
-    # One thread in each process: the parallelism is over pictures, and oversubscription costs a third.
-    with parallel_config(backend="loky", inner_max_num_threads=1):
-        yield from Parallel(n_jobs=workers or task_cores(), return_as="generator")(
-            delayed(function)(*call) for call in arguments
-        )
+    yield from spread(function, arguments, workers)
 
 
 def rows_or_reason(function: Callable[..., list[Row]], *arguments: Any) -> list[Row] | str:

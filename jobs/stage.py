@@ -1,8 +1,11 @@
 """What a stage is: inputs held in a frozen dataclass, files as the result."""
 
+import math
 import os
 from collections.abc import Callable
 from typing import Protocol
+
+from jobs.cgroups import cpu_quota
 
 # Steps done, steps in all, a note for people. The first call comes before the first step: it says where a task begins.
 Progress = Callable[[int, int, str], None]
@@ -27,8 +30,15 @@ class Stage(Protocol):
 
 
 def task_cores() -> int:
-    """Cores that this task may use: what the runner or SLURM gave it, else what the process may run on."""
-    for variable in (CORES_VARIABLE, "SLURM_CPUS_PER_TASK"):
-        if os.environ.get(variable, "").isdigit():
-            return max(1, int(os.environ[variable]))
-    return len(os.sched_getaffinity(0))
+    """Cores that this task may use: what the runner gave it, else what SLURM gave it and the process may run on."""
+    own, slurm = os.environ.get(CORES_VARIABLE, ""), os.environ.get("SLURM_CPUS_PER_TASK", "")
+    if own.isdigit():
+        return max(1, int(own))
+    return max(1, min(usable_cores(), int(slurm))) if slurm.isdigit() else usable_cores()
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on and has the time of: a control group may allow it less than there are."""
+    quota = cpu_quota()
+    bound = len(os.sched_getaffinity(0))
+    return bound if quota is None else max(1, min(bound, math.ceil(quota)))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from jobs.attempt import attempt_files, last_attempt, last_attempts
 from jobs.processes import born, is_alive, kill_tree
+from jobs.stage import usable_cores
 from runner.cluster import ClusterConfig
 from runner.gpus import Gpu, visible_gpus
 from runner.plan import Plan, Task
@@ -88,11 +89,6 @@ def local_states(tasks: Iterable[Task], cluster: ClusterConfig, cores: int, gpus
     return states
 
 
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
 def run_local(plan: Plan, tasks: list[Task], folder: Path, watch: Watcher, cores: int | None = None) -> list[TaskState]:
     """Run the tasks and return how each ended. ``folder`` takes submitit's files and the logs.
 
@@ -100,7 +96,7 @@ def run_local(plan: Plan, tasks: list[Task], folder: Path, watch: Watcher, cores
     the interrupt passes on.
     """
     gpus = visible_gpus()
-    cores = cores or available_cores()
+    cores = cores or usable_cores()
     # Editing the source meanwhile changes nothing.
     environment = import_environment([*take_snapshot(plan, folder), *_import_path()])
     states = local_states(tasks, plan.study.cluster, cores, len(gpus))

@@ -3,14 +3,13 @@
 import os
 import socket
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from jobs.processes import born, is_alive
-from srcnn.files import read_json, write_json
+from srcnn.files import read_json, temporary_path, write_json
 from srcnn.paths import StudyPaths
 
 WAIT_S = 120.0  # for another submission to SLURM, which takes seconds
@@ -60,7 +59,7 @@ def study_lock(paths: StudyPaths, executor: str, wait_s: float = WAIT_S) -> Iter
 
 def _acquire(paths: StudyPaths, mine: Holder, wait_s: float) -> Holder | None:
     paths.folder.mkdir(parents=True, exist_ok=True)
-    ticket = paths.lock.with_name(f"{paths.lock.name}-{uuid.uuid4().hex[:8]}")
+    ticket = temporary_path(paths.lock)
     write_json(ticket, asdict(mine))
     replaced: Holder | None = None
     end = time.monotonic() + wait_s
@@ -86,7 +85,7 @@ def _acquire(paths: StudyPaths, mine: Holder, wait_s: float) -> Holder | None:
 
 def _set_aside(paths: StudyPaths, stale: dict[str, Any]) -> bool:
     """Take away the lock of a dead process, and no other that was put there meanwhile."""
-    aside = paths.lock.with_name(f"{paths.lock.name}-{uuid.uuid4().hex[:8]}")
+    aside = temporary_path(paths.lock)
     try:
         os.rename(paths.lock, aside)
     except FileNotFoundError:

@@ -222,6 +222,8 @@ def _own_words(attempt: Attempt, known: JobState | None) -> tuple[Cause, str]:
         return "out of memory", f"{MEMORY_TEXT} ({attempt.cause}: {attempt.message})"
     if attempt.cause == "NoGpu":
         return "no GPU", attempt.message or ""
+    if attempt.cause == "WorkerKilled":
+        return "out of memory", attempt.message or ""
     if attempt.cause == "StartedTooOften":
         return "started too often", attempt.message or ""
     if attempt.cause == "UncompletedJobError":  # submitit's, when it does not requeue once more

@@ -11,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.attempt import last_attempt
+from jobs.stage import usable_cores
 from runner.cluster import STAGES, StageResources
 from runner.gpus import visible_gpus
-from runner.local import TaskState, Watcher, available_cores, local_states
+from runner.local import TaskState, Watcher, local_states
 from runner.plan import Plan, Task
 from srcnn.words import counted
 
@@ -24,7 +25,7 @@ LINE_EVERY_S = 15.0  # of progress, where there is no terminal to redraw
 def plan_table(plan: Plan, missing: list[Task], executor: str, cores: int | None) -> Table:
     """Stage, tasks, already done, resources of one task, what each waits for."""
     table = Table(box=None, pad_edge=False)
-    states = local_states(missing, plan.study.cluster, cores or available_cores(), len(visible_gpus()))
+    states = local_states(missing, plan.study.cluster, cores or usable_cores(), len(visible_gpus()))
     here = {state.task.stage: state for state in states}
     for column in ("stage", "tasks", "done", "to do"):
         table.add_column(column, justify="left" if column == "stage" else "right", no_wrap=True)

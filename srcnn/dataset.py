@@ -79,7 +79,8 @@ def write_patches(
     size = data.patch_size
     total, squares, count = 0.0, 0.0, 0
     chunk = max(1, CHUNK_BYTES // (size**2 * np.dtype(data.dtype).itemsize))  # a chunk is never cut short on disk
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    # Some file systems of clusters know no locks, and a file that is renamed when it is whole needs none.
+    with atomic_path(path) as temporary, h5py.File(temporary, "w", locking=False) as file:
         for name in PATCH_DATASETS:
             file.create_dataset(
                 name, (0, size, size), data.dtype, maxshape=(None, size, size), chunks=(chunk, size, size)
@@ -103,6 +104,6 @@ def write_patches(
 
 def read_patches(path: Path) -> TrainingPatches:
     """All patches of a file, read into memory at once."""
-    with h5py.File(path, "r") as file:
+    with h5py.File(path, "r", locking=False) as file:
         arrays = {name: file[name][:] for name in PATCH_DATASETS}
         return TrainingPatches(**arrays, mean=float(file.attrs[MEAN]), std=float(file.attrs[STD]))

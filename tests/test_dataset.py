@@ -1,8 +1,14 @@
+import errno
 import json
+import os
+import platform
+import subprocess
+import sys
 
 import h5py
 import numpy as np
 import pytest
+from conftest import REPOSITORY
 
 from srcnn.dataset import cut_patches, held_out_pictures, read_patches, write_patches
 from srcnn.experiment import DataConfig
@@ -198,3 +204,61 @@ def test_a_failure_on_the_way_leaves_no_file(tmp_path):
 def test_nothing_held_out_is_an_empty_data_set(tmp_path):
     path, _ = written(tmp_path, config(holdout=0), [picture()])
     assert read_patches(path).holdout_input.shape == (0, 9, 9)
+
+
+LOCKED = (
+    "import fcntl, sys\n"
+    "file = open(sys.argv[1], 'rb+')\n"
+    "fcntl.flock(file, fcntl.LOCK_EX)\n"
+    "print('locked', flush=True)\n"
+    "sys.stdin.read()\n"
+)
+# A filter of system calls: flock fails as on a file system that knows no locks; all others pass.
+WITHOUT_FLOCK = (
+    "import ctypes, errno, struct, sys\n"
+    "number = {'x86_64': 73, 'aarch64': 32}[sys.argv[1]]\n"
+    "program = [(0x20, 0, 0, 0), (0x15, 0, 1, number)]\n"
+    "program += [(0x06, 0, 0, 0x50000 | int(sys.argv[2])), (0x06, 0, 0, 0x7fff0000)]\n"
+    "code = ctypes.create_string_buffer(b''.join(struct.pack('HBBI', *each) for each in program))\n"
+    "filter = struct.pack('HxxxxxxP', len(program), ctypes.addressof(code))\n"
+    "prctl = ctypes.CDLL(None, use_errno=True).prctl\n"
+    "assert prctl(38, 1, 0, 0, 0) == 0\n"
+    "if prctl(22, 2, filter):\n"
+    "    sys.exit(77)\n"
+    "import fcntl\n"
+    "try:\n"
+    "    fcntl.flock(sys.stdout, fcntl.LOCK_EX)\n"
+    "except OSError as error:\n"
+    "    assert error.errno == int(sys.argv[2])\n"
+    "from pathlib import Path\n"
+    "import numpy as np\n"
+    "from srcnn.dataset import cut_patches, read_patches, write_patches\n"
+    "from srcnn.experiment import DataConfig\n"
+    "from runner.checks import disk\n"
+    "from runner.checks.circumstances import Circumstances\n"
+    "data = DataConfig(train='unused', patch_size=9, stride=4)\n"
+    "picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)\n"
+    "file = Path(sys.argv[3])\n"
+    "write_patches(file, [cut_patches(picture, data, None)], data, [])\n"
+    "print(len(read_patches(file).train_input), [each.what for each in disk.locks(Circumstances(file.parent))])\n"
+)
+
+
+def test_patches_are_read_while_another_program_locks_their_file(tmp_path):
+    file, _ = written(tmp_path, config(), [picture()])
+    command = [sys.executable, "-c", LOCKED, str(file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "locked\n"
+        assert len(read_patches(file).train_input)
+        other.stdin.close()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EIO, errno.ENOSYS])
+def test_patches_are_written_and_read_where_files_cannot_be_locked(tmp_path, number):
+    command = [sys.executable, "-c", WITHOUT_FLOCK, platform.machine(), str(number), str(tmp_path / "patches.h5")]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    if done.returncode == 77:
+        pytest.skip("system calls cannot be filtered here")
+    assert done.returncode == 0, done.stderr
+    assert not done.stdout.startswith("0 ")
+    assert f"can be locked ({os.strerror(number)}); nothing here needs it" in done.stdout

@@ -320,22 +320,6 @@ def test_the_memory_of_a_job_is_what_its_cgroup_allows(tmp_path, monkeypatch, li
     assert [each.state for each in job.memory(Circumstances(tmp_path))] == [state]
 
 
-def test_the_tightest_limit_of_all_cgroups_counts(tmp_path, monkeypatch):
-    line = job.Path("/proc/self/cgroup").read_text().splitlines()
-    paths = [each.split(":", 2)[2].lstrip("/") for each in line if each.split(":", 2)[1] == ""]
-    if not paths:
-        pytest.skip("this machine has no cgroups of version 2")
-    inner = tmp_path / paths[0]
-    inner.mkdir(parents=True, exist_ok=True)
-    monkeypatch.setattr(job, "CGROUPS", tmp_path)
-    (inner / "memory.max").write_text("4096\n")
-    (inner / "cpu.max").write_text("150000 100000\n")
-    assert (job.memory_limit(), job.cpu_quota()) == (4096, 1.5)
-    (inner / "memory.max").write_text("max\n")
-    (inner / "cpu.max").write_text("max 100000\n")
-    assert (job.memory_limit(), job.cpu_quota()) == (None, None)
-
-
 def test_outside_a_job_nothing_is_said_of_one(tmp_path):
     assert [finding for check in CHECKS["job"] for finding in check(Circumstances(tmp_path))] == []
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from runner.checks import disk, gpu, job, own_python, packages, scheduler, study
+from runner.checks import disk, gpu, job, machine, own_python, packages, scheduler, study
 from runner.checks.circumstances import Circumstances
 from runner.checks.finding import Finding
 
@@ -20,8 +20,9 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         scheduler.arrays,
         scheduler.preemption,
     ),
+    "machine": (machine.cores, machine.workers),
     "Python": (packages.python, packages.requirements, packages.clash, own_python.starts),
     "GPU": (gpu.cuda,),
-    "disk": (disk.root, disk.clock, disk.free, disk.kernels, disk.matplotlib_folder),
+    "disk": (disk.root, disk.locks, disk.clock, disk.free, disk.kernels, disk.matplotlib_folder),
     "study": (study.readable, study.pictures, study.plan, study.space),
 }

@@ -1,5 +1,6 @@
 """Whether what must be written can be, is found again, and has room."""
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -72,6 +73,21 @@ def root(asked: Circumstances) -> Iterator[Finding]:
             f"results: {asked.root} lies where every node has files of its own, as a rule: jobs would not find them",
             "choose a folder that all nodes see with --root",
         )
+
+
+def locks(asked: Circumstances) -> Iterator[Finding]:
+    """Whether files can be locked, which only other programs ask of HDF5 files."""
+    try:
+        with tempfile.TemporaryFile(dir=existing(asked.root), prefix=".doctor-") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        yield Finding(
+            "note",
+            f"locks: no file below {existing(asked.root)} can be locked ({error.strerror}); nothing here needs it",
+            "to open its HDF5 files in other programs: export HDF5_USE_FILE_LOCKING=FALSE",
+        )
+    else:
+        yield Finding("ok", "locks: files can be locked, though nothing here needs it")
 
 
 def clock(asked: Circumstances) -> Iterator[Finding]:

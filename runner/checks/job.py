@@ -3,13 +3,12 @@
 import os
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
+from jobs.cgroups import cpu_quota, memory_limit
 from runner.checks.circumstances import Circumstances
 from runner.checks.finding import Finding
 
 MB = 2**20
-CGROUPS = Path("/sys/fs/cgroup")
 
 
 def place(asked: Circumstances) -> Iterator[Finding]:
@@ -71,37 +70,3 @@ def _wanted_mb() -> int | None:
         return int(node)
     count = os.environ.get("SLURM_CPUS_ON_NODE", "")
     return int(each) * int(count) if each.isdigit() and count.isdigit() else None
-
-
-def cpu_quota() -> float | None:
-    """Cores that the cgroups of this process allow it; None if they do not say."""
-    quotas = []
-    for text in _settings("cpu.max", ""):
-        quota, _, period = text.partition(" ")
-        if quota.isdigit() and period.isdigit():
-            quotas.append(int(quota) / int(period))
-    return min(quotas, default=None)
-
-
-def memory_limit() -> int | None:
-    """Bytes that the cgroups of this process allow it; None if there is no limit."""
-    found = [*_settings("memory.max", ""), *_settings("memory.limit_in_bytes", "memory")]
-    limits = [int(text) for text in found if text.isdigit()]
-    # The older kind of cgroups writes "no limit" as a number that no machine has.
-    return min((limit for limit in limits if limit < 2**60), default=None)
-
-
-def _settings(name: str, controller: str) -> Iterator[str]:
-    """A setting of this process's cgroup and of those that hold it; ``controller`` is empty for version 2."""
-    try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controller in controllers.split(","):
-            base = CGROUPS / controller
-            folder = base / path.lstrip("/")
-            for each in (folder, *folder.parents):
-                if each.is_relative_to(base) and (each / name).is_file():
-                    yield (each / name).read_text().strip()

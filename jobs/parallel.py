@@ -9,6 +9,8 @@ from typing import Any
 from jobs.processes import born, end_with
 from jobs.stage import task_cores
 
+KILLS = 3  # more than that before the next result are no accident
+
 logger = logging.getLogger(__name__)
 
 
@@ -20,7 +22,7 @@ def spread(function: Callable[..., Any], arguments: Iterable[tuple[Any, ...]], w
     """Results of the calls, in order, from as many processes as the task has cores (or ``workers``).
 
     What a killed process had under way is done again, by half as many: they need less memory, for lack
-    of which most are killed. Raises WorkerKilled if another is killed before the next result is there.
+    of which most are killed. Raises WorkerKilled if that helps in no way.
     """
     calls, workers = list(arguments), workers or task_cores()
     fault = workers_fault() if workers > 1 else ""
@@ -32,24 +34,25 @@ def spread(function: Callable[..., Any], arguments: Iterable[tuple[Any, ...]], w
         return
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    done, killed_at = 0, -1
+    done = kills = 0
     while done < len(calls):
         try:
             for result in _by_workers(function, calls[done:], workers):
-                done += 1
+                done, kills = done + 1, 0
                 yield result
         except TerminatedWorkerError as error:
             if "SIGKILL" not in str(error):  # such as a segmentation fault, which would come again
                 raise
-            if killed_at == done:
+            kills += 1
+            if kills > KILLS:
                 raise WorkerKilled(
-                    f"one of its {workers} worker processes was killed, twice at the same point: it probably needed "
-                    "more memory than there is. Submit again with --mem-gb, or with fewer cores for its stage "
+                    f"one of its {workers} worker processes was killed, {kills} times at the same point: it probably "
+                    "needed more memory than there is. Submit again with --mem-gb, or with fewer cores for its stage "
                     "(cluster.STAGE.cpus; evaluate.workers for scoring)"
                 ) from error
             fewer = max(2, workers // 2)
             logger.warning("one of %d worker processes was killed (too little memory?): %d go on", workers, fewer)
-            killed_at, workers = done, fewer
+            workers = fewer
 
 
 def workers_fault() -> str:

@@ -99,7 +99,14 @@ def test_where_nothing_is_wrong_the_status_is_0_and_every_line_says_ok_or_note(t
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == "Nothing is wrong."
     assert {line.split()[0] for line in lines if line.startswith("  ") and "->" not in line} == {"ok", "note"}
-    assert [line for line in lines[:-1] if not line.startswith(" ")] == ["scheduler", "Python", "GPU", "disk", "study"]
+    assert [line for line in lines[:-1] if not line.startswith(" ")] == [
+        "scheduler",
+        "machine",
+        "Python",
+        "GPU",
+        "disk",
+        "study",
+    ]
     assert "  note  no SLURM here: studies run on this machine (--executor local)" in lines
     assert "  ok    tiny: 1 run, nothing wrong as it is written" in lines
 

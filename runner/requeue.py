@@ -1,19 +1,35 @@
-"""``python -m runner.requeue FOLDER``: in a batch job whose task was killed, whether SLURM runs it again.
+"""``python -m runner.requeue STATUS``: in a batch job after its task, whether it finished and if SLURM runs it again.
 
 A task that is killed from outside (kill -9, a node that runs out of memory) leaves no word, and
-SLURM takes the job for failed. The batch script calls this; the job goes back into the queue
-unless it was cancelled, asked for too little memory, or was killed this way too often.
+SLURM takes the job for failed. If the step manager that watches a task is killed, srun even reports
+success while the task goes on. So the batch script calls this with srun's exit status; a job whose
+task did not end by itself goes back into the queue unless it was cancelled, asked for too little
+memory, or ended this way too often.
 """
 
 import os
+import pickle
 import re
+import signal
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
+# In the batch script: the submission's folder for the stage and the job's number. Its task and all that this starts
+# inherit it, so that it tells which processes are the task's.
+VARIABLE = "RUNNER_TASK"
+RESULT = "_0_result.pkl"  # submitit's name, behind the folder and the job's number
+LOG = "_0_log.out"
 KILLS = 3  # more than that is no accident
+KILLED = 128 + signal.SIGKILL  # the exit status of a job whose task was killed
+# Signals that come from outside; by others, such as SIGSEGV, programs die of their own faults.
+OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 # What slurmd and slurmstepd write when it is they who killed for memory.
 MEMORY = re.compile(rb"oom[-_ ]kill|out of memory|exceeded .{0,20}memory limit", re.IGNORECASE)
 TAIL_BYTES = 20_000
+GONE_S = 10.0  # for processes to end that were killed
 
 
 def decide(state: str, kills: int, log_tail: bytes) -> str | None:
@@ -30,30 +46,95 @@ def decide(state: str, kills: int, log_tail: bytes) -> str | None:
     return None
 
 
+def killed_from_outside(exit_code: str) -> bool:
+    """Whether sacct's exit code is that of a killed task: ``137:0``, ``9:0`` (short for it) or ``0:9``."""
+    parts = exit_code.split(":")
+    return any(part.isdigit() and int(part) % 128 in OUTSIDE for part in parts)
+
+
 def main() -> int:
-    """Requeue this job, or say why not; always 0, the job's own status counts."""
+    """The status with which the batch script ends instead of srun's; 0 if srun's stands."""
+    status, task = int(sys.argv[1]), os.environ[VARIABLE]
+    last_word = _last_word(Path(task + RESULT))
+    if status == 0 and last_word == "success":
+        return 0
+    if status == 0 and last_word == "error":
+        print("srun says that all went well, but the task failed: see above.", flush=True)
+        return 1
+    if status == 0:
+        what = "nobody watched the task any more (its slurmstepd was killed?) and it had not finished"
+    elif status - 128 in OUTSIDE:
+        what = f"the task was killed by {signal.Signals(status - 128).name}"
+    else:
+        return 0
+    end_processes(task)
+    reason = _again(task, what)
+    if reason:
+        print(f"Not run again, because {reason}; what happened: {what}.", flush=True)
+    return KILLED
+
+
+def _again(task: str, what: str) -> str | None:
+    """Put the job back into the queue; why not, if it is not."""
     from runner.scheduler import SchedulerError, call
 
-    folder = Path(sys.argv[1])
-    job = os.environ["SLURM_JOB_ID"]
-    array, index = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
-    # By its number alone, one element of each array stands for all of it.
-    name = f"{array}_{index}" if array and index else job
-    with (folder / f"{name}.kills").open("a+") as file:
+    # By the number of its job alone, one element of each array stands for all of it.
+    name = Path(task).name
+    with Path(f"{task}.kills").open("a+") as file:
         file.write(f"{os.environ.get('SLURM_RESTART_COUNT', 0)}\n")
         file.seek(0)
         kills = len(file.readlines())
     try:
         state = call("squeue", "--noheader", "--states=all", f"--jobs={name}", "--format=%T").strip()
-        reason = decide(state, kills, tail(folder / f"{name}_0_log.out"))
+        reason = decide(state, kills, tail(Path(task + LOG)))
         if reason is None:
-            print(f"The task was killed ({kills} of {KILLS} times that are forgiven): back into the queue.", flush=True)
+            print(f"Back into the queue: {what} ({kills} of {KILLS} times that are forgiven).", flush=True)
             call("scontrol", "requeue", name)
-            return 0
     except SchedulerError as error:
-        reason = str(error)
-    print(f"The task was killed, and is not run again: {reason}.", flush=True)
-    return 0
+        return str(error)
+    return reason
+
+
+def _last_word(result: Path) -> Literal["success", "error"] | None:
+    """How the task ended by its own word, which submitit writes last of all; None if it left none.
+
+    The batch script removes an earlier attempt's before it starts the task.
+    """
+    try:
+        word: Literal["success", "error"] = pickle.loads(result.read_bytes())[0]
+    except FileNotFoundError:
+        return None
+    return word
+
+
+def end_processes(task: str) -> None:
+    """Kill what still runs of a task on this node, and wait until it is gone.
+
+    A process is the task's if it was started with the task's variable, whoever its parent is now.
+    """
+    end = time.monotonic() + GONE_S
+    while pids := list(_processes(f"{VARIABLE}={task}".encode())):
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        if time.monotonic() > end:
+            print(f"Still there after KILL: processes {', '.join(map(str, pids))}.", flush=True)
+            return
+        time.sleep(0.05)
+
+
+def _processes(setting: bytes) -> Iterator[int]:
+    """Other processes that were started with a setting in their environment; those that are gone have none."""
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                settings = Path(entry.path, "environ").read_bytes().split(b"\0")
+            except OSError:  # gone, or somebody else's
+                continue
+            if setting in settings:
+                yield int(entry.name)
 
 
 def tail(log: Path) -> bytes:

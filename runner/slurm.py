@@ -13,7 +13,7 @@ from typing import Any
 
 from jobs.device import GPUS_VARIABLE
 from jobs.stage import CORES_VARIABLE
-from runner import scheduler
+from runner import requeue, scheduler
 from runner.arrays import Batch, arrange
 from runner.cluster import ClusterConfig
 from runner.plan import Plan, Task
@@ -24,7 +24,8 @@ from runner.submission import Key, SentArray, Submission
 from runner.task import KEEP_MEMORY, TaskCall
 
 SIGNAL_DELAY_S = 90  # the warning before a time limit, enough to write a checkpoint; a quarter of a short limit
-KILLED = 128 + 9  # srun's exit status for a task that was killed
+# A shell that ignores the signals which hold.py is about to hold, and becomes the command behind it.
+_HOLD = """sh -c 'trap "" "${SUBMITIT_PREEMPT_SIGNAL:-USR2}" TERM; exec "$@"' hold"""
 
 
 def sbatch_parameters(study: str, stage: str, cluster: ClusterConfig) -> dict[str, Any]:
@@ -97,7 +98,7 @@ def batch_files(plan: Plan, tasks: Sequence[Task]) -> dict[str, str]:
     for batch in arrange(plan, tasks, {}, size):
         batch.job = f"JOB_{batch.stage.upper()}"
         if batch.stage not in files:
-            parameters, python = _parameters(plan, batch, folder, environment), _python(plan, batch.stage)
+            parameters, python = _parameters(plan, batch, folder, environment), _python(plan, batch.stage, folder)
             files[batch.stage] = sbatch_script(parameters, folder / batch.stage, len(batch.tasks), python)
     return files
 
@@ -179,7 +180,7 @@ def _array_size() -> int:
 
 def _send(plan: Plan, batch: Batch, folder: Path, environment: Mapping[str, str]) -> str:
     """Call sbatch for one array; the number of its job."""
-    requeues, python = plan.study.cluster.requeues, _python(plan, batch.stage)
+    requeues, python = plan.study.cluster.requeues, _python(plan, batch.stage, folder)
     gpus = plan.study.cluster.stage(batch.stage).gpu_count
     parameters = _parameters(plan, batch, folder, environment)
     calls = [
@@ -195,8 +196,8 @@ def _send(plan: Plan, batch: Batch, folder: Path, environment: Mapping[str, str]
 def _parameters(plan: Plan, batch: Batch, folder: Path, environment: Mapping[str, str]) -> dict[str, Any]:
     """All parameters of one array that is sent from a submission's folder."""
     parameters = sbatch_parameters(plan.study.name, batch.stage, plan.study.cluster)
-    parameters["setup"] += _exports(environment)
-    parameters["teardown"] = _after_the_task(folder / batch.stage)
+    parameters["setup"] += [*_exports(environment), *_before_the_task(folder / batch.stage)]
+    parameters["teardown"] = _after_the_task()
     if batch.parallelism:
         parameters["array_parallelism"] = batch.parallelism
     dependency = batch.dependency()
@@ -207,9 +208,10 @@ def _parameters(plan: Plan, batch: Batch, folder: Path, environment: Mapping[str
     return parameters
 
 
-def _python(plan: Plan, stage: str) -> str:
-    """The command that starts Python for a stage's tasks, for a shell."""
-    return shlex.join(plan.study.cluster.stage(stage).python or (sys.executable,))
+def _python(plan: Plan, stage: str, folder: Path) -> str:
+    """The command that starts Python for a stage's tasks, for a shell; warnings wait until they can be obeyed."""
+    command = plan.study.cluster.stage(stage).python or (sys.executable,)
+    return f"{_HOLD} {shlex.join([*command, '-I', '-S', str(folder / CODE / 'runner' / 'hold.py')])}"
 
 
 def _exports(environment: Mapping[str, str]) -> list[str]:
@@ -221,10 +223,18 @@ def _exports(environment: Mapping[str, str]) -> list[str]:
     return lines
 
 
-def _after_the_task(folder: Path) -> list[str]:
-    """Shell lines after the task: one that was killed by who knows whom is put back into the queue."""
-    again = f"{shlex.quote(sys.executable)} -m runner.requeue {shlex.quote(str(folder))}"
-    return ["code=$?", f"[ $code -ne {KILLED} ] || {again}", "exit $code"]
+def _before_the_task(folder: Path) -> list[str]:
+    """Shell lines before the task: they name it to its processes, and forget how an earlier attempt ended."""
+    job = '"${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}"'
+    return [
+        f"export {requeue.VARIABLE}={shlex.quote(str(folder))}/{job}",
+        f'rm -f -- "${{{requeue.VARIABLE}}}{requeue.RESULT}"',
+    ]
+
+
+def _after_the_task() -> list[str]:
+    """Shell lines after the task: if it did not end by itself, it is put back into the queue."""
+    return ["code=$?", f"{shlex.quote(sys.executable)} -m runner.requeue $code || code=$?", "exit $code"]
 
 
 def _submit_array(

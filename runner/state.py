@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from jobs.processes import is_alive
 from runner.lock import Holder, holder
+from runner.requeue import MEMORY, killed_from_outside, tail
 from runner.scheduler import LAUNCH_FAILED, Answer, JobState, job_states
 from runner.scheduler import Holder as JobHolder
 from runner.submission import Key, Submission, latest_jobs
@@ -296,7 +297,6 @@ def _blocked_text(task: KnownTask, earlier: Mapping[Key, TaskStatus]) -> str:
 
 def _ended(task: KnownTask, known: JobState, earlier: Mapping[Key, TaskStatus], log: object) -> tuple[Cause, str]:
     """Cause and words for a job that is over while its files are not there."""
-    status, _, signal = known.exit_code.partition(":")
     memory = "OUT_OF_MEMORY" in {known.state, *known.step_states}
     if memory or (known.state != "CANCELLED" and _says_memory(log)):
         return "out of memory", MEMORY_TEXT
@@ -318,7 +318,7 @@ def _ended(task: KnownTask, known: JobState, earlier: Mapping[Key, TaskStatus], 
         return "node failure", f"its node {known.node} failed and it was not put back; submit again"
     if known.state == "PREEMPTED":
         return "preempted", PREEMPTED
-    if status == "137" or signal == "9":
+    if killed_from_outside(known.exit_code):
         return "killed", "it was killed, again and again or for good (see the end of its log)"
     if known.state == "COMPLETED":
         return "killed", "its job ended well for SLURM, but its files are not there; submit again"
@@ -329,6 +329,4 @@ def _ended(task: KnownTask, known: JobState, earlier: Mapping[Key, TaskStatus], 
 
 
 def _says_memory(log: object) -> bool:
-    from runner.requeue import MEMORY, tail
-
     return bool(log and re.search(MEMORY, tail(Path(str(log)))))

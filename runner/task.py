@@ -11,6 +11,7 @@ from jobs.attempt import run_attempt
 from jobs.device import GPUS_VARIABLE
 from jobs.processes import end_with
 from jobs.stage import CORES_VARIABLE, Progress, Stage, silent
+from runner.hold import release
 
 if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
@@ -52,6 +53,7 @@ class TaskCall:
 
     def __call__(self, show: Progress | None = None) -> None:
         """Do the task; its error is recorded and passed on."""
+        release()  # submitit calls this when its handlers are in place
         if self.runner:
             end_with(*self.runner)
         logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s")

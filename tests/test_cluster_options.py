@@ -75,7 +75,7 @@ def test_the_plan_and_the_batch_files_say_all_that_is_asked_for(tmp_path, capsys
         assert f"#SBATCH {line}\n" in train
     assert "#SBATCH --dependency=afterok:JOB_PREPARE\n" in train
     assert "export PYTHONPATH=" in train
-    assert "apptainer exec --nv 'my image.sif' python -u -m submitit.core._submit" in train
+    assert "apptainer exec --nv 'my image.sif' python -I -S " in train
     assert "runner.requeue" in train
     assert "--mem-per-cpu=1536MB" in train
     assert "--mem=" not in train
@@ -229,5 +229,5 @@ def test_tasks_run_with_the_interpreter_that_submits_where_no_other_is_named(tmp
     arguments = [str(tiny_study(tmp_path)), "--executor", "slurm", "--dry-run", "--root", str(tmp_path / "results")]
     assert main([*arguments, "cluster.train.python=/opt/python"]) == 0
     out = capsys.readouterr().out
-    assert f" {sys.executable} -u -m submitit.core._submit" in out.split("\nrender:\n")[1]
-    assert " /opt/python -u -m submitit.core._submit" in out.split("\ntrain:\n")[1].split("\nrender:\n")[0]
+    assert f" {sys.executable} -I -S " in out.split("\nrender:\n")[1]
+    assert " /opt/python -I -S " in out.split("\ntrain:\n")[1].split("\nrender:\n")[0]

@@ -48,6 +48,75 @@ def test_a_task_that_is_killed_goes_back_into_the_queue(slurm, tmp_path, undistu
     assert [a["outcome"] for a in study.attempts()] == ["running", "done"]  # the first left no word
 
 
+def test_a_task_that_nobody_watches_any_more_is_ended_and_runs_again(slurm, tmp_path, undisturbed):
+    """Its slurmstepd is killed: srun then reports success, while the task goes on."""
+    study = Submitted(slurm, training_study(tmp_path))
+    first = study.wait_for_epoch(30)
+    os.kill(first["pid"], signal.SIGSTOP)  # it shall not finish meanwhile
+    os.kill(watcher(first["pid"]), signal.SIGKILL)
+    second = study.wait_for_epoch(1, attempt=2)
+    assert second["done"] > 30
+    assert born(first["pid"]) is None
+    ends_as_undisturbed(study, undisturbed)
+    assert [a["outcome"] for a in study.attempts()] == ["running", "done"]
+
+
+def test_nothing_follows_a_task_that_nobody_watched_for_the_last_time_that_is_forgiven(slurm, tmp_path):
+    study = Submitted(slurm, training_study(tmp_path))
+    first = study.wait_for_epoch(1)
+    os.kill(first["pid"], signal.SIGSTOP)
+    Path(first["log"].replace("_0_log.out", ".kills")).write_text("0\n" * KILLS)
+    os.kill(watcher(first["pid"]), signal.SIGKILL)
+    slurm.wait_idle()
+    assert born(first["pid"]) is None
+    states = {task["stage"]: (task["state"], task["cause"]) for task in study.status()["tasks"]}
+    assert states["train"] == ("failed", "killed")
+    assert states["render"] == states["evaluate"] == ("failed", "dependency")
+
+
+def watcher(pid):
+    """The slurmstepd that started a task."""
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (parent,) = (int(line.split()[1]) for line in status if line.startswith("PPid"))
+    assert Path(f"/proc/{parent}/comm").read_text() == "slurmstepd\n"
+    return parent
+
+
+@pytest.mark.parametrize("warned", ["by a preemption", "by hand"])
+def test_a_task_that_is_warned_while_python_still_imports_runs_again(slurm, tmp_path, warned):
+    """Its Python starts slowly, until a file says that it may go on."""
+    slow = tmp_path / "slow"
+    slow.mkdir()
+    (slow / "sitecustomize.py").write_text(
+        "import os, pathlib, time\n"
+        "if 'SLURM_STEP_ID' in os.environ and os.environ['SLURM_JOB_NAME'].endswith('-train'):\n"
+        f"    pathlib.Path({str(tmp_path)!r}, 'pid').write_text(str(os.getpid()))\n"
+        f"    while not pathlib.Path({str(tmp_path)!r}, 'go').exists():\n"
+        "        time.sleep(0.05)\n"
+    )
+    train = {"gpus": 0, "partition": "low", "setup": [f"export PYTHONPATH={slow}"]}
+    study = Submitted(slurm, training_study(tmp_path, epochs=3, cluster={"train": train}))
+    file = tmp_path / "pid"
+    pid = int(slurm.wait_for(lambda: file.exists() and file.read_text(), "a Python that imports", 90))
+    if warned == "by hand":
+        job = environment_of(pid)["SLURM_JOB_ID"]
+        slurm.run("scancel", "--signal=USR2", f"{job}.0", check=True)
+    else:
+        blocker = ["--partition=cpu", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=sleep 3"]
+        slurm.run("sbatch", *blocker, check=True)
+    slurm.wait_for(lambda: is_warned(pid), "the warning")
+    (tmp_path / "go").touch()
+    study.wait_until_done(timeout=400)
+    assert [a["outcome"] for a in study.attempts()] == ["done"]
+    assert "Caught signal SIGUSR2" in Path(study.attempts()[0]["log"]).read_text()
+
+
+def environment_of(pid):
+    """What a process was started with."""
+    settings = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+    return dict(setting.split("=", 1) for setting in settings if setting)
+
+
 def test_every_element_of_an_array_that_is_killed_goes_back_by_itself(slurm, tmp_path):
     # One element bears the number of its array, by which the whole array could be meant.
     study = Submitted(slurm, training_study(tmp_path, sweep={"grid": {"seed": [1, 2, 3]}}))

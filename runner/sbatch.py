@@ -7,11 +7,14 @@ from collections.abc import Iterator
 
 from runner.cluster import STAGES, ClusterConfig, StageResources
 from runner.config import ConfigError
+from runner.options import plain
 from runner.scheduler import SchedulerError, call
+from runner.site import COUNTING, site_options, with_site_options
 
 
 def sbatch_options(resources: StageResources) -> dict[str, str | bool]:
-    """Options by their long names; true where an option takes no value."""
+    """Options by their long names, those of the environment among them; true where an option takes no value."""
+    resources = with_site_options(resources)
     wanted = {
         "partition": resources.partition,
         "account": resources.account,
@@ -36,10 +39,15 @@ def _megabytes(gb: float | None) -> str | None:
 
 
 def check_options(cluster: ClusterConfig) -> None:
-    """Raise ConfigError for an option of ``cluster.sbatch`` that the sbatch installed here does not know.
+    """Raise ConfigError for an option that the sbatch installed here does not know, or a value that is no line.
 
     Where none is installed, or it does not answer, nothing more is known than that the names look right.
     """
+    for variable, option in COUNTING.items():
+        try:
+            plain(site_options().get(option, "-"))
+        except ValueError as error:
+            raise ConfigError(f"{variable} in your environment: {error}") from error
     named: dict[str, str] = {}
     for section, settings in (
         ("cluster", cluster),

@@ -4,12 +4,13 @@ Everything is a command of SLURM's with a time limit, so that nothing here hangs
 that is down.
 """
 
-import os
 import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
+
+from runner.site import command_environment
 
 TIMEOUT_S = 60.0
 WARNED_S = 180  # before a time limit: our 90 s, SLURM's own minute, and some
@@ -120,10 +121,14 @@ class Answer:
 def call(*command: str, timeout_s: float = TIMEOUT_S) -> str:
     """The output of a SLURM command. Raises SchedulerError with its own words, or that it did not answer."""
     try:
-        # Unasked, long lists of array elements are cut off in the middle.
-        env = {**os.environ, "SLURM_BITSTR_LEN": "0"}
         done = subprocess.run(
-            command, capture_output=True, encoding="utf-8", errors="replace", timeout=timeout_s, check=False, env=env
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=timeout_s,
+            check=False,
+            env=command_environment(),
         )
     except FileNotFoundError as error:
         raise SchedulerError(f"{command[0]} is not installed here") from error

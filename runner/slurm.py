@@ -19,6 +19,7 @@ from runner.cluster import ClusterConfig
 from runner.plan import Plan, Task
 from runner.sbatch import sbatch_options
 from runner.scheduler import SchedulerError
+from runner.site import is_foreign
 from runner.snapshot import CODE, import_environment, own_homes, take_snapshot
 from runner.submission import Key, SentArray, Submission
 from runner.task import KEEP_MEMORY, TaskCall
@@ -45,7 +46,7 @@ def sbatch_parameters(study: str, stage: str, cluster: ClusterConfig) -> dict[st
         "stderr_to_stdout": True,
         # Unasked, srun starts as many copies as fit into what SLURM gave, which may be more than was asked for: a whole
         # node, both threads of a core, as many CPUs as the memory counts for. srun of SLURM 22.05 to 23.02 does not
-        # take over the cores that sbatch asked for, and where a site sets SBATCH_EXPORT=NONE it drops the variables
+        # take over the cores that sbatch asked for, and where a setup line sets SLURM_EXPORT_ENV it drops variables
         # that lead Python to the snapshot.
         "srun_args": [
             "--ntasks=1",
@@ -156,11 +157,11 @@ def _interruptible() -> Iterator[None]:
 
 @contextmanager
 def _own_environment() -> Iterator[None]:
-    """Without what an enclosing job says of itself: a job that is sent from inside one would believe it."""
+    """Without what sbatch would obey, and what an enclosing job says of itself: a job sent from it would believe it."""
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if name in (CORES_VARIABLE, GPUS_VARIABLE) or (name.startswith("SLURM_") and name != "SLURM_CONF")
+        if name in (CORES_VARIABLE, GPUS_VARIABLE, requeue.VARIABLE) or is_foreign(name)
     }
     for name in inherited:
         del os.environ[name]

@@ -111,6 +111,7 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
     from runner.root import unusable
     from runner.sbatch import check_options
     from runner.selection import on_gpu_partition
+    from runner.site import site_notes
     from runner.snapshot import own_homes
     from srcnn.paths import RootPaths
 
@@ -135,7 +136,7 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
 
     if arguments.partition:
         plan = on_gpu_partition(plan, arguments.partition)
-    for note in plan.notes:
+    for note in [*plan.notes, *(site_notes() if executor == "slurm" else ())]:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
     if arguments.dry_run:
         missing = plan.missing()

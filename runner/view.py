@@ -16,6 +16,7 @@ from runner.cluster import STAGES, StageResources
 from runner.gpus import visible_gpus
 from runner.local import TaskState, Watcher, local_states
 from runner.plan import Plan, Task
+from runner.site import with_site_options
 from srcnn.words import counted
 
 REFRESH_S = 0.5
@@ -43,7 +44,8 @@ def plan_table(plan: Plan, missing: list[Task], executor: str, cores: int | None
 
 
 def resources_text(resources: StageResources) -> str:
-    """Resources in words, most important first."""
+    """Resources in words, most important first; what the environment chooses where they say nothing is among them."""
+    resources = with_site_options(resources)
     parts = [
         f"{resources.partition or 'default'} partition",
         *(f"{count} {kind} GPU".replace("  ", " ") for kind, count in resources.gpu_kinds.items()),

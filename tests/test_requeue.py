@@ -94,6 +94,11 @@ def test_a_job_that_was_cancelled_or_ends_so_too_often_is_left_alone(tmp_path, b
     assert run(tmp_path, "exit 0") == (KILLED, "\n".join([f"requeue {JOB}"] * (KILLS - 1)))
 
 
+def test_variables_of_squeue_do_not_hide_the_job(tmp_path, batch, monkeypatch):
+    monkeypatch.setenv("SQUEUE_STATES", "CANCELLED")
+    assert run(tmp_path, "exit 0", state="${SQUEUE_STATES:-RUNNING}") == (KILLED, f"requeue {JOB}")
+
+
 def test_what_lives_on_of_a_task_is_ended_and_nothing_else(tmp_path, batch):
     """Both have no parent any more; the other one is of the array's next element."""
     left = f"setsid sleep 600 >/dev/null 2>&1 & echo $! > {tmp_path}/mine"

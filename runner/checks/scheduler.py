@@ -54,6 +54,7 @@ def stages(asked: Circumstances) -> Iterator[Finding]:
         return
     from runner.config import ConfigError
     from runner.sbatch import check_options
+    from runner.site import site_notes, with_site_options
 
     there = _partitions()
     try:
@@ -61,7 +62,9 @@ def stages(asked: Circumstances) -> Iterator[Finding]:
     except ConfigError as error:
         yield Finding("WRONG", str(error), "correct the study's cluster section; runner.submit would refuse it")
         return
-    wanted = {stage: asked.cluster.stage(stage) for stage in _stages()}
+    wanted = {stage: with_site_options(asked.cluster.stage(stage)) for stage in _stages()}
+    for note in site_notes():
+        yield Finding("note", note)
     if asked.partition and not any(resources.partition == asked.partition for resources in wanted.values()):
         yield from _unknown(asked.partition, "--partition", there)
     for stage, resources in wanted.items():

@@ -106,7 +106,7 @@ def test_a_task_that_is_warned_while_python_still_imports_runs_again(slurm, tmp_
         slurm.run("sbatch", *blocker, check=True)
     slurm.wait_for(lambda: is_warned(pid), "the warning")
     (tmp_path / "go").touch()
-    study.wait_until_done(timeout=400)
+    slurm.wait_for(lambda: [a for a in study.attempts() if a["end"]], "the training", 180)
     assert [a["outcome"] for a in study.attempts()] == ["done"]
     assert "Caught signal SIGUSR2" in Path(study.attempts()[0]["log"]).read_text()
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srcnn.door import command
+from srcnn.words import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -173,7 +174,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     for each in done:
-        print(f"{each.folder.name}: {each.rows:,} rows, {each.files_before} files -> {each.files_after}")
+        print(f"{each.folder.name}: {each.rows:,} rows, {counted(each.files_before, 'file')} -> {each.files_after}")
     if not done:
         print("Nothing to merge.")
     return 0

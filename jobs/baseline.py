@@ -24,6 +24,7 @@ from srcnn.files import read_picture, write_picture
 from srcnn.paths import StudyPaths, view_folder
 from srcnn.shards import has_shard
 from srcnn.views import interpolated_bands, low_resolution_picture, reduced, reference, rendered_views
+from srcnn.words import counted
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Baseline:
             zip(names, results, strict=False),
             set_ids(self.sets),
             evaluate,
-            lambda number, rows: progress(number, len(pictures), f"{rows} comparisons"),
+            lambda number, rows: progress(number, len(pictures), f"{counted(rows, 'comparison')}"),
         )
         if reasons:
             raise ScoringError(reasons)

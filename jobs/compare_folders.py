@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srcnn.door import command
+from srcnn.words import counted
 
 if TYPE_CHECKING:
     from jobs.kept_scores import KeptScores
@@ -86,7 +87,8 @@ def main(argv: list[str] | None = None) -> int:
         print("error: nothing could be scored", file=sys.stderr)
         return 2
     print(_means(rows, evaluate))
-    print(f"{len(rows)} comparisons of {len({row['image'] for row in rows})} pictures in {target}")
+    pictures = len({row["image"] for row in rows})
+    print(f"{counted(len(rows), 'comparison')} of {counted(pictures, 'picture')} in {target}")
     if failed:
         print("once what was left out is mended, the same command scores only that", file=sys.stderr)
     return int(bool(alone or failed))

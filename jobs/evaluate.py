@@ -36,6 +36,7 @@ from srcnn.paths import StudyPaths, view_folder
 from srcnn.protocols import Comparison
 from srcnn.shards import has_shard
 from srcnn.views import Bytes, measured_luma, reference
+from srcnn.words import counted
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Evaluate:
         for number, epoch in enumerate(epochs):
 
             def tell(position: int, rows: int, before: int = number * len(pictures), epoch: int = epoch) -> None:
-                progress(before + position, len(calls), f"epoch {epoch}, {rows} comparisons")
+                progress(before + position, len(calls), f"epoch {epoch}, {counted(rows, 'comparison')}")
 
             names = [f"epoch {epoch}, {each.name}/{picture.name}" for each, picture in pictures]
             found = zip(names, results, strict=False)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from srcnn.door import command
 from srcnn.paths import RootPaths
 from srcnn.place import has_ended, mark
+from srcnn.words import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -90,7 +91,7 @@ def _status(source: "PublicSet", folder: Path, url: str | None) -> int:
     except (FetchError, OSError) as error:
         print(f"error: {folder.name}: {error}", file=sys.stderr)
         return 1 if isinstance(error, IncompleteArchive) else 2
-    print(f"{folder.name}: {len(source.pictures)} pictures in {folder}")
+    print(f"{folder.name}: {counted(len(source.pictures), 'picture')} in {folder}")
     return 0
 
 

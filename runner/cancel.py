@@ -15,6 +15,7 @@ from runner.ask import agrees
 from runner.queued import QueuedJob, queued_jobs
 from srcnn.door import command
 from srcnn.paths import StudyPaths
+from srcnn.words import counted
 
 if TYPE_CHECKING:
     from runner.lock import Holder
@@ -145,7 +146,7 @@ def stop_here(paths: StudyPaths, runner: "Holder") -> None:
     while left := [pid for pid, since in family.items() if since and is_alive(runner.host, pid, since)]:
         if time.monotonic() > end:
             numbers = " ".join(map(str, left))
-            raise CannotCancel(f"{len(left)} processes still run after {ENDED_S:.0f} s; end them: kill -9 {numbers}")
+            raise CannotCancel(f"still running after {ENDED_S:.0f} s; end them: kill -9 {numbers}")
         for pid in left:
             family |= {child: born(child) for child in descendants(pid) if child not in family}
         time.sleep(0.1)
@@ -198,7 +199,7 @@ def _cancel_on_slurm(paths: StudyPaths, arguments: argparse.Namespace, stopped: 
 def _jobs_text(jobs: Iterable[QueuedJob]) -> str:
     """How many jobs, and of which stages; those that were ending anyway do not count."""
     counts = Counter(job.key[0] for job in jobs if job.active)
-    return f"{counts.total()} job{'s' * (counts.total() > 1)}: {_listed(counts)}"
+    return f"{counted(counts.total(), 'job')}: {_listed(counts)}"
 
 
 def _scope(paths: StudyPaths, arguments: argparse.Namespace) -> str:

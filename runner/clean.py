@@ -13,6 +13,7 @@ from runner.ask import agrees
 from runner.removable import REMOVABLE, StudyFiles
 from srcnn.door import command
 from srcnn.paths import StudyPaths
+from srcnn.words import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -89,7 +90,7 @@ def _clean(paths: StudyPaths, what: Sequence[str] | None, yes: bool) -> int:
         print("Nothing to remove.")
         return 0
     files, total = sum(each.files for each in chosen), size(sum(each.size for each in chosen))
-    if not yes and not _agreed(f"Remove {files} files, {total}?"):
+    if not yes and not _agreed(f"Remove {counted(files, 'file')}, {total}?"):
         return 1
     with study_lock(paths, "clean"):
         # Meanwhile somebody may have submitted, and what was not needed may be in use.
@@ -99,7 +100,7 @@ def _clean(paths: StudyPaths, what: Sequence[str] | None, yes: bool) -> int:
         faults = remove(place for each in chosen for place in each.places)
     for fault in faults:
         print(f"error: {fault}", file=sys.stderr)
-    print(f"removed {sum(each.files for each in chosen)} files, {size(sum(each.size for each in chosen))}")
+    print(f"removed {counted(sum(each.files for each in chosen), 'file')}, {size(sum(each.size for each in chosen))}")
     return int(bool(faults))
 
 

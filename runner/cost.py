@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runner.plan import Plan, Task
+from srcnn.words import counted
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def cost_text(plan: Plan, tasks: Iterable[Task]) -> str:
     """The cost in words."""
     found = cost(plan, tasks)
     return (
-        f"asks for: {found.tasks} tasks, at most {_hours(found.core_hours)} core-hours and "
+        f"asks for: {counted(found.tasks, 'task')}, at most {_hours(found.core_hours)} core-hours and "
         f"{_hours(found.gpu_hours)} GPU-hours (every task to its time limit)"
     )
 

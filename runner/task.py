@@ -12,6 +12,7 @@ from jobs.device import GPUS_VARIABLE
 from jobs.processes import end_with
 from jobs.stage import CORES_VARIABLE, Progress, Stage, silent
 from runner.hold import release
+from srcnn.words import counted
 
 if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
@@ -88,9 +89,9 @@ class _Guarded:
         restarts = int(os.environ.get("SLURM_RESTART_COUNT") or 0)
         if self.requeues is not None and restarts > self.requeues:
             raise StartedTooOften(
-                f"SLURM started this task again {restarts} times (time limits, preemptions, lost nodes), more than "
-                f"cluster.requeues={self.requeues}; what was done is kept. If it made progress, submit again; "
-                "if not, give it more time"
+                f"SLURM started this task again {counted(restarts, 'time')} (time limits, preemptions, lost nodes), "
+                f"more than cluster.requeues={self.requeues}; what was done is kept. If it made progress, submit "
+                "again; if not, give it more time"
             )
         self.job(progress)
 

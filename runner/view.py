@@ -50,7 +50,7 @@ def resources_text(resources: StageResources) -> str:
         f"{resources.partition or 'default'} partition",
         *(f"{count} {kind} GPU".replace("  ", " ") for kind, count in resources.gpu_kinds.items()),
         f"gres {resources.gres}" if resources.gres else "",
-        f"{resources.cpus} cores",
+        f"{counted(resources.cpus or 0, 'core')}",
         f"{resources.mem_gb:g} GB" if resources.mem_gb else "",
         f"{resources.mem_per_cpu_gb:g} GB a core" if resources.mem_per_cpu_gb else "",
         f"{resources.timeout_min} min",

@@ -86,7 +86,7 @@ def test_the_plan_and_the_batch_files_say_all_that_is_asked_for(tmp_path, capsys
         "jobs only, --nice=100, --contiguous, run by apptainer exec --nv 'my image.sif' python"
     )
     assert "gres shard:2" in resources_text(asked.stage("evaluate"))
-    assert resources_text(asked.stage("report")).startswith("default partition, 1 cores, 3 GB, 30 min")
+    assert resources_text(asked.stage("report")).startswith("default partition, 1 core, 3 GB, 30 min")
 
 
 def test_a_charging_key_that_nobody_named_is_not_sent(tmp_path):

@@ -175,7 +175,7 @@ def test_partitions_are_listed_with_their_state_limits_and_gpus(tmp_path):
     found = [(each.state, each.what) for each in scheduler.partitions(Circumstances(tmp_path))]
     assert found == [
         ("ok", "partition cpu (the default): up, no time limit, no GPUs, 2 of 2 nodes can take jobs"),
-        ("ok", "partition gpu: up, at most 1-00:00:00, 2 GPUs a node, 1 of 1 nodes can take jobs"),
+        ("ok", "partition gpu: up, at most 1-00:00:00, 2 GPUs a node, 1 of 1 node can take jobs"),
         ("note", "partition old: up, at most 30:00, 4 GPUs a node, 0 of 3 nodes can take jobs"),
     ]
 

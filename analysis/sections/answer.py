@@ -9,6 +9,7 @@ from analysis.statistics import FEWEST, better, bootstrap_interval, seed_spread,
 from analysis.style import metric_head, number
 from srcnn.metrics import find
 from srcnn.protocols import PROTOCOLS
+from srcnn.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,7 +163,7 @@ def _best_sentences(evidence: Evidence, ranking: "pd.DataFrame") -> list[str]:
 
 
 def _too_few(pictures: int) -> str:
-    return f"{pictures} picture{'s' * (pictures != 1)}, too few for an interval"
+    return f"{counted(pictures, 'picture')}, too few for an interval"
 
 
 def _against_second(evidence: Evidence, set_name: str, of_set: "pd.DataFrame") -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from jobs.device import build_text, nvidia_smi
 from runner.checks.circumstances import Circumstances
 from runner.checks.finding import Finding
+from srcnn.words import counted
 
 PROBE_S = 120.0  # torch's first import on a file server, and the driver's first answer
 REINSTALL = f"{sys.executable} -m pip uninstall -y torch && {sys.executable} -m pip install torch"
@@ -68,7 +69,8 @@ def judge(torch: Torch, listed: list[str], wanted: int, hidden: str | None, aski
         if len(torch.devices) < wanted:
             return Finding(
                 "WRONG",
-                f"the job was given {wanted} GPUs, and torch sees {len(torch.devices)} (CUDA_VISIBLE_DEVICES={hidden})",
+                f"the job was given {counted(wanted, 'GPU')}, and torch sees {len(torch.devices)} "
+                f"(CUDA_VISIBLE_DEVICES={hidden})",
                 "set CUDA_VISIBLE_DEVICES neither in cluster.setup nor in a shell's start files",
             )
         return Finding("ok", f"torch {torch.version} computes on {'; '.join(torch.devices)}")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from jobs.cgroups import cpu_quota, memory_limit
 from runner.checks.circumstances import Circumstances
 from runner.checks.finding import Finding
+from srcnn.words import counted
 
 MB = 2**20
 
@@ -40,7 +41,7 @@ def cores(asked: Circumstances) -> Iterator[Finding]:
             "note", f"{wanted} cores asked for; the cluster binds to none of the {bound} here, tasks keep to theirs"
         )
     else:
-        yield Finding("ok", f"{wanted} cores asked for and got")
+        yield Finding("ok", f"{counted(int(wanted), 'core')} asked for and got")
 
 
 def memory(asked: Circumstances) -> Iterator[Finding]:

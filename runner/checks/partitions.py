@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runner.gres import gpus_by_kind
+from srcnn.words import counted
 
 if TYPE_CHECKING:
     from runner.cluster import StageResources
@@ -54,7 +55,7 @@ class Partition:
             yield f"its time limit is {self.limit_text}, not {resources.timeout_min} min"
         gpus = max((each.gpus for each in self.nodes), default=0)
         if resources.gpu_count > gpus:
-            yield f"its nodes have {gpus} GPUs, not {resources.gpu_count}" if gpus else "it has no GPUs"
+            yield f"its nodes have {counted(gpus, 'GPU')}, not {resources.gpu_count}" if gpus else "it has no GPUs"
         else:
             most = self._most_gpus()
             lacking = {kind: n for kind, n in resources.gpu_kinds.items() if kind and n > most.get(kind, 0)}
@@ -62,7 +63,7 @@ class Partition:
                 yield f"its nodes have {_kinds_text(most)} GPUs, not {_kinds_text(lacking)}"
         cpus = max((each.cpus for each in self.nodes), default=0)
         if (resources.cpus or 0) > cpus:
-            yield f"its nodes have {cpus} cores, not {resources.cpus}"
+            yield f"its nodes have {counted(cpus, 'core')}, not {resources.cpus}"
         memory = max((each.memory_mb for each in self.nodes), default=0)
         wanted_gb = resources.mem_gb or (resources.mem_per_cpu_gb or 0) * (resources.cpus or 1)
         if wanted_gb * 1024 > memory:
@@ -85,7 +86,7 @@ class Partition:
             f"partition {self.name}{' (the default)' * self.default}: {'up' if self.up else 'not up'}, "
             f"{'no time limit' if self.limit_min is None else f'at most {self.limit_text}'}, "
             f"{'/'.join(map(str, gpus)) + ' GPUs a node' if gpus else 'no GPUs'}, "
-            f"{usable} of {total} nodes can take jobs"
+            f"{usable} of {counted(total, 'node')} can take jobs"
         )
 
 

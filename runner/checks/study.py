@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from runner.checks.circumstances import Circumstances
 from runner.checks.finding import Finding
+from srcnn.words import counted
 
 
 def readable(asked: Circumstances) -> Iterator[Finding]:
@@ -16,7 +17,7 @@ def readable(asked: Circumstances) -> Iterator[Finding]:
         from runner.config import runs_of
 
         count = len(list(runs_of(asked.study)))
-        yield Finding("ok", f"{asked.study.name}: {count} run{'s' * (count > 1)}, nothing wrong as it is written")
+        yield Finding("ok", f"{asked.study.name}: {counted(count, 'run')}, nothing wrong as it is written")
 
 
 def pictures(asked: Circumstances) -> Iterator[Finding]:
@@ -39,7 +40,7 @@ def pictures(asked: Circumstances) -> Iterator[Finding]:
             what, _, remedy = str(error).partition("; ")
             yield Finding("WRONG", what, remedy)
         else:
-            yield Finding("ok", f"pictures {source}: {len(files)} file{'s' * (len(files) > 1)}")
+            yield Finding("ok", f"pictures {source}: {counted(len(files), 'file')}")
 
 
 def _has_pictures(asked: Circumstances) -> bool:
@@ -57,7 +58,7 @@ def plan(asked: Circumstances) -> Iterator[Finding]:
     for note in found.notes:
         yield Finding("note", note)
     missing = len(found.missing())
-    yield Finding("ok", f"{len(found.tasks)} tasks, {len(found.tasks) - missing} done, {missing} to do")
+    yield Finding("ok", f"{counted(len(found.tasks), 'task')}, {len(found.tasks) - missing} done, {missing} to do")
 
 
 def space(asked: Circumstances) -> Iterator[Finding]:

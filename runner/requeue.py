@@ -22,6 +22,7 @@ from typing import Literal
 VARIABLE = "RUNNER_TASK"
 RESULT = "_0_result.pkl"  # submitit's name, behind the folder and the job's number
 LOG = "_0_log.out"
+WARNED = 75  # the exit status of a task that was warned and cannot reach SLURM itself, in a container (EX_TEMPFAIL)
 KILLS = 3  # more than that is no accident
 KILLED = 128 + signal.SIGKILL  # the exit status of a job whose task was killed
 # Signals that come from outside; by others, such as SIGSEGV, programs die of their own faults.
@@ -65,34 +66,42 @@ def main() -> int:
         what = "nobody watched the task any more (its slurmstepd was killed?) and it had not finished"
     elif status - 128 in OUTSIDE:
         what = f"the task was killed by {signal.Signals(status - 128).name}"
+    elif status == WARNED:
+        what = "the task was warned (a time limit, a preemption) and has no scontrol where it runs"
     else:
         return 0
     end_processes(task)
-    reason = _again(task, what)
+    reason = _again(task, what, accident=status != WARNED)
     if reason:
         print(f"Not run again, because {reason}; what happened: {what}.", flush=True)
     return KILLED
 
 
-def _again(task: str, what: str) -> str | None:
-    """Put the job back into the queue; why not, if it is not."""
+def _again(task: str, what: str, accident: bool) -> str | None:
+    """Put the job back into the queue; why not, if it is not. Accidents are counted."""
     from runner.scheduler import SchedulerError, call
 
     # By the number of its job alone, one element of each array stands for all of it.
     name = Path(task).name
-    with Path(f"{task}.kills").open("a+") as file:
-        file.write(f"{os.environ.get('SLURM_RESTART_COUNT', 0)}\n")
-        file.seek(0)
-        kills = len(file.readlines())
+    kills = _count(Path(f"{task}.kills")) if accident else 0
     try:
         state = call("squeue", "--noheader", "--states=all", f"--jobs={name}", "--format=%T").strip()
-        reason = decide(state, kills, tail(Path(task + LOG)))
+        reason = decide(state, kills, tail(Path(task + LOG)) if accident else b"")
         if reason is None:
-            print(f"Back into the queue: {what} ({kills} of {KILLS} times that are forgiven).", flush=True)
+            counted = f" ({kills} of {KILLS} times that are forgiven)" if accident else ""
+            print(f"Back into the queue: {what}{counted}.", flush=True)
             call("scontrol", "requeue", name)
     except SchedulerError as error:
         return str(error)
     return reason
+
+
+def _count(kills: Path) -> int:
+    """How often a task was killed, this time included."""
+    with kills.open("a+") as file:
+        file.write(f"{os.environ.get('SLURM_RESTART_COUNT', 0)}\n")
+        file.seek(0)
+        return len(file.readlines())
 
 
 def _last_word(result: Path) -> Literal["success", "error"] | None:

@@ -235,7 +235,14 @@ def _before_the_task(folder: Path) -> list[str]:
 
 def _after_the_task() -> list[str]:
     """Shell lines after the task: if it did not end by itself, it is put back into the queue."""
-    return ["code=$?", f"{shlex.quote(sys.executable)} -m runner.requeue $code || code=$?", "exit $code"]
+    return [
+        "code=$?",
+        f"python={shlex.quote(sys.executable)}",
+        # Where tasks run in containers, nodes need not have the Python that submitted; any will do for this.
+        '[ -x "$python" ] || python=python3',
+        '"$python" -m runner.requeue $code || code=$?',
+        "exit $code",
+    ]
 
 
 def _submit_array(

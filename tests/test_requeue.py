@@ -13,7 +13,7 @@ from conftest import REPOSITORY, tiny_study
 
 from runner.config import load_study
 from runner.plan import make_plan
-from runner.requeue import KILLED, KILLS, killed_from_outside
+from runner.requeue import KILLED, KILLS, WARNED, killed_from_outside
 from runner.slurm import batch_files
 from srcnn.paths import RootPaths
 
@@ -92,6 +92,21 @@ def test_a_job_that_was_cancelled_or_ends_so_too_often_is_left_alone(tmp_path, b
     for _ in range(KILLS - 1):
         run(tmp_path, "exit 0")
     assert run(tmp_path, "exit 0") == (KILLED, "\n".join([f"requeue {JOB}"] * (KILLS - 1)))
+
+
+def test_a_task_that_was_warned_and_reaches_no_scontrol_runs_again_however_often(tmp_path, batch):
+    for count in range(1, KILLS + 3):
+        assert run(tmp_path, f"exit {WARNED}") == (KILLED, "\n".join([f"requeue {JOB}"] * count))
+    assert run(tmp_path, f"exit {WARNED}", state="CANCELLED")[1].count("requeue") == KILLS + 2
+
+
+def test_where_a_node_lacks_the_python_that_submitted_any_other_serves(tmp_path, batch):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").symlink_to(sys.executable)
+    script = tmp_path / "batch.sh"
+    script.write_text(script.read_text().replace(sys.executable, "/nowhere/python"))
+    assert run(tmp_path, "exit 0") == (KILLED, f"requeue {JOB}")
+    assert run(tmp_path, leaves_word(batch, "success"))[0] == 0
 
 
 def test_variables_of_squeue_do_not_hide_the_job(tmp_path, batch, monkeypatch):

@@ -12,7 +12,7 @@ from runner.checks.circumstances import Circumstances
 from runner.config import load_study
 from runner.submit import main
 
-from .studies import LITTLE, Submitted
+from .studies import LITTLE, Submitted, training_study
 
 # What is in one of these goes to the shell that reads the batch file only as a comment.
 VALUE = 'it\'s "two" words, back\\slash $HOME `id` #'
@@ -110,3 +110,14 @@ def test_a_task_that_would_import_other_code_than_was_submitted_fails_and_says_w
     (task,) = slurm.wait_for(lambda: [t for t in study.tasks("prepare") if t["state"] == "failed"], "a refusal", 60)
     assert "not the copy that was submitted" in task["detail"]
     assert not list((tmp_path / "results" / "data").glob("*.h5"))
+
+
+def test_a_task_in_a_container_without_slurms_programs_is_put_back_when_it_is_warned(slurm, tmp_path):
+    program = wrapper(tmp_path, "export PATH=/nowhere")
+    study = Submitted(slurm, training_study(tmp_path, cluster={"train": {"gpus": 0, "python": [str(program)]}}))
+    record = study.wait_for_epoch(10)
+    slurm.run("scancel", "--signal=USR2", record["job"], check=True)
+    second = study.wait_for_epoch(1, attempt=2)
+    assert second["done"] >= record["done"]
+    first = study.attempts()[0]
+    assert (first["outcome"], first["cause"]) == ("interrupted", "SystemExit")

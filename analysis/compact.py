@@ -95,8 +95,9 @@ def _write_merged(target: Path, shards: list[Path], origins: dict[str, str]) -> 
     asked = {name for origin in origins.values() for name in json.loads(origin).get("metrics", {})}
     schema = score_schema(sorted(asked))
     first = 0
-    with atomic_path(target) as temporary:
-        with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+    # The files it replaces are deleted next: its content must survive a crash of the machine too.
+    with atomic_path(target, durable=True) as temporary:
+        with pq.ParquetWriter(temporary, schema, compression="zstd", write_page_checksum=True) as writer:
             for group in _row_groups(read_shards(shards, schema.names)):
                 for shard, table in group:
                     entries[shard.name] = {"first": first, "rows": len(table), "made_from": origins[shard.name]}
@@ -105,16 +106,7 @@ def _write_merged(target: Path, shards: list[Path], origins: dict[str, str]) -> 
         written = pq.read_metadata(temporary).num_rows
         if written != first:
             raise RuntimeError(f"{target.name} holds {written} rows instead of {first}; nothing was changed")
-        with temporary.open("rb") as file:
-            _to_disk(file.fileno())
     return entries
-
-
-def _to_disk(descriptor: int) -> None:
-    import os
-
-    # The files it replaces are deleted next: its content must survive a crash of the machine too.
-    os.fsync(descriptor)
 
 
 def _row_groups(tables: Iterator[tuple[Path, "pa.Table"]]) -> Iterator[list[tuple[Path, "pa.Table"]]]:

@@ -1,6 +1,5 @@
 """The score table and the histories of a study, read no further than is asked for."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,15 +149,12 @@ def load_histories(source: "Path | str | Study") -> "pd.DataFrame":
     import pandas as pd
 
     from analysis.study import Study, open_study
-    from srcnn.files import read_text
+    from srcnn.files import read_history
 
     study = source if isinstance(source, Study) else open_study(source)
     rows = []
     for run in study.runs:
-        history = study.paths.run(run.run_id).history
-        if history.exists():
-            for line in read_text(history).splitlines():
-                record = json.loads(line)
-                record.pop("sets", None)
-                rows.append({"run_id": run.run_id, "label": run.label, **record})
+        for record in read_history(study.paths.run(run.run_id).history):
+            record.pop("sets", None)
+            rows.append({"run_id": run.run_id, "label": run.label, **record})
     return pd.DataFrame(rows)

@@ -2,11 +2,13 @@
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analysis.style import matplotlib
 from srcnn.files import atomic_path
 
 if TYPE_CHECKING:
@@ -74,10 +76,14 @@ def save(panels: Sequence[Panel], *targets: Path) -> None:
                 figure.savefig(temporary, **about)
 
 
-def _style() -> Any:
-    import matplotlib
-
-    return matplotlib.rc_context(_STYLE)
+@contextmanager
+def _style() -> Iterator[None]:
+    """Our own look and the library's defaults, whatever the user's matplotlibrc says (usetex needs a TeX)."""
+    library = matplotlib()
+    with library.rc_context():
+        library.rcdefaults()
+        library.rcParams.update(_STYLE)
+        yield
 
 
 def _figure(panels: Sequence[Panel], columns: int) -> "Figure":

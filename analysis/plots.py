@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.panels import INK, Panel
-from analysis.style import BASELINE, GREY, Line, axis_label, power_of_ten
+from analysis.style import BASELINE, GREY, Line, axis_label, matplotlib, power_of_ten
 from srcnn.metrics import find
 
 if TYPE_CHECKING:
@@ -145,11 +145,9 @@ def correlation_plot(matrix: "np.ndarray", metrics: Sequence[str]) -> Panel:
 
 def cell_text_colour(value: float) -> str:
     """Black or white, whichever reads better on a correlation's colour."""
-    import matplotlib
-
     if value != value:
         return "black"
-    cell = np.array(matplotlib.colormaps["PuOr"]((value + 1) / 2)[:3])
+    cell = np.array(matplotlib().colormaps["PuOr"]((value + 1) / 2)[:3])
     linear = np.where(cell <= 0.04045, cell / 12.92, ((cell + 0.055) / 1.055) ** 2.4)
     # Contrast with white equals that with black at a relative luminance of 0.179 (WCAG 2.2).
     return "white" if linear @ [0.2126, 0.7152, 0.0722] < 0.179 else "black"

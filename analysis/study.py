@@ -6,7 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from srcnn.files import read_json, read_text
+from srcnn.contents import read_contents
+from srcnn.files import parsed, read_json
 from srcnn.paths import StudyPaths
 from srcnn.shards import has_shard
 
@@ -111,7 +112,7 @@ class Study:
 def open_study(folder: Path | str) -> Study:
     """The study in a folder. Raises FileNotFoundError if none was submitted into it."""
     folder = Path(folder)
-    found = read_json(StudyPaths(folder).contents)
+    found = read_contents(StudyPaths(folder))
     if found is None:
         raise FileNotFoundError(f"{folder}: holds no study (no contents.json); submit one into it first")
     return Study(folder, found)
@@ -139,9 +140,11 @@ def _settings(config: Path) -> dict[str, Any]:
     from srcnn.yaml_text import read_yaml
 
     try:
-        return dict(flatten(read_yaml(read_text(config)) or {}))
+        content = config.read_bytes()
     except FileNotFoundError:
         return {}
+    found: dict[str, Any] = parsed(config, content, lambda text: dict(flatten(read_yaml(text.decode()))))
+    return found
 
 
 def _without_seed(label: str) -> str:

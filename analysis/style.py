@@ -1,7 +1,10 @@
 """How things look: a colour for each run, the same everywhere, and numbers as people read them."""
 
 import math
+import os
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +30,20 @@ class Line:
 
 
 BASELINE = Line(GREY, (0, (4, 2)), "x")
+
+
+def matplotlib() -> Any:
+    """The drawing library, also where MPLBACKEND names a notebook's backend that is not installed here."""
+    if "matplotlib" in sys.modules:
+        return sys.modules["matplotlib"]
+    backend = os.environ.pop("MPLBACKEND", None)
+    import matplotlib as library
+
+    if backend is not None:
+        os.environ["MPLBACKEND"] = backend
+        with suppress(ValueError):
+            library.rcParams["backend"] = backend
+    return library
 
 
 def run_styles(variants: Sequence[str]) -> dict[str, Line]:

@@ -26,7 +26,7 @@ def read_attempt(file: Path) -> Attempt | None:
     """The record in a file; None if its number is only just claimed, or it is gone."""
     try:
         return Attempt(**json.loads(file.read_bytes()))
-    except (ValueError, FileNotFoundError):
+    except (ValueError, TypeError, FileNotFoundError):
         return None
 
 

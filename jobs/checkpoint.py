@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from srcnn.checkpoint import Checkpoint, CheckpointError, is_sealed
+from srcnn.damage import set_aside
 from srcnn.files import write_bytes
 from srcnn.paths import RunPaths
 
@@ -23,7 +24,7 @@ def save_last(paths: RunPaths, content: bytes, keep: int) -> None:
             # A second copy of this task may be moving them too: the last rename wins.
             with contextlib.suppress(FileNotFoundError):
                 os.replace(newer, older)
-    write_bytes(paths.last, content)
+    write_bytes(paths.last, content, durable=True)
 
 
 def newest(paths: RunPaths, kept: Iterable[int]) -> Checkpoint | None:
@@ -49,12 +50,7 @@ def first_readable(candidates: Iterable[Path]) -> Checkpoint | None:
 
 def set_aside_damaged(path: Path) -> Path | None:
     """Where a damaged file was moved to, so that it is made again; None if it is whole or absent."""
-    aside = path.with_suffix(".damaged")
     try:
-        if is_sealed(path.read_bytes()):
-            return None
-        os.replace(path, aside)
+        return None if is_sealed(path.read_bytes()) else set_aside(path)
     except FileNotFoundError:
         return None
-    _log.warning("%s: is damaged; set aside as %s, to be made again", path, aside.name)
-    return aside

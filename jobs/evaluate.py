@@ -30,8 +30,9 @@ from jobs.scoring import (
 )
 from jobs.stage import Progress, silent
 from srcnn import protocols
+from srcnn.damage import is_content_fault, remade
 from srcnn.experiment import Experiment
-from srcnn.files import read_picture
+from srcnn.files import PictureError, read_picture
 from srcnn.paths import StudyPaths, view_folder
 from srcnn.protocols import Comparison
 from srcnn.shards import has_shard
@@ -118,8 +119,17 @@ def set_ids(sets: Iterable[SetRef]) -> dict[str, str]:
 
 
 def read_view(base: Path, set_name: str, view: str, image: str) -> Bytes:
-    """One rendered picture; ``base`` is an epoch's folder of a run, or a baseline's folder."""
-    return read_picture(picture_file(view_folder(base, set_name, view), image))
+    """One rendered picture; ``base`` is an epoch's folder of a run, or a baseline's folder.
+
+    Raises PictureError, and DamagedFile where the stage before will make it again.
+    """
+    file = picture_file(view_folder(base, set_name, view), image)
+    try:
+        return read_picture(file)
+    except PictureError as error:
+        if isinstance(error.__cause__, Exception) and is_content_fault(error.__cause__):
+            raise remade(file, error) from error
+        raise
 
 
 def compare_full_size(

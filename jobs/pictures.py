@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path, PurePath
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -22,7 +23,16 @@ from PIL import Image
 
 from jobs.names import by_name, unnameable
 from srcnn.experiment import short_hash
-from srcnn.files import PICTURE_SUFFIXES, PictureError, is_grey_file, read_json, read_picture, write_json
+from srcnn.files import (
+    PICTURE_SUFFIXES,
+    PictureError,
+    holds,
+    is_grey_file,
+    read_cache,
+    read_json,
+    read_picture,
+    write_json,
+)
 from srcnn.paths import RootPaths
 
 # Photographs that come inside scikit-image's wheel: public domain or CC0, no download needed.
@@ -76,7 +86,7 @@ class PictureSet:
     def save(self, root: RootPaths) -> None:
         """Write the list where stages read it, unless the same list is there."""
         value = [asdict(picture) for picture in self.pictures]
-        if read_json(root.pictures(self.set_id)) != value:
+        if not holds(root.pictures(self.set_id), value):
             write_json(root.pictures(self.set_id), value)
 
 
@@ -92,10 +102,10 @@ class SetRef:
 @lru_cache(maxsize=64)
 def load_set(root: RootPaths, set_id: str) -> PictureSet:
     """The list of a set's pictures as last submitted."""
-    value = read_json(root.pictures(set_id))
-    if value is None:
+    pictures = read_json(root.pictures(set_id), lambda value: tuple(Picture(**item) for item in value))
+    if pictures is None:
         raise MissingPictures(f"{root.pictures(set_id)} is gone; submit the study again")
-    return PictureSet(set_id, tuple(Picture(**item) for item in value))
+    return PictureSet(set_id, pictures)
 
 
 def is_named(source: str) -> bool:
@@ -203,8 +213,8 @@ def read_set(sources: Iterable[str], root: RootPaths, data_root: Path | None = N
     files = list(dict.fromkeys(file for source in sources for file in find_files(source, root, data_root)))
     names = by_name({file: PurePath(file.name) for file in files})
     errors = [fault for name, file in names.items() if (fault := unnameable(file, name))]
-    cache = read_json(root.fingerprints) or {}
-    stamps = {file: (stat.st_size, stat.st_mtime_ns) for file in files for stat in [file.stat()]}
+    cache = read_cache(root.fingerprints, _fingerprints) or {}
+    stamps = {file: _stamp(file) for file in files}
     known = {file: cache.get(str(file), {}) for file in files}
     new = [file for file in files if known[file].get("stamp") != list(stamps[file]) or "grey" not in known[file]]
     for file, found in zip(new, Parallel(n_jobs=-1, prefer="threads")(delayed(_content)(f) for f in new), strict=True):
@@ -221,6 +231,18 @@ def read_set(sources: Iterable[str], root: RootPaths, data_root: Path | None = N
         for name, file in names.items()
     )
     return PictureSet(short_hash("s", [[picture.name, picture.digest] for picture in pictures]), pictures)
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    try:
+        stat = file.stat()
+    except OSError:  # reading it says why
+        return -1, -1
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _fingerprints(value: Any) -> dict[str, dict[str, Any]]:
+    return {path: dict(about) for path, about in value.items()}
 
 
 def _content(path: Path) -> dict[str, object] | PictureError:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.stage import Progress, silent
-from srcnn.files import read_json, write_json
+from srcnn.files import holds, write_json
 from srcnn.paths import StudyPaths
 
 
@@ -18,7 +18,7 @@ class Report:
 
     def is_done(self) -> bool:
         """Whether the page shows the files that are there now."""
-        return self.paths.report_page.exists() and read_json(self._inputs_file) == self._inputs()
+        return self.paths.report_page.exists() and holds(self._inputs_file, self._inputs())
 
     def __call__(self, progress: Progress = silent) -> None:
         """Write tables, plots and the page."""

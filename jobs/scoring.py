@@ -12,23 +12,22 @@ import numpy as np
 
 from jobs.parallel import spread
 from jobs.pictures import Picture
+from srcnn.damage import DamagedFile
 from srcnn.door import sentence
 from srcnn.experiment import EvaluateConfig
 from srcnn.files import atomic_path
 from srcnn.metrics import METRICS, Reference, find, is_metric, warm_up
 from srcnn.protocols import Comparison
 from srcnn.schema import KEY_COLUMNS, score_schema
-from srcnn.shards import PARTIAL, find_shard, has_shard, made_from, partial_shard, read_shards, shards_in
+from srcnn.shards import PARTIAL, find_shard, has_shard, made_from, partial_shard, read_shards, readable, shards_in
 
 LISTED = 10  # reasons in one message
 
+_log = logging.getLogger(__name__)
 Row = dict[str, Any]
 Key = tuple[Any, ...]
 # Values known from an earlier scoring, by key and metric.
 Known = Mapping[Key, Mapping[str, float | None]]
-
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -166,8 +165,9 @@ def write_shard(
 
     origin = {"sets": dict(sets), "metrics": {name: find(name).version for name in evaluate.metrics}, **origin_too}
     schema = score_schema(evaluate.metrics).with_metadata({"made_from": json.dumps(origin)})
-    with atomic_path(path) as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary, compression="zstd")
+    with atomic_path(path, durable=True) as temporary:
+        table = pa.Table.from_pylist(rows, schema=schema)
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,21 @@ class EarlierScores:
         return values
 
 
+def _nothing_if_damaged(read: Callable[..., dict[str, Known]]) -> Callable[..., dict[str, Known]]:
+    """``read``, by which nothing is known from a damaged file: what it held is scored again."""
+
+    def guarded(*arguments: Any) -> dict[str, Known]:
+        try:
+            return read(*arguments)
+        except DamagedFile as error:
+            _log.warning("%s", error)
+            return {}
+
+    return guarded
+
+
 @lru_cache(maxsize=8)
+@_nothing_if_damaged
 def _read_shard(path: Path, name: str, set_id: str) -> dict[str, Known]:
     """Values by image and key, of one set and of the metrics that still have their version."""
     place = find_shard(path)
@@ -209,10 +223,12 @@ def _read_shard(path: Path, name: str, set_id: str) -> dict[str, Known]:
 
 
 @lru_cache(maxsize=8)
+@_nothing_if_damaged
 def _read_partial(path: Path, _changed: int, name: str) -> dict[str, Known]:
     import pyarrow.parquet as pq
 
-    rows = pq.read_table(path).to_pylist()
+    with readable(path):
+        rows = pq.read_table(path, page_checksum_verification=True).to_pylist()
     return _by_image(rows, name, [column for column in rows[0] if is_metric(column)] if rows else [])
 
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from jobs.device import task_device
 from jobs.pictures import load_set
 from jobs.stage import Progress, silent, task_cores
+from srcnn.damage import DamagedFile
 from srcnn.experiment import Experiment, data_id
-from srcnn.files import read_picture, read_text, remove_orphans, write_bytes, write_text
+from srcnn.files import read_history, read_picture, remove_orphans, write_bytes, write_text
 from srcnn.paths import RootPaths, RunPaths
 
 if TYPE_CHECKING:
@@ -61,12 +62,12 @@ class Train:
 
 
 def read_epochs(history: Path) -> int:
-    """The last epoch of a history file; 0 if there is none."""
+    """The last epoch of a history file; 0 if there is none, or if it is damaged: the checkpoints know it, too."""
     try:
-        lines = read_text(history).splitlines()
-    except FileNotFoundError:
+        records = read_history(history)
+    except DamagedFile:
         return 0
-    return int(json.loads(lines[-1])["epoch"]) if lines else 0
+    return int(records[-1]["epoch"]) if records else 0
 
 
 class _Trainer:
@@ -134,7 +135,7 @@ class _Trainer:
         if state:
             _log.info("going on from epoch %d of %d", state.epoch, epochs)
             if not self.paths.last.exists() or state.epoch == epochs:  # nothing later may come to be written
-                write_bytes(self.paths.last, state.to_bytes())
+                write_bytes(self.paths.last, state.to_bytes(), durable=True)
         self.longest: list[Record] = state.history if state else []
         self.precision = precision_for(self.model, self.device, self.experiment.training.precision, self.longest)
         begun = precision_of(self.longest[-1]) if self.longest else self.precision
@@ -282,7 +283,7 @@ class _Saver:
         if kept or best or new:
             content = trainer.checkpoint(epoch, history, self.optimiser)
             if kept:
-                write_bytes(self.paths.checkpoint(epoch), content)
+                write_bytes(self.paths.checkpoint(epoch), content, durable=True)
             if best:
                 self.best = content
             if new:
@@ -295,7 +296,7 @@ class _Saver:
         from jobs.checkpoint import save_last
 
         if self.best is not None:
-            write_bytes(self.paths.best, self.best)
+            write_bytes(self.paths.best, self.best, durable=True)
         if self.last is not None:
             save_last(self.paths, self.last[0], self.experiment.keep.last)
             self.trainer._write_history(self.last[1])

@@ -105,9 +105,9 @@ def _clean(paths: StudyPaths, what: Sequence[str] | None, yes: bool) -> int:
 
 
 def _study_files(paths: StudyPaths) -> StudyFiles:
-    from srcnn.files import read_json
+    from srcnn.contents import read_contents
 
-    contents = read_json(paths.contents)
+    contents = read_contents(paths)
     if contents is None:
         raise FileNotFoundError(f"{paths.contents}: no such file; is {paths.folder} the folder of a submitted study?")
     return StudyFiles(paths, contents, time.time())

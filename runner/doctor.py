@@ -59,10 +59,10 @@ def circumstances(arguments: argparse.Namespace) -> "Circumstances":
     folder = Path(arguments.study).expanduser() if arguments.study else None
     contents = StudyPaths(folder).contents if folder else None
     if folder and contents and contents.is_file():
-        from srcnn.files import read_json  # brings numpy, which may be what is broken
+        from srcnn.contents import read_contents  # brings numpy, which may be what is broken
 
         asked.root = folder.resolve().parent
-        remembered = read_json(contents).get("data_root")
+        remembered = (read_contents(StudyPaths(folder)) or {}).get("data_root")
         asked.data_root = data_root or (Path(remembered) if remembered else None)
     if arguments.root:
         asked.root = arguments.root.expanduser().resolve()

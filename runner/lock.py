@@ -1,19 +1,22 @@
 """One runner a study: two submits at the same time never start anything twice."""
 
+import json
 import os
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
 
 from jobs.processes import born, is_alive
-from srcnn.files import read_json, temporary_path, write_json
+from srcnn.damage import DamagedFile
+from srcnn.files import temporary_path
 from srcnn.paths import StudyPaths
 
 WAIT_S = 120.0  # for another submission to SLURM, which takes seconds
 POLL_S = 0.2
+GRACE_S = 3.0  # a lock that names nobody may be being written
 
 
 class StudyBusyError(RuntimeError):
@@ -36,9 +39,12 @@ class Holder:
 
 
 def holder(paths: StudyPaths) -> Holder | None:
-    """Who works on a study now; None if nobody does."""
-    value = _read(paths)
-    return found if value and (found := Holder(**value)).alive() else None
+    """Who works on a study now; None if nobody does. Raises DamagedFile."""
+    content, found = _read(paths)
+    if content is not None and found is None:
+        remedy = "delete it, unless python -m runner.submit is at work on the study; the next one does so itself"
+        raise DamagedFile(paths.lock, "it names no process", remedy)
+    return found if found and found.alive() else None
 
 
 @contextmanager
@@ -53,57 +59,100 @@ def study_lock(paths: StudyPaths, executor: str, wait_s: float = WAIT_S) -> Iter
     try:
         yield replaced
     finally:
-        if _read(paths) == asdict(mine):
+        if _content(paths.lock) == _text(mine):
             paths.lock.unlink(missing_ok=True)
 
 
 def _acquire(paths: StudyPaths, mine: Holder, wait_s: float) -> Holder | None:
-    paths.folder.mkdir(parents=True, exist_ok=True)
-    ticket = temporary_path(paths.lock)
-    write_json(ticket, asdict(mine))
+    content = _text(mine)
     replaced: Holder | None = None
     end = time.monotonic() + wait_s
-    try:
-        while True:
-            try:
-                os.link(ticket, paths.lock)  # atomic, on network file systems too
+    while True:
+        try:
+            if _put(paths.lock, content):
                 return replaced
-            except FileExistsError:
-                value = _read(paths)
-            if value is None:
-                continue
-            other = Holder(**value)
-            if not other.alive():
-                replaced = other if _set_aside(paths, value) else replaced
-            elif other.executor != "slurm" or time.monotonic() > end:
-                raise StudyBusyError(_busy_text(paths, other))
-            else:
-                time.sleep(POLL_S)
-    finally:
-        ticket.unlink(missing_ok=True)
+            continue  # what is taken for damaged while it is written is set aside
+        except FileExistsError:
+            pass
+        stale, other = _read(paths)
+        if stale is None:
+            continue
+        if other is None or not other.alive():
+            if _set_aside(paths, stale):
+                replaced = other or replaced
+        elif other.executor != "slurm" or time.monotonic() > end:
+            raise StudyBusyError(_busy_text(paths, other))
+        else:
+            time.sleep(POLL_S)
 
 
-def _set_aside(paths: StudyPaths, stale: dict[str, Any]) -> bool:
-    """Take away the lock of a dead process, and no other that was put there meanwhile."""
+def _text(mine: Holder) -> bytes:
+    return json.dumps(asdict(mine)).encode()
+
+
+def _put(lock: Path, content: bytes) -> bool:
+    """Make the lock; whether it is there. Raises FileExistsError if there is one.
+
+    Created exclusively, then written: a link to a finished file would be there at once, but not
+    every file system has links.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("xb") as file:
+        try:
+            file.write(content)
+            file.flush()
+        except OSError:
+            lock.unlink(missing_ok=True)
+            raise
+    return _content(lock) == content
+
+
+def _set_aside(paths: StudyPaths, stale: bytes) -> bool:
+    """Take away the lock of a dead process, or a damaged one, and no other that was put there meanwhile."""
     aside = temporary_path(paths.lock)
     try:
         os.rename(paths.lock, aside)
     except FileNotFoundError:
         return False
     try:
-        if read_json(aside) == stale:
+        found = _content(aside)
+        if found == stale:
             return True
         # A living one's, taken between our two looks. Should a third have come in meanwhile, it stays.
         with suppress(FileExistsError):
-            os.link(aside, paths.lock)
+            _put(paths.lock, found or b"")
         return False
     finally:
-        aside.unlink(missing_ok=True)
+        if not aside.is_dir():
+            aside.unlink(missing_ok=True)
 
 
-def _read(paths: StudyPaths) -> dict[str, Any] | None:
-    value: dict[str, Any] | None = read_json(paths.lock)
-    return value
+def _read(paths: StudyPaths) -> tuple[bytes | None, Holder | None]:
+    """Content of the lock and the process that it names; None for no lock, and for one that names no process.
+
+    It is looked at for a while before it counts as damaged: it may be being written.
+    """
+    end = time.monotonic() + GRACE_S
+    while True:
+        content = _content(paths.lock)
+        if content is None:
+            return None, None
+        try:
+            return content, Holder(**json.loads(content))
+        except (ValueError, TypeError):
+            if time.monotonic() > end:
+                return content, None
+        time.sleep(POLL_S)
+
+
+def _content(lock: Path) -> bytes | None:
+    """What a lock holds; None if there is none, nothing for what is no file or leads nowhere."""
+    if not lock.is_file():
+        return b"" if os.path.lexists(lock) else None
+    try:
+        return lock.read_bytes()
+    except FileNotFoundError:
+        return None
 
 
 def _busy_text(paths: StudyPaths, other: Holder) -> str:

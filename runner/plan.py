@@ -16,10 +16,12 @@ from jobs.train import Train
 from runner.cluster import STAGES
 from runner.config import ConfigError, Run, Study, runs_of, save_study
 from runner.model import ModelContent, metric_code, model_content
+from srcnn.damage import set_aside
+from srcnn.dataset import is_cut
 from srcnn.experiment import DataConfig, Experiment, data_id, degradation_id, eval_id, run_id
-from srcnn.files import read_json, write_json, write_text
+from srcnn.files import holds, write_json, write_text
 from srcnn.paths import GROUPS, RootPaths, StudyPaths
-from srcnn.shards import discard_shard
+from srcnn.shards import discard_shard, set_aside_damaged
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,8 @@ class Plan:
             experiment = planned.run.experiment
             text = f"# {planned.run.label}\n" + _yaml(experiment.model_dump(mode="json"))
             write_text(self.paths.run(planned.run_id).config, text)
-        if read_json(self.paths.contents) != self._contents():
-            write_json(self.paths.contents, self._contents())
+        if not holds(self.paths.contents, self._contents()):
+            write_json(self.paths.contents, self._contents(), durable=True)
 
     def _contents(self) -> dict[str, object]:
         return {
@@ -267,10 +269,11 @@ def _tasks(runs: Iterable[PlannedRun], root: RootPaths, paths: StudyPaths) -> It
 def discard_stale(plan: Plan) -> int:
     """Delete what was derived from a file that is gone, so that it is made again; how many items.
 
-    A lost checkpoint takes its epoch's pictures with it, lost pictures their scores. Done once, by
-    the submission, before any task runs: a task never deletes another's results.
+    A lost checkpoint takes its epoch's pictures with it, lost pictures their scores. What is empty
+    or cut is set aside and counts as gone. Done once, by the submission, before any task runs: a
+    task never deletes another's results.
     """
-    count = 0
+    count = _set_aside_damaged(plan)
     for task in plan.stage("train"):
         assert isinstance(task.job, Train)
         for epoch in task.job.missing_epochs():
@@ -289,6 +292,18 @@ def discard_stale(plan: Plan) -> int:
         lost += [task.job.shard] if task.job.lacks_pictures() else []
     for shard in lost:
         count += discard_shard(shard)
+    return count
+
+
+def _set_aside_damaged(plan: Plan) -> int:
+    """Number of results moved away because they are empty or cut; checkpoints are checked by the training."""
+    count = sum(map(set_aside_damaged, plan.paths.scores("").glob("*")))
+    for task in plan.stage("prepare"):
+        assert isinstance(task.job, Prepare)
+        patches = task.job.root.patches(task.job.name)
+        if patches.exists() and is_cut(patches):
+            set_aside(patches)
+            count += 1
     return count
 
 

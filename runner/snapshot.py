@@ -21,7 +21,6 @@ PACKAGES = ("srcnn", "jobs", "runner", "analysis")
 CODE = "code"  # the copy's folder in a submission's
 DISTRIBUTION = "srcnn-runner"
 LARGE_BYTES = 1_000_000  # of a file in a user's package that is data rather than code
-_SKIP = shutil.ignore_patterns("__pycache__", ".*")
 
 
 def take_snapshot(plan: Plan, folder: Path) -> list[Path]:
@@ -33,7 +32,7 @@ def take_snapshot(plan: Plan, folder: Path) -> list[Path]:
     code = folder / CODE
     home = _home()
     for name in PACKAGES:
-        shutil.copytree(home / name, code / name, ignore=_SKIP)
+        shutil.copytree(home / name, code / name, ignore=_no_code)
     homes = own_homes(plan)
     for module, origin in homes.items():
         _copy_own(module, origin, code)
@@ -107,10 +106,27 @@ def _origin(module: str) -> Path | None:
 def _copy_own(module: str, origin: Path, code: Path) -> None:
     top = module.partition(".")[0]
     if (origin / top).is_dir():
-        shutil.copytree(origin / top, code / top, ignore=_SKIP, dirs_exist_ok=True, copy_function=_copy_or_link)
+        shutil.copytree(origin / top, code / top, ignore=_no_code, dirs_exist_ok=True, copy_function=_copy_or_link)
         return
-    for file in origin.glob("*.py"):  # a module of one file may import those beside it
-        shutil.copy2(file, code / file.name)
+    beside = [file.name for file in origin.glob("*.py")]
+    for name in set(beside) - _no_code(str(origin), beside):  # a module of one file may import those beside it
+        shutil.copy2(origin / name, code / name)
+
+
+def _no_code(folder: str, names: list[str]) -> set[str]:
+    """Names in a folder of what nobody can import: hidden files such as an editor's locks, caches, links that lead
+    nowhere or back up, pipes and sockets, and what we may not read.
+    """
+    here = Path(folder)
+    return {name for name in names if name == "__pycache__" or name.startswith(".") or not _is_code(here / name)}
+
+
+def _is_code(path: Path) -> bool:
+    if not os.access(path, os.R_OK):
+        return False
+    if path.is_symlink() and path.is_dir():
+        return not path.parent.resolve().is_relative_to(path.resolve())
+    return path.is_dir() or path.is_file()
 
 
 def _copy_or_link(source: str, target: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from srcnn.files import read_json, write_json
 from srcnn.paths import StudyPaths
 
+LOST = "only SLURM knows which jobs it named: cancel those of the study that squeue --me lists, then delete the file"
 Key = tuple[str, str]  # a task's stage and name
 
 
@@ -36,7 +37,8 @@ class Submission:
     def add(self, array: SentArray) -> None:
         """Take an array on record, at once: a job that nobody knows of could not be cancelled."""
         self.arrays.append(array)
-        write_json(self.folder / "jobs.json", {"executor": "slurm", "arrays": [vars(each) for each in self.arrays]})
+        about = {"executor": "slurm", "arrays": [vars(each) for each in self.arrays]}
+        write_json(self.folder / "jobs.json", about, durable=True)
 
     def job_ids(self) -> dict[Key, str]:
         """The job of each task."""
@@ -80,7 +82,7 @@ def submission_number(name: str) -> int:
 def submissions(paths: StudyPaths) -> Iterator[Submission]:
     """Every submission of a study to SLURM, oldest first."""
     for file in sorted(paths.submissions.glob("*/jobs.json"), key=lambda file: submission_number(file.parent.name)):
-        value: dict[str, Any] = read_json(file)
+        value: dict[str, Any] = read_json(file, dict, LOST)
         if value.get("executor") == "slurm":
             arrays = [SentArray(each["stage"], each["job"], tuple(each["tasks"])) for each in value["arrays"]]
             yield Submission(file.parent, arrays)

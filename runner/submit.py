@@ -8,10 +8,10 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from srcnn.door import command
-from srcnn.files import read_json, write_bytes
+from srcnn.files import write_bytes
 from srcnn.paths import StudyPaths
 from srcnn.words import counted
 
@@ -169,6 +169,9 @@ def _submit_alone(plan: "Plan", arguments: argparse.Namespace, executor: str, co
     from runner.submission import new_submission
     from runner.task import KEEP_MEMORY
 
+    if not _contents(plan.paths) and plan.paths.contents.exists():
+        console.print("contents.json is damaged and written again; a --data-root that it held is forgotten")
+        plan.save()  # by it the tasks that are queued or running are known
     status = _status(plan)
     active = status.active_jobs() if status else {}
     if active and executor != "slurm":
@@ -212,7 +215,18 @@ def _submit_alone(plan: "Plan", arguments: argparse.Namespace, executor: str, co
 def _status(plan: "Plan") -> "StudyStatus | None":
     from runner.state import study_status
 
-    return study_status(plan.paths, time.time()) if plan.paths.contents.exists() else None
+    return study_status(plan.paths, time.time()) if _contents(plan.paths) else None
+
+
+def _contents(paths: StudyPaths) -> "dict[str, Any] | None":
+    """What the study held as last submitted; None where nothing was submitted, or nobody can tell any more."""
+    from srcnn.contents import read_contents
+    from srcnn.damage import DamagedFile
+
+    try:
+        return read_contents(paths)
+    except DamagedFile:
+        return None
 
 
 def _release_held(status: "StudyStatus | None", arguments: argparse.Namespace, console: "Console") -> None:
@@ -266,8 +280,8 @@ def _root(arguments: argparse.Namespace, file: Path) -> Path:
 def _data_root(arguments: argparse.Namespace, file: Path) -> Path | None:
     if arguments.data_root:
         return Path(arguments.data_root).expanduser().resolve()
-    contents = _submitted(file)
-    remembered = read_json(contents).get("data_root") if contents else None
+    contents = _contents(StudyPaths(file.parent)) if _submitted(file) else None
+    remembered = contents.get("data_root") if contents else None
     return Path(remembered) if remembered else None
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from jobs.attempt import last_attempts
 from runner.submission import Key
-from srcnn.files import read_json
+from srcnn.contents import read_contents
 from srcnn.paths import GROUPS, StudyPaths, epoch_name
 from srcnn.schema import Attempt
 from srcnn.shards import has_shard
@@ -38,7 +38,7 @@ class KnownTask:
 
 def known_tasks(paths: StudyPaths) -> list[KnownTask]:
     """Every task of a study as last submitted, stage by stage. Raises FileNotFoundError if it never was."""
-    contents = read_json(paths.contents)
+    contents = read_contents(paths)
     if contents is None:
         raise FileNotFoundError(f"{paths.contents}: no such file; is {paths.folder} the folder of a submitted study?")
     shared = last_attempts(paths.attempts)

@@ -51,7 +51,7 @@ class Checkpoint:
 
     def save(self, path: Path) -> None:
         """Write the checkpoint, whole or not at all."""
-        write_bytes(path, self.to_bytes())
+        write_bytes(path, self.to_bytes(), durable=True)
 
     def to_bytes(self) -> bytes:
         """The file's content."""

@@ -18,7 +18,8 @@ class DamagedFile(ValueError):
     """A file whose content is not what it should be: which, why, and what to do."""
 
     def __init__(self, path: Path, reason: object, remedy: str = AGAIN) -> None:
-        super().__init__(f"{path}: is damaged ({reason}); {remedy}")
+        why = str(reason).removeprefix(f"{path}: ") or type(reason).__name__
+        super().__init__(f"{path}: is damaged ({why}); {remedy}")
         self.path = path
 
     def __reduce__(self) -> tuple[object, ...]:  # it comes back from worker processes

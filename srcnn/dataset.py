@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srcnn.color import luma, own_standard, to_uint8
+from srcnn.damage import is_content_fault, remade
 from srcnn.experiment import DataConfig
 from srcnn.files import atomic_path
 from srcnn.patches import extract_patches
@@ -80,10 +81,18 @@ def write_patches(
     total, squares, count = 0.0, 0.0, 0
     chunk = max(1, CHUNK_BYTES // (size**2 * np.dtype(data.dtype).itemsize))  # a chunk is never cut short on disk
     # Some file systems of clusters know no locks, and a file that is renamed when it is whole needs none.
-    with atomic_path(path) as temporary, h5py.File(temporary, "w", locking=False) as file:
+    with (
+        atomic_path(path, durable=True) as temporary,
+        h5py.File(temporary, "w", locking=False) as file,
+    ):
         for name in PATCH_DATASETS:
             file.create_dataset(
-                name, (0, size, size), data.dtype, maxshape=(None, size, size), chunks=(chunk, size, size)
+                name,
+                (0, size, size),
+                data.dtype,
+                maxshape=(None, size, size),
+                chunks=(chunk, size, size),
+                fletcher32=True,  # damage is known for it when it is read
             )
         for patches in cut:
             for name, values in zip(PATCH_DATASETS, patches, strict=True):
@@ -103,7 +112,26 @@ def write_patches(
 
 
 def read_patches(path: Path) -> TrainingPatches:
-    """All patches of a file, read into memory at once."""
-    with h5py.File(path, "r", locking=False) as file:
-        arrays = {name: file[name][:] for name in PATCH_DATASETS}
-        return TrainingPatches(**arrays, mean=float(file.attrs[MEAN]), std=float(file.attrs[STD]))
+    """All patches of a file, read into memory at once.
+
+    Raises DamagedFile, having set the file aside where that can be done.
+    """
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            arrays = {name: file[name][:] for name in PATCH_DATASETS}
+            return TrainingPatches(**arrays, mean=float(file.attrs[MEAN]), std=float(file.attrs[STD]))
+    except (OSError, LookupError, TypeError, ValueError, RuntimeError) as error:
+        if not is_content_fault(error):
+            raise
+        raise remade(path, error) from error
+
+
+def is_cut(path: Path) -> bool:
+    """Whether a file of patches is empty, cut or none at all; what it holds is checked when it is read."""
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            return not all(name in file for name in PATCH_DATASETS)
+    except (OSError, RuntimeError) as error:
+        if not is_content_fault(error):
+            raise
+        return True

@@ -30,7 +30,7 @@ PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", 
 _BROKEN = (OSError, SyntaxError, EOFError, TypeError, ValueError, LookupError, OverflowError, MemoryError, struct.error)
 
 
-class EncodingError(ValueError):
+class EncodingError(UnicodeError):
     """A text file that is not in UTF-8, named, with the place and the remedy."""
 
 
@@ -170,6 +170,27 @@ def parsed(path: Path, content: bytes, parse: Callable[[bytes], Any], remedy: st
         raise DamagedFile(path, reason, remedy) from error
 
 
+def read_history(path: Path) -> list[dict[str, Any]]:
+    """The records of a file of JSON lines, one an epoch from the first on; none if there is no such file.
+
+    Raises DamagedFile.
+    """
+
+    def records(content: bytes) -> list[dict[str, Any]]:
+        found = [dict(json.loads(line)) for line in content.splitlines()]
+        if [record["epoch"] for record in found] != list(range(1, len(found) + 1)):
+            raise ValueError("its lines are not the epochs from the first on")
+        return found
+
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    # Weights that are used as they are have a history without epochs.
+    found: list[dict[str, Any]] = parsed(path, content, records) if content else []
+    return found
+
+
 def read_cache(path: Path, build: Callable[[Any], Any] | None = None) -> Any:
     """As ``read_json``, of a file that is made again where there is none: a damaged one is set aside, for None."""
     try:
@@ -195,6 +216,8 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     CMYK, several frames.
     """
     try:
+        if os.path.lexists(path) and not path.is_file():
+            raise PictureError(f"{path}: {_no_file(path)}")
         with Image.open(path) as image:
             reason = _unusable(image)
             if reason:
@@ -215,6 +238,13 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
         raise PictureError(f"{path}: is too large ({error})") from error
     except _BROKEN as error:
         raise PictureError(f"{path}: is broken ({error})") from error
+
+
+def _no_file(path: Path) -> str:
+    """What stands where a file should; a pipe would be waited for without end."""
+    if path.is_dir():
+        return "is a folder, and no picture"
+    return "is a pipe, a socket or a device, and no picture" if path.exists() else "is a link that leads nowhere"
 
 
 def is_grey_file(path: Path) -> bool:

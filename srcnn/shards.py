@@ -8,13 +8,15 @@ compacted file of the highest generation. Whoever asks by name, as all here do, 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srcnn.files import read_json, write_json
+from srcnn.damage import DamagedFile, is_content_fault, remade, set_aside
+from srcnn.files import read_cache, write_json
 from srcnn.metrics import is_metric
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 COMPACTED = "compact-*.json"
 PARTIAL = ".partial.parquet"
+ENTRY = ("first", "rows", "made_from")  # what an index says of a shard
+MAGIC = b"PAR1"
 RETRIES = 5  # of a reader whose files are merged under its hands
 
 
@@ -132,10 +136,14 @@ def compacted_files(folder: Path) -> list[CompactedFile]:
 
 @lru_cache(maxsize=4096)
 def _read_index(index: Path, _changed: int, _file: int) -> CompactedFile:
-    value = read_json(index)
-    if value is None:
+    def compacted(value: Any) -> CompactedFile:
+        shards = {name: {key: entry[key] for key in ENTRY} for name, entry in value["shards"].items()}
+        return CompactedFile(index, int(value["generation"]), shards)
+
+    found: CompactedFile | None = read_cache(index, compacted)
+    if found is None:
         raise FileNotFoundError(index)
-    return CompactedFile(index, value["generation"], value["shards"])
+    return found
 
 
 def write_index(compacted: CompactedFile) -> None:
@@ -143,6 +151,7 @@ def write_index(compacted: CompactedFile) -> None:
     write_json(
         compacted.index,
         {"generation": compacted.generation, "shards": {k: dict(v) for k, v in compacted.shards.items()}},
+        durable=True,
     )
 
 
@@ -152,8 +161,60 @@ def made_from(place: ShardPlace) -> str:
         return place.made_from
     import pyarrow.parquet as pq
 
-    text: bytes = (pq.read_schema(place.file).metadata or {}).get(b"made_from", b"{}")
+    with readable(place.file):
+        text: bytes = (pq.read_schema(place.file).metadata or {}).get(b"made_from", b"{}")
     return text.decode()
+
+
+def set_aside_damaged(folder: Path) -> int:
+    """Number of Parquet files of a folder of scores that were moved away because they are empty or cut.
+
+    What lies between a whole file's ends is checked when it is read.
+    """
+    damaged = [file for file in folder.glob("*.parquet") if not file.name.startswith(".") and not _has_ends(file)]
+    for file in damaged:
+        _set_aside_index(file)
+        set_aside(file)
+    return len(damaged)
+
+
+def _has_ends(file: Path) -> bool:
+    try:
+        with file.open("rb") as content:
+            size, head = file.stat().st_size, content.read(4)
+            content.seek(max(0, size - 8))
+            footer, tail = content.read(4), content.read(4)
+    except FileNotFoundError:  # merged into another since
+        return True
+    except IsADirectoryError:
+        return False
+    return size >= 12 and head == tail == MAGIC and int.from_bytes(footer, "little") <= size - 12
+
+
+def _set_aside_index(file: Path) -> None:
+    """Done before its file is: an index must not promise rows that are gone."""
+    if not is_loose(file):
+        set_aside(file.with_suffix(".json"))
+
+
+@contextmanager
+def readable(file: Path) -> Iterator[None]:
+    """Name and set aside the file if what is read of it in this block is damaged.
+
+    Raises DamagedFile.
+    """
+    import pyarrow as pa
+
+    try:
+        yield
+    except DamagedFile:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        if not is_content_fault(error):
+            raise
+        with suppress(OSError):
+            _set_aside_index(file)
+        raise remade(file, error) from error
 
 
 def read_shards(
@@ -161,6 +222,7 @@ def read_shards(
 ) -> Iterator[tuple[Path, "pa.Table"]]:
     """Rows of each shard that is there, with the shard's path, one after the other.
 
+    Raises DamagedFile, having set the file aside where that can be done.
     Only the named columns and the row groups that are needed are read. With ``categories``, text is
     read as dictionaries, which group ten times as fast. A shard that is merged into
     another file meanwhile is read from there.
@@ -173,13 +235,16 @@ def read_shards(
         for file, group in groupby(places, key=lambda each: each[1].file):
             of_file = list(group)
             try:
-                reader = _Reader(file, categories)
+                with readable(file):
+                    reader = _Reader(file, categories)
             except FileNotFoundError:
                 moved += [shard for shard, _ in of_file]
                 continue
             with reader:
                 for shard, place in of_file:
-                    yield shard, _conform(reader.read(place, columns), columns, categories)
+                    with readable(file):
+                        table = reader.read(place, columns)
+                    yield shard, _conform(table, columns, categories)
         if not moved:
             return
         waiting = moved
@@ -221,7 +286,7 @@ class _Reader:
         from srcnn.schema import score_schema
 
         text = [field.name for field in score_schema() if pa.types.is_string(field.type)]
-        self.file = pq.ParquetFile(file, read_dictionary=text if categories else None)
+        self.file = pq.ParquetFile(file, read_dictionary=text if categories else None, page_checksum_verification=True)
         metadata = self.file.metadata
         self.ends: list[int] = []
         for group in range(metadata.num_row_groups):

@@ -205,7 +205,7 @@ def test_a_text_an_empty_file_and_a_folder_are_refused(tmp_path):
     (tmp_path / "b.png").touch()
     _refused(tmp_path, "b.png", "no picture that Pillow can read")
     (tmp_path / "c.png").mkdir()
-    _refused(tmp_path, "c.png", "is broken")
+    _refused(tmp_path, "c.png", "is a folder, and no picture")
 
 
 def test_a_missing_file_is_refused_and_the_cause_is_chained(tmp_path):
@@ -358,3 +358,16 @@ def test_text_that_is_not_in_utf8_is_named_with_its_place(tmp_path, content, com
 def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
     (tmp_path / "a.json").write_bytes(b"\xef\xbb\xbf" + '["é"]'.encode())
     assert read_json(tmp_path / "a.json") == ["é"]
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda path: os.mkfifo(path), "is a pipe, a socket or a device, and no picture"),
+        (lambda path: path.symlink_to("nowhere"), "is a link that leads nowhere"),
+        (lambda path: path.symlink_to(path), "is a link that leads nowhere"),
+    ],
+)
+def test_what_is_no_file_is_no_picture_and_nobody_waits_for_it(tmp_path, make, reason):
+    make(tmp_path / "a.png")
+    _refused(tmp_path, "a.png", reason)

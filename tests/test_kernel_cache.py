@@ -47,3 +47,45 @@ def test_the_task_that_compiles_the_kernels_scores_to_the_bit_what_all_others_sc
     first = scored(REPOSITORY, tmp_path / "cache", EVERYTHING)
     assert "fsim" in first
     assert scored(REPOSITORY, tmp_path / "cache", EVERYTHING) == first
+
+
+def test_damaged_kernels_are_compiled_again(tmp_path):
+    cache = tmp_path / "cache"
+    first = scored(REPOSITORY, cache)
+    files = sorted(cache.rglob("*.nb?"))
+    whole = {file: file.read_bytes() for file in files}
+    for number, file in enumerate(files):
+        content = whole[file]
+        damage = [
+            b"",
+            content[: len(content) // 2],
+            content[:-1],
+            b"garbage" * 9,
+            content[:-40] + b"\1" + content[-39:],
+        ]
+        file.write_bytes(damage[number % len(damage)])
+    assert {file.suffix for file in files} == {".nbi", ".nbc"}
+    assert scored(REPOSITORY, cache) == first
+    assert scored(REPOSITORY, cache) == first
+    stamps = {file: file.stat().st_mtime_ns for file in files}
+    assert scored(REPOSITORY, cache) == first
+    assert {file: file.stat().st_mtime_ns for file in files} == stamps, "what was made again is whole"
+
+
+def test_a_cache_that_others_may_write_into_is_not_used(tmp_path):
+    (tmp_path / "cache" / "srcnn-kernels").mkdir(parents=True)
+    (tmp_path / "cache" / "srcnn-kernels").chmod(0o777)
+    elsewhere = tmp_path / "temporary"
+    elsewhere.mkdir()
+    where = "from srcnn.metrics.kernels.cache import cache_folder; print(cache_folder())"
+    command = [sys.executable, "-c", where]
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "TMPDIR": str(elsewhere)}
+    done = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    folder = elsewhere / f"cache-{os.getuid()}" / "srcnn-kernels"
+    assert done.stdout.startswith(str(folder))
+    assert folder.stat().st_mode & 0o777 == 0o700
+    shutil.rmtree(folder)
+    (tmp_path / "planted").mkdir()
+    folder.symlink_to(tmp_path / "planted")
+    done = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(str(elsewhere / "srcnn-kernels-"))

@@ -5,8 +5,12 @@ submits would be compiled again, by every task at once. Here the key is the cont
 """
 
 import hashlib
+import io
 import os
+import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,22 +36,31 @@ def sources_hash() -> str:
 
 @cache
 def cache_folder() -> Path:
-    """The folder for compiled kernels: NUMBA_CACHE_DIR, else the user's cache, else a temporary one."""
+    """The folder for compiled kernels: NUMBA_CACHE_DIR, else the user's cache, else a temporary one.
+
+    numba unpickles what it finds there, so nobody else may be able to write into it.
+    """
     named = os.environ.get("NUMBA_CACHE_DIR")
     usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     for base in (Path(named) if named else usual, Path(tempfile.gettempdir()) / f"cache-{os.getuid()}"):
         folder = base / "srcnn-kernels" / sources_hash()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            continue
-        if os.access(folder, os.W_OK):
-            return folder
+        with suppress(OSError):
+            base.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if all(map(_is_made_ours, (folder.parent, folder))) and os.access(folder, os.W_OK):
+                return folder
     return Path(tempfile.mkdtemp(prefix="srcnn-kernels-"))
 
 
+def _is_made_ours(folder: Path) -> bool:
+    """Whether a folder, made where there is none, is our own and no link, and only we may write into it."""
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    about = folder.lstat()
+    return stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid() and not about.st_mode & 0o022
+
+
 def install() -> None:
-    """Make numba keep our kernels by content; other code's kernels stay where numba puts them.
+    """Make numba keep our kernels by content, and whole; other code's kernels stay where numba puts them.
 
     Does nothing with a numba that has no such setting: then its own folders serve.
     """
@@ -57,6 +70,44 @@ def install() -> None:
         before = config.CACHE_LOCATOR_CLASSES or ",".join(_NUMBAS_OWN)
         if "ByContent" not in before:
             config.CACHE_LOCATOR_CLASSES = f"{__name__}.ByContent,{before}"
+            caching.IndexDataCacheFile = _sealing(caching.IndexDataCacheFile)
+
+
+def _sealing(numbas: Any) -> Any:
+    """Numba's class for the files of a kernel; ours end with the SHA-256 of what comes before.
+
+    A file that is empty, cut or changed counts as absent, and the kernel is compiled again.
+    """
+
+    class Sealed(numbas):  # type: ignore[misc]
+        @contextmanager
+        def _open_for_write(self, path: str) -> Iterator[Any]:
+            content = io.BytesIO()
+            yield content
+            with super()._open_for_write(path) as file:  # unpickling ends before the seal
+                file.write(content.getvalue() + hashlib.sha256(content.getvalue()).digest())
+
+        def _load_index(self) -> Any:
+            return super()._load_index() if _is_whole(self._index_path) else {}
+
+        def _load_data(self, name: str) -> Any:
+            if not _is_whole(self._data_path(name)):
+                raise FileNotFoundError(name)  # which numba takes for a kernel that is not there yet
+            return super()._load_data(name)
+
+    def cache_file(cache_path: str, filename_base: str, source_stamp: str) -> Any:
+        kind = Sealed if cache_path == str(cache_folder()) else numbas
+        return kind(cache_path, filename_base, source_stamp)
+
+    return cache_file
+
+
+def _is_whole(path: str) -> bool:
+    try:
+        content = Path(path).read_bytes()
+    except OSError:
+        return False
+    return hashlib.sha256(content[:-32]).digest() == content[-32:]
 
 
 class ByContent:
@@ -72,7 +123,7 @@ class ByContent:
 
     def ensure_cache_path(self) -> None:
         """Make the folder."""
-        cache_folder().mkdir(parents=True, exist_ok=True)
+        cache_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def get_cache_path(self) -> str:
         """The folder."""

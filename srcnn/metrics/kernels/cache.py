@@ -70,7 +70,7 @@ def install() -> None:
         before = config.CACHE_LOCATOR_CLASSES or ",".join(_NUMBAS_OWN)
         if "ByContent" not in before:
             config.CACHE_LOCATOR_CLASSES = f"{__name__}.ByContent,{before}"
-            caching.IndexDataCacheFile = _sealing(caching.IndexDataCacheFile)
+            caching.IndexDataCacheFile = _sealing(caching.IndexDataCacheFile)  # type: ignore[misc]
 
 
 def _sealing(numbas: Any) -> Any:
@@ -79,7 +79,7 @@ def _sealing(numbas: Any) -> Any:
     A file that is empty, cut or changed counts as absent, and the kernel is compiled again.
     """
 
-    class Sealed(numbas):  # type: ignore[misc]
+    class Sealed(numbas):
         @contextmanager
         def _open_for_write(self, path: str) -> Iterator[Any]:
             content = io.BytesIO()

@@ -78,18 +78,18 @@ def task(folder, array, index, name, runs):
                 write(folder / "scores" / run.name / f"e1-{epoch:04d}-{block:03d}.parquet")
         return []
     if stage != "train":
-        return [f"{job}|PENDING|Dependency|0:0|None assigned|0|240|{SENT_AT}"]
+        return [f"{job}|PENDING|Dependency|0:0|None assigned|0|240|{SENT_AT}|job|"]
     if part < 0.8:
         write(attempts, record | {"outcome": "running"})
         return [
-            f"{job}|RUNNING|None|0:0|node1|900|240|{SENT_AT}",
-            f"{job}.batch|RUNNING||0:0|node1|900||{SENT_AT}",
-            f"{job}.0|RUNNING||0:0|node1|900||{SENT_AT}",
+            f"{job}|RUNNING|None|0:0|node1|900|240|{SENT_AT}|job|",
+            f"{job}.batch|RUNNING||0:0|node1|900||{SENT_AT}|job|",
+            f"{job}.0|RUNNING||0:0|node1|900||{SENT_AT}|job|",
         ]
     if part < 0.9:
         write(attempts, record | {"outcome": "failed", "cause": "ValueError", "message": f"bad value {index}"})
-        return [f"{job}|FAILED|None|1:0|node1|9|240|{SENT_AT}", f"{job}.0|FAILED||1:0|node1|9||{SENT_AT}"]
-    return [f"{job}|PENDING|Priority|0:0|None assigned|0|240|{SENT_AT}"]
+        return [f"{job}|FAILED|None|1:0|node1|9|240|{SENT_AT}|job|", f"{job}.0|FAILED||1:0|node1|9||{SENT_AT}|job|"]
+    return [f"{job}|PENDING|Priority|0:0|None assigned|0|240|{SENT_AT}|job|"]
 
 
 def main():
@@ -107,7 +107,7 @@ def main():
         sacct.parent.mkdir()
         sacct.write_text(f"#!/bin/sh\ncat {folder}/answer\n")
         waiting = [line.split("|") for line in lines if "|PENDING|" in line]
-        queue = "\n".join(f"{job}|{state}|{reason}||N/A|100" for job, state, reason, *_ in waiting)
+        queue = "\n".join(f"{job}|{state}|{reason}||N/A|100|" for job, state, reason, *_ in waiting)
         (folder / "queue").write_text(f"{queue}\n")
         squeue = sacct.with_name("squeue")
         squeue.write_text(f"#!/bin/sh\ncat {folder}/queue\n")

@@ -24,6 +24,7 @@ class Batch:
     tasks: list[Task]
     waits: list[tuple[Kind, "Batch | str"]] = field(default_factory=list)
     parallelism: int | None = None
+    token: str = ""  # in its comment
     job: str = ""  # its number, once it is sent
 
     def dependency(self) -> str | None:

@@ -279,7 +279,7 @@ def _wait_until_gone(paths: StudyPaths, jobs: list[QueuedJob]) -> list[QueuedJob
             pause = min(2 * pause, POLL_S)
     end = time.monotonic() + RECORDED_S
     while not left and time.monotonic() < end:
-        states = scheduler.job_states(wanted).states
+        states = scheduler.job_states(dict.fromkeys(wanted, scheduler.Origin())).states
         if not any(states[job].alive for job in wanted if job in states):
             break
         time.sleep(1)

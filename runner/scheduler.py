@@ -118,8 +118,30 @@ class Answer:
     complete: bool = True
 
 
-def call(*command: str, timeout_s: float = TIMEOUT_S) -> str:
-    """The output of a SLURM command. Raises SchedulerError with its own words, or that it did not answer."""
+@dataclass(frozen=True)
+class Origin:
+    """What tells a job from others that had its number before or have it since; empty fields tell nothing.
+
+    Its name, the token that its comment holds, and the controller's time before it was sent.
+    """
+
+    name: str = ""
+    token: str = ""
+    sent_at: float = 0.0
+
+    def fits(self, name: str, comment: str, submit: str) -> bool:
+        """Whether accounting speaks of this job; it keeps comments only where it is told to."""
+        # A job that has only just started may be called ``allocation`` for a while.
+        named = not self.name or name in (self.name, "allocation")
+        other = "srcnn-" in comment and self.token not in comment
+        return named and not other and (not submit.isdecimal() or int(submit) >= int(self.sent_at))
+
+
+def call(*command: str, timeout_s: float = TIMEOUT_S, times: str = "standard") -> str:
+    """The output of a SLURM command. Raises SchedulerError with its own words, or that it did not answer.
+
+    ``times`` is how it writes them: ``%s`` for seconds since the epoch.
+    """
     try:
         done = subprocess.run(
             command,
@@ -128,7 +150,7 @@ def call(*command: str, timeout_s: float = TIMEOUT_S) -> str:
             errors="replace",
             timeout=timeout_s,
             check=False,
-            env=command_environment(),
+            env=command_environment() | {"SLURM_TIME_FORMAT": times},
         )
     except FileNotFoundError as error:
         raise SchedulerError(f"{command[0]} is not installed here") from error
@@ -148,37 +170,34 @@ def answers() -> bool:
     return True
 
 
-def job_states(ids: Iterable[str], owner: str | None = None) -> Answer:
-    """The states of jobs by one call of sacct; what it does not know, and why jobs wait, by one of squeue.
+def job_states(wanted: Mapping[str, Origin], users: str | None = None) -> Answer:
+    """The states of jobs, by id, by one call of sacct; what it does not know, and why jobs wait, by one of squeue.
 
-    ``owner`` is the user whose jobs they are (default: who asks).
+    ``users`` are those whose jobs they are, as squeue takes them (default: who asks).
     """
-    wanted = set(ids)
     if not wanted:
         return Answer()
     numbers = sorted({job.partition("_")[0] for job in wanted}, key=int)
     states, note = {}, ""
     try:
-        columns = "JobID,State,Reason,ExitCode,NodeList,ElapsedRaw,TimelimitRaw,Submit"
+        columns = "JobID,State,Reason,ExitCode,NodeList,ElapsedRaw,TimelimitRaw,Submit,JobName,Comment"
         # --duplicates: also the earlier starts of a job that was put back, which say where it ran.
-        text = call(
-            "sacct", "--parsable2", "--noheader", "--duplicates", f"--format={columns}", f"--jobs={','.join(numbers)}"
-        )
-        states = _from_sacct(text)
+        asked = ["--parsable2", "--noheader", "--duplicates", f"--format={columns}", f"--jobs={','.join(numbers)}"]
+        states = _from_sacct(call("sacct", *asked, times="%s"), wanted)
     except SchedulerError as error:
         note = f"no accounting ({str(error).splitlines()[0]}): causes of jobs that ended some time ago are unknown"
-    lacking = wanted - states.keys()
+    lacking = wanted.keys() - states.keys()
     if not lacking and not any(states[job].waits for job in wanted):
         return Answer(states, note)
     try:  # accounting may be absent, down or behind, and calls every hold the user's
         # --jobs would refuse the whole list for one number that is forgotten.
-        user = f"--user={owner}" if owner else "--me"
-        text = call("squeue", user, "--noheader", "--array", "--states=all", "--format=%i|%T|%r|%N|%S|%Q")
+        user = f"--user={users}" if users else "--me"
+        text = call("squeue", user, "--noheader", "--array", "--states=all", "--format=%i|%T|%r|%N|%S|%Q|%k")
     except SchedulerError as error:
         trouble = f"the scheduler does not answer ({str(error).splitlines()[0]})"
         return Answer(states, trouble, answered=False, complete=not note)
-    queue = _from_squeue(text)
-    for job in wanted & queue.keys():
+    queue = _from_squeue(text, wanted)
+    for job in queue:
         known = states.get(job)
         if known is None:
             states[job] = queue[job]
@@ -187,10 +206,21 @@ def job_states(ids: Iterable[str], owner: str | None = None) -> Answer:
     return Answer(states, note, complete=not note)
 
 
-def _from_squeue(text: str) -> dict[str, JobState]:
+def controller_time() -> float:
+    """The time by the controller's clock, in seconds since the epoch."""
+    match = re.search(r"as of (\d+)", call("scontrol", "show", "config", times="%s"))
+    if not match:
+        raise SchedulerError("scontrol show config does not begin with the time")
+    return float(match[1])
+
+
+def _from_squeue(text: str, wanted: Mapping[str, Origin]) -> dict[str, JobState]:
     states = {}
     for line in text.splitlines():
-        job, state, reason, node, starts, priority = line.split("|", 5)
+        job, *fields = line.split("|", 6)
+        if len(fields) < 6 or job not in wanted or wanted[job].token not in fields[-1]:
+            continue  # somebody else's, or a line of a comment
+        state, reason, node, starts, priority, _ = fields
         states[job] = JobState(
             state,
             "" if reason == "None" else reason,
@@ -201,22 +231,26 @@ def _from_squeue(text: str) -> dict[str, JobState]:
     return states
 
 
-def _from_sacct(text: str) -> dict[str, JobState]:
-    rows: list[tuple[str, str, JobState]] = []  # every start of a job has one, with its steps below it
+def _from_sacct(text: str, wanted: Mapping[str, Origin]) -> dict[str, JobState]:
+    rows: list[tuple[str, str, str, str, JobState]] = []  # every start of a job has one, with its steps below it
     for line in text.splitlines():
-        job, state, reason, exit_code, node, elapsed, limit, sent = line.split("|")
+        fields = line.split("|", 9)
+        if len(fields) < 10:
+            continue  # of a comment
+        job, state, reason, exit_code, node, elapsed, limit, sent, name, comment = fields
         state = state.split()[0] if state else "UNKNOWN"  # such as ``CANCELLED by 0``
         if "." in job:
-            before, whole, known = rows[-1]
-            rows[-1] = before, whole, replace(known, step_states=known.step_states | {state})
+            known = rows[-1][-1]
+            rows[-1] = (*rows[-1][:-1], replace(known, step_states=known.step_states | {state}))
             continue
         reason = "" if reason == "None" else reason
         known = JobState(state, reason, exit_code, node, elapsed_s=_number(elapsed), limit_min=_number(limit))
-        rows.append((sent, job, known))
+        rows.append((sent, name, comment, job, known))
     found: dict[str, JobState] = {}
-    for _, job, known in sorted(rows, key=lambda row: row[0]):
+    for sent, name, comment, job, known in sorted(rows, key=lambda row: row[0]):
         for each in expand(job):
-            found[each] = replace(known, earlier_node=found[each].last_node) if each in found else known
+            if each in wanted and wanted[each].fits(name, comment, sent):
+                found[each] = replace(known, earlier_node=found[each].last_node) if each in found else known
     return found
 
 

@@ -17,16 +17,22 @@ from runner import requeue, scheduler
 from runner.arrays import Batch, arrange
 from runner.cluster import ClusterConfig
 from runner.plan import Plan, Task
+from runner.queued import jobs_in_queue
 from runner.sbatch import sbatch_options
 from runner.scheduler import SchedulerError
 from runner.site import is_foreign
 from runner.snapshot import CODE, import_environment, own_homes, take_snapshot
-from runner.submission import Key, SentArray, Submission
+from runner.submission import Key, Submission
 from runner.task import KEEP_MEMORY, TaskCall
 
 SIGNAL_DELAY_S = 90  # the warning before a time limit, enough to write a checkpoint; a quarter of a short limit
 # A shell that ignores the signals which hold.py is about to hold, and becomes the command behind it.
 _HOLD = """sh -c 'trap "" "${SUBMITIT_PREEMPT_SIGNAL:-USR2}" TERM; exec "$@"' hold"""
+
+
+def job_name(study: str, stage: str) -> str:
+    """What the jobs of a stage are called."""
+    return f"{study}-{stage}"
 
 
 def sbatch_parameters(study: str, stage: str, cluster: ClusterConfig) -> dict[str, Any]:
@@ -38,7 +44,7 @@ def sbatch_parameters(study: str, stage: str, cluster: ClusterConfig) -> dict[st
     # Without --requeue a site's default may forbid what preemption and time limits need.
     options["requeue" if cluster.requeues else "no-requeue"] = True
     wanted = {
-        "job_name": f"{study}-{stage}",
+        "job_name": job_name(study, stage),
         "time": resources.timeout_min,  # submitit counts with it
         "array_parallelism": resources.parallelism,
         "setup": list(resources.setup or ()),
@@ -97,7 +103,7 @@ def batch_files(plan: Plan, tasks: Sequence[Task]) -> dict[str, str]:
         size = scheduler.ARRAY_SIZE
     files: dict[str, str] = {}
     for batch in arrange(plan, tasks, {}, size):
-        batch.job = f"JOB_{batch.stage.upper()}"
+        batch.job, batch.token = f"JOB_{batch.stage.upper()}", "TOKEN"
         if batch.stage not in files:
             parameters, python = _parameters(plan, batch, folder, environment), _python(plan, batch.stage, folder)
             files[batch.stage] = sbatch_script(parameters, folder / batch.stage, len(batch.tasks), python)
@@ -123,20 +129,30 @@ def submit_slurm(plan: Plan, tasks: Sequence[Task], folder: Path, active: Mappin
 def _send_all(plan: Plan, tasks: Sequence[Task], submission: Submission, active: Mapping[Key, str]) -> None:
     batches = arrange(plan, tasks, active, _array_size())
     environment = import_environment(take_snapshot(plan, submission.folder)) | KEEP_MEMORY
+    submission.sent_at = scheduler.controller_time()
     for batch in batches:
+        names = [task.name for task in batch.tasks]
+        array = submission.intend(batch.stage, names, job_name(plan.study.name, batch.stage))
+        batch.token = array.token
         batch.job = _send(plan, batch, submission.folder, environment)
-        submission.add(SentArray(batch.stage, batch.job, tuple(task.name for task in batch.tasks)))
+        submission.number(array, batch.job)
 
 
 def _take_back(submission: Submission, error: BaseException) -> None:
     """Cancel what was sent, so that nothing half-submitted remains."""
-    jobs = [array.job for array in submission.arrays]
+    jobs = {array.job for array in submission.arrays if array.job}
+    unanswered = any(not array.job for array in submission.arrays)
     try:
-        scheduler.cancel(jobs)
+        if unanswered:  # an sbatch that was interrupted, or lost its connection, may have got through
+            jobs |= {job.id.partition("_")[0] for job in jobs_in_queue([submission])}
+        scheduler.cancel(sorted(jobs))
     except SchedulerError as trouble:
         raise SchedulerError(
-            f"{error}\nand jobs {', '.join(jobs)}, sent before that, could not be cancelled ({trouble}): scancel them"
+            f"{error}\nand what was sent before that (jobs {', '.join(sorted(jobs)) or 'unknown'}) could not be "
+            f"cancelled ({trouble}): scancel it"
         ) from error
+    if unanswered and not isinstance(error, SchedulerError):
+        return  # it may get through yet, and is found by the record
     shutil.rmtree(submission.folder, ignore_errors=True)
 
 
@@ -199,6 +215,7 @@ def _parameters(plan: Plan, batch: Batch, folder: Path, environment: Mapping[str
     parameters = sbatch_parameters(plan.study.name, batch.stage, plan.study.cluster)
     parameters["setup"] += [*_exports(environment), *_before_the_task(folder / batch.stage)]
     parameters["teardown"] = _after_the_task()
+    parameters["comment"] = batch.token
     if batch.parallelism:
         parameters["array_parallelism"] = batch.parallelism
     dependency = batch.dependency()

@@ -8,11 +8,13 @@ from typing import Literal, get_args
 
 from jobs.processes import is_alive
 from runner.lock import Holder, holder
+from runner.queued import users_of
 from runner.requeue import MEMORY, killed_from_outside, tail
-from runner.scheduler import LAUNCH_FAILED, Answer, JobState, job_states
+from runner.scheduler import LAUNCH_FAILED, Answer, JobState, SchedulerError, job_states
 from runner.scheduler import Holder as JobHolder
-from runner.submission import Key, Submission, latest_jobs
+from runner.submission import Key, Submission, latest_jobs, submissions
 from runner.tasks import KnownTask, known_tasks
+from runner.unrecorded import known_submissions
 from srcnn.paths import StudyPaths
 from srcnn.schema import Attempt
 from srcnn.words import counted
@@ -98,23 +100,25 @@ def study_status(paths: StudyPaths, now: float) -> StudyStatus:
     Raises FileNotFoundError for a folder that is no submitted study.
     """
     tasks = known_tasks(paths)
-    jobs = latest_jobs(paths)
+    notes = []
+    try:
+        sent = known_submissions(paths)
+    except SchedulerError as error:
+        sent = list(submissions(paths))
+        words = str(error).splitlines()[0]
+        notes.append(f"a submission was killed, and whether it sent jobs that run is unknown ({words})")
+    jobs = latest_jobs(sent)
     asked = {task.key: jobs[task.key] for task in tasks if task.key in jobs and not _is_settled(task)}
-    answer = job_states((job for job, _ in asked.values()), _owner(paths.folder))
+    answer = job_states({job.id: job.origin for job in asked.values()}, users_of(sent))
+    notes += [answer.note] if answer.note else []
     runner = holder(paths)
     local = runner is not None and runner.executor == "local"
     judged: dict[Key, TaskStatus] = {}
     for task in tasks:
-        job, submission = asked.get(task.key, (None, None))
+        sent_as = asked.get(task.key)
+        job, submission = (sent_as.id, sent_as.submission) if sent_as else (None, None)
         judged[task.key] = _judge(task, job, submission, answer, judged, local, now)
-    return StudyStatus(paths.folder, list(judged.values()), now, [answer.note] if answer.note else [], runner)
-
-
-def _owner(folder: Path) -> str | None:
-    try:
-        return folder.owner()
-    except KeyError:  # a user that this machine has no name for
-        return None
+    return StudyStatus(paths.folder, list(judged.values()), now, notes, runner)
 
 
 def _is_settled(task: KnownTask) -> bool:

@@ -1,48 +1,77 @@
 """What was sent to the cluster: each submission's arrays, and which of their elements is which task."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import re
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from runner.scheduler import Origin
 from srcnn.files import read_json, write_json
 from srcnn.paths import StudyPaths
 
 LOST = "only SLURM knows which jobs it named: cancel those of the study that squeue --me lists, then delete the file"
 Key = tuple[str, str]  # a task's stage and name
+_TOKEN = re.compile(r"srcnn-[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
 class SentArray:
-    """One call of sbatch: the number of its job, and its tasks in the order of the array's elements."""
+    """One call of sbatch: the number of its job, and its tasks in the order of the array's elements.
+
+    The array is on record before sbatch is called, and has no number until sbatch has answered. Its
+    ``token`` is in the comment of the job, by which it is found where the answer was never written down.
+    ``name`` is the job's.
+    """
 
     stage: str
     job: str
     tasks: tuple[str, ...]
+    token: str = ""
+    name: str = ""
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The id of each task's job, as sacct and squeue write it."""
+        """The id of each task's job, as sacct and squeue write it; none while it has no number."""
+        if not self.job:
+            return ()
         return tuple(f"{self.job}_{index}" for index in range(len(self.tasks))) if len(self.tasks) > 1 else (self.job,)
+
+    def key(self, job: str) -> Key:
+        """The task of one of its jobs, by the job's id."""
+        return self.stage, self.tasks[int(job.partition("_")[2] or 0)]
 
 
 @dataclass
 class Submission:
-    """The arrays that one ``submit`` sent, on record as soon as each was sent."""
+    """The arrays that one ``submit`` sent; ``sent_at`` is the controller's time just before the first."""
 
     folder: Path
     arrays: list[SentArray] = field(default_factory=list)
+    sent_at: float = 0.0
 
     def add(self, array: SentArray) -> None:
         """Take an array on record, at once: a job that nobody knows of could not be cancelled."""
         self.arrays.append(array)
-        about = {"executor": "slurm", "arrays": [vars(each) for each in self.arrays]}
-        write_json(self.folder / "jobs.json", about, durable=True)
+        self._write()
 
-    def job_ids(self) -> dict[Key, str]:
-        """The job of each task."""
-        return {(a.stage, name): job for a in self.arrays for name, job in zip(a.tasks, a.ids, strict=True)}
+    def intend(self, stage: str, tasks: Iterable[str], name: str) -> SentArray:
+        """Take on record an array that is about to be sent, with a token of its own."""
+        array = SentArray(stage, "", tuple(tasks), f"srcnn-{uuid.uuid4().hex[:16]}", name)
+        self.add(array)
+        return array
+
+    def number(self, array: SentArray, job: str) -> None:
+        """Take the number of an array's job on record."""
+        self.arrays = [replace(each, job=job) if each.token == array.token else each for each in self.arrays]
+        self._write()
+
+    def _write(self) -> None:
+        arrays = [vars(each) for each in self.arrays]
+        about = {"executor": "slurm", "sent_at": self.sent_at, "arrays": arrays}
+        write_json(self.folder / "jobs.json", about, durable=True)
 
     def precedes(self, name: str | None) -> bool:
         """Whether another submission, by the name of its folder, came later and is still on record."""
@@ -53,6 +82,31 @@ class Submission:
     def log(self, stage: str, job: str) -> Path:
         """Where the output of a task's job lies (submitit's name for it)."""
         return self.folder / stage / f"{job}_0_log.out"
+
+
+@dataclass(frozen=True)
+class SentJob:
+    """The job that a task was sent as: its id, the array that it is in, the submission that this belongs to."""
+
+    id: str
+    array: SentArray
+    submission: Submission
+
+    @property
+    def key(self) -> Key:
+        """The task."""
+        return self.array.key(self.id)
+
+    @property
+    def origin(self) -> Origin:
+        """What tells it from other jobs of its number."""
+        return Origin(self.array.name, self.array.token, self.submission.sent_at)
+
+
+def token_in(comment: str) -> str | None:
+    """The token in a job's comment, to which a site may have added its own; None if there is none."""
+    match = _TOKEN.search(comment)
+    return match[0] if match else None
 
 
 def new_submission(paths: StudyPaths) -> Path:
@@ -80,14 +134,29 @@ def submission_number(name: str) -> int:
 
 
 def submissions(paths: StudyPaths) -> Iterator[Submission]:
-    """Every submission of a study to SLURM, oldest first."""
+    """Every submission of a study to SLURM, oldest first, as it is on record."""
     for file in sorted(paths.submissions.glob("*/jobs.json"), key=lambda file: submission_number(file.parent.name)):
         value: dict[str, Any] = read_json(file, dict, LOST)
         if value.get("executor") == "slurm":
-            arrays = [SentArray(each["stage"], each["job"], tuple(each["tasks"])) for each in value["arrays"]]
-            yield Submission(file.parent, arrays)
+            arrays = [SentArray(**{**each, "tasks": tuple(each["tasks"])}) for each in value["arrays"]]
+            yield Submission(file.parent, arrays, value.get("sent_at", 0.0))
 
 
-def latest_jobs(paths: StudyPaths) -> dict[Key, tuple[str, Submission]]:
-    """The last job that each task was sent as, with its submission."""
-    return {key: (job, each) for each in submissions(paths) for key, job in each.job_ids().items()}
+def sent_jobs(sent: Iterable[Submission]) -> Iterator[SentJob]:
+    """Every job of some submissions, in their order."""
+    for submission in sent:
+        for array in submission.arrays:
+            for job in array.ids:
+                yield SentJob(job, array, submission)
+
+
+def latest_jobs(sent: Iterable[Submission]) -> dict[Key, SentJob]:
+    """The last job that each task was sent as; the submissions come oldest first.
+
+    A job whose number SLURM has given to a later one is over, and left out.
+    """
+    jobs: dict[Key, SentJob] = {}
+    by_id: dict[str, SentJob] = {}
+    for job in sent_jobs(sent):
+        jobs[job.key] = by_id[job.id] = job
+    return {key: job for key, job in jobs.items() if by_id[job.id] is job}

@@ -168,10 +168,14 @@ def _submit_alone(plan: "Plan", arguments: argparse.Namespace, executor: str, co
     from runner.snapshot import write_provenance
     from runner.submission import new_submission
     from runner.task import KEEP_MEMORY
+    from runner.unrecorded import take_on_record
 
     if not _contents(plan.paths) and plan.paths.contents.exists():
         console.print("contents.json is damaged and written again; a --data-root that it held is forgotten")
         plan.save()  # by it the tasks that are queued or running are known
+    if executor == "slurm":
+        for line in take_on_record(plan.paths):
+            console.print(f"note: {line}", soft_wrap=True, markup=False)
     status = _status(plan)
     active = status.active_jobs() if status else {}
     if active and executor != "slurm":

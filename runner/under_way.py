@@ -51,7 +51,8 @@ def _signs(paths: StudyPaths, attempts: Iterable[Attempt], own_lock: bool) -> It
 
 def _jobs(paths: StudyPaths, running: list[Attempt]) -> Iterator[str]:
     from runner.queued import queued_jobs
-    from runner.scheduler import SchedulerError, job_states
+    from runner.scheduler import Origin, SchedulerError, job_states
+    from runner.submission import sent_jobs, submissions
     from runner.tasks import known_tasks
 
     try:
@@ -69,7 +70,9 @@ def _jobs(paths: StudyPaths, running: list[Attempt]) -> Iterator[str]:
     others = {str(each.job): each for each in running} if running else {}
     for job in queued:
         others.pop(job.id, None)
-    states = job_states(others).states if others else {}
+    sent = {(each.submission.folder.name, each.id): each.origin for each in sent_jobs(submissions(paths))}
+    wanted = {number: sent.get((each.submission or "", number), Origin()) for number, each in others.items()}
+    states = job_states(wanted).states
     for number, each in others.items():
         if number in states and states[number].alive:
             yield f"{each.stage} {each.task}: SLURM job {number} on {each.host}, {states[number].state.lower()}"

@@ -234,9 +234,8 @@ def test_a_task_that_died_without_a_word_does_not_hold_a_study(finished):
 def test_a_study_with_queued_jobs_is_left_alone_and_the_jobs_are_named(finished, capsys, monkeypatch):
     sent = Submission(finished.submission("0001-20260101T000000.000000Z"))
     sent.folder.mkdir(parents=True, exist_ok=True)
-    sent.add(SentArray("train", "71", ("r0", "r1")))
-    script = sent.folder / "train" / "submission_file_71.sh"
-    monkeypatch.setattr("runner.scheduler.call", lambda *command, **_: f"71_1|PENDING|{script}\n")
+    sent.add(SentArray("train", "71", ("r0", "r1"), "srcnn-0123456789abcdef"))
+    monkeypatch.setattr("runner.scheduler.call", lambda *command, **_: "71_1|PENDING|srcnn-0123456789abcdef\n")
     assert clean.main([str(finished.folder), "--yes"]) == 2
     assert "train r1: SLURM job 71_1, pending" in capsys.readouterr().err
 

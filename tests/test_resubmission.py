@@ -13,7 +13,7 @@ from runner.scheduler import Answer, JobState, _from_sacct, expand
 from runner.selection import only_failed, tasks_to_send, with_resources
 from runner.snapshot import take_snapshot
 from runner.state import TaskStatus, _judge
-from runner.submission import SentArray, Submission, latest_jobs, new_submission
+from runner.submission import SentArray, Submission, latest_jobs, new_submission, submissions
 from runner.tasks import KnownTask
 from srcnn.paths import RootPaths, StudyPaths
 from srcnn.schema import Attempt
@@ -137,7 +137,7 @@ def test_submissions_are_ordered_by_number_whatever_the_clocks_say(tmp_path):
         folder.mkdir(parents=True)
         Submission(folder).add(SentArray("train", job, ("r1",)))
         assert new_submission(paths).name.startswith(f"{10000 + number}-")
-    assert latest_jobs(paths)["train", "r1"][0] == "2"
+    assert latest_jobs(submissions(paths))["train", "r1"].id == "2"
 
 
 def test_a_running_task_says_the_time_that_its_own_record_says():

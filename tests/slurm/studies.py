@@ -40,9 +40,19 @@ class Submitted:
     """A study on the cluster."""
 
     def __init__(self, slurm: Cluster, file: Path, *arguments: str) -> None:
+        self._know(slurm, file)
+        self.out = self.submit(str(file), "--root", str(file.parent / "results"), *arguments)
+
+    def _know(self, slurm: Cluster, file: Path) -> None:
         self.slurm, self.file = slurm, file
         self.folder = file.parent / "results" / file.stem
-        self.out = self.submit(str(file), "--root", str(file.parent / "results"), *arguments)
+
+    @classmethod
+    def of(cls, slurm: Cluster, file: Path) -> "Submitted":
+        """A study that was submitted already."""
+        study = cls.__new__(cls)
+        study._know(slurm, file)
+        return study
 
     def submit(self, *arguments: str) -> str:
         """``runner.submit``; what it printed. Raises RuntimeError where it refuses."""

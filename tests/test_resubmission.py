@@ -9,7 +9,7 @@ from conftest import tiny_study
 from runner.config import load_study
 from runner.plan import make_plan
 from runner.requeue import KILLS, decide
-from runner.scheduler import Answer, JobState, _from_sacct, expand
+from runner.scheduler import Answer, JobState, Origin, _from_sacct, expand
 from runner.selection import only_failed, tasks_to_send, with_resources
 from runner.snapshot import take_snapshot
 from runner.state import TaskStatus, _judge
@@ -186,16 +186,42 @@ def test_what_waits_for_a_time_is_told_from_what_was_put_back():
 
 def test_accounting_tells_where_a_job_was_started_before():
     rows = [
-        "7_0|PENDING|JobHeldUser|0:0|None assigned|00:00:00||2026-11-26T03:38:54",
-        "7_0|REQUEUED|None|0:0|node2|0|10|2026-11-26T03:38:52",
-        "7_0.batch|OUT_OF_MEMORY||0:125|node2|0||2026-11-26T03:38:52",
-        "7_[1-2]|PENDING|None|0:0|None assigned|0|10|2026-11-26T03:38:52",
+        "7_0|PENDING|JobHeldUser|0:0|None assigned|00:00:00||1795664334|tiny-train|",
+        "7_0|REQUEUED|None|0:0|node2|0|10|1795664332|tiny-train|",
+        "7_0.batch|OUT_OF_MEMORY||0:125|node2|0||1795664332|batch|",
+        "7_[1-2]|PENDING|None|0:0|None assigned|0|10|1795664332|tiny-train|",
     ]
-    states = _from_sacct("\n".join(rows))
+    states = _from_sacct("\n".join(rows), dict.fromkeys(("7_0", "7_1", "7_2"), Origin()))
     assert states.keys() == {"7_0", "7_1", "7_2"}
     assert (states["7_0"].state, states["7_0"].started, states["7_0"].last_node) == ("PENDING", False, "node2")
     assert not states["7_0"].step_states  # of the start before
     assert states["7_1"].last_node == ""
+
+
+@pytest.mark.parametrize(
+    ("submit", "name", "comment", "ours"),
+    [
+        (1_000, "tiny-train", "", True),
+        (1_000, "allocation", "", True),  # as accounting calls what has only just started
+        (1_001, "tiny-train", "srcnn-0123456789abcdef", True),
+        (999, "tiny-train", "", False),  # before SLURM began its numbers again
+        (1_001, "other-train", "", False),  # after it did
+        (1_001, "tiny-train", "srcnn-fedcba9876543210", False),  # a study of this name below another root
+    ],
+)
+def test_accounting_of_another_job_with_the_number_is_no_answer(submit, name, comment, ours):
+    origin = Origin("tiny-train", "srcnn-0123456789abcdef", 1_000.0)
+    row = f"7|CANCELLED by 0|None|0:0|None assigned|0|10|{submit}|{name}|{comment}"
+    assert bool(_from_sacct(row, {"7": origin})) == ours
+
+
+def test_of_two_jobs_with_one_number_the_earlier_is_over():
+    sent = [
+        Submission(Path("0001-2027"), [SentArray("train", "7", ("r1",))]),
+        Submission(Path("0002-2027"), [SentArray("train", "7", ("r2",))]),
+    ]
+    assert latest_jobs(sent[:1]).keys() == {("train", "r1")}
+    assert latest_jobs(sent).keys() == {("train", "r2")}
 
 
 def test_slurm_knows_better_than_the_task_that_memory_ran_out():

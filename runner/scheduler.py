@@ -137,11 +137,12 @@ class Origin:
         return named and not other and (not submit.isdecimal() or int(submit) >= int(self.sent_at))
 
 
-def call(*command: str, timeout_s: float = TIMEOUT_S, times: str = "standard") -> str:
+def call(*command: str, timeout_s: float = TIMEOUT_S, times: str = "") -> str:
     """The output of a SLURM command. Raises SchedulerError with its own words, or that it did not answer.
 
-    ``times`` is how it writes them: ``%s`` for seconds since the epoch.
+    ``times`` is how it writes them, ``%s`` for seconds since the epoch (default: SLURM's own way).
     """
+    environment = command_environment() | ({"SLURM_TIME_FORMAT": times} if times else {})
     try:
         done = subprocess.run(
             command,
@@ -150,7 +151,7 @@ def call(*command: str, timeout_s: float = TIMEOUT_S, times: str = "standard") -
             errors="replace",
             timeout=timeout_s,
             check=False,
-            env=command_environment() | {"SLURM_TIME_FORMAT": times},
+            env=environment,
         )
     except FileNotFoundError as error:
         raise SchedulerError(f"{command[0]} is not installed here") from error

@@ -56,7 +56,10 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
     from jobs.kept_scores import KeptScores
+    from jobs.parallel import WorkerKilled
     from jobs.pictures import passed_over
     from jobs.scoring import write_shard
     from srcnn.files import make_folder
@@ -76,9 +79,12 @@ def main(argv: list[str] | None = None) -> int:
         rows, failed = _score(pairs, evaluate, arguments, kept)
         if rows:
             write_shard(target, rows, {}, evaluate, comparison=comparison)
-    except BaseException:
+    except BaseException as error:
         print(f"what was scored is kept in {kept.file}; the same command goes on from there", file=sys.stderr)
-        raise
+        if not isinstance(error, WorkerKilled | TerminatedWorkerError):
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     for reason in (*alone, *failed):
         print(f"left out: {reason}", file=sys.stderr)
     if not (rows and failed):

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -191,8 +192,9 @@ class EarlierScores:
                     values.setdefault(key, {}).update(found)
         # What an earlier try of this scoring left, by the same metrics: those of the user's own, too.
         for partial in self.folder.glob(f"{self.eval_id}-{epoch:04d}-*{PARTIAL}"):
-            for key, found in _read_partial(partial, partial.stat().st_mtime_ns, name).get(image, {}).items():
-                values.setdefault(key, {}).update(found)
+            with suppress(FileNotFoundError):  # set aside by another process, because it is damaged
+                for key, found in _read_partial(partial, partial.stat().st_mtime_ns, name).get(image, {}).items():
+                    values.setdefault(key, {}).update(found)
         return values
 
 

@@ -123,6 +123,23 @@ def test_a_name_that_is_no_utf8_costs_its_own_rows(folders, capsys):
     assert images(folders) == ["photo1", "photo3"]
 
 
+def test_a_pipe_among_the_pictures_is_named_and_never_waited_for(folders, capsys):
+    (folders / "todo").write_text("")
+    (folders / "mine" / "photo2.png").unlink()
+    os.mkfifo(folders / "mine" / "photo2.png")
+    assert evaluate(options(folders, "--workers", "1")) == 1
+    assert "photo2.png: is a pipe, a socket or a device" in capsys.readouterr().err
+    assert images(folders) == ["photo1", "photo3"]
+
+
+def test_a_command_whose_processes_die_says_what_is_kept(folders):
+    (folders / "todo").write_text(f"os.kill(os.getpid(), {int(signal.SIGSEGV)})")
+    done = in_a_process_of_its_own(folders, "--workers", "2")
+    assert done.returncode == 1
+    assert b"what was scored is kept in" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("out", ["file", "file/below"])
 def test_an_out_that_cannot_be_written_is_refused_before_anything_is_scored(folders, capsys, out):
     (folders / "todo").write_text("")

@@ -94,13 +94,14 @@ def _from_matlab(path: Path) -> Weights:
 
 def _from_torch(path: Path, scale: Standardisation | None) -> Weights:
     from srcnn.checkpoint import Checkpoint, CheckpointError
+    from srcnn.experiment import ModelConfig
 
     try:
         checkpoint = Checkpoint.load(path)
     except CheckpointError:
         return _from_others(path, scale)
-    model = checkpoint.model_config
-    return Weights(model["name"], bool(model["residual"]), checkpoint.model, checkpoint.standardisation)
+    model = ModelConfig(**checkpoint.model_config)
+    return Weights(model.name, model.residual, checkpoint.model, checkpoint.standardisation)
 
 
 def _from_others(path: Path, scale: Standardisation | None) -> Weights:

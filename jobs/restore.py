@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -105,13 +106,13 @@ def _checkpoint(file: Path, arguments: argparse.Namespace) -> "Checkpoint":
     from srcnn.models.published import as_checkpoint, read_weights, stated_scale
 
     stated = stated_scale(arguments.weights_scale)
+    if stated is None:  # a checkpoint of ours says it itself
+        with suppress(CheckpointError):
+            return Checkpoint.load(file)
     weights = read_weights(file, stated)
     if weights.assumed:
         print(f"note: {weights.assumed}")
-    try:
-        return Checkpoint.load(file)
-    except CheckpointError:
-        return as_checkpoint(weights, max(arguments.upsample or 2, 2))
+    return as_checkpoint(weights, max(arguments.upsample or 2, 2))
 
 
 def _named_by(pictures: list[Path]) -> dict[Path, PurePath]:

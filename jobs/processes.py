@@ -82,6 +82,22 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def started_with(variable: str, word: str) -> list[int]:
+    """Processes with ``NAME=value`` in the environment that they began with, and a word in their command line."""
+    found = []
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdigit() or not _sees_own_namespace():
+            continue
+        try:
+            environment = Path(entry.path, "environ").read_bytes().split(b"\0")
+            command = Path(entry.path, "cmdline").read_bytes()
+        except OSError:
+            continue
+        if os.fsencode(variable) in environment and word.encode() in command:
+            found.append(int(entry.name))
+    return found
+
+
 def kill_tree(pid: int, since: str | None) -> None:
     """Kill a process and all that it started, at once, if it certainly is the one ``born`` at ``since``."""
     if is_alive(socket.gethostname(), pid, since):

@@ -8,13 +8,13 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from jobs.attempt import attempt_files, last_attempt, last_attempts
-from jobs.processes import born, is_alive, kill_tree
+from jobs.processes import born, is_alive, kill_tree, started_with
 from jobs.stage import usable_cores
 from runner.cluster import ClusterConfig
 from runner.gpus import Gpu, visible_gpus
@@ -31,6 +31,7 @@ State = Literal["waiting", "running", "done", "failed", "skipped"]
 POLL_S = 0.2
 ORPHANS_S = 5.0
 NO_LIMIT_MIN = 60 * 24 * 365
+MARK = "SRCNN_TASK"  # the variable that a task's processes have of their runner
 AFTER_ANY = ("report",)  # stages that run when what they need has ended, well or not
 
 
@@ -43,6 +44,7 @@ class TaskState:
     gpu: bool
     state: State = "waiting"
     submission: str = ""
+    mark: str = ""
     job: "submitit.Job[Any] | None" = None
     gpu_index: Gpu | None = None
     started: float = 0.0
@@ -107,7 +109,7 @@ def run_local(plan: Plan, tasks: list[Task], folder: Path, watch: Watcher, cores
     try:
         while any(state.state in ("waiting", "running") for state in states):
             for state in states:
-                if state.state == "running" and state.job is not None and state.job.done():
+                if state.state == "running" and _is_over(state):
                     _finish(state)
                     budget.give_back(state)
                 elif state.state == "waiting":
@@ -183,7 +185,11 @@ def _start(state: TaskState, folder: Path, plan: Plan, environment: Mapping[str,
         stderr_to_stdout=True,
         setup=list(plan.study.cluster.stage(task.stage).setup or ()),
     )
-    with _children_complain_to(folder / "controllers.log"), _children_inherit(environment):
+    state.mark = f"{folder / task.stage}-{task.name}"
+    with (
+        _children_complain_to(folder / "controllers.log"),
+        _children_inherit({**environment, MARK: state.mark}),
+    ):
         runner = os.getpid(), born(os.getpid()) or ""
         code, name, gpus = folder / CODE, folder.name, int(state.gpu)
         call = TaskCall(
@@ -240,6 +246,19 @@ def _children_inherit(environment: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
+def _is_over(state: TaskState) -> bool:
+    """Whether nothing of a task runs on: it outlives the process of submitit's that minds it, if that is killed."""
+    return state.job is not None and state.job.done() and not _living(state)
+
+
+def _living(state: TaskState) -> list[int]:
+    """The process of a task, by its own record; before it has one, those that are about to become it."""
+    attempt = _own_attempt(state)
+    if not attempt:
+        return started_with(f"{MARK}={state.mark}", "submitit.")
+    return [attempt.pid] if is_alive(attempt.host, attempt.pid, attempt.born) else []
+
+
 def _finish(state: TaskState) -> None:
     """Learn how a process ended: from the task's own record first, which knows the error."""
     state.seconds = time.time() - state.started
@@ -272,7 +291,13 @@ def _stop(states: list[TaskState]) -> None:
     for state in running:
         state.job.cancel()  # type: ignore[union-attr]
     end = time.monotonic() + 15
-    while any(not state.job.done() for state in running) and time.monotonic() < end:  # type: ignore[union-attr]
+    told: set[int] = set()
+    while (left := [state for state in running if not _is_over(state)]) and time.monotonic() < end:
+        alone = [state for state in left if state.job.done()]  # type: ignore[union-attr]
+        for pid in {pid for state in alone for pid in _living(state)} - told:
+            told.add(pid)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGINT)
         time.sleep(POLL_S)
     for state in running:
         attempt = _own_attempt(state)

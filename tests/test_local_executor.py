@@ -15,6 +15,7 @@ import torch
 from conftest import REPOSITORY, tiny_study
 
 from jobs.attempt import last_attempt
+from jobs.processes import born
 from runner.config import load_study
 from runner.gpus import visible_gpus
 from runner.local import Budget, TaskState, local_states
@@ -77,7 +78,7 @@ def children_of(pid: int) -> list[int]:
     return found + [grandchild for child in found for grandchild in children_of(child)]
 
 
-def wait_for(condition, seconds: float = 60):
+def wait_for(condition, seconds: float = 300):
     end = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < end, "what was waited for did not happen"
@@ -171,6 +172,69 @@ DIVIDED = """\
   MIG 3g.20gb     Device  0: (UUID: MIG-c7384736-a75d-5afc-978f-d2f1294409fd)
   MIG 3g.20gb     Device  1: (UUID: MIG-a28ad590-3fda-56dd-84fc-0a0b96edc58d)
 """
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
+@pytest.fixture
+def training(tmp_path):
+    """A local execution whose task trains, and the folder of its attempts."""
+    training = {"epochs": 60, "batch_size": 8, "monitor_pictures": 0}
+    file = tiny_study(tmp_path, training=training, render={"epochs": [60]}, keep={"every_s": 0})
+    root = tmp_path / "results"
+    command = [sys.executable, "-m", "runner.submit", str(file), "--executor", "local", "--cores", "1"]
+    process = subprocess.Popen([*command, "--root", str(root)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: list(root.glob("tiny/runs/*/history.jsonl")))
+    (attempts,) = root.glob("tiny/runs/*/attempts")
+    yield process, attempts
+    process.kill()
+    process.communicate()
+
+
+def test_a_task_whose_controller_is_killed_is_waited_for(training):
+    """It trains on, and is neither called killed nor started beside itself."""
+    process, attempts = training
+    record = last_attempt(attempts, "train", attempts.parent.name)
+    os.kill(parent_of(record.pid), signal.SIGKILL)
+    out, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, out
+    assert "Killed" not in out
+    (only,) = attempts.glob("train-*.json")
+    after = json.loads(only.read_text())
+    assert (after["pid"], after["outcome"], after["done"]) == (record.pid, "done", 60)
+
+
+def test_an_interrupt_reaches_a_task_whose_controller_was_killed(training):
+    process, attempts = training
+    record = last_attempt(attempts, "train", attempts.parent.name)
+    os.kill(parent_of(record.pid), signal.SIGKILL)
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=600)
+    assert process.returncode == 130, out
+    assert born(record.pid) is None
+    assert last_attempt(attempts, "train", attempts.parent.name).outcome == "interrupted"
+
+
+def test_a_task_whose_controller_is_killed_before_it_began_is_waited_for(tmp_path):
+    """While Python still imports there is no record of the task yet."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "sitecustomize.py").write_text(
+        "import os, pathlib, signal, sys\n"
+        "mark = pathlib.Path(__file__).with_name('killed')\n"
+        "if 'submitit.core._submit' in sys.orig_argv and not mark.exists():\n"
+        "    mark.touch()\n"
+        "    os.kill(os.getppid(), signal.SIGKILL)\n"
+    )
+    file = tiny_study(tmp_path, training__epochs=1)
+    environment = {**os.environ, "PYTHONPATH": str(home)}
+    result = submit(str(file), "--executor", "local", "--root", str(tmp_path / "results"), env=environment)
+    assert (home / "killed").exists()
+    assert result.returncode == 0, result.stdout + result.stderr
+    (only,) = (tmp_path / "results" / "tiny" / "attempts").glob("prepare-*.json")
+    assert json.loads(only.read_text())["outcome"] == "done"
 
 
 @pytest.fixture

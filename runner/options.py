@@ -46,6 +46,7 @@ TAKEN = {
     "gpus-per-task": "say gpus",
     "gpus-per-socket": "say gpus",
     "gres": "say gres",
+    "tres-per-task": "say cpus, gpus or gres",
     "exclusive": "say exclusive",
     "wckey": "say wckey",
     "array": "tasks are sent as arrays already; say parallelism for how many run at once",

@@ -22,15 +22,19 @@ from typing import Literal
 VARIABLE = "RUNNER_TASK"
 RESULT = "_0_result.pkl"  # submitit's name, behind the folder and the job's number
 LOG = "_0_log.out"
-WARNED = 75  # the exit status of a task that was warned and cannot reach SLURM itself, in a container (EX_TEMPFAIL)
+WARNED = 75  # the exit status of a task that was warned and cannot reach SLURM itself (EX_TEMPFAIL)
 KILLS = 3  # more than that is no accident
 KILLED = 128 + signal.SIGKILL  # the exit status of a job whose task was killed
+FAILED = 70  # that of a job whose task says that it failed, though srun does not; no Python ends so by itself
 # Signals that come from outside; by others, such as SIGSEGV, programs die of their own faults.
 OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 # What slurmd and slurmstepd write when it is they who killed for memory.
 MEMORY = re.compile(rb"oom[-_ ]kill|out of memory|exceeded .{0,20}memory limit", re.IGNORECASE)
 TAIL_BYTES = 20_000
 GONE_S = 10.0  # for processes to end that were killed
+# What SLURM's commands say while their controller is down or busy, which a restart or a failover ends.
+SILENT = re.compile("unable to contact|timed out|did not answer|zero bytes|standby|connection", re.IGNORECASE)
+SILENT_S, AGAIN_S = 600.0, 2.0
 
 
 def decide(state: str, kills: int, log_tail: bytes) -> str | None:
@@ -61,13 +65,13 @@ def main() -> int:
         return 0
     if status == 0 and last_word == "error":
         print("srun says that all went well, but the task failed: see above.", flush=True)
-        return 1
+        return FAILED
     if status == 0:
         what = "nobody watched the task any more (its slurmstepd was killed?) and it had not finished"
     elif status - 128 in OUTSIDE:
         what = f"the task was killed by {signal.Signals(status - 128).name}"
     elif status == WARNED:
-        what = "the task was warned (a time limit, a preemption) and has no scontrol where it runs"
+        what = "the task was warned (a time limit, a preemption) and could not reach SLURM where it runs"
     else:
         return 0
     end_processes(task)
@@ -79,21 +83,35 @@ def main() -> int:
 
 def _again(task: str, what: str, accident: bool) -> str | None:
     """Put the job back into the queue; why not, if it is not. Accidents are counted."""
-    from runner.scheduler import SchedulerError, call
+    from runner.scheduler import SchedulerError
 
     # By the number of its job alone, one element of each array stands for all of it.
     name = Path(task).name
-    kills = _count(Path(f"{task}.kills")) if accident else 0
     try:
-        state = call("squeue", "--noheader", "--states=all", f"--jobs={name}", "--format=%T").strip()
+        state = _patiently("squeue", "--noheader", "--states=all", f"--jobs={name}", "--format=%T").strip()
+        kills = _count(Path(f"{task}.kills")) if accident and state == "RUNNING" else 0
         reason = decide(state, kills, tail(Path(task + LOG)) if accident else b"")
         if reason is None:
             counted = f" ({kills} of {KILLS} times that are forgiven)" if accident else ""
             print(f"Back into the queue: {what}{counted}.", flush=True)
-            call("scontrol", "requeue", name)
+            _patiently("scontrol", "requeue", name)
     except SchedulerError as error:
         return str(error)
     return reason
+
+
+def _patiently(*command: str) -> str:
+    """The output of a SLURM command, once its controller answers. Raises SchedulerError with its words otherwise."""
+    from runner.scheduler import SchedulerError, call
+
+    end = time.monotonic() + SILENT_S
+    while True:
+        try:
+            return call(*command)
+        except SchedulerError as error:
+            if not SILENT.search(str(error)) or time.monotonic() > end:
+                raise
+        time.sleep(AGAIN_S)
 
 
 def _count(kills: Path) -> int:
@@ -105,13 +123,13 @@ def _count(kills: Path) -> int:
 
 
 def _last_word(result: Path) -> Literal["success", "error"] | None:
-    """How the task ended by its own word, which submitit writes last of all; None if it left none.
+    """How the task ended by its own word, which submitit writes last of all; None if it left none that can be read.
 
     The batch script removes an earlier attempt's before it starts the task.
     """
     try:
         word: Literal["success", "error"] = pickle.loads(result.read_bytes())[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, EOFError, pickle.UnpicklingError):  # a power loss leaves files without content
         return None
     return word
 

@@ -243,8 +243,10 @@ def _exports(environment: Mapping[str, str]) -> list[str]:
 
 def _before_the_task(folder: Path) -> list[str]:
     """Shell lines before the task: they name it to its processes, and forget how an earlier attempt ended."""
+    # Without errexit, which a line of the user's may have set: what comes after a task that failed is for just that.
     job = '"${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}"'
     return [
+        "set +e",
         f"export {requeue.VARIABLE}={shlex.quote(str(folder))}/{job}",
         f'rm -f -- "${{{requeue.VARIABLE}}}{requeue.RESULT}"',
     ]
@@ -257,7 +259,10 @@ def _after_the_task() -> list[str]:
         f"python={shlex.quote(sys.executable)}",
         # Where tasks run in containers, nodes need not have the Python that submitted; any will do for this.
         '[ -x "$python" ] || python=python3',
-        '"$python" -m runner.requeue $code || code=$?',
+        f'"$python" -m runner.requeue $code; answer=$?; result="${{{requeue.VARIABLE}}}{requeue.RESULT}"',
+        f"case $answer in 0) ;; {requeue.FAILED}|{requeue.KILLED}) code=$answer ;;",
+        # Too old a Python, or none: a task that left its last word has ended as srun says.
+        '*) [ $code != 0 ] || [ -e "$result" ] || code=1 ;; esac',
         "exit $code",
     ]
 

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from jobs.processes import end_with
 from jobs.stage import CORES_VARIABLE, Progress, Stage, silent
 from runner.hold import release
 from runner.requeue import WARNED
+from runner.scheduler import answers
 from srcnn.words import counted
 
 if TYPE_CHECKING:
@@ -71,9 +71,9 @@ class TaskCall:
         """What submitit sends back to the queue when the time limit or a preemption is near."""
         from submitit.helpers import DelayedSubmission
 
-        if os.environ.get("SUBMITIT_EXECUTOR") == "slurm" and shutil.which("scontrol") is None:
-            # In a container; submitit would call it.
-            print("No scontrol here: the batch script, which has it, puts this job back into the queue.", flush=True)
+        if os.environ.get("SUBMITIT_EXECUTOR") == "slurm" and not answers():
+            # In a container, or while the controller is down; submitit would call scontrol, and fail.
+            print("SLURM does not answer here: the batch script puts this job back into the queue.", flush=True)
             sys.exit(WARNED)
         return DelayedSubmission(self)
 

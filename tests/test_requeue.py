@@ -13,7 +13,7 @@ from conftest import REPOSITORY, tiny_study
 
 from runner.config import load_study
 from runner.plan import make_plan
-from runner.requeue import KILLED, KILLS, WARNED, killed_from_outside
+from runner.requeue import FAILED, KILLED, KILLS, WARNED, killed_from_outside
 from runner.slurm import batch_files
 from srcnn.paths import RootPaths
 
@@ -30,9 +30,12 @@ def batch(tmp_path):
     return folder
 
 
-def run(tmp_path: Path, srun: str, state: str = "RUNNING") -> tuple[int, str]:
-    """The status of the batch file with these lines for srun, and what scontrol was asked."""
-    programs = {"srun": srun, "squeue": f"echo {state}", "scontrol": f'echo "$@" >> {tmp_path}/asked'}
+def run(tmp_path: Path, srun: str, state: str = "RUNNING", silent: str = "") -> tuple[int, str]:
+    """The status of the batch file with these lines for srun, and what scontrol was asked.
+
+    ``silent`` is how squeue begins.
+    """
+    programs = {"srun": srun, "squeue": f"{silent}\necho {state}", "scontrol": f'echo "$@" >> {tmp_path}/asked'}
     for name, lines in programs.items():
         program = tmp_path / "bin" / name
         program.parent.mkdir(exist_ok=True)
@@ -73,7 +76,7 @@ def test_the_word_of_an_earlier_attempt_does_not_count(tmp_path, batch):
 
 
 def test_a_task_that_failed_by_its_own_word_is_not_run_again_whatever_srun_says(tmp_path, batch):
-    assert run(tmp_path, leaves_word(batch, "error")) == (1, "")
+    assert run(tmp_path, leaves_word(batch, "error")) == (FAILED, "")
 
 
 @pytest.mark.parametrize("number", ["KILL", "TERM", "USR1", "USR2"])
@@ -88,10 +91,33 @@ def test_a_task_that_ended_by_a_fault_of_its_own_does_not_run_again(tmp_path, ba
 
 
 def test_a_job_that_was_cancelled_or_ends_so_too_often_is_left_alone(tmp_path, batch):
-    assert run(tmp_path, "exit 0", state="CANCELLED") == (KILLED, "")
-    for _ in range(KILLS - 1):
+    assert run(tmp_path, "exit 0", state="CANCELLED") == (KILLED, "")  # which is no accident, and not counted
+    for _ in range(KILLS):
         run(tmp_path, "exit 0")
-    assert run(tmp_path, "exit 0") == (KILLED, "\n".join([f"requeue {JOB}"] * (KILLS - 1)))
+    assert run(tmp_path, "exit 0") == (KILLED, "\n".join([f"requeue {JOB}"] * KILLS))
+
+
+def test_a_controller_that_is_silent_is_waited_for(tmp_path, batch):
+    words = "slurm_load_jobs error: Unable to contact slurm controller (connect failure)"
+    silent = f"[ -e {tmp_path}/back ] || {{ touch {tmp_path}/back; echo '{words}' >&2; exit 1; }}"
+    assert run(tmp_path, "exit 137", silent=silent) == (KILLED, f"requeue {JOB}")
+
+
+def test_a_controller_that_refuses_is_not_asked_for_ever(tmp_path, batch):
+    refused = "echo 'slurm_load_jobs error: Access/permission denied' >&2; exit 1"
+    assert run(tmp_path, "exit 137", silent=refused) == (KILLED, "")
+
+
+def test_a_last_word_that_a_power_loss_emptied_is_none(tmp_path, batch):
+    assert run(tmp_path, f": > {shlex.quote(str(batch))}/{JOB}_0_result.pkl") == (KILLED, f"requeue {JOB}")
+
+
+def test_a_setup_line_that_ends_the_script_at_the_first_error_does_not_keep_a_killed_task_from_the_queue(
+    tmp_path, batch
+):
+    script = tmp_path / "batch.sh"
+    script.write_text(script.read_text().replace("# setup\n", "# setup\nset -euo pipefail\n"))
+    assert run(tmp_path, "exit 137") == (KILLED, f"requeue {JOB}")
 
 
 def test_a_task_that_was_warned_and_reaches_no_scontrol_runs_again_however_often(tmp_path, batch):
@@ -107,6 +133,16 @@ def test_where_a_node_lacks_the_python_that_submitted_any_other_serves(tmp_path,
     script.write_text(script.read_text().replace(sys.executable, "/nowhere/python"))
     assert run(tmp_path, "exit 0") == (KILLED, f"requeue {JOB}")
     assert run(tmp_path, leaves_word(batch, "success"))[0] == 0
+
+
+def test_a_python_that_is_too_old_makes_no_failure_of_a_success(tmp_path, batch):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "bin" / "python3").chmod(0o755)
+    script = tmp_path / "batch.sh"
+    script.write_text(script.read_text().replace(sys.executable, "/nowhere/python"))
+    assert run(tmp_path, leaves_word(batch, "success"))[0] == 0
+    assert [run(tmp_path, f"exit {status}")[0] for status in (0, 3, 137)] == [1, 3, 137]
 
 
 def test_variables_of_squeue_do_not_hide_the_job(tmp_path, batch, monkeypatch):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from runner import scheduler
-from runner.submission import Key, Submission, submissions, token_in
+from runner.submission import Key, Submission, sent_jobs, submissions, token_in
 from srcnn.paths import StudyPaths
 
 
@@ -36,16 +36,23 @@ def jobs_in_queue(sent: Sequence[Submission]) -> list[QueuedJob]:
     """Those jobs of some submissions that are queued, run or are just ending. Raises SchedulerError."""
     if not sent:
         return []
-    arrays = {array.token: array for each in sent for array in each.arrays}
-    text = scheduler.call("squeue", "--noheader", "--array", f"--user={users_of(sent)}", "--format=%i|%T|%k")
+    by_token = {array.token: array for each in sent for array in each.arrays}
+    by_id = {job.id: job for job in sent_jobs(sent)}
+    who = f"--user={users_of(sent)}"
+    text = scheduler.call("squeue", "--noheader", "--array", who, "--format=%i|%T|%V|%j|%k", times="%s")
     found = []
     for line in text.splitlines():
-        job, _, rest = line.partition("|")
-        state, _, comment = rest.partition("|")
-        # Not by its number: a cluster that was set up anew counts from 1 again, and so does one that has
+        job, *fields = line.split("|", 4)
+        if len(fields) < 4:
+            continue  # of a comment
+        state, submit, name, comment = fields
+        # Not by its number alone: a cluster that was set up anew counts from 1 again, and so does one that has
         # used all its numbers; nor by its command, which is a path that may hold anything.
         token = token_in(comment)
-        array = arrays.get(token) if token else None
+        if token:
+            array = by_token.get(token)
+        else:  # a site, or its user, gave it another comment
+            array = by_id[job].array if job in by_id and by_id[job].origin.fits(name, comment, submit) else None
         if array:
             found.append(QueuedJob(job, array.key(job), state, array.token))
     return found

@@ -7,6 +7,9 @@ task did not end by itself goes back into the queue unless it was cancelled, ask
 memory, or ended this way too often.
 """
 
+# After a task a node's own Python may run this, which may be older than ours (see runner.requeue).
+from __future__ import annotations
+
 import os
 import pickle
 import re

@@ -4,6 +4,9 @@ Everything is a command of SLURM's with a time limit, so that nothing here hangs
 that is down.
 """
 
+# After a task a node's own Python may run this, which may be older than ours (see runner.requeue).
+from __future__ import annotations
+
 import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -129,8 +132,11 @@ class Origin:
     token: str = ""
     sent_at: float = 0.0
 
-    def fits(self, name: str, comment: str, submit: str) -> bool:
-        """Whether accounting speaks of this job; it keeps comments only where it is told to."""
+    def fits(self, name: str, comment: str, submit: str = "") -> bool:
+        """Whether squeue or accounting speaks of this job.
+
+        Accounting keeps comments only where it is told to, and a site or its user may replace them.
+        """
         # A job that has only just started may be called ``allocation`` for a while.
         named = not self.name or name in (self.name, "allocation")
         other = "srcnn-" in comment and self.token not in comment
@@ -193,7 +199,7 @@ def job_states(wanted: Mapping[str, Origin], users: str | None = None) -> Answer
     try:  # accounting may be absent, down or behind, and calls every hold the user's
         # --jobs would refuse the whole list for one number that is forgotten.
         user = f"--user={users}" if users else "--me"
-        text = call("squeue", user, "--noheader", "--array", "--states=all", "--format=%i|%T|%r|%N|%S|%Q|%k")
+        text = call("squeue", user, "--noheader", "--array", "--states=all", "--format=%i|%T|%r|%N|%S|%Q|%j|%k")
     except SchedulerError as error:
         trouble = f"the scheduler does not answer ({str(error).splitlines()[0]})"
         return Answer(states, trouble, answered=False, complete=not note)
@@ -218,10 +224,12 @@ def controller_time() -> float:
 def _from_squeue(text: str, wanted: Mapping[str, Origin]) -> dict[str, JobState]:
     states = {}
     for line in text.splitlines():
-        job, *fields = line.split("|", 6)
-        if len(fields) < 6 or job not in wanted or wanted[job].token not in fields[-1]:
-            continue  # somebody else's, or a line of a comment
-        state, reason, node, starts, priority, _ = fields
+        job, *fields = line.split("|", 7)
+        if len(fields) < 7 or job not in wanted:
+            continue  # a line of a comment, or somebody else's
+        state, reason, node, starts, priority, name, comment = fields
+        if not wanted[job].fits(name, comment):
+            continue
         states[job] = JobState(
             state,
             "" if reason == "None" else reason,

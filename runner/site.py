@@ -5,6 +5,9 @@ scancel ends. So every call is made without them. What a site chooses for jobs t
 who pays still counts: it becomes an option that people see.
 """
 
+# After a task a node's own Python may run this, which may be older than ours (see runner.requeue).
+from __future__ import annotations
+
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -44,7 +47,7 @@ def site_options() -> dict[str, str]:
     return {option: value for name, option in COUNTING.items() if (value := os.environ.get(name))}
 
 
-def with_site_options(resources: "StageResources") -> "StageResources":
+def with_site_options(resources: StageResources) -> StageResources:
     """The resources with what the environment chooses where they say nothing."""
     options: Mapping[str, str] = site_options()
     fields = {name: value for name, value in options.items() if getattr(resources, name, "-") is None}

@@ -1,5 +1,6 @@
 """The batch script after its task: what counts as finished, what goes back into the queue, what is ended before."""
 
+import ast
 import os
 import pickle
 import shlex
@@ -133,6 +134,13 @@ def test_where_a_node_lacks_the_python_that_submitted_any_other_serves(tmp_path,
     script.write_text(script.read_text().replace(sys.executable, "/nowhere/python"))
     assert run(tmp_path, "exit 0") == (KILLED, f"requeue {JOB}")
     assert run(tmp_path, leaves_word(batch, "success"))[0] == 0
+
+
+@pytest.mark.parametrize("module", ["requeue", "scheduler", "site"])
+def test_what_runs_after_a_task_asks_for_no_newer_python_than_nodes_have(module):
+    source = (REPOSITORY / "runner" / f"{module}.py").read_text()
+    tree = ast.parse(source, feature_version=(3, 9))
+    assert any(isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in tree.body)
 
 
 def test_a_python_that_is_too_old_makes_no_failure_of_a_success(tmp_path, batch):

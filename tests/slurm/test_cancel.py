@@ -140,6 +140,19 @@ def test_a_job_of_another_submission_with_the_same_number_is_not_ours(slurm, tmp
     assert queue(slurm)["other-train"] == before["other-train"] == 1
 
 
+def test_a_job_that_was_given_another_comment_is_still_the_studys(slurm, tmp_path):
+    """A site's plugin may do so, and without accounting the queue alone tells of jobs."""
+    slurm.call("stop-accounting")
+    slurm.run("scontrol", "update", "nodename=node2,node3", "state=drain", "reason=later", check=True)
+    paths = submit(slurm, tmp_path, 2000)
+    number = queue(slurm).total()
+    for array in _sent(paths):
+        slurm.run("scontrol", "update", f"jobid={array['job']}", "comment=theirs", check=True)
+    assert {state for of_stage in states(slurm, paths).values() for state, _ in of_stage} == {"waiting"}
+    assert runner(slurm, "cancel", paths.folder).startswith(f"cancelled {number} jobs")
+    assert not queue(slurm)
+
+
 def _sent(paths: StudyPaths) -> list[dict]:
     from srcnn.files import read_json
 

@@ -112,8 +112,9 @@ def test_a_task_that_would_import_other_code_than_was_submitted_fails_and_says_w
     assert not list((tmp_path / "results" / "data").glob("*.h5"))
 
 
-def test_a_task_in_a_container_without_slurms_programs_is_put_back_when_it_is_warned(slurm, tmp_path):
-    program = wrapper(tmp_path, "export PATH=/nowhere")
+@pytest.mark.parametrize("lacks", ["PATH", "SLURM_CONF"])  # SLURM's programs, or what leads them to the controller
+def test_a_task_that_cannot_reach_slurm_from_its_container_is_put_back_when_it_is_warned(slurm, tmp_path, lacks):
+    program = wrapper(tmp_path, f"export {lacks}=/nowhere")
     study = Submitted(slurm, training_study(tmp_path, cluster={"train": {"gpus": 0, "python": [str(program)]}}))
     record = study.wait_for_epoch(10)
     slurm.run("scancel", "--signal=USR2", record["job"], check=True)

@@ -14,6 +14,7 @@ from conftest import REPOSITORY, write_pictures
 from jobs.attempt import last_attempt, run_attempt
 from jobs.parallel import WorkerKilled, spread
 from jobs.processes import born, descendants
+from jobs.scoring import rows_or_reason
 from jobs.stage import silent
 from runner.state import _own_words
 
@@ -70,6 +71,20 @@ def test_a_worker_that_ends_itself_is_no_lack_of_memory():
     with pytest.raises(RuntimeError, match="SIGSEGV") as caught:
         list(spread(die_always, [(number, 3, signal.SIGSEGV) for number in range(6)], 2))
     assert not isinstance(caught.value, WorkerKilled)
+
+
+def warn(number: int) -> list[dict[str, int]]:
+    os.kill(os.getpid(), signal.SIGUSR2)
+    return [{"number": number}]
+
+
+def test_a_task_that_is_warned_while_it_scores_alone_ends_and_takes_that_for_no_fault_of_a_picture():
+    before = signal.signal(signal.SIGUSR2, lambda number, frame: sys.exit(75))
+    try:
+        with pytest.raises(SystemExit, match="75"):
+            list(spread(rows_or_reason, [(warn, number) for number in range(3)], 1))
+    finally:
+        signal.signal(signal.SIGUSR2, before)
 
 
 def test_the_workers_of_a_killed_task_end_with_it():

@@ -172,6 +172,7 @@ WRAPPED = {
     "below net, and once more": {"net": {"params": identity(("features.0", "map.0", "reconstruction"))}},
     "in half precision": {name: value.half() for name, value in identity().items()},
     "twice the same": {"params": identity(), "params_ema": identity()},
+    "as parameters": {name: torch.nn.Parameter(value) for name, value in identity().items()},
 }
 
 
@@ -223,9 +224,10 @@ def test_files_that_torch_did_not_write_are_named_too(tmp_path):
         with pytest.raises(WeightsError, match=kind):
             read_weights(tmp_path / name)
     whole = saved(tmp_path / "whole.pth", identity()).read_bytes()
-    (tmp_path / "cut.pth").write_bytes(whole[:-1000])
-    with pytest.raises(WeightsError, match="cut or damaged"):
-        read_weights(tmp_path / "cut.pth")
+    for damaged in (whole[:-1000], whole.replace(b"PK\x01\x02", b"PK??"), whole.replace(b"data.pkl", b"data\xff\xffkl")):
+        (tmp_path / "cut.pth").write_bytes(damaged)
+        with pytest.raises(WeightsError, match="cut or damaged"):
+            read_weights(tmp_path / "cut.pth")
 
 
 def test_a_checkpoint_of_ours_that_lost_its_checksum_is_not_taken_for_anybodys(tmp_path, data_root):

@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import pickletools
 import re
+import struct
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -105,7 +106,7 @@ def _network(content: Mapping[Any, Any]) -> dict[str, Any] | None:
             kernel, bias = tensors[name], tensors.get(name.removesuffix("weight") + "bias")
             fits = tuple(kernel.shape[:2]) == (after, before) and kernel.shape[2] == kernel.shape[3]
             if fits and bias is not None and tuple(bias.shape) == (after,) and kernel.is_floating_point():
-                found |= {f"{layer}.weight": kernel.float(), f"{layer}.bias": bias.float()}
+                found |= {f"{layer}.weight": kernel.detach().float(), f"{layer}.bias": bias.detach().float()}
     return found if len(found) == 6 else None
 
 
@@ -134,16 +135,21 @@ def _kind(path: Path) -> str:
             return kind
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= path.stat().st_size:
         return "a safetensors file; torch.save(safetensors.torch.load_file(FILE), OTHER) writes one that is read"
-    if zipfile.is_zipfile(path):
+    names = _names_in(path)
+    if any(name.endswith(".npy") for name in names):
+        return "a numpy archive"
+    if any("/code/" in name for name in names):
+        return "a TorchScript program; save its state_dict() instead"
+    return "a zip archive" if names and not any(name.endswith("data.pkl") for name in names) else ""
+
+
+def _names_in(path: Path) -> list[str]:
+    """The names in a zip archive; none if it is damaged, or no archive."""
+    try:
         with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-        if any(name.endswith(".npy") for name in names):
-            return "a numpy archive"
-        if any("/code/" in name for name in names):
-            return "a TorchScript program; save its state_dict() instead"
-        if not any(name.endswith("data.pkl") for name in names):
-            return "a zip archive"
-    return ""
+            return archive.namelist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error):
+        return []
 
 
 def _refused(path: Path, words: str) -> str:
@@ -167,7 +173,7 @@ def _refused(path: Path, words: str) -> str:
 
 def _is_one_object(path: Path) -> bool:
     """Whether a file of torch holds an object of some class at its top, and no dictionary."""
-    if not zipfile.is_zipfile(path):
+    if not _names_in(path):
         return False
     with zipfile.ZipFile(path) as archive:
         pickled = archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))

@@ -146,10 +146,20 @@ def fill_shard(
         target = target if reasons else shard
     finally:
         if (rows or target == shard) and not has_shard(shard):  # another copy of this task may have been faster
-            write_shard(target, rows, sets, evaluate)
+            earlier = [] if target == shard else _left_of_others(target, rows)
+            write_shard(target, rows + earlier, sets, evaluate)
     if target == shard:
         partial_shard(shard).unlink(missing_ok=True)
     return reasons
+
+
+def _left_of_others(partial: Path, rows: list[Row]) -> list[Row]:
+    """Rows that an earlier try left of other pictures: one that was interrupted sooner must not lose them."""
+    scored = {(row["set"], row["image"]) for row in rows}
+    try:
+        return [row for row in _partial_rows(partial) if (row["set"], row["image"]) not in scored]
+    except (OSError, DamagedFile):  # such as none; nothing may stand in the way of the new rows
+        return []
 
 
 def block_of(pictures: tuple[Picture, ...], block: int, shards: int) -> tuple[Picture, ...]:
@@ -227,11 +237,17 @@ def _read_shard(path: Path, name: str, set_id: str) -> dict[str, Known]:
 @lru_cache(maxsize=8)
 @_nothing_if_damaged
 def _read_partial(path: Path, _changed: int, name: str) -> dict[str, Known]:
+    rows = _partial_rows(path)
+    return _by_image(rows, name, [column for column in rows[0] if is_metric(column)] if rows else [])
+
+
+def _partial_rows(path: Path) -> list[Row]:
+    """Raises DamagedFile."""
     import pyarrow.parquet as pq
 
     with readable(path):
-        rows = pq.read_table(path, page_checksum_verification=True).to_pylist()
-    return _by_image(rows, name, [column for column in rows[0] if is_metric(column)] if rows else [])
+        rows: list[Row] = pq.read_table(path, page_checksum_verification=True).to_pylist()
+    return rows
 
 
 def _by_image(rows: Iterable[Row], name: str, metrics: list[str]) -> dict[str, Known]:

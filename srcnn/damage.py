@@ -35,7 +35,7 @@ def _again(kind: type[DamagedFile], args: tuple[object, ...], state: dict[str, o
 
 def set_aside(path: Path) -> Path | None:
     """Where a damaged file was moved to; None if it is gone already. Raises OSError where nothing may be moved."""
-    aside = path.with_suffix(SUFFIX)
+    aside = path.with_name(path.name + SUFFIX)
     try:
         os.replace(path, aside)
     except FileNotFoundError:
@@ -57,6 +57,6 @@ def is_content_fault(error: Exception) -> bool:
     """Whether a reader failed on what a file holds.
 
     HDF5 and Arrow raise OSError for that, too; where a disk or a server failed it has a number, and the file may be
-    whole.
+    whole. So it may be where memory lacked.
     """
-    return not isinstance(error, OSError) or error.errno is None
+    return not isinstance(error, MemoryError) and (not isinstance(error, OSError) or error.errno is None)

@@ -7,6 +7,7 @@ several places at once while files are being merged: a file of its own is the ne
 compacted file of the highest generation. Whoever asks by name, as all here do, meets it once.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -181,7 +182,7 @@ def set_aside_damaged(folder: Path) -> int:
 def _has_ends(file: Path) -> bool:
     try:
         with file.open("rb") as content:
-            size, head = file.stat().st_size, content.read(4)
+            size, head = os.fstat(content.fileno()).st_size, content.read(4)
             content.seek(max(0, size - 8))
             footer, tail = content.read(4), content.read(4)
     except FileNotFoundError:  # merged into another since

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 
+import pyarrow as pa
 import pytest
 from conftest import tiny_study
 
@@ -12,8 +13,10 @@ from analysis.compact import compact_study
 from analysis.load import load_histories
 from analysis.table import main as table
 from runner import clean, status, submit
+from srcnn.damage import is_content_fault
 from srcnn.files import read_json, write_text
 from srcnn.paths import StudyPaths
+from srcnn.shards import readable, set_aside_damaged
 
 DAMAGE = {
     "empty": lambda content: b"",
@@ -158,6 +161,27 @@ def test_merged_scores_of_which_a_part_is_damaged_are_made_again(finished, part,
     spoil(next(owner.glob(f"compact-*.{part}")), how)
     assert submitted(finished) == 0
     assert scores(finished) == before
+
+
+def test_an_index_of_merged_scores_is_set_aside_beside_their_table(finished):
+    (owner,) = finished.folder.glob("scores/r*")
+    shutil.copy(next(owner.iterdir()), owner / "e0000000000-0009-000.parquet")
+    assert compact_study(finished.folder)
+    index = next(owner.glob("compact-*.json"))
+    whole = index.read_bytes()
+    spoil(index.with_suffix(".parquet"), "cut")
+    assert set_aside_damaged(owner) == 1
+    assert index.with_name(f"{index.name}.damaged").read_bytes() == whole
+    assert index.with_name(f"{index.stem}.parquet.damaged").exists()
+
+
+@pytest.mark.parametrize("lack", [MemoryError(), pa.lib.ArrowMemoryError()])
+def test_a_lack_of_memory_says_nothing_of_the_file(finished, lack):
+    shard = next(finished.folder.glob("scores/r*/*.parquet"))
+    with pytest.raises(MemoryError), readable(shard):
+        raise lack
+    assert shard.exists()
+    assert not is_content_fault(lack)
 
 
 @pytest.mark.parametrize("how", DAMAGE)

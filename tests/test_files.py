@@ -306,7 +306,7 @@ def test_a_damaged_json_file_is_named_with_the_remedy(tmp_path, content):
 def test_a_damaged_cache_is_set_aside_and_counts_as_absent(tmp_path):
     (tmp_path / "a.json").write_bytes(b"")
     assert read_cache(tmp_path / "a.json") is None
-    assert [file.name for file in tmp_path.iterdir()] == ["a.damaged"]
+    assert [file.name for file in tmp_path.iterdir()] == ["a.json.damaged"]
 
 
 def test_a_damaged_file_holds_nothing(tmp_path):

@@ -172,7 +172,7 @@ def test_a_damaged_kept_checkpoint_is_set_aside_to_be_made_again(tmp_path):
     _state(1).save(file)
     assert set_aside_damaged(file) is None
     file.write_bytes(file.read_bytes()[:-1])
-    assert set_aside_damaged(file) == tmp_path / "epoch_0001.damaged"
+    assert set_aside_damaged(file) == tmp_path / "epoch_0001.pt.damaged"
     assert not file.exists()
 
 

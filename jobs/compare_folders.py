@@ -52,6 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     try:
         evaluate, pairs, alone = _checked(arguments)
+        comparison = _comparison(arguments, evaluate)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -73,7 +74,6 @@ def main(argv: list[str] | None = None) -> int:
         for note in passed_over(str(folder.absolute())):
             print(f"note: {note}", file=sys.stderr)
 
-    comparison = _comparison(arguments, evaluate)
     kept = KeptScores(arguments.out / f"scores.{comparison}.unfinished.jsonl")
     try:
         rows, failed = _score(pairs, evaluate, arguments, kept)
@@ -108,10 +108,9 @@ def _is_own(target: Path) -> bool:
     if not os.path.lexists(target):
         return True
     try:
-        made_from = (pq.read_schema(target).metadata or {}).get(b"made_from", b"{}")
-    except (OSError, pa.ArrowException):
+        return "comparison" in json.loads((pq.read_schema(target).metadata or {}).get(b"made_from", b"{}"))
+    except (OSError, ValueError, pa.ArrowException):
         return False
-    return "comparison" in json.loads(made_from)
 
 
 def _comparison(arguments: argparse.Namespace, evaluate: "EvaluateConfig") -> str:

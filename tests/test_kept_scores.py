@@ -12,6 +12,10 @@ from conftest import REPOSITORY, photograph, write_pictures
 from PIL import Image
 
 from jobs.compare_folders import main as evaluate
+from jobs.scoring import fill_shard
+from srcnn.experiment import EvaluateConfig
+from srcnn.schema import KEY_COLUMNS
+from srcnn.shards import partial_shard
 
 # Notes every call, and does with dark pictures what the test asks for.
 OWN = """
@@ -114,6 +118,11 @@ def test_what_a_metric_raises_in_another_process_ends_neither_that_nor_the_comma
     assert images(folders) == ["photo1", "photo3"]
 
 
+def test_a_metric_whose_code_cannot_be_read_is_refused_in_a_sentence(folders, capsys):
+    assert evaluate([*options(folders), "--metrics", "builtins:max"]) == 2
+    assert "error: no module 'builtins' can be imported here" in capsys.readouterr().err
+
+
 def test_a_name_that_is_no_utf8_costs_its_own_rows(folders, capsys):
     (folders / "todo").write_text("")
     for folder in ("originals", "mine"):
@@ -138,6 +147,25 @@ def test_a_command_whose_processes_die_says_what_is_kept(folders):
     assert done.returncode == 1
     assert b"what was scored is kept in" in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_an_interrupted_second_try_loses_no_score_of_the_first(tmp_path):
+    settings, shard = EvaluateConfig(metrics=("psnr",)), tmp_path / "e0-0001-000.parquet"
+    rows = {
+        image: [dict.fromkeys(KEY_COLUMNS) | {"set": "s", "image": image, "psnr": float(len(image))}]
+        for image in ("a", "bb")
+    }
+    first = [*rows.items(), ("ccc", "is broken")]
+    assert fill_shard(shard, first, {}, settings, lambda done, rows: None) == ["ccc: is broken"]
+
+    def interrupted():
+        yield "a", rows["a"]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fill_shard(shard, interrupted(), {}, settings, lambda done, rows: None)
+    kept = pq.read_table(partial_shard(shard)).to_pylist()
+    assert [(row["image"], row["psnr"]) for row in kept] == [("a", 1.0), ("bb", 2.0)]
 
 
 @pytest.mark.parametrize("out", ["file", "file/below"])

@@ -224,7 +224,11 @@ def test_files_that_torch_did_not_write_are_named_too(tmp_path):
         with pytest.raises(WeightsError, match=kind):
             read_weights(tmp_path / name)
     whole = saved(tmp_path / "whole.pth", identity()).read_bytes()
-    for damaged in (whole[:-1000], whole.replace(b"PK\x01\x02", b"PK??"), whole.replace(b"data.pkl", b"data\xff\xffkl")):
+    for damaged in (
+        whole[:-1000],
+        whole.replace(b"PK\x01\x02", b"PK??"),
+        whole.replace(b"data.pkl", b"data\xff\xffkl"),
+    ):
         (tmp_path / "cut.pth").write_bytes(damaged)
         with pytest.raises(WeightsError, match="cut or damaged"):
             read_weights(tmp_path / "cut.pth")

@@ -209,9 +209,10 @@ def _submit_alone(plan: "Plan", arguments: argparse.Namespace, executor: str, co
     if executor == "slurm":
         try:
             return _run_slurm(plan, todo, folder, active, console)
-        except BaseException:  # the study is as last submitted
-            for file, content in before:
-                file.unlink() if content is None else write_bytes(file, content)
+        except BaseException:
+            if not folder.exists():  # else something may have got through, which is known by the study's files
+                for file, content in before:  # the study is as last submitted
+                    file.unlink() if content is None else write_bytes(file, content)
             raise
     return _run_here(plan, todo, folder, executor, arguments.cores, console)
 

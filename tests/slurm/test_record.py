@@ -24,9 +24,9 @@ here=$(dirname "$0")
 echo x >> "$here/calls"
 [ "$(wc -l < "$here/calls")" = "$(cat "$here/at")" ] || exec {sbatch} "$@"
 how=$(cat "$here/how")
-[ "$how" = after ] || kill -9 $PPID
+case $how in after) ;; interrupted) kill -INT $PPID ;; *) kill -9 $PPID ;; esac
 [ "$how" = before ] && exit 0
-if [ "$how" = late ]; then while [ ! -e "$here/go" ]; do sleep 0.1; done; fi
+if [ "$how" = late ] || [ "$how" = interrupted ]; then while [ ! -e "$here/go" ]; do sleep 0.1; done; fi
 {sbatch} "$@" > "$here/answer"
 [ "$how" = after ] && kill -9 $PPID
 touch "$here/sent"
@@ -34,7 +34,7 @@ touch "$here/sent"
 
 
 class Killer:
-    """An sbatch that kills its caller at a call, ``before``, ``meanwhile``, ``after`` or ``late``."""
+    """An sbatch that ends its caller at a call: ``before``, ``meanwhile``, ``after``, ``late`` or ``interrupted``."""
 
     def __init__(self, folder: Path, slurm: Cluster, file: Path) -> None:
         folder.mkdir()
@@ -119,6 +119,20 @@ def test_an_array_that_comes_through_after_its_tasks_were_sent_again_is_cancelle
         again.stdout.replace("\n", " ")
     )
     slurm.wait_for(lambda: queue(slurm) == before, "the end of the late array")
+
+
+def test_an_array_that_comes_through_after_its_first_submission_was_interrupted_is_not_sent_again(
+    slurm, tmp_path, full, asks
+):
+    study = tiny_study(tmp_path, cluster=LITTLE, training__epochs=1)
+    killer = Killer(tmp_path / "bin", slurm, study)
+    assert killer.submit(1, "interrupted").returncode == 130
+    (killer.folder / "go").touch()
+    slurm.wait_for((killer.folder / "sent").exists, "the late answer of sbatch")
+    assert killer.submit().returncode == 0
+    known = queued_jobs(StudyPaths(tmp_path / "results" / "tiny"))
+    assert {job.id for job in known} == queue(slurm)
+    assert set(Counter(job.key for job in known).values()) == {1}
 
 
 def test_a_root_with_a_space_is_as_good_as_any(slurm, tmp_path, full):

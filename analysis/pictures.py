@@ -12,7 +12,7 @@ from PIL import Image
 
 from analysis.study import Run, Study
 from srcnn.experiment import DataConfig
-from srcnn.files import PictureError, read_picture, read_text
+from srcnn.files import PictureError, read_json, read_picture, read_text
 from srcnn.patches import Box
 from srcnn.paths import view_folder
 from srcnn.upsample import UPSAMPLERS
@@ -87,9 +87,8 @@ def _read(path: str) -> Bytes:
 
 @lru_cache(maxsize=64)
 def _paths_of(folder: Path, set_name: str, list_file: Path, changed: int) -> dict[str, str]:
-    import json
-
-    return {each["name"]: each["path"] for each in json.loads(read_text(list_file))}
+    found: dict[str, str] = read_json(list_file, lambda value: {each["name"]: each["path"] for each in value}) or {}
+    return found
 
 
 def _paths(study: Study, set_name: str) -> dict[str, str]:
@@ -106,7 +105,7 @@ def _data_config(study: Study, run: Run) -> DataConfig | None:
     try:
         text = read_text(study.paths.run(run.run_id).config)
         return DataConfig.model_validate(read_yaml(text)["data"])
-    except (FileNotFoundError, KeyError, ValueError):
+    except (FileNotFoundError, KeyError, TypeError, ValueError):
         return None
 
 

@@ -11,9 +11,11 @@ from conftest import tiny_study
 import analysis
 from analysis.compact import compact_study
 from analysis.load import load_histories
+from analysis.pictures import Album
+from analysis.study import open_study
 from analysis.table import main as table
 from runner import clean, status, submit
-from srcnn.damage import is_content_fault
+from srcnn.damage import DamagedFile, is_content_fault
 from srcnn.files import read_json, write_text
 from srcnn.paths import StudyPaths
 from srcnn.shards import readable, set_aside_damaged
@@ -198,6 +200,20 @@ def test_a_study_whose_contents_are_damaged_is_named_with_the_command_that_mends
     said = capsys.readouterr().err
     assert f"{finished.contents}: is damaged" in said
     assert f"python -m runner.submit {finished.folder} writes it again" in said
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_pictures_of_the_report_come_from_no_damaged_list_or_configuration(finished, how):
+    study = open_study(finished.folder)
+    (run,), name = study.runs, next(iter(study.sets))
+    image = analysis.load(finished.folder, ["image"])["image"].iloc[0]
+    album = Album(study)
+    assert album.original(run, name, image) is not None
+    spoil(finished.run(run.run_id).config, how)
+    assert album.original(run, name, image) is None
+    spoil(finished.root.pictures(study.sets[name]["set_id"]), how)
+    with pytest.raises(DamagedFile, match="submit the study again"):
+        album.original(run, name, image)
 
 
 @pytest.mark.parametrize("content", [b"", b"null\n", b'{"host": "a', b"[]", None])

@@ -1,7 +1,6 @@
 """Values that go to sbatch stay values, and options of sbatch that have a key of ours are said by that key."""
 
 import re
-from datetime import date
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
@@ -111,8 +110,6 @@ def _value(name: str, value: Any) -> bool | str:
         return bool(value)
     if isinstance(value, list | tuple) and value:
         return ",".join(str(_value(name, each)) for each in value)
-    if isinstance(value, date):  # YAML's own
-        return value.isoformat()
     if isinstance(value, str | int | float):
         try:
             return plain(str(value))

@@ -72,7 +72,7 @@ def record(paths, **changes):
 
 
 def test_a_cleaned_study_has_nothing_left_to_do(finished, capsys):
-    aside = run_of(finished).checkpoint(1).with_suffix(".damaged")
+    aside = run_of(finished).checkpoint(1).with_suffix(".pt.damaged")
     aside.write_bytes(b"torn")
     gone = removed_by(finished)
     assert {name.rsplit("/", 1)[-1] for name in gone} >= {aside.name, "previous_1.pt"}

@@ -238,7 +238,7 @@ def test_a_record_of_jobs_that_is_damaged_is_named_with_what_to_do(finished, cap
 
 
 def test_what_was_set_aside_goes_with_the_next_cleaning_also_beside_the_study(finished):
-    aside = [finished.root.data / "d0.damaged", finished.scores("b0") / "e0.damaged"]
+    aside = [finished.root.data / "d0.h5.damaged", finished.scores("b0") / "e0.parquet.damaged"]
     for file in aside:
         write_text(file, "torn")
     assert clean.main([str(finished.folder), "--yes"]) == 0

@@ -18,7 +18,7 @@ usage='usage: cluster.sh VERB DIR [NODE]
 Nodes: node1 (two GPUs, two threads a core) in partition gpu; node2 and node3 in cpu, low (preempted jobs are
 requeued), lowcancel, whole (a job gets all of its node) and scant (at most 500 MB a CPU).
 Set before start: MAX_ARRAY_SIZE, MAX_JOB_COUNT, CRED_EXPIRE, SLURMD_TIMEOUT, MIN_JOB_AGE, KILL_WAIT, GRACE_TIME,
-FIRST_PORT (five in a row; free ones are found otherwise).'
+FIRST_JOB_ID, MAX_JOB_ID, FIRST_PORT (five in a row; free ones are found otherwise).'
 set -euo pipefail
 export PATH=$PATH:/usr/sbin:/sbin # the daemons' home, which users often lack
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

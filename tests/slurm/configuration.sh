@@ -57,7 +57,8 @@ DefMemPerCPU=100
 MaxArraySize=${MAX_ARRAY_SIZE:-1001}
 MaxJobCount=${MAX_JOB_COUNT:-20000}
 # Not 1: a number from an earlier cluster in the same folder should not name a job of this one.
-FirstJobId=$((1000 + RANDOM * 100))
+FirstJobId=${FIRST_JOB_ID:-$((1000 + RANDOM * 100))}
+MaxJobId=${MAX_JOB_ID:-67043328}
 
 SchedulerType=sched/backfill
 SchedulerParameters=bf_interval=2,sched_interval=2,batch_sched_delay=0,sched_min_interval=0

@@ -15,7 +15,7 @@ from conftest import REPOSITORY, tiny_study
 from runner.queued import queued_jobs
 from srcnn.paths import StudyPaths
 
-from .cluster import Cluster
+from .cluster import Cluster, started
 from .studies import LITTLE, Submitted
 
 # Its parent is the process that submits. What it is told is in files beside it: at which call it kills, and how.
@@ -150,3 +150,45 @@ def test_a_root_with_a_space_is_as_good_as_any(slurm, tmp_path, full):
     assert not queue(slurm)
     study.submit(str(study.folder))
     assert len(queue(slurm)) == number
+
+
+def test_no_job_is_taken_for_another_that_has_had_its_number_or_has_it_since(tmp_path):
+    """A cluster with eight numbers, of which the job that fills it has the first for good."""
+    with started(FIRST_JOB_ID="1000", MAX_JOB_ID="1008", MIN_JOB_AGE="2") as own:
+        whole = ["sbatch", "--parsable", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=sleep 3600"]
+        assert own.run(*whole, check=True).stdout == "1000\n"
+
+        def use(*numbers: int) -> None:
+            """Have SLURM give these numbers to jobs of somebody else, which wait."""
+            job = ["sbatch", "--parsable", "--hold", "--job-name=other", "--output=/dev/null", "--wrap=true"]
+            assert [int(own.run(*job, check=True).stdout) for _ in numbers] == list(numbers)
+
+        def forget(*numbers: int) -> None:
+            """Cancel jobs, and wait until only accounting knows of any but the first."""
+            own.run("scancel", *map(str, numbers))
+            states = ["squeue", "--noheader", "--states=all"]
+            own.wait_for(lambda: own.run(*states).stdout.count("\n") == 1, "SLURM to forget what is over", 180)
+
+        study = Submitted(own, tiny_study(tmp_path, cluster=LITTLE))
+        number = study.tasks("train")[0]["job"]
+        assert number == "1003"
+        study.command("cancel", str(study.folder))
+        forget()
+        use(1007, 1001, 1002)
+        forget(1007, 1001, 1002)
+
+        # Somebody else's job has the number of our training now, and waits.
+        use(1003)
+        known = ["sacct", "-nXP", f"--jobs={number}", "--format=JobName"]
+        own.wait_for(lambda: own.run(*known).stdout == "other\n", "accounting to know the other job")
+        assert study.tasks("train")[0]["state"] in ("failed", "missing")
+        assert study.command("cancel", str(study.folder)).stdout == "Nothing of tiny is queued or runs.\n"
+        use(1004, 1005, 1006)
+        forget(1003, 1004, 1005, 1006)
+        use(1007)
+        forget(1007)
+
+        # Ours has that number again, and accounting tells of the two that had it before.
+        study.submit(str(study.folder))
+        (train,) = study.tasks("train")
+        assert (train["job"], train["state"]) == (number, "waiting")

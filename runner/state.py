@@ -36,7 +36,6 @@ Cause = Literal[
 ]
 MEMORY_TEXT = "it needed more memory than it asked for; submit again with --mem-gb"
 PREEMPTED = "preempted and not put back (PreemptMode=CANCEL, or cluster.requeues=0); submit again"
-LAG_S = 10.0  # by which accounting may be behind
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ def study_status(paths: StudyPaths, now: float) -> StudyStatus:
     for task in tasks:
         sent_as = asked.get(task.key)
         job, submission = (sent_as.id, sent_as.submission) if sent_as else (None, None)
-        judged[task.key] = _judge(task, job, submission, answer, judged, local, now)
+        judged[task.key] = _judge(task, job, submission, answer, judged, local)
     return StudyStatus(paths.folder, list(judged.values()), now, notes, runner)
 
 
@@ -134,7 +133,6 @@ def _judge(
     answer: Answer,
     earlier: Mapping[Key, TaskStatus],
     local: bool,
-    now: float,
 ) -> TaskStatus:
     attempt = task.attempt
     if submission and attempt and attempt.submission != submission.folder.name:
@@ -168,8 +166,8 @@ def _judge(
         return status("failed", "killed", f"the process ended without a word{where}")
 
     outcome = attempt.outcome if attempt else None
-    if attempt and outcome == "running" and known and known.alive and now - attempt.start < LAG_S:
-        return running()  # its own record is ahead of accounting
+    if attempt and outcome == "running" and known and known.alive and not answer.answered:
+        return running()  # its own record is ahead of accounting, and squeue is not there to say so
     if known and known.alive and outcome not in ("done", "failed"):
         return _in_the_queue(task, known, earlier, attempt is not None, running, status)
     if known and known.waits:  # it was put back after it had failed, or was sent again

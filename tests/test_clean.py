@@ -235,7 +235,9 @@ def test_a_study_with_queued_jobs_is_left_alone_and_the_jobs_are_named(finished,
     sent = Submission(finished.submission("0001-20260101T000000.000000Z"))
     sent.folder.mkdir(parents=True, exist_ok=True)
     sent.add(SentArray("train", "71", ("r0", "r1"), "srcnn-0123456789abcdef"))
-    monkeypatch.setattr("runner.scheduler.call", lambda *command, **_: "71_1|PENDING|srcnn-0123456789abcdef\n")
+    monkeypatch.setattr(
+        "runner.scheduler.call", lambda *command, **_: "71_1|PENDING|0|tiny-train|srcnn-0123456789abcdef\n"
+    )
     assert clean.main([str(finished.folder), "--yes"]) == 2
     assert "train r1: SLURM job 71_1, pending" in capsys.readouterr().err
 

@@ -81,7 +81,7 @@ def judged(states, attempt=None, job="123", answer=None, needs=()):
     """The state of a training that was sent as a job."""
     task = KnownTask("train", "r1", "", tuple(needs), False, attempt, attempt.number if attempt else 0)
     submission = Submission(Path("submissions") / SENT, [SentArray("train", job, ("r1",))])
-    return _judge(task, job, submission, answer or Answer(states), {}, False, NOW)
+    return _judge(task, job, submission, answer or Answer(states), {}, False)
 
 
 def attempt(**fields):
@@ -100,6 +100,15 @@ def test_while_nothing_answers_nothing_is_taken_for_dead():
     silent = Answer({}, "the scheduler does not answer", answered=False, complete=False)
     assert judged({}, answer=silent).state == "waiting"
     assert judged({}, attempt(job="123"), answer=silent).state == "running"
+
+
+def test_a_task_that_runs_is_told_from_one_that_was_put_back_whatever_the_clocks_say():
+    """The clock of the node is an hour ahead; accounting is seconds behind."""
+    record = attempt(start=NOW + 3600)
+    waits = {"123": JobState("PENDING", "Priority")}
+    assert judged(waits, record).state == "waiting"
+    silent = Answer(waits, "squeue does not answer", answered=False)
+    assert judged(waits, record, answer=silent).state == "running"
 
 
 def test_an_older_job_that_starts_again_does_not_hide_the_newer_one():
@@ -125,7 +134,7 @@ def test_what_was_run_on_this_machine_since_counts_whatever_the_clocks_say(tmp_p
     here.submission = "0003-20200101T000000.000000Z"
     task = KnownTask("train", "r1", "", (), False, here, 1)
     submission = Submission(tmp_path / SENT, [SentArray("train", "123", ("r1",))])
-    found = _judge(task, "123", submission, Answer({}), {}, False, NOW)
+    found = _judge(task, "123", submission, Answer({}), {}, False)
     assert (found.cause, found.job) == ("exception", None)
 
 
@@ -259,7 +268,7 @@ def test_what_slurm_cancels_for_want_of_what_it_needs_is_told_from_what_people_c
     task = KnownTask("render", "r1", "", (train.key,), False, None, 0)
     submission = Submission(Path("submissions") / SENT, [SentArray("render", "124", ("r1",))])
     gone = Answer({"124": JobState("CANCELLED", reason, "0:0", "None assigned")})
-    assert _judge(task, "124", submission, gone, {train.key: train}, False, NOW).cause == expected
+    assert _judge(task, "124", submission, gone, {train.key: train}, False).cause == expected
 
 
 def test_a_model_beside_our_packages_is_part_of_the_snapshot(tmp_path, monkeypatch):

@@ -91,14 +91,16 @@ class ClusterConfig(StageResources):
     requeues: int = Field(20, ge=0)
 
     def stage(self, name: str) -> StageResources:
-        """The resources of a stage: its own section, then the common settings, then the defaults."""
+        """The resources of a stage: its own section, then the common settings, then the defaults.
+
+        An option of sbatch that was taken back is false, so that no later choice of a site brings it back.
+        """
         common = self.model_dump(include=set(StageResources.model_fields), exclude_none=True)
         own = getattr(self, name).model_dump(exclude_none=True)
         found: dict[str, Any] = {}
         for layer in (_CLUSTER_DEFAULTS, _DEFAULTS[name], common, own):
             sbatch = found.get("sbatch", {}) | layer.get("sbatch", {})
             found = _without_what_is_said_anew(found, layer) | layer | {"sbatch": sbatch}
-        found["sbatch"] = {option: value for option, value in found["sbatch"].items() if value is not False}
         return StageResources(**found)
 
     def with_stage(self, name: str, **resources: Any) -> "ClusterConfig":

@@ -31,8 +31,11 @@ KILLED = 128 + signal.SIGKILL  # the exit status of a job whose task was killed
 FAILED = 70  # that of a job whose task says that it failed, though srun does not; no Python ends so by itself
 # Signals that come from outside; by others, such as SIGSEGV, programs die of their own faults.
 OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
-# What slurmd and slurmstepd write when it is they who killed for memory.
-MEMORY = re.compile(rb"oom[-_ ]kill|out of memory|exceeded .{0,20}memory limit", re.IGNORECASE)
+# What SLURM's own programs write when it is they who killed for memory; a task may speak of memory too.
+MEMORY = re.compile(
+    rb"^(?:srun|slurmd|slurmstepd)\b.*(?:oom[-_ ]kill|out of memory|exceeded .{0,20}memory limit)",
+    re.IGNORECASE | re.MULTILINE,
+)
 TAIL_BYTES = 20_000
 GONE_S = 10.0  # for processes to end that were killed
 # What SLURM's commands say while their controller is down or busy, which a restart or a failover ends.

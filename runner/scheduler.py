@@ -249,6 +249,8 @@ def _from_sacct(text: str, wanted: Mapping[str, Origin]) -> dict[str, JobState]:
         job, state, reason, exit_code, node, elapsed, limit, sent, name, comment = fields
         state = state.split()[0] if state else "UNKNOWN"  # such as ``CANCELLED by 0``
         if "." in job:
+            if not rows:
+                continue  # a step without its job
             known = rows[-1][-1]
             rows[-1] = (*rows[-1][:-1], replace(known, step_states=known.step_states | {state}))
             continue

@@ -48,11 +48,12 @@ def site_options() -> dict[str, str]:
 
 
 def with_site_options(resources: StageResources) -> StageResources:
-    """The resources with what the environment chooses where they say nothing."""
+    """The resources with what the environment chooses where they say nothing, without options that were taken back."""
     options: Mapping[str, str] = site_options()
     fields = {name: value for name, value in options.items() if getattr(resources, name, "-") is None}
     others = {name: value for name, value in options.items() if name not in type(resources).model_fields}
-    return resources.model_copy(update=fields | {"sbatch": others | resources.sbatch})
+    sbatch = {name: value for name, value in (others | resources.sbatch).items() if value is not False}
+    return resources.model_copy(update=fields | {"sbatch": sbatch})
 
 
 def site_notes() -> list[str]:

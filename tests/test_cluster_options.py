@@ -44,6 +44,7 @@ def test_a_stage_adds_options_to_the_common_ones_changes_them_and_takes_them_bac
         "exclude": "n1,n2",
         "nice": "5",
         "licenses": "matlab:1",
+        "contiguous": False,  # whatever the site chooses
     }
     assert {"--contiguous", "--nice=100"} <= set(header(settings, "report", tmp_path))
     assert "--contiguous" not in header(settings, "train", tmp_path)

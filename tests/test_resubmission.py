@@ -69,7 +69,8 @@ def test_a_killed_job_goes_back_unless_there_is_a_reason():
     assert "killed 4 times" in decide("RUNNING", KILLS + 1, b"")
     assert "the job is CANCELLED" in decide("CANCELLED", 1, b"")
     assert "--mem-gb" in decide("RUNNING", 1, b"slurmstepd: error: Detected 1 oom_kill event in StepId=7.0.")
-    assert "--mem-gb" in decide("RUNNING", 1, b"slurmstepd: error: Exceeded job memory limit")
+    assert "--mem-gb" in decide("RUNNING", 1, b"epoch 1\nslurmstepd: error: Exceeded job memory limit")
+    assert decide("RUNNING", 1, b"train r1: 3/9 none of 4 workers ran out of memory\n") is None  # the task's own words
 
 
 def test_ids_of_arrays_are_spelt_out():
@@ -195,6 +196,7 @@ def test_what_waits_for_a_time_is_told_from_what_was_put_back():
 
 def test_accounting_tells_where_a_job_was_started_before():
     rows = [
+        "6_0.batch|RUNNING||0:0|node2|0||1795664331|batch|",  # a step whose job is missing
         "7_0|PENDING|JobHeldUser|0:0|None assigned|00:00:00||1795664334|tiny-train|",
         "7_0|REQUEUED|None|0:0|node2|0|10|1795664332|tiny-train|",
         "7_0.batch|OUT_OF_MEMORY||0:125|node2|0||1795664332|batch|",

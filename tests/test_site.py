@@ -47,6 +47,9 @@ def test_what_a_study_says_comes_before_what_the_site_does(monkeypatch):
     asked = sbatch_options(settings.stage("train"))
     assert {asked[option] for option in COUNTING.values()} == {"ours"}
     assert sbatch_options(settings.stage("report"))["account"] == "theirs"
+    taken_back = ClusterConfig(train={"sbatch": {"reservation": None}})
+    assert "reservation" not in sbatch_options(taken_back.stage("train"))
+    assert sbatch_options(taken_back.stage("report"))["reservation"] == "theirs"
 
 
 def test_variables_that_would_change_what_a_study_asks_for_do_not_count_and_this_is_said(tmp_path, capsys, monkeypatch):

@@ -49,7 +49,7 @@ def spread(function: Callable[..., Any], arguments: Iterable[tuple[Any, ...]], w
                 raise WorkerKilled(
                     f"one of its {workers} worker processes was killed, {kills} times at the same point: it probably "
                     "needed more memory than there is. Submit again with --mem-gb, or with fewer cores for its stage "
-                    "(cluster.STAGE.cpus; evaluate.workers for scoring)"
+                    "(cluster.STAGE.cpus; evaluate.workers for scoring, --workers for jobs.evaluate)"
                 ) from error
             fewer = max(2, workers // 2)
             logger.warning("one of %d worker processes was killed (too little memory?): %d go on", workers, fewer)

@@ -564,15 +564,6 @@ def test_a_file_in_the_place_of_the_root_is_wrong(tmp_path):
     assert wrong(disk.root(Circumstances(tmp_path / "results")))
 
 
-def test_a_disk_without_links_cannot_hold_the_studys_lock(tmp_path, monkeypatch):
-    def refuse(source, target):
-        raise OSError(95, "Operation not supported")
-
-    monkeypatch.setattr(os, "link", refuse)
-    ((what, _),) = wrong(disk.root(Circumstances(tmp_path)))
-    assert "link a file, which the study's lock needs" in what
-
-
 @pytest.mark.usefixtures("slurm")
 def test_results_that_only_this_node_would_see_are_noted_on_a_cluster(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))

@@ -25,10 +25,10 @@ def existing(folder: Path) -> Path:
     return folder
 
 
-def write_fault(folder: Path, *, link: bool = False) -> str:
-    """Why a file cannot be written, brought to the disk, renamed (and linked) in a folder; empty if it can be."""
+def write_fault(folder: Path) -> str:
+    """Why a file cannot be written, brought to the disk and renamed in a folder; empty if it can be."""
     name = f".doctor-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    first, second, third = (folder / f"{name}-{part}" for part in ("a", "b", "c"))
+    first, second = (folder / f"{name}-{part}" for part in ("a", "b"))
     step = "write a file"
     try:
         with first.open("wb") as file:
@@ -42,13 +42,10 @@ def write_fault(folder: Path, *, link: bool = False) -> str:
         step = "find a renamed file whole again"
         if second.read_bytes() != b"x" * 4096:
             return f"cannot {step}"
-        step = "link a file, which the study's lock needs"
-        if link:
-            os.link(second, third)
     except OSError as error:
         return f"cannot {step}: {error.strerror}"
     finally:
-        for each in (first, second, third):
+        for each in (first, second):
             each.unlink(missing_ok=True)
     return ""
 
@@ -60,7 +57,7 @@ def root(asked: Circumstances) -> Iterator[Finding]:
         yield Finding("WRONG", f"results: {trouble}", "choose another folder with --root")
         return
     folder = existing(asked.root)
-    fault = "is no folder" if not folder.is_dir() else write_fault(folder, link=True)
+    fault = "is no folder" if not folder.is_dir() else write_fault(folder)
     where = f"{asked.root}" if folder == asked.root else f"{asked.root} (not there yet; {folder} is)"
     if fault:
         yield Finding("WRONG", f"results: {where}: {fault}", "choose another folder with --root")

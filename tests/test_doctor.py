@@ -149,7 +149,7 @@ def test_a_submitted_study_is_looked_at_where_it_lies_with_the_data_root_that_it
     paths = StudyPaths(tmp_path / "there" / "tiny")
     paths.folder.mkdir(parents=True)
     paths.config.write_text(tiny_study(tmp_path).read_text())
-    paths.contents.write_text(json.dumps({"data_root": "/pictures"}))
+    paths.contents.write_text(json.dumps({"data_root": "/pictures", "runs": [], "sets": {}}))
     found = doctor.circumstances(doctor.parser().parse_args([str(paths.folder)]))
     assert (found.root, str(found.data_root)) == (tmp_path / "there", "/pictures")
 

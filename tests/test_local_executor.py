@@ -117,7 +117,7 @@ def test_an_interrupt_stops_the_children_and_the_next_submit_goes_on(tmp_path, n
         os.killpg(process.pid, number)  # as a terminal does
     else:
         process.send_signal(number)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "the same command goes on from there" in out
     assert "Traceback" not in out

@@ -19,7 +19,7 @@ from srcnn.files import read_json, write_json
 from srcnn.paths import StudyPaths
 
 
-def wait_for(condition, timeout=90):
+def wait_for(condition, timeout=300):
     end = time.monotonic() + timeout
     while not (value := condition()):
         assert time.monotonic() < end, "waited too long"
@@ -75,7 +75,7 @@ def test_no_task_outlives_a_runner_that_is_killed(training):
         assert again["done"] > task["done"]
     finally:
         runner.terminate()
-        runner.communicate(timeout=60)
+        runner.communicate(timeout=300)
 
 
 def test_of_two_runners_the_second_says_who_is_first(training):
@@ -84,14 +84,14 @@ def test_of_two_runners_the_second_says_who_is_first(training):
     try:
         wait_for(lambda: trains(folder))
         second = started(file)
-        out, _ = second.communicate(timeout=60)
+        out, _ = second.communicate(timeout=300)
         assert second.returncode == 2
         assert f"tiny is being run by process {first.pid} on {socket.gethostname()}" in out
         assert f"python -m runner.cancel {folder}" in out
         assert len(list(folder.glob("runs/*/attempts/train-*.json"))) == 1
     finally:
         first.terminate()
-        first.communicate(timeout=60)
+        first.communicate(timeout=300)
 
 
 def test_two_runners_at_the_same_moment_do_everything_once(tmp_path):

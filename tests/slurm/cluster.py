@@ -42,11 +42,11 @@ class Cluster:
             raise RuntimeError(f"{argv} returned {done.returncode}:\n{done.stdout}{done.stderr}")
         return done
 
-    def wait_idle(self, timeout: float = 60) -> None:
+    def wait_idle(self, timeout: float = 600) -> None:
         """Returns once no job is pending, running or completing."""
         self.wait_for(lambda: not self.run("squeue", "-h", check=True).stdout, "an empty queue", timeout)
 
-    def wait_for(self, condition, what: str, timeout: float = 60):
+    def wait_for(self, condition, what: str, timeout: float = 180):
         """The first true value of a condition; says what was waited for, and the queue, where it stays false."""
         end = time.monotonic() + timeout
         while not (value := condition()):

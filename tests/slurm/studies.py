@@ -84,7 +84,7 @@ class Submitted:
         records = [json.loads(file.read_bytes()) for file in files if file.stat().st_size]
         return sorted(records, key=lambda record: (record["task"], record["number"]))
 
-    def wait_for_epoch(self, epoch: int, attempt: int = 1, timeout: float = 90) -> dict[str, Any]:
+    def wait_for_epoch(self, epoch: int, attempt: int = 1, timeout: float = 300) -> dict[str, Any]:
         """The record of the training once this attempt has passed an epoch."""
 
         def passed() -> dict[str, Any] | None:
@@ -93,7 +93,7 @@ class Submitted:
 
         return self.slurm.wait_for(passed, f"epoch {epoch} of attempt {attempt}", timeout)
 
-    def wait_until_done(self, timeout: float = 180) -> None:
+    def wait_until_done(self, timeout: float = 600) -> None:
         """Returns once nothing is under way; fails unless all is done."""
         self.slurm.wait_for(
             lambda: not {task["state"] for task in self.status()["tasks"]} & {"running", "waiting"},

@@ -58,7 +58,7 @@ def states(slurm: Cluster, paths: StudyPaths) -> dict[str, set[tuple[str, str | 
 
 
 def wait_for_training(slurm: Cluster, paths: StudyPaths, runs: int = 1) -> None:
-    slurm.wait_for(lambda: len(list(paths.folder.glob("runs/*/history.jsonl"))) >= runs, "the first epochs", 60)
+    slurm.wait_for(lambda: len(list(paths.folder.glob("runs/*/history.jsonl"))) >= runs, "the first epochs", 300)
 
 
 def test_a_cancelled_study_leaves_nothing_in_the_queue(slurm, tmp_path):

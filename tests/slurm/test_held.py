@@ -25,7 +25,7 @@ def spoilt(slurm, tmp_path):
 
 def test_a_job_that_a_bad_node_could_not_start_is_named_and_released(slurm, spoilt):
     study = spoilt
-    task = slurm.wait_for(lambda: held(study, "prepare"), "the failed launch", 90)
+    task = slurm.wait_for(lambda: held(study, "prepare"), "the failed launch", 300)
     assert task["detail"] == f"launch failed requeued held: no job could be started on {NODE}"
     assert (task["held_by"], task["host"], task["attempts"]) == ("SLURM", NODE, 0)
     text = study.command("status", str(study.folder))
@@ -33,7 +33,7 @@ def test_a_job_that_a_bad_node_could_not_start_is_named_and_released(slurm, spoi
     assert f"held: prepare: {task['stage']} {task['name']}, job {task['job']}" in text.stdout
     assert f"python -m runner.submit {study.folder}" in text.stdout
     # After ten seconds accounting calls it held by its user; squeue still knows better.
-    slurm.wait_for(lambda: "JobHeldUser" in accounting(slurm, task["job"]), "accounting's word", 90)
+    slurm.wait_for(lambda: "JobHeldUser" in accounting(slurm, task["job"]), "accounting's word", 300)
     assert held(study, "prepare") == task
     watched = study.command("status", str(study.folder), "--watch")  # no terminal: it ends, since nobody looks on
     assert watched.returncode == 4
@@ -80,7 +80,7 @@ def test_a_job_that_was_put_back_in_held_state_is_named_and_released(slurm, tmp_
     study = Submitted(slurm, training_study(tmp_path))
     job = study.wait_for_epoch(10)["job"]
     slurm.run("scontrol", "requeuehold", "State=SpecialExit", job, check=True)
-    task = slurm.wait_for(lambda: held(study), "the held training", 60)
+    task = slurm.wait_for(lambda: held(study), "the held training", 300)
     assert task["detail"].startswith("job requeued in held state: scontrol requeuehold, or a rule of the site")
     assert task["job"] == job
     said = study.submit(str(study.folder))

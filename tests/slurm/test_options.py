@@ -107,7 +107,7 @@ def test_a_task_that_would_import_other_code_than_was_submitted_fails_and_says_w
     program = wrapper(tmp_path, f"export PYTHONPATH={REPOSITORY}")
     cluster = {**LITTLE, "prepare": {"python": [str(program)]}}
     study = Submitted(slurm, tiny_study(tmp_path, cluster=cluster))
-    (task,) = slurm.wait_for(lambda: [t for t in study.tasks("prepare") if t["state"] == "failed"], "a refusal", 60)
+    (task,) = slurm.wait_for(lambda: [t for t in study.tasks("prepare") if t["state"] == "failed"], "a refusal", 300)
     assert "not the copy that was submitted" in task["detail"]
     assert not list((tmp_path / "results" / "data").glob("*.h5"))
 

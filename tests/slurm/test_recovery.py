@@ -124,7 +124,7 @@ def test_every_element_of_an_array_that_is_killed_goes_back_by_itself(slurm, tmp
     def all_train():
         return len([a for a in study.attempts() if a["done"] >= 10 and a["outcome"] == "running"]) == 3
 
-    slurm.wait_for(all_train, "three trainings", 90)
+    slurm.wait_for(all_train, "three trainings", 300)
     for record in study.attempts():
         kill(record)
     study.wait_until_done()

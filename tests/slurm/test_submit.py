@@ -191,7 +191,7 @@ def test_a_setup_line_runs_before_python(slurm, tmp_path):
     probe = tmp_path / "probe.txt"
     cluster = {**LITTLE, "train": {"gpus": 0, "setup": [f"echo $SLURM_JOB_NAME >> {probe}"]}}
     study = Submitted(slurm, tiny_study(tmp_path, cluster=cluster))
-    written = slurm.wait_for(lambda: probe.exists() and probe.read_text(), "the setup line of the training", 60)
+    written = slurm.wait_for(lambda: probe.exists() and probe.read_text(), "the setup line of the training", 300)
     assert written == "tiny-train\n"
     study.wait_until_done()
 

@@ -4,7 +4,7 @@ DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: study test test-slurm lint bench clean
+.PHONY: study test test-slurm storm lint bench clean
 
 study: $(VENV)/ready
 	$(BIN)/python -m runner.submit quickstart --executor local
@@ -15,6 +15,10 @@ test: $(VENV)/ready-dev
 # A real SLURM on this machine, in a temporary folder, for as long as the tests take.
 test-slurm: $(VENV)/ready-dev
 	PYTHON=$(BIN)/python tests/slurm/run.sh
+
+# Faults without end for up to ten minutes, on that SLURM and on this machine; then everything is compared to the bit.
+storm: $(VENV)/ready-dev
+	PYTHON=$(BIN)/python tests/slurm/run.sh --storm $(STORM)
 
 lint: $(VENV)/ready-dev
 	$(BIN)/python -m ruff check .

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The tests on a real SLURM: installs it where that is possible, starts it, runs pytest (arguments go there), ends it.
+# With --storm first, the storm instead of the tests.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export PATH=$PATH:/usr/sbin:/sbin
@@ -28,6 +29,12 @@ trap 'exit 143' TERM HUP
 trap '[ ! -e "$SRCNN_SLURM/env.sh" ] || "$here/cluster.sh" stop "$SRCNN_SLURM"; rm -rf "$SRCNN_SLURM"' EXIT
 "$here/cluster.sh" start "$SRCNN_SLURM"
 cd "$here/../.."
+command=(-m pytest tests/slurm)
+if [ "${1:-}" = --storm ]; then
+  shift
+  command=(-m storm)
+  export PYTHONPATH=.:tests
+fi
 status=0
-"${PYTHON:-.venv/bin/python}" -m pytest tests/slurm "$@" || status=$?
+"${PYTHON:-.venv/bin/python}" "${command[@]}" "$@" || status=$?
 exit $status

@@ -1,5 +1,6 @@
 """Small studies on the test cluster: sent by the command that people use, watched by the one they use, compared."""
 
+import hashlib
 import json
 import os
 import signal
@@ -110,7 +111,7 @@ def kill(record: dict[str, Any]) -> None:
 
 
 def results(folder: Path) -> dict[str, Any]:
-    """Everything that a study found: every score, every weight, every record of history; timings aside."""
+    """Everything that a study found: every score, weight, picture and record of history; timings aside."""
     found: dict[str, Any] = {}
     for file in sorted(folder.glob("scores/*/*.parquet")):
         found[str(file.relative_to(folder))] = pq.read_table(file).to_pylist()
@@ -118,6 +119,8 @@ def results(folder: Path) -> dict[str, Any]:
         if not file.name.startswith("previous"):
             model = torch.load(file, weights_only=True)["model"]
             found[str(file.relative_to(folder))] = {name: tensor.tolist() for name, tensor in model.items()}
+    for file in sorted([*folder.glob("runs/*/*_SRCNN_Output/**/*.png"), *folder.glob("baselines/**/*.png")]):
+        found[str(file.relative_to(folder))] = hashlib.sha256(file.read_bytes()).hexdigest()
     for file in sorted(folder.glob("runs/*/history.jsonl")):
         records = [json.loads(line) for line in file.read_text().splitlines()]
         found[str(file.relative_to(folder))] = [{k: v for k, v in r.items() if k not in TIMINGS} for r in records]

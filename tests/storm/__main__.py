@@ -24,7 +24,7 @@ from slurm.cluster import Cluster, missing, started
 from slurm.studies import results
 
 from runner.state import StudyStatus, study_status
-from runner.submission import latest_jobs
+from runner.submission import latest_jobs, submissions
 from srcnn.paths import StudyPaths
 
 from . import cluster_faults, local_faults
@@ -213,6 +213,10 @@ def _submit(slurm: Cluster, command: list[str]) -> None:
 
 
 def _count(status: StudyStatus, tally: Tally, cancelled: bool) -> None:
+    """Count a resubmission by what made it necessary."""
+    for task in status.of("held"):
+        tally.resubmissions[f"{task.stage} was held: {task.detail}"] += 1
+        return
     for task in status.of("failed"):
         if task.cause == "cancelled" and cancelled:
             tally.expected["scancel"] += 1
@@ -226,7 +230,8 @@ def _queue(slurm: Cluster, study: Path) -> dict[Key, tuple[str, str]] | None:
     if done.returncode:
         return None
     states = dict(line.split("|")[:2] for line in done.stdout.splitlines() if f"|{study.name}-" in line)
-    return {key: (job, states[job]) for key, (job, _) in latest_jobs(StudyPaths(study)).items() if job in states}
+    jobs = latest_jobs(submissions(StudyPaths(study)))
+    return {key: (job.id, states[job.id]) for key, job in jobs.items() if job.id in states}
 
 
 # --- both -------------------------------------------------------------------------------------

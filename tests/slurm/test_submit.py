@@ -196,14 +196,18 @@ def test_a_setup_line_runs_before_python(slurm, tmp_path):
     study.wait_until_done()
 
 
-@pytest.mark.parametrize("partition", ["cpu", "gpu", "whole", "scant"])
-def test_a_task_is_started_once_however_many_cpus_slurm_gives_it(slurm, tmp_path, partition):
+@pytest.mark.parametrize(
+    "place",
+    [{"partition": name} for name in ("cpu", "gpu", "whole", "scant")] + [{"partition": "cpu", "exclusive": True}],
+    ids=["cpu", "two threads a core", "whole nodes", "little memory a CPU", "--exclusive"],
+)
+def test_a_task_is_started_once_however_many_cpus_slurm_gives_it(slurm, tmp_path, place):
     python = tmp_path / "python"
     python.write_text(f"#!/bin/sh\necho $SLURM_CPUS_PER_TASK >> {tmp_path}/$SLURM_JOB_NAME.started\n")
     python.chmod(0o755)
     expected = {}
     for cpus, mem_gb in [(1, 1), (2, 1), (3, 1), (1, 2), (1, 3)]:
-        asked = {"cpus": cpus, "mem_gb": mem_gb, "gpus": 0, "partition": partition, "setup": [f"PATH={tmp_path}:$PATH"]}
+        asked = {"cpus": cpus, "mem_gb": mem_gb, "gpus": 0, "setup": [f"PATH={tmp_path}:$PATH"], **place}
         name = f"{cpus}-{mem_gb}"
         script = tmp_path / name
         parameters = sbatch_parameters(name, "train", ClusterConfig(train=asked))

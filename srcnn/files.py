@@ -1,6 +1,5 @@
 """Files that are complete if they exist, and pictures in and out."""
 
-import errno
 import json
 import os
 import re
@@ -52,7 +51,8 @@ def atomic_path(path: Path, durable: bool = False) -> Iterator[Path]:
     """Temporary path beside ``path``, with its suffix, renamed to it when the block succeeds.
 
     The name is unique across hosts and containers, so that two copies of one task never write to one file.
-    With ``durable``, the content outlives a power loss from then on.
+    With ``durable``, the disk has the content before it has its name: a power loss leaves the file before it or
+    this one, and none that is empty.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_path(path)
@@ -61,20 +61,15 @@ def atomic_path(path: Path, durable: bool = False) -> Iterator[Path]:
         if durable:
             _to_disk(temporary)
         os.replace(temporary, path)
-        if durable:
-            _to_disk(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def _to_disk(path: Path) -> None:
-    """Wait until the disk has a file's content, or a folder's names."""
+    """Wait until the disk has a file's content."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that know no such promise for folders
-            raise
     finally:
         os.close(descriptor)
 

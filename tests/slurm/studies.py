@@ -20,6 +20,7 @@ LITTLE = {"cpus": 1, "mem_gb": 0.9, "timeout_min": 10, "train": {"gpus": 0}}
 
 
 EPOCHS = 800  # a quarter of a minute: longer than SLURM takes to kill a task
+KEEP = {"every_s": 0.2}  # each state that is kept waits for the disk
 
 
 def training_study(folder: Path, epochs: int = EPOCHS, **changes: Any) -> Path:
@@ -29,7 +30,7 @@ def training_study(folder: Path, epochs: int = EPOCHS, **changes: Any) -> Path:
         folder,
         training__epochs=epochs,
         render={"epochs": [epochs // 3, epochs]},
-        keep={"every_s": 0},
+        keep=KEEP,
         evaluate__metrics=["psnr", "ssim"],
         evaluate__protocols=["luma", "region"],
         cluster=cluster,

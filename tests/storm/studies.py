@@ -23,7 +23,7 @@ def storm_study(folder: Path) -> Path:
         folder,
         training__epochs=EPOCHS,
         render={"epochs": [EPOCHS // 3, EPOCHS]},
-        keep={"every_s": 0},
+        keep={"every_s": 0.2},
         sweep={"grid": {"seed": [1, 2, 3]}},
         evaluate__metrics=["psnr", "ssim"],
         evaluate__protocols=["luma", "region"],

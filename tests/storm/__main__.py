@@ -123,15 +123,13 @@ def _local_study(folder: Path, reference: dict[str, Any], rng: random.Random, en
     study = folder / "results" / file.stem
     plan = plan_of(file, folder / "results")
 
-    def start() -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            _command(file, "local"),
-            cwd=REPOSITORY,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+    said = folder / "said.txt"  # no pipe: what outlives a runner would keep its end open
+
+    def start() -> "subprocess.Popen[bytes]":
+        with said.open("ab") as output:
+            return subprocess.Popen(
+                _command(file, "local"), cwd=REPOSITORY, stdout=output, stderr=output, start_new_session=True
+            )
 
     house = House(start, study, rng)
     strikes, looks = time.monotonic() + 3, 0.0
@@ -142,11 +140,10 @@ def _local_study(folder: Path, reference: dict[str, Any], rng: random.Random, en
             tally.compare(results(study), reference, str(study))
             return
         if code is not None:
-            said = house.runner.stdout.read() if house.runner.stdout else ""
             if house.ended_by_us:
                 tally.expected["the runner was ended"] += 1
             else:
-                tally.resubmissions[_reason(study, said)] += 1
+                tally.resubmissions[_reason(study, said.read_text())] += 1
             house.again()
         elif time.monotonic() > strikes and time.monotonic() < end:
             strike(local_faults.FAULTS, rng, house, tally)

@@ -19,7 +19,7 @@ AWAY_S = 3.0
 class House:
     """The runner's process, its study, and what is to be undone later."""
 
-    def __init__(self, start: Callable[[], subprocess.Popen[str]], study: Path, rng: random.Random) -> None:
+    def __init__(self, start: Callable[[], subprocess.Popen[bytes]], study: Path, rng: random.Random) -> None:
         self.start, self.study, self.rng = start, study, rng
         self.runner = start()
         self.ended_by_us = False
@@ -93,9 +93,8 @@ def second_runner(house: House) -> bool:
     if house.runner.poll() is not None or not at_work(house.study):
         return False
     second = house.start()
-    said, _ = second.communicate(timeout=60)
-    if second.returncode != 2 and house.runner.poll() is None:
-        raise AssertionError(f"a second runner was not refused:\n{said}")
+    if second.wait(timeout=120) != 2 and house.runner.poll() is None:
+        raise AssertionError(f"a second runner was not refused: it returned {second.returncode}")
     return True
 
 

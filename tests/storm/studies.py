@@ -6,24 +6,25 @@ from pathlib import Path
 from typing import Any
 
 from conftest import tiny_study
+from slurm.studies import KEEP, many_epochs
 
 from jobs.processes import born
 from runner.config import load_study
 from runner.plan import Plan, make_plan
 from srcnn.paths import RootPaths
 
-EPOCHS = 500  # some ten seconds of a core: long enough to be struck more than once
 Key = tuple[str, str]
 
 
 def storm_study(folder: Path) -> Path:
     """A study file with three trainings that can be preempted, and scoring by several processes."""
+    epochs = many_epochs() // 2
     little = {"cpus": 1, "mem_gb": 0.9, "timeout_min": 10, "partition": "low", "requeues": 500, "train": {"gpus": 0}}
     return tiny_study(
         folder,
-        training__epochs=EPOCHS,
-        render={"epochs": [EPOCHS // 3, EPOCHS]},
-        keep={"every_s": 0.2},
+        training__epochs=epochs,
+        render={"epochs": [epochs // 3, epochs]},
+        keep=KEEP,
         sweep={"grid": {"seed": [1, 2, 3]}},
         evaluate__metrics=["psnr", "ssim"],
         evaluate__protocols=["luma", "region"],

@@ -103,7 +103,12 @@ def choose(faults: Mapping[str, tuple[Any, int]], rng: random.Random) -> str:
 def strike(faults: Mapping[str, tuple[Any, int]], rng: random.Random, target: Any, tally: Tally) -> None:
     """One fault, counted if it found somebody to befall."""
     kind = choose(faults, rng)
-    if faults[kind][0](target):
+    try:
+        struck = faults[kind][0](target)
+    except (RuntimeError, subprocess.TimeoutExpired) as error:  # of cluster.sh: the fault came, its end did not
+        struck = True
+        say(f"{kind}: {error}")
+    if struck:
         tally.faults[kind] += 1
         say(kind)
 

@@ -177,10 +177,13 @@ def answers() -> bool:
     return True
 
 
-def job_states(wanted: Mapping[str, Origin], users: str | None = None) -> Answer:
+def job_states(
+    wanted: Mapping[str, Origin], users: str | None = None, settled: Mapping[str, Origin] | None = None
+) -> Answer:
     """The states of jobs, by id, by one call of sacct; what it does not know, and why jobs wait, by one of squeue.
 
-    ``users`` are those whose jobs they are, as squeue takes them (default: who asks).
+    ``users`` are those whose jobs they are, as squeue takes them (default: who asks). ``settled`` are jobs that
+    have nothing more to do: where one was put back and is held, what comes after it waits for ever.
     """
     if not wanted:
         return Answer()
@@ -203,10 +206,12 @@ def job_states(wanted: Mapping[str, Origin], users: str | None = None) -> Answer
     except SchedulerError as error:
         trouble = f"the scheduler does not answer ({str(error).splitlines()[0]})"
         return Answer(states, trouble, answered=False, complete=not note)
-    queue = _from_squeue(text, wanted)
+    queue = _from_squeue(text, {**(settled or {}), **wanted})
     for job in queue:
         known = states.get(job)
-        if known is None:
+        if job not in wanted:
+            states |= {job: queue[job]} if queue[job].held_by else {}
+        elif known is None:
             states[job] = queue[job]
         elif known.waits and queue[job].alive:
             states[job] = replace(queue[job], earlier_node=known.last_node)

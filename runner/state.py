@@ -10,9 +10,9 @@ from jobs.processes import is_alive
 from runner.lock import Holder, holder
 from runner.queued import users_of
 from runner.requeue import MEMORY, killed_from_outside, tail
-from runner.scheduler import LAUNCH_FAILED, Answer, JobState, SchedulerError, job_states
+from runner.scheduler import LAUNCH_FAILED, Answer, JobState, Origin, SchedulerError, job_states
 from runner.scheduler import Holder as JobHolder
-from runner.submission import Key, Submission, latest_jobs, submissions
+from runner.submission import Key, SentJob, Submission, latest_jobs, submissions
 from runner.tasks import KnownTask, known_tasks
 from runner.unrecorded import known_submissions
 from srcnn.paths import StudyPaths
@@ -108,7 +108,9 @@ def study_status(paths: StudyPaths, now: float) -> StudyStatus:
         notes.append(f"a submission was killed, and whether it sent jobs that run is unknown ({words})")
     jobs = latest_jobs(sent)
     asked = {task.key: jobs[task.key] for task in tasks if task.key in jobs and not _is_settled(task)}
-    answer = job_states({job.id: job.origin for job in asked.values()}, users_of(sent))
+    over = {task.key: jobs[task.key] for task in tasks if task.key in jobs and _is_settled(task)}
+    answer = job_states(_origins(asked), users_of(sent), _origins(over))
+    asked |= {key: job for key, job in over.items() if job.id in answer.states}
     notes += [answer.note] if answer.note else []
     runner = holder(paths)
     local = runner is not None and runner.executor == "local"
@@ -118,6 +120,10 @@ def study_status(paths: StudyPaths, now: float) -> StudyStatus:
         job, submission = (sent_as.id, sent_as.submission) if sent_as else (None, None)
         judged[task.key] = _judge(task, job, submission, answer, judged, local)
     return StudyStatus(paths.folder, list(judged.values()), now, notes, runner)
+
+
+def _origins(jobs: Mapping[Key, SentJob]) -> dict[str, Origin]:
+    return {job.id: job.origin for job in jobs.values()}
 
 
 def _is_settled(task: KnownTask) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import tiny_study
 
+from runner import scheduler
 from runner.config import load_study
 from runner.plan import make_plan
 from runner.requeue import KILLS, decide
@@ -176,6 +177,23 @@ def test_a_job_that_is_held_is_told_from_one_that_waits(state, holder, said):
     assert said in found.detail
     assert found.detail.startswith(state.reason)
     assert found.host == (state.earlier_node or None)
+
+
+def test_a_job_that_is_held_though_its_files_are_there_is_named_while_others_wait_for_it(monkeypatch):
+    """A node is lost between a task's last file and the end of its job, and the next one cannot start it."""
+    said = {
+        "sacct": "8|PENDING|Dependency|0:0|None assigned|0|10|1795664332|tiny-report|",
+        "squeue": "8|PENDING|Dependency||N/A|9|tiny-report|\n"
+        "7_1|PENDING|launch failed requeued held||N/A|0|tiny-evaluate|",
+    }
+    monkeypatch.setattr(scheduler, "call", lambda command, *_, **__: said[command])
+    answer = scheduler.job_states({"8": Origin()}, settled={"7_0": Origin(), "7_1": Origin()})
+    assert answer.states.keys() == {"8", "7_1"}
+    task = KnownTask("evaluate", "r1.1", "", (), True, attempt(outcome="done"), 1)
+    submission = Submission(Path("submissions") / SENT, [SentArray("evaluate", "7", ("r1.0", "r1.1"))])
+    found = _judge(task, "7_1", submission, answer, {}, False)
+    assert (found.state, found.held_by) == ("held", "SLURM")
+    assert _judge(task, None, None, answer, {}, False).state == "done"
 
 
 @pytest.mark.parametrize("state", [JobState("PENDING", "Priority", priority=1), JobState("PENDING", "Priority")])

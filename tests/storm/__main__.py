@@ -199,7 +199,7 @@ def _cluster_study(weather: Weather, folder: Path, reference: dict[str, Any], en
             if status and len(status.of("done")) == len(status.tasks):
                 tally.compare(results(study), reference, str(study))
                 return
-            if status and not status.of("running") and not status.of("waiting"):
+            if status and not status.of("running") and (status.of("held") or not status.of("waiting")):
                 _count(status, tally, weather.cancelled)
                 weather.cancelled = False
                 _submit(weather.slurm, _command(file, "slurm"))

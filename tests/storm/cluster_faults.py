@@ -29,7 +29,7 @@ class Weather:
         self.later: list[tuple[float, Callable[[], Any]]] = []
         self.kills: Counter[str] = Counter()
         self.cancelled = False
-        self.node_is_away = False
+        self.node_is_away = self.accounting_is_away = False
 
     def begin(self, study: Path) -> None:
         """Turn to a study that nothing has befallen yet."""
@@ -118,6 +118,8 @@ def node_down(weather: Weather) -> bool:
 
 def kill_the_controller(weather: Weather) -> bool:
     """``kill -9`` of slurmctld, which is away for some seconds."""
+    if weather.accounting_is_away:  # a young slurmctld does not start without it
+        return False
     _kill(int((weather.slurm.dir / "run" / "slurmctld.pid").read_text()))
     time.sleep(weather.rng.uniform(0, AWAY_S / 2))
     weather.slurm.call("restart-controller")
@@ -126,8 +128,16 @@ def kill_the_controller(weather: Weather) -> bool:
 
 def lose_accounting(weather: Weather) -> bool:
     """slurmdbd is away for some seconds."""
+    if weather.accounting_is_away:
+        return False
+    weather.accounting_is_away = True
     weather.slurm.call("stop-accounting")
-    weather.after(AWAY_S, lambda: weather.slurm.call("start-accounting"))
+
+    def back() -> None:
+        weather.slurm.call("start-accounting")
+        weather.accounting_is_away = False
+
+    weather.after(AWAY_S, back)
     return True
 
 

@@ -42,7 +42,9 @@ def spread(function: Callable[..., Any], arguments: Iterable[tuple[Any, ...]], w
                 done, kills = done + 1, 0
                 yield result
         except TerminatedWorkerError as error:
-            if "SIGKILL" not in str(error):  # such as a segmentation fault, which would come again
+            # A job that is put back has SIGTERM sent to all its processes. Anything else, such as a segmentation
+            # fault, would come again.
+            if not any(name in str(error) for name in ("SIGKILL", "SIGTERM")):
                 raise
             kills += 1
             if kills > KILLS:

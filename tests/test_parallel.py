@@ -50,8 +50,9 @@ class Hungry:
         list(spread(die_always, [(number, 3) for number in range(6)], 2))
 
 
-def test_a_killed_worker_costs_no_result_and_fewer_go_on(tmp_path, caplog):
-    calls = [(number, [2, 9], tmp_path) for number in range(12)]
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_worker_costs_no_result_and_fewer_go_on(tmp_path, caplog, by):
+    calls = [(number, [2, 9], tmp_path, by) for number in range(12)]
     assert list(spread(die_once, calls, 4)) == [number**2 for number in range(12)]
     assert caplog.records[0].message == "one of 4 worker processes was killed (too little memory?): 2 go on"
 

@@ -37,6 +37,8 @@ MEMORY = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 TAIL_BYTES = 20_000
+RESTARTS = "SLURM_RESTART_COUNT"  # in the environment of a job that was started again
+STATE = "State:20,RestartCnt:20"  # what squeue is asked
 GONE_S = 10.0  # for processes to end that were killed
 # What SLURM's commands say while their controller is down or busy, which a restart or a failover ends.
 SILENT = re.compile("unable to contact|timed out|did not answer|zero bytes|standby|connection", re.IGNORECASE)
@@ -94,7 +96,7 @@ def _again(task: str, what: str, accident: bool) -> str | None:
     # By the number of its job alone, one element of each array stands for all of it.
     name = Path(task).name
     try:
-        state = _patiently("squeue", "--noheader", "--states=all", f"--jobs={name}", "--format=%T").strip()
+        state = _state(_patiently("squeue", "--noheader", "--states=all", f"--jobs={name}", f"--Format={STATE}"))
         kills = _count(Path(f"{task}.kills")) if accident and state == "RUNNING" else 0
         reason = decide(state, kills, tail(Path(task + LOG)) if accident else b"")
         if reason is None:
@@ -104,6 +106,17 @@ def _again(task: str, what: str, accident: bool) -> str | None:
     except SchedulerError as error:
         return str(error)
     return reason
+
+
+def _state(answer: str) -> str:
+    """The scheduler's word for this execution of the job, from its words for the job: another may run by now."""
+    state, *restarts = answer.split()[:2] or [""]
+    return "started again already" if restarts and restarts != [_restarts()] else state
+
+
+def _restarts() -> str:
+    """How often SLURM had started the job again when this execution of it began."""
+    return os.environ.get(RESTARTS, "0")
 
 
 def _patiently(*command: str) -> str:
@@ -123,7 +136,7 @@ def _patiently(*command: str) -> str:
 def _count(kills: Path) -> int:
     """How often a task was killed, this time included."""
     with kills.open("a+") as file:
-        file.write(f"{os.environ.get('SLURM_RESTART_COUNT', 0)}\n")
+        file.write(f"{_restarts()}\n")
         file.seek(0)
         return len(file.readlines())
 
@@ -143,10 +156,11 @@ def _last_word(result: Path) -> Literal["success", "error"] | None:
 def end_processes(task: str) -> None:
     """Kill what still runs of a task on this node, and wait until it is gone.
 
-    A process is the task's if it was started with the task's variable, whoever its parent is now.
+    A process is the task's if it was started with the task's variable, whoever its parent is now. Those of another
+    execution of the same job are not: SLURM may have started it again on this node.
     """
     end = time.monotonic() + GONE_S
-    while pids := list(_processes(f"{VARIABLE}={task}".encode())):
+    while pids := list(_processes(task)):
         for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -158,15 +172,17 @@ def end_processes(task: str) -> None:
         time.sleep(0.05)
 
 
-def _processes(setting: bytes) -> Iterator[int]:
-    """Other processes that were started with a setting in their environment; those that are gone have none."""
+def _processes(task: str) -> Iterator[int]:
+    """Other processes that this execution of the task started; those that are gone have no environment."""
     for entry in os.scandir("/proc"):
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
                 settings = Path(entry.path, "environ").read_bytes().split(b"\0")
             except OSError:  # gone, or somebody else's
                 continue
-            if setting in settings:
+            known = dict(setting.partition(b"=")[::2] for setting in settings)
+            mine = known.get(VARIABLE.encode()) == os.fsencode(task)
+            if mine and known.get(RESTARTS.encode(), b"0") == _restarts().encode():
                 yield int(entry.name)
 
 

@@ -1,13 +1,20 @@
 """What many tests need: the large public data where it is at hand, and a tiny study."""
 
 import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 from PIL import Image
 from scipy.ndimage import gaussian_filter
+
+from jobs.attempt import Attempt, last_attempt
+from srcnn.paths import StudyPaths
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -82,3 +89,84 @@ def tiny_study(folder: Path, **changes: object) -> Path:
 def study_file(tmp_path: Path) -> Path:
     """The tiny study in a folder of its own."""
     return tiny_study(tmp_path)
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 300) -> Any:
+    """What the condition gives, once it gives anything."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, "what was waited for did not happen"
+        time.sleep(0.05)
+    return value
+
+
+HELD_NETWORK = """
+import time
+from pathlib import Path
+
+import torch
+
+HELD, RUNS = Path({held!r}), Path({runs!r})
+
+
+class Network(torch.nn.Module):
+    border, scale = 2, 1
+
+    def __init__(self, residual):
+        super().__init__()
+        self.layer = torch.nn.Conv2d(1, 1, 5)
+
+    def forward(self, luma):
+        while self.training and HELD.exists() and any(RUNS.glob("*/history.jsonl")):
+            time.sleep(0.01)
+        return self.layer(luma)
+"""
+
+
+@dataclass(frozen=True)
+class HeldTraining:
+    """A study whose training halts in its second epoch until it is let go, however fast the machine is."""
+
+    folder: Path
+    epochs: int = 5
+
+    @property
+    def paths(self) -> StudyPaths:
+        return StudyPaths(self.folder / "results" / "tiny")
+
+    @property
+    def _held(self) -> Path:
+        return self.folder / "held"
+
+    def study(self, **changes: object) -> Path:
+        """The study's file; its training keeps the state of every epoch."""
+        self._held.touch()
+        runs = self.paths.folder / "runs"
+        (self.folder / "held_network.py").write_text(HELD_NETWORK.format(held=str(self._held), runs=str(runs)))
+        return tiny_study(
+            self.folder,
+            model={"name": "held_network:Network"},
+            training={"epochs": self.epochs, "batch_size": 8, "monitor_pictures": 0},
+            render={"epochs": [self.epochs]},
+            keep={"every_s": 0},
+            **changes,
+        )
+
+    def attempt(self) -> Attempt:
+        """The record of the attempt that trains, once the training halts."""
+        history = wait_for(lambda: list(self.paths.folder.glob("runs/*/history.jsonl")))[0]
+        last = last_attempt(history.parent / "attempts", "train", history.parent.name)
+        assert last is not None
+        return last
+
+    def let_go(self) -> None:
+        """From here on it trains as any other."""
+        self._held.unlink()
+
+
+@pytest.fixture
+def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HeldTraining:
+    """A training that halts; processes started by the test find its network."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+    return HeldTraining(tmp_path)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import REPOSITORY, tiny_study
+from conftest import REPOSITORY, HeldTraining, tiny_study, wait_for
 
 from jobs.attempt import last_attempt
 from jobs.processes import born
@@ -78,39 +78,23 @@ def children_of(pid: int) -> list[int]:
     return found + [grandchild for child in found for grandchild in children_of(child)]
 
 
-def wait_for(condition, seconds: float = 300):
-    end = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < end, "what was waited for did not happen"
-        time.sleep(0.05)
-    return value
+def started(held: HeldTraining, **options: object) -> subprocess.Popen[str]:
+    """A local execution of a study that trains, and halts."""
+    command = [sys.executable, "-m", "runner.submit", str(held.study()), "--executor", "local", "--cores", "1"]
+    return subprocess.Popen(
+        [*command, "--root", str(held.paths.folder.parent)],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        **options,
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_stops_the_children_and_the_next_submit_goes_on(tmp_path, number):
-    file = tiny_study(
-        tmp_path,
-        training={"epochs": 60, "batch_size": 8, "monitor_pictures": 0},
-        render={"epochs": [60]},
-        keep={"every_s": 0},
-    )
-    root = tmp_path / "results"
-    arguments = [
-        sys.executable,
-        "-m",
-        "runner.submit",
-        str(file),
-        "--executor",
-        "local",
-        "--cores",
-        "1",
-        "--root",
-        str(root),
-    ]
-    process = subprocess.Popen(
-        arguments, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    wait_for(lambda: list(root.glob("tiny/runs/*/history.jsonl")))
+def test_an_interrupt_stops_the_children_and_the_next_submit_goes_on(held, number):
+    process = started(held, start_new_session=True)
+    held.attempt()
     children = children_of(process.pid)
     assert children
     if number == signal.SIGINT:
@@ -122,44 +106,24 @@ def test_an_interrupt_stops_the_children_and_the_next_submit_goes_on(tmp_path, n
     assert "the same command goes on from there" in out
     assert "Traceback" not in out
     wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
-    (attempts,) = root.glob("tiny/runs/*/attempts")
+    (attempts,) = held.paths.folder.glob("runs/*/attempts")
     assert last_attempt(attempts, "train", attempts.parent.name).outcome == "interrupted"
-    (history,) = root.glob("tiny/runs/*/history.jsonl")
-    reached = len(history.read_text().splitlines())
-    assert 0 < reached < 60
-    assert submit(str(root / "tiny"), "--executor", "local", "--cores", "1").returncode == 0
+    (history,) = held.paths.folder.glob("runs/*/history.jsonl")
+    assert 0 < len(history.read_text().splitlines()) < held.epochs
+    held.let_go()
+    assert submit(str(held.paths.folder), "--executor", "local", "--cores", "1").returncode == 0
     records = [json.loads(line) for line in history.read_text().splitlines()]
-    assert [record["epoch"] for record in records] == list(range(1, 61))
+    assert [record["epoch"] for record in records] == list(range(1, held.epochs + 1))
 
 
-def test_a_killed_task_is_a_failure_with_a_reason(tmp_path):
-    file = tiny_study(
-        tmp_path,
-        training={"epochs": 60, "batch_size": 8, "monitor_pictures": 0},
-        render={"epochs": [60]},
-        keep={"every_s": 0},
-    )
-    root = tmp_path / "results"
-    arguments = [
-        sys.executable,
-        "-m",
-        "runner.submit",
-        str(file),
-        "--executor",
-        "local",
-        "--cores",
-        "1",
-        "--root",
-        str(root),
-    ]
-    process = subprocess.Popen(arguments, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
-    wait_for(lambda: list(root.glob("tiny/runs/*/history.jsonl")))
-    (attempts,) = root.glob("tiny/runs/*/attempts")
-    os.kill(last_attempt(attempts, "train", attempts.parent.name).pid, signal.SIGKILL)
+def test_a_killed_task_is_a_failure_with_a_reason(held):
+    process = started(held)
+    os.kill(held.attempt().pid, signal.SIGKILL)
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "Killed: the process ended without a word" in out
     assert "not started, because what they need failed: 2 tasks" in out
+    (attempts,) = held.paths.folder.glob("runs/*/attempts")
     assert last_attempt(attempts, "train", attempts.parent.name).outcome == "failed"
 
 
@@ -179,41 +143,36 @@ def parent_of(pid: int) -> int:
 
 
 @pytest.fixture
-def training(tmp_path):
-    """A local execution whose task trains, and the folder of its attempts."""
-    training = {"epochs": 60, "batch_size": 8, "monitor_pictures": 0}
-    file = tiny_study(tmp_path, training=training, render={"epochs": [60]}, keep={"every_s": 0})
-    root = tmp_path / "results"
-    command = [sys.executable, "-m", "runner.submit", str(file), "--executor", "local", "--cores", "1"]
-    process = subprocess.Popen([*command, "--root", str(root)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
-    wait_for(lambda: list(root.glob("tiny/runs/*/history.jsonl")))
-    (attempts,) = root.glob("tiny/runs/*/attempts")
-    yield process, attempts
+def training(held):
+    """A local execution whose task trains, and the record of the task."""
+    process = started(held)
+    yield process, held.attempt()
     process.kill()
     process.communicate()
 
 
-def test_a_task_whose_controller_is_killed_is_waited_for(training):
+def test_a_task_whose_controller_is_killed_is_waited_for(training, held):
     """It trains on, and is neither called killed nor started beside itself."""
-    process, attempts = training
-    record = last_attempt(attempts, "train", attempts.parent.name)
+    process, record = training
     os.kill(parent_of(record.pid), signal.SIGKILL)
+    wait_for(lambda: parent_of(record.pid) == 1)
+    held.let_go()
     out, _ = process.communicate(timeout=600)
     assert process.returncode == 0, out
     assert "Killed" not in out
-    (only,) = attempts.glob("train-*.json")
+    (only,) = held.paths.folder.glob("runs/*/attempts/train-*.json")
     after = json.loads(only.read_text())
-    assert (after["pid"], after["outcome"], after["done"]) == (record.pid, "done", 60)
+    assert (after["pid"], after["outcome"], after["done"]) == (record.pid, "done", held.epochs)
 
 
-def test_an_interrupt_reaches_a_task_whose_controller_was_killed(training):
-    process, attempts = training
-    record = last_attempt(attempts, "train", attempts.parent.name)
+def test_an_interrupt_reaches_a_task_whose_controller_was_killed(training, held):
+    process, record = training
     os.kill(parent_of(record.pid), signal.SIGKILL)
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=600)
     assert process.returncode == 130, out
     assert born(record.pid) is None
+    (attempts,) = held.paths.folder.glob("runs/*/attempts")
     assert last_attempt(attempts, "train", attempts.parent.name).outcome == "interrupted"
 
 

@@ -12,9 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, tiny_study
+from conftest import REPOSITORY, HeldTraining, tiny_study
 
-from jobs.attempt import last_attempt
 from jobs.processes import born, descendants
 from runner import cancel, follow, logs
 from runner.lock import Holder, holder
@@ -46,20 +45,10 @@ def start(module: str, *arguments: object) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(condition, seconds: float = 300):
-    end = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < end, "what was waited for did not happen"
-        time.sleep(0.05)
-    return value
-
-
-def long_study(folder: Path, epochs: int) -> list[object]:
-    """Arguments of a submission whose training takes a while."""
-    training = {"epochs": epochs, "batch_size": 8, "monitor_pictures": 0}
-    few = {"data__test": {}, "evaluate__shards": 1, "evaluate__metrics": ["psnr"]}
-    file = tiny_study(folder, training=training, render={"epochs": [epochs]}, keep={"every_s": 0}, **few)
-    return [file, "--executor", "local", "--cores", 1, "--root", folder / "results"]
+def halted_study(held: HeldTraining) -> list[object]:
+    """Arguments of a submission whose training halts."""
+    file = held.study(data__test={}, evaluate__shards=1, evaluate__metrics=["psnr"])
+    return [file, "--executor", "local", "--cores", 1, "--root", held.paths.folder.parent]
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +69,10 @@ def statuses(paths: StudyPaths) -> list[TaskStatus]:
 # Cancelling.
 
 
-def test_a_study_cancelled_from_another_process_leaves_no_process(tmp_path):
-    runner = start("submit", *long_study(tmp_path, 500))
-    paths = StudyPaths(tmp_path / "results" / "tiny")
-    wait_for(lambda: list(paths.folder.glob("runs/*/history.jsonl")))
+def test_a_study_cancelled_from_another_process_leaves_no_process(held):
+    runner = start("submit", *halted_study(held))
+    paths = held.paths
+    held.attempt()
     family = {pid: born(pid) for pid in (runner.pid, *descendants(runner.pid))}
     assert len(family) > 2
     result = run("cancel", paths.folder)
@@ -312,42 +301,41 @@ def test_the_beginning_of_two_ids_names_neither():
 # Logs of what runs.
 
 
-def test_following_ends_by_itself_when_the_task_ends(tmp_path):
-    runner = start("submit", *long_study(tmp_path, 200))
-    paths = StudyPaths(tmp_path / "results" / "tiny")
-    wait_for(lambda: list(paths.folder.glob("runs/*/history.jsonl")))
-    (train,) = [task for task in statuses(paths) if task.stage == "train"]
-    result = run("logs", paths.folder, train.name, "--stage", "train", "--follow", "--lines", 0)
-    assert result.returncode == 0, result.stderr
-    heading, *lines, end = result.stdout.splitlines()
+def followed(held: HeldTraining, *arguments: object) -> list[str]:
+    """The lines of ``runner.logs --follow``, begun while the study trains, until it ends by itself."""
+    runner = start("submit", *halted_study(held))
+    held.attempt()
+    follower = start("logs", held.paths.folder, *arguments, "--follow")
+    first = follower.stdout.readline()
+    held.let_go()
+    rest, _ = follower.communicate(timeout=300)
+    runner.communicate(timeout=120)
+    assert (runner.returncode, follower.returncode) == (0, 0), rest
+    return [first.rstrip("\n"), *rest.splitlines()]
+
+
+def test_following_ends_by_itself_when_the_task_ends(held):
+    heading, *lines, end = followed(held, "--stage", "train", "--lines", 0)
+    (train,) = [task for task in statuses(held.paths) if task.stage == "train"]
     assert heading == f"==> train tiny: attempt 1: {train.log} <=="
     assert end == "==> train tiny: done <=="
     assert lines == Path(train.log).read_text().splitlines()
-    assert any(line.startswith(f"train {train.name}: 200/200") for line in lines)
-    runner.communicate(timeout=120)
-    assert runner.returncode == 0
+    assert any(line.startswith(f"train {train.name}: 5/5") for line in lines)
 
 
-def test_a_run_is_followed_through_all_its_stages(tmp_path):
-    runner = start("submit", *long_study(tmp_path, 5))
-    paths = StudyPaths(tmp_path / "results" / "tiny")
-    wait_for(lambda: paths.contents.exists() and any(task.state == "running" for task in statuses(paths)))
-    result = run("logs", paths.folder, "tiny", "--follow")
-    runner.communicate(timeout=120)
-    assert result.returncode == 0, result.stderr
-    lines = result.stdout.splitlines()
+def test_a_run_is_followed_through_all_its_stages(held):
+    lines = followed(held, "tiny")
     ends = [line for line in lines if line.startswith("==> ") and line.endswith(": done <==")]
     assert ends == ["==> train tiny: done <==", "==> render tiny: done <==", *ends[2:]]
     assert ends[2].startswith("==> evaluate tiny block ")
     assert [line for line in lines if line.startswith("train tiny | train ") and ": 5/5 " in line]
 
 
-def test_ctrl_c_leaves_following_cleanly_and_the_task_goes_on(tmp_path):
-    runner = start("submit", *long_study(tmp_path, 500))
-    paths = StudyPaths(tmp_path / "results" / "tiny")
+def test_ctrl_c_leaves_following_cleanly_and_the_task_goes_on(held):
+    runner = start("submit", *halted_study(held))
+    paths = held.paths
     try:
-        (attempts,) = wait_for(lambda: list(paths.folder.glob("runs/*/attempts")))
-        wait_for(lambda: last_attempt(attempts, "train", attempts.parent.name))
+        held.attempt()
         follower = start("logs", paths.folder, "--follow")
         assert follower.stdout.readline().startswith("==> train tiny: attempt 1: ")
         follower.send_signal(signal.SIGINT)
@@ -360,22 +348,23 @@ def test_ctrl_c_leaves_following_cleanly_and_the_task_goes_on(tmp_path):
         runner.communicate(timeout=120)
 
 
-def test_the_log_of_an_earlier_attempt_can_be_read(tmp_path, capsys):
-    arguments = long_study(tmp_path, 30)
+def test_the_log_of_an_earlier_attempt_can_be_read(held, capsys):
+    arguments = halted_study(held)
     runner = start("submit", *arguments)
-    paths = StudyPaths(tmp_path / "results" / "tiny")
-    wait_for(lambda: list(paths.folder.glob("runs/*/history.jsonl")))
+    paths = held.paths
+    held.attempt()
     assert run("cancel", paths.folder).returncode == 0
     runner.communicate(timeout=120)
+    held.let_go()
     assert run("submit", *arguments).returncode == 0
     assert logs.main([str(paths.folder), "tiny", "--stage", "train"]) == 0
     now = capsys.readouterr().out
     assert "==> train tiny: attempt 2 of 2: " in now
-    assert ": 30/30 " in now
+    assert ": 5/5 " in now
     assert logs.main([str(paths.folder), "tiny", "--stage", "train", "--attempt", "1"]) == 0
     before = capsys.readouterr().out
     assert "==> train tiny: attempt 1 of 2: " in before
-    assert ": 30/30 " not in before
+    assert ": 5/5 " not in before
     assert "KeyboardInterrupt" in before
 
 

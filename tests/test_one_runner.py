@@ -7,24 +7,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, tiny_study
+from conftest import REPOSITORY, tiny_study, wait_for
 
 from jobs.processes import born, descendants, is_alive
 from runner.lock import StudyBusyError, holder, study_lock
 from srcnn.files import read_json, write_json
 from srcnn.paths import StudyPaths
-
-
-def wait_for(condition, timeout=300):
-    end = time.monotonic() + timeout
-    while not (value := condition()):
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.05)
-    return value
 
 
 def started(file, *arguments):
@@ -36,53 +27,32 @@ def started(file, *arguments):
     )
 
 
-@pytest.fixture
-def training(tmp_path):
-    """A study that trains for long, and its folder."""
-    file = tiny_study(tmp_path, training__epochs=2000, render={"epochs": [2000]}, keep={"every_s": 0})
-    return file, tmp_path / "results" / "tiny"
-
-
-def trains(folder, number="*"):
-    """The record of a training that has passed its first epochs."""
-    for file in folder.glob(f"runs/*/attempts/train-*-{number}.json"):
-        record = read_json(file) if file.stat().st_size else None
-        if record and record["outcome"] == "running" and record["done"] > 3:
-            return record
-    return None
-
-
-def test_no_task_outlives_a_runner_that_is_killed(training):
-    file, folder = training
+def test_no_task_outlives_a_runner_that_is_killed(held):
+    file, folder = held.study(), held.paths.folder
     runner = started(file)
-    task = wait_for(lambda: trains(folder))
+    task = held.attempt()
     children = descendants(runner.pid)
-    assert task["pid"] in children
+    assert task.pid in children
     runner.kill()
     runner.communicate()
-    wait_for(lambda: not any(born(child) for child in children), timeout=20)
-    history = next(folder.glob("runs/*/history.jsonl")).read_bytes()
+    wait_for(lambda: not any(born(child) for child in children), seconds=20)
     status = subprocess.run(
         [sys.executable, "-m", "runner.status", str(folder), "--json"], cwd=REPOSITORY, capture_output=True, text=True
     )
     (train,) = [each for each in json.loads(status.stdout)["tasks"] if each["stage"] == "train"]
     assert (train["state"], train["cause"]) == ("failed", "killed")
     # The same command goes on from there.
-    runner = started(file)
-    try:
-        wait_for(lambda: len(next(folder.glob("runs/*/history.jsonl")).read_bytes()) > len(history))
-        again = wait_for(lambda: trains(folder, "2"))
-        assert again["done"] > task["done"]
-    finally:
-        runner.terminate()
-        runner.communicate(timeout=300)
+    held.let_go()
+    out, _ = started(file).communicate(timeout=300)
+    (record,) = folder.glob("runs/*/attempts/train-*-2.json")
+    assert f"going on from epoch 1 of {held.epochs}" in Path(read_json(record)["log"]).read_text(), out
 
 
-def test_of_two_runners_the_second_says_who_is_first(training):
-    file, folder = training
+def test_of_two_runners_the_second_says_who_is_first(held):
+    file, folder = held.study(), held.paths.folder
     first = started(file)
     try:
-        wait_for(lambda: trains(folder))
+        held.attempt()
         second = started(file)
         out, _ = second.communicate(timeout=300)
         assert second.returncode == 2
@@ -133,23 +103,24 @@ def test_a_process_is_known_by_its_birth_too():
     assert is_alive(socket.gethostname(), os.getpid(), None) is None
 
 
-def test_editing_the_source_while_tasks_wait_changes_nothing(tmp_path):
+def test_editing_the_source_while_tasks_wait_changes_nothing(held, tmp_path):
     copy = tmp_path / "checkout"
     for package in ("srcnn", "jobs", "runner", "analysis"):
         shutil.copytree(REPOSITORY / package, copy / package)
-    file = tiny_study(tmp_path, training__epochs=100, evaluate__metrics=["psnr"])
+    file = held.study(evaluate__metrics=["psnr"])
     command = [sys.executable, "-m", "runner.submit", str(file), "--executor", "local", "--cores", "1"]
     process = subprocess.Popen(
         [*command, "--root", str(tmp_path / "results")],
         cwd=copy,
-        env={**os.environ, "PYTHONPATH": str(copy)},
+        env={**os.environ, "PYTHONPATH": f"{copy}{os.pathsep}{tmp_path}"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    wait_for(lambda: trains(tmp_path / "results" / "tiny"))
+    held.attempt()
     for name in ("jobs/render.py", "jobs/evaluate.py", "srcnn/protocols.py"):
         (copy / name).write_text("raise SystemExit('edited')\n")
+    held.let_go()
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 0, out
 
@@ -176,4 +147,4 @@ def test_a_killed_task_leaves_no_child(tmp_path):
     runner.wait()
     task.communicate(timeout=20)
     assert task.returncode == -signal.SIGKILL
-    wait_for(lambda: not Path(f"/proc/{child}").exists() or born(child) is None, timeout=10)
+    wait_for(lambda: not Path(f"/proc/{child}").exists() or born(child) is None, seconds=10)

@@ -31,12 +31,16 @@ def batch(tmp_path):
     return folder
 
 
-def run(tmp_path: Path, srun: str, state: str = "RUNNING", silent: str = "") -> tuple[int, str]:
+def run(tmp_path: Path, srun: str, state: str = "RUNNING", silent: str = "", restarts: int = 0) -> tuple[int, str]:
     """The status of the batch file with these lines for srun, and what scontrol was asked.
 
-    ``silent`` is how squeue begins.
+    ``silent`` is how squeue begins, ``restarts`` how often SLURM has started the job again by then.
     """
-    programs = {"srun": srun, "squeue": f"{silent}\necho {state}", "scontrol": f'echo "$@" >> {tmp_path}/asked'}
+    programs = {
+        "srun": srun,
+        "squeue": f"{silent}\necho {state} {restarts}",
+        "scontrol": f'echo "$@" >> {tmp_path}/asked',
+    }
     for name, lines in programs.items():
         program = tmp_path / "bin" / name
         program.parent.mkdir(exist_ok=True)
@@ -158,10 +162,11 @@ def test_variables_of_squeue_do_not_hide_the_job(tmp_path, batch, monkeypatch):
     assert run(tmp_path, "exit 0", state="${SQUEUE_STATES:-RUNNING}") == (KILLED, f"requeue {JOB}")
 
 
-def test_what_lives_on_of_a_task_is_ended_and_nothing_else(tmp_path, batch):
-    """Both have no parent any more; the other one is of the array's next element."""
+@pytest.mark.parametrize("others", ["RUNNER_TASK={batch}/71_10", "SLURM_RESTART_COUNT=1"])
+def test_what_lives_on_of_a_task_is_ended_and_nothing_else(tmp_path, batch, others):
+    """Both have no parent any more; the other one is of the array's next element, or of the job's next execution."""
     left = f"setsid sleep 600 >/dev/null 2>&1 & echo $! > {tmp_path}/mine"
-    other = f"RUNNER_TASK={batch}/71_10 setsid sleep 600 >/dev/null 2>&1 & echo $! > {tmp_path}/other"
+    other = f"{others.format(batch=batch)} setsid sleep 600 >/dev/null 2>&1 & echo $! > {tmp_path}/other"
     run(tmp_path, f"{left}\n{other}\nexit 0")
     mine, other = (int((tmp_path / name).read_text()) for name in ("mine", "other"))
     try:
@@ -169,6 +174,12 @@ def test_what_lives_on_of_a_task_is_ended_and_nothing_else(tmp_path, batch):
         assert Path(f"/proc/{other}/exe").exists()
     finally:
         os.kill(other, signal.SIGKILL)
+
+
+def test_a_job_that_slurm_has_started_elsewhere_already_is_left_alone(tmp_path, batch):
+    """The node was lost for a while: its batch script learns late that its task is gone."""
+    assert run(tmp_path, "exit 137", restarts=1) == (KILLED, "")
+    assert run(tmp_path, "exit 137") == (KILLED, f"requeue {JOB}")
 
 
 def test_the_ways_in_which_accounting_writes_a_kill_are_told_from_faults():

@@ -109,13 +109,17 @@ class Submitted:
         return sorted(records, key=lambda record: (record["task"], record["number"]))
 
     def wait_for_epoch(self, epoch: int, attempt: int = 1, timeout: float = 300) -> dict[str, Any]:
-        """The record of the training once this attempt has passed an epoch."""
+        """The record of the training once this attempt has passed an epoch, and a state so far is kept."""
 
         def passed() -> dict[str, Any] | None:
             found = [a for a in self.attempts() if a["number"] == attempt and a["done"] >= epoch]
-            return found[0] if found else None
+            return next((a for a in found if self._kept(a["task"]) >= epoch), None)
 
         return self.slurm.wait_for(passed, f"epoch {epoch} of attempt {attempt}", timeout)
+
+    def _kept(self, run: str) -> int:
+        history = self.folder / "runs" / run / "history.jsonl"
+        return len(history.read_text().splitlines()) if history.exists() else 0
 
     def wait_until_done(self, timeout: float = 600) -> None:
         """Returns once nothing is under way; fails unless all is done."""

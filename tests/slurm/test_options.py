@@ -119,6 +119,6 @@ def test_a_task_that_cannot_reach_slurm_from_its_container_is_put_back_when_it_i
     record = study.wait_for_epoch(10)
     slurm.run("scancel", "--signal=USR2", record["job"], check=True)
     second = study.wait_for_epoch(1, attempt=2)
-    assert second["done"] >= record["done"]
+    assert second["done"] >= 10
     first = study.attempts()[0]
     assert (first["outcome"], first["cause"]) == ("interrupted", "SystemExit")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.processes import born
-from runner.requeue import KILLS
+from jobs.processes import born, started_with
+from runner.requeue import KILLS, VARIABLE
 from runner.submit import main
 
 from .studies import Submitted, kill, results, training_study
@@ -55,7 +55,7 @@ def test_a_task_that_nobody_watches_any_more_is_ended_and_runs_again(slurm, tmp_
     os.kill(first["pid"], signal.SIGSTOP)  # it shall not finish meanwhile
     os.kill(watcher(first["pid"]), signal.SIGKILL)
     second = study.wait_for_epoch(1, attempt=2)
-    assert second["done"] > 30
+    assert second["done"] >= 30
     assert born(first["pid"]) is None
     ends_as_undisturbed(study, undisturbed)
     assert [a["outcome"] for a in study.attempts()] == ["running", "done"]
@@ -148,7 +148,7 @@ def test_scontrol_requeue_starts_the_job_again_from_its_last_epoch(slurm, tmp_pa
     study = Submitted(slurm, training_study(tmp_path))
     slurm.run("scontrol", "requeue", study.wait_for_epoch(30)["job"], check=True)
     second = study.wait_for_epoch(1, attempt=2)
-    assert second["done"] > 30
+    assert second["done"] >= 30
     ends_as_undisturbed(study, undisturbed)
 
 
@@ -207,15 +207,22 @@ def node_of(slurm, job):
 
 
 def test_two_copies_of_one_task_in_one_folder_do_no_harm(slurm, tmp_path, undisturbed):
-    """A node's slurmd is lost and its task lives on, while SLURM starts the job again elsewhere."""
+    """A node is lost to the controller for a while and its task lives on, while SLURM starts the job elsewhere."""
     study = Submitted(slurm, training_study(tmp_path))
     first = study.wait_for_epoch(10)
-    os.kill(first["pid"], signal.SIGSTOP)  # so that it is still at work when its copy starts
-    slurm.call("lose-slurmd", node_of(slurm, first["job"]))
-    study.wait_for_epoch(20, attempt=2)
-    assert born(first["pid"]) == first["born"]
-    os.kill(first["pid"], signal.SIGCONT)  # both write now
-    ends_as_undisturbed(study, undisturbed)
+    there = started_with(f"{VARIABLE}={environment_of(first['pid'])[VARIABLE]}", "")
+    assert first["pid"] in there
+    try:
+        for pid in there:  # also srun, which would end the task as soon as it hears of the lost node
+            os.kill(pid, signal.SIGSTOP)
+        slurm.call("lose-slurmd", node_of(slurm, first["job"]))
+        study.wait_for_epoch(20, attempt=2)
+        os.kill(first["pid"], signal.SIGCONT)  # both write now
+        ends_as_undisturbed(study, undisturbed)
+    finally:
+        for pid in there:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
 
 def test_a_restart_of_the_controller_disturbs_nothing(slurm, tmp_path, undisturbed):

@@ -10,6 +10,7 @@ from srcnn.checkpoint import Checkpoint, CheckpointError, is_sealed
 from srcnn.damage import set_aside
 from srcnn.files import write_bytes
 from srcnn.paths import RunPaths
+from srcnn.regular import NotRegular, read_regular
 
 __all__ = ["Checkpoint", "CheckpointError", "first_readable", "newest", "save_last", "set_aside_damaged"]
 
@@ -51,6 +52,8 @@ def first_readable(candidates: Iterable[Path]) -> Checkpoint | None:
 def set_aside_damaged(path: Path) -> Path | None:
     """Where a damaged file was moved to, so that it is made again; None if it is whole or absent."""
     try:
-        return None if is_sealed(path.read_bytes()) else set_aside(path)
+        return None if is_sealed(read_regular(path)) else set_aside(path)
     except FileNotFoundError:
         return None
+    except NotRegular:
+        return set_aside(path)

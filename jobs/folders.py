@@ -7,6 +7,7 @@ from pathlib import Path
 from jobs.pictures import PictureSet
 from srcnn.files import temporary_path, write_text
 from srcnn.paths import set_mark
+from srcnn.regular import NotRegular, read_regular
 
 
 def picture_file(folder: Path, name: str) -> Path:
@@ -48,6 +49,6 @@ def remove_folder(folder: Path) -> None:
 
 def _made_from(folder: Path) -> str | None:
     try:
-        return set_mark(folder).read_bytes().decode(errors="replace")
-    except (FileNotFoundError, IsADirectoryError):
+        return read_regular(set_mark(folder)).decode(errors="replace")
+    except (FileNotFoundError, IsADirectoryError, NotRegular):
         return None

@@ -4,10 +4,10 @@ import hashlib
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
-from PIL import Image
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from srcnn.files import PICTURE_SUFFIXES, read_picture
+from srcnn.regular import NotRegular, read_regular
 
 PACKAGED = Path(__file__).with_name("fetch_registry.json")
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg"})
@@ -106,9 +106,8 @@ def checksum(file: Path) -> str | None:
     """
     try:
         if file.suffix.lower() in JPEG_SUFFIXES:
-            return hashlib.sha256(file.read_bytes()).hexdigest()[:DIGITS]
+            return hashlib.sha256(read_regular(file)).hexdigest()[:DIGITS]
         pixels = read_picture(file)
-    # Pillow has errors of its own for pictures that would fill the memory; PictureError is a ValueError.
-    except (FileNotFoundError, ValueError, Image.DecompressionBombError):
+    except (FileNotFoundError, IsADirectoryError, NotRegular, ValueError):
         return None
     return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()[:DIGITS]

@@ -18,6 +18,7 @@ from srcnn.deprocess import Standardisation
 from srcnn.experiment import DataConfig, ModelConfig
 from srcnn.files import write_bytes
 from srcnn.models import build_model
+from srcnn.regular import read_regular
 
 if TYPE_CHECKING:
     from srcnn.models.srcnn import SRCNN
@@ -63,7 +64,7 @@ class Checkpoint:
     def load(cls, path: Path) -> "Checkpoint":
         """Read a checkpoint onto the CPU. Raises CheckpointError if it is missing or damaged."""
         try:
-            content = path.read_bytes()
+            content = read_regular(path)
         except FileNotFoundError as error:
             raise CheckpointError(f"{path}: no such checkpoint") from error
         except OSError as error:

@@ -15,6 +15,7 @@ from srcnn.damage import is_content_fault, remade
 from srcnn.experiment import DataConfig
 from srcnn.files import atomic_path
 from srcnn.patches import extract_patches
+from srcnn.regular import require_regular
 from srcnn.schema import MEAN, PARAMETERS, PATCH_DATASETS, SOURCES, STD
 from srcnn.views import interpolated_bands, reference
 
@@ -117,6 +118,7 @@ def read_patches(path: Path) -> TrainingPatches:
     Raises DamagedFile, having set the file aside where that can be done.
     """
     try:
+        require_regular(path)
         with h5py.File(path, "r", locking=False) as file:
             arrays = {name: file[name][:] for name in PATCH_DATASETS}
             return TrainingPatches(**arrays, mean=float(file.attrs[MEAN]), std=float(file.attrs[STD]))
@@ -129,6 +131,7 @@ def read_patches(path: Path) -> TrainingPatches:
 def is_cut(path: Path) -> bool:
     """Whether a file of patches is empty, cut or none at all; what it holds is checked when it is read."""
     try:
+        require_regular(path)
         with h5py.File(path, "r", locking=False) as file:
             return not all(name in file for name in PATCH_DATASETS)
     except (OSError, RuntimeError) as error:

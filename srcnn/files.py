@@ -1,5 +1,7 @@
 """Files that are complete if they exist, and pictures in and out."""
 
+import errno
+import io
 import json
 import os
 import re
@@ -8,6 +10,7 @@ import struct
 import sys
 import tempfile
 import uuid
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,14 +22,21 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from srcnn.damage import AGAIN, DamagedFile, set_aside
 from srcnn.place import has_ended, mark
+from srcnn.regular import NotRegular, open_regular, read_regular
 
 LONGEST_SUFFIX = 16  # bytes that a temporary name takes over
 # The name of what is being written or deleted, and by whom.
 TEMPORARY = re.compile(r"\.(?P<mark>[0-9a-f]{8}-\d+)-[0-9a-f]{8}(\..*)?", re.DOTALL)
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
 
-# What Pillow's readers raise on damaged files, TIFF above all.
-_BROKEN = (OSError, SyntaxError, EOFError, TypeError, ValueError, LookupError, OverflowError, MemoryError, struct.error)
+# Pillow's names of these, and the only ones that it may take a file for, whatever its suffix.
+PICTURE_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
+
+# What Pillow's readers raise on damaged files, TIFF above all; warnings, where Python was told to raise them.
+_BROKEN: tuple[type[Exception], ...] = (
+    *(OSError, SyntaxError, EOFError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError),
+    *(RuntimeError, AssertionError, Warning, struct.error, zlib.error),
+)
 
 
 class EncodingError(UnicodeError):
@@ -113,7 +123,7 @@ def read_text(path: Path) -> str:
 
     Raises EncodingError, which names the first byte that is none, and the remedy.
     """
-    content = path.read_bytes()
+    content = read_regular(path)
     try:
         # UTF-16 and 32 give every letter zero bytes; a file of nothing but zeros is damaged, not encoded.
         if content.startswith(_WIDE_MARKS) or content[:4].count(0) in (2, 3):
@@ -148,9 +158,11 @@ def read_json(path: Path, build: Callable[[Any], Any] | None = None, remedy: str
     Raises DamagedFile, which tells the remedy, for what is no JSON or what ``build`` does not take.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except FileNotFoundError:
         return None
+    except NotRegular as error:
+        raise DamagedFile(path, error, remedy) from error
     return parsed(path, content, lambda text: build(json.loads(text)) if build else json.loads(text), remedy)
 
 
@@ -178,9 +190,11 @@ def read_history(path: Path) -> list[dict[str, Any]]:
         return found
 
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except FileNotFoundError:
         return []
+    except NotRegular as error:
+        raise DamagedFile(path, error) from error
     # Weights that are used as they are have a history without epochs.
     found: list[dict[str, Any]] = parsed(path, content, records) if content else []
     return found
@@ -210,45 +224,69 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     broken file, and for what has no single meaning in 8-bit RGB: transparency, more than 8 bits,
     CMYK, several frames.
     """
-    try:
-        if os.path.lexists(path) and not path.is_file():
-            raise PictureError(f"{path}: {_no_file(path)}")
-        with Image.open(path) as image:
-            reason = _unusable(image)
-            if reason:
-                raise PictureError(f"{path}: {reason}")
-            upright = ImageOps.exif_transpose(image)
-            if upright.has_transparency_data:
-                upright = upright.convert("RGBA")
-                if np.asarray(upright.getchannel("A")).min() < 255:
-                    raise PictureError(f"{path}: is partly transparent; flatten it onto a background first")
-            return np.asarray(upright.convert("RGB"))
-    except FileNotFoundError as error:
-        raise PictureError(f"{path}: no such file") from error
-    except UnidentifiedImageError as error:
-        raise PictureError(f"{path}: is no picture that Pillow can read") from error
-    except PictureError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise PictureError(f"{path}: is too large ({error})") from error
-    except _BROKEN as error:
-        raise PictureError(f"{path}: is broken ({error})") from error
+    with _opened(path) as image:
+        return _rgb(path, image)
 
 
-def _no_file(path: Path) -> str:
-    """What stands where a file should; a pipe would be waited for without end."""
-    if path.is_dir():
-        return "is a folder, and no picture"
-    return "is a pipe, a socket or a device, and no picture" if path.exists() else "is a link that leads nowhere"
+def picture_in(path: Path, content: bytes) -> NDArray[np.uint8]:
+    """As ``read_picture``, of a file's content that is read already; ``path`` names it in errors."""
+    with _opened(path, content) as image:
+        return _rgb(path, image)
 
 
 def is_grey_file(path: Path) -> bool:
     """Whether a picture file stores one band (grey), not three. Raises PictureError if unreadable."""
+    with _opened(path) as image:
+        return image.mode in {"1", "L", "LA"}
+
+
+@contextmanager
+def _opened(path: Path, content: bytes | None = None) -> Iterator[ImageFile.ImageFile]:
+    """The one place where pictures are opened: regular files, in formats that Pillow reads by itself.
+
+    Left to guess, Pillow starts Ghostscript for a PostScript file of any name. Raises PictureError, also for
+    what goes wrong while the picture is looked at.
+    """
     try:
-        with Image.open(path) as image:
-            return image.mode in {"1", "L", "LA"}
-    except OSError as error:
-        raise PictureError(f"{path}: cannot be read ({error})") from error
+        with (
+            open_regular(path) if content is None else io.BytesIO(content) as file,
+            Image.open(file, formats=PICTURE_FORMATS) as image,
+        ):
+            yield image
+    except PictureError:
+        raise
+    except FileNotFoundError as error:
+        raise PictureError(
+            f"{path}: {'is a link that leads nowhere' if path.is_symlink() else 'no such file'}"
+        ) from error
+    except IsADirectoryError as error:
+        raise PictureError(f"{path}: is a folder, and no picture") from error
+    except NotRegular as error:
+        raise PictureError(str(error)) from error
+    except UnidentifiedImageError as error:
+        raise PictureError(f"{path}: is no picture of a kind that is read ({', '.join(PICTURE_FORMATS)})") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PictureError(f"{path}: is too large ({error})") from error
+    except MemoryError as error:
+        raise PictureError(f"{path}: needs more memory than there is") from error
+    except _BROKEN as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the disk's or the owner's matter
+            nowhere = error.errno == errno.ELOOP  # a link to itself
+            reason = "is a link that leads nowhere" if nowhere else f"cannot be read ({error.strerror})"
+            raise PictureError(f"{path}: {reason}") from error
+        raise PictureError(f"{path}: is broken ({str(error) or type(error).__name__})") from error
+
+
+def _rgb(path: Path, image: ImageFile.ImageFile) -> NDArray[np.uint8]:
+    reason = _unusable(image)
+    if reason:
+        raise PictureError(f"{path}: {reason}")
+    upright = ImageOps.exif_transpose(image)
+    if upright.has_transparency_data:
+        upright = upright.convert("RGBA")
+        if np.asarray(upright.getchannel("A")).min() < 255:
+            raise PictureError(f"{path}: is partly transparent; flatten it onto a background first")
+    return np.asarray(upright.convert("RGB"))
 
 
 def _unusable(image: ImageFile.ImageFile) -> str | None:

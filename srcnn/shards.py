@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from srcnn.damage import DamagedFile, is_content_fault, remade, set_aside
 from srcnn.files import read_cache, write_json
 from srcnn.metrics import is_metric
+from srcnn.regular import NotRegular, open_regular, require_regular
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -181,13 +182,13 @@ def set_aside_damaged(folder: Path) -> int:
 
 def _has_ends(file: Path) -> bool:
     try:
-        with file.open("rb") as content:
+        with open_regular(file) as content:
             size, head = os.fstat(content.fileno()).st_size, content.read(4)
             content.seek(max(0, size - 8))
             footer, tail = content.read(4), content.read(4)
     except FileNotFoundError:  # merged into another since
         return True
-    except IsADirectoryError:
+    except (IsADirectoryError, NotRegular):
         return False
     return size >= 12 and head == tail == MAGIC and int.from_bytes(footer, "little") <= size - 12
 
@@ -207,6 +208,7 @@ def readable(file: Path) -> Iterator[None]:
     import pyarrow as pa
 
     try:
+        require_regular(file)
         yield
     except DamagedFile:
         raise

@@ -1,0 +1,40 @@
+"""Only regular files are opened: a pipe would be waited for without end, and a device may do anything."""
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+
+class NotRegular(OSError):
+    """A pipe, a socket or a device in the place of a file, named."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path}: is a pipe, a socket or a device, and no file")
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A regular file, or the one that a link leads to, opened for reading bytes.
+
+    Raises NotRegular, without opening it, for what is none; else OSError as ``open`` does.
+    """
+    require_regular(path)
+    # Not waiting: another process may put a pipe in the file's place meanwhile.
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise NotRegular(path)
+    return file
+
+
+def read_regular(path: Path) -> bytes:
+    """The content of a regular file. Raises as ``open_regular``."""
+    with open_regular(path) as file:
+        return file.read()
+
+
+def require_regular(path: Path) -> None:
+    """Raise as ``open_regular`` does, for a reader that opens the file itself; folders are left to it."""
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise NotRegular(path)

@@ -87,12 +87,15 @@ def _write_merged(target: Path, shards: list[Path], origins: dict[str, str]) -> 
     import pyarrow.parquet as pq
 
     from srcnn.files import atomic_path
+    from srcnn.metrics import is_metric
     from srcnn.schema import score_schema
-    from srcnn.shards import read_shards
+    from srcnn.shards import find_shard, learn_metrics, read_shards
 
     entries: dict[str, dict[str, Any]] = {}
+    for file in {place.file for shard in shards if (place := find_shard(shard))}:
+        learn_metrics(pq.read_schema(file))
     # The user's own metrics have columns in the shards that they were asked for in.
-    asked = {name for origin in origins.values() for name in json.loads(origin).get("metrics", {})}
+    asked = {name for origin in origins.values() for name in json.loads(origin).get("metrics", {}) if is_metric(name)}
     schema = score_schema(sorted(asked))
     first = 0
     # The files it replaces are deleted next: its content must survive a crash of the machine too.

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from analysis.study import Run, Study
-from srcnn.metrics import METRICS, find
+from srcnn.metrics import METRICS, about
 from srcnn.protocols import PROTOCOLS
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Evidence:
         if not len(direct):
             return {}
         means = mean_over_pictures(direct, ["degradation_id", "upsampler"], [self.leading])
-        ranked = means.sort_values(self.leading, ascending=not find(self.leading).higher_is_better)
+        ranked = means.sort_values(self.leading, ascending=not about(self.leading).higher_is_better)
         return {
             str(row.degradation_id): str(row.upsampler) for row in ranked.drop_duplicates("degradation_id").itertuples()
         }
@@ -174,7 +174,7 @@ class Evidence:
         means = mean_over_pictures(rows, ["label"], [self.leading]).dropna(subset=[self.leading])
         if not len(means):
             return self.scored_runs[0]
-        ranked = means.sort_values(self.leading, ascending=not find(self.leading).higher_is_better)
+        ranked = means.sort_values(self.leading, ascending=not about(self.leading).higher_is_better)
         return next(run for run in self.study.runs if run.label == ranked.iloc[0]["label"])
 
     @cached_property

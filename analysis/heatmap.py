@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from analysis.pictures import backdrop
 from analysis.style import metric_head, number
-from srcnn.metrics import find
+from srcnn.metrics import about
 from srcnn.patches import Box
 
 # A few steps of viridis (Smith & van der Walt), which colour-blind readers see as dark to light.
@@ -29,7 +29,7 @@ def heatmap(
     parts = [f'<image href="{source}" width="{width}" height="{height}"/>']
     for box, value in cells:
         x, y, w, h = (round(side * factor, 1) for side in box)
-        share = _share(value, low, high, find(metric).higher_is_better)
+        share = _share(value, low, high, about(metric).higher_is_better)
         if share is None:
             fill, opacity = "#888", 0.2
         else:

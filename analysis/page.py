@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.panels import Panel, save, to_svg
 from analysis.style import Line, digits, metric_head, number, with_interval
 from srcnn.files import write_text
-from srcnn.metrics import find
+from srcnn.metrics import about
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -197,10 +197,10 @@ def _best(frame: "pd.DataFrame", column: Column) -> set[Any]:
     if column.best_in:
         keys = [frame[name].astype(str) for name in column.best_in]
         grouped = values.groupby(keys)
-        best = grouped.transform("max") if find(column.metric).higher_is_better else grouped.transform("min")
+        best = grouped.transform("max") if about(column.metric).higher_is_better else grouped.transform("min")
         count = grouped.transform("nunique")
         return set(frame.index[(values == best) & (count > 1)])
-    best = values.max() if find(column.metric).higher_is_better else values.min()
+    best = values.max() if about(column.metric).higher_is_better else values.min()
     return set(frame.index[values == best]) if values.nunique() > 1 else set()
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from analysis.panels import INK, Panel
 from analysis.style import BASELINE, GREY, Line, axis_label, matplotlib, power_of_ten
-from srcnn.metrics import find
+from srcnn.metrics import about
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,7 @@ def evaluation_plot(
         axis.set_title(set_name)
         axis.set_ylabel(axis_label(metric, power))
 
-    return Panel(draw, alt=f"{find(metric).title} over the epochs, set {set_name}")
+    return Panel(draw, alt=f"{about(metric).title} over the epochs, set {set_name}")
 
 
 def loss_plot(histories: "pd.DataFrame", column: str, title: str, styles: Mapping[str, Line], log: bool) -> Panel:
@@ -113,7 +113,7 @@ def image_plot(table: "pd.DataFrame", set_name: str, metric: str, styles: Mappin
 
     longest = max((len(_shortened(name)) for name in table.index), default=0)
     left = 0.25 + 0.07 * longest if count <= named else 0.35
-    alt = f"{find(metric).title} of every picture of set {set_name}"
+    alt = f"{about(metric).title} of every picture of set {set_name}"
     return Panel(draw, (4.6, height), alt, (left, 0.15, 0.42, 0.24))
 
 
@@ -128,7 +128,7 @@ def correlation_plot(matrix: "np.ndarray", metrics: Sequence[str]) -> Panel:
                 value = matrix[i, j]
                 text = "–" if value != value else f"{value:.2f}".replace("-", "−")
                 axis.text(j, i, text, ha="center", va="center", fontsize=7.5, color=cell_text_colour(value))
-        titles = [find(name).title for name in metrics]
+        titles = [about(name).title for name in metrics]
         axis.set_xticks(range(size), titles, rotation=45, ha="right", rotation_mode="anchor")
         axis.set_yticks(range(size), titles)
         axis.grid(False)
@@ -172,7 +172,7 @@ def upsampler_plot(
         axis.set_title(set_name)
         axis.set_ylabel(axis_label(metric, power))
 
-    return Panel(draw, alt=f"{find(metric).title} by upsampler, set {set_name}", margins=(0.75, 0.1, 0.42, 0.24))
+    return Panel(draw, alt=f"{about(metric).title} by upsampler, set {set_name}", margins=(0.75, 0.1, 0.42, 0.24))
 
 
 def upsampling_plot(rows: "pd.DataFrame", title: str, metric: str, styles: Mapping[str, Line]) -> Panel:
@@ -203,7 +203,7 @@ def upsampling_plot(rows: "pd.DataFrame", title: str, metric: str, styles: Mappi
         axis.set_title(_shortened(title, 30))
         axis.set_ylabel(axis_label(metric, power))
 
-    return Panel(draw, alt=f"{find(metric).title} over the sub-images of {title}")
+    return Panel(draw, alt=f"{about(metric).title} over the sub-images of {title}")
 
 
 def line_plot(table: "pd.DataFrame", x: str, metric: str, styles: Mapping[str, Line], by: str, title: str) -> Panel:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.aggregate import KINDS, by_picture, last_epochs, mean_over_pictures, scanned_columns
 from analysis.load import scan
 from analysis.study import Study
-from srcnn.metrics import find
+from srcnn.metrics import about
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,7 +110,7 @@ def _check(study: Study, names: Iterable[str], metrics: Iterable[str]) -> None:
                 f"unknown column {name!r}; {hint}known: {', '.join(COLUMNS)}, and settings such as training.loss"
             )
     for name in metrics:
-        find(name)  # says which are known
+        about(name)  # says which are known
 
 
 def _typed(name: str, values: Sequence[str]) -> list[Any]:

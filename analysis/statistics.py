@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from srcnn.metrics import find
+from srcnn.metrics import about
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,7 +154,7 @@ def seed_spread(values: Sequence[float]) -> float:
 
 def better(metric: str, difference: float) -> float:
     """The difference with a sign that is positive where it is an improvement."""
-    return difference if find(metric).higher_is_better else -difference
+    return difference if about(metric).higher_is_better else -difference
 
 
 def rank_correlation(values: Floats, metrics: Sequence[str]) -> Floats:
@@ -164,7 +164,7 @@ def rank_correlation(values: Floats, metrics: Sequence[str]) -> Floats:
     first), pairs with a nan do not; nan where a metric is constant.
     Source: Spearman (1904); ties take their mean rank.
     """
-    signs = np.array([1.0 if find(name).higher_is_better else -1.0 for name in metrics])
+    signs = np.array([1.0 if about(name).higher_is_better else -1.0 for name in metrics])
     oriented = values * signs
     size = len(metrics)
     result = np.full((size, size), np.nan)

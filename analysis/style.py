@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from srcnn.metrics import find
+from srcnn.metrics import about
 
 # Okabe & Ito (2008), told apart by colour-blind readers, without yellow (too pale on white) and
 # black (the text). Bicubic is always grey and dashed.
@@ -64,22 +64,22 @@ def upsampler_styles(names: Sequence[str]) -> dict[str, Line]:
 
 def metric_head(metric: str) -> str:
     """A metric's title, unit and an arrow towards better values."""
-    about = find(metric)
-    unit = "" if about.unit == "1" else f" ({about.unit})"
-    return f"{about.title}{unit} {'↑' if about.higher_is_better else '↓'}"
+    facts = about(metric)
+    unit = "" if facts.unit == "1" else f" ({facts.unit})"
+    return f"{facts.title}{unit} {'↑' if facts.higher_is_better else '↓'}"
 
 
 def axis_label(metric: str, power: int = 0) -> str:
     """A metric's title, unit and direction for an axis whose values were divided by 10**power."""
-    about = find(metric)
-    parts = [f"$10^{{{power}}}$" if power else "", "" if about.unit == "1" else about.unit]
+    facts = about(metric)
+    parts = [f"$10^{{{power}}}$" if power else "", "" if facts.unit == "1" else facts.unit]
     unit = " ".join(filter(None, parts))
-    return f"{about.title}{f' ({unit})' if unit else ''}, {'higher' if about.higher_is_better else 'lower'} is better"
+    return f"{facts.title}{f' ({unit})' if unit else ''}, {'higher' if facts.higher_is_better else 'lower'} is better"
 
 
 def digits(metric: str) -> int:
     """Decimals that are worth printing of a metric."""
-    return 2 if find(metric).unit in ("dB", "degrees") else 4
+    return 2 if about(metric).unit in ("dB", "degrees") else 4
 
 
 def number(value: Any, metric: str, signed: bool = False) -> str:

@@ -163,6 +163,7 @@ def _checked(arguments: argparse.Namespace) -> "tuple[EvaluateConfig, list[Pair]
 
     from jobs.pairs import pairs_of
     from srcnn.experiment import EvaluateConfig
+    from srcnn.metrics import find
 
     if "whole" in arguments.protocol and not arguments.crop:
         raise ValueError("protocol whole compares crops: say their size with --crop H W")
@@ -182,6 +183,8 @@ def _checked(arguments: argparse.Namespace) -> "tuple[EvaluateConfig, list[Pair]
         evaluate = EvaluateConfig(**without)
     except ValidationError as error:
         raise ValueError("; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())) from error
+    for name in evaluate.metrics:
+        find(name)  # what cannot be computed is said before anything is
     return evaluate, *pairs_of(arguments.reference, arguments.estimate)
 
 

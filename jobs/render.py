@@ -59,7 +59,7 @@ class Render:
         epochs = self.missing_epochs()
         device = task_device()
         torch.set_num_threads(task_cores())
-        models = {epoch: _Model(self._load(epoch), device) for epoch in epochs}
+        models = {epoch: _Model(self._load(epoch), device, self.experiment.model.name) for epoch in epochs}
         todo = [(each, picture, lacking) for each in self.sets for picture, lacking in self._lacking(each, epochs)]
         progress(0, len(todo), "")
         for number, (each, picture, lacking) in enumerate(todo, 1):
@@ -119,8 +119,8 @@ def as_view(view: str, luma: Floats, bands: Floats, data: DataConfig, grey: bool
 class _Model:
     """A checkpoint's network on a device."""
 
-    def __init__(self, checkpoint: "Checkpoint", device: "torch.device") -> None:
-        self.model = checkpoint.build().to(device)
+    def __init__(self, checkpoint: "Checkpoint", device: "torch.device", own: str) -> None:
+        self.model = checkpoint.build(own).to(device)
         self.scale = checkpoint.standardisation
 
     def restore(self, luma: np.ndarray) -> np.ndarray:

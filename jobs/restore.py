@@ -24,8 +24,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--model",
         required=True,
-        type=Path,
-        help="a run's folder (its best checkpoint is taken), a checkpoint, or weights",
+        action="append",
+        help="a run's folder (its best checkpoint is taken), a checkpoint, or weights; where it is a network of your "
+        "own, also --model package.module:Class, for that runs its code",
     )
     p.add_argument("--out", required=True, type=Path, help="folder for the restored pictures, as PNG")
     p.add_argument("--overwrite", action="store_true", help="replace what is in --out, but never a picture to restore")
@@ -37,6 +38,20 @@ def parser() -> argparse.ArgumentParser:
     )
     add_weights_scale(p)
     return p
+
+
+def said_models(models: list[str]) -> tuple[Path, str | None]:
+    """The file or folder that ``--model`` names, and the class of one's own that may be imported for it.
+
+    Raises ValueError.
+    """
+    from srcnn.models import is_own_model
+
+    own = [name for name in models if is_own_model(name) and not os.path.lexists(name)]
+    files = [name for name in models if name not in own]
+    if len(files) != 1 or len(own) > 1:
+        raise ValueError("--model: expected one file or folder, and at most one package.module:Class of your own")
+    return Path(files[0]), own[0] if own else None
 
 
 def checkpoint_file(model: Path) -> Path:
@@ -59,16 +74,21 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: --upsample {arguments.upsample}: expected 1 to 16", file=sys.stderr)
         return 2
 
+    from jobs.checkpoint import CheckpointError
     from jobs.names import by_name
     from jobs.pictures import MissingPictures, passed_over
     from srcnn.files import PictureError, is_grey_file, make_folder, read_picture, write_picture
-    from srcnn.models.published import WeightsError
 
     try:
-        checkpoint = _checkpoint(checkpoint_file(arguments.model), arguments)
+        place, own = said_models(arguments.model)
+        checkpoint = _checkpoint(checkpoint_file(place), arguments)
         named_by = _named_by(arguments.pictures)
         files = list(by_name(named_by).values())
-    except (WeightsError, FileNotFoundError, MissingPictures, PictureError) as error:
+        model = checkpoint.build(own)
+    except CheckpointError as error:
+        print(f"error: {place}: {error}", file=sys.stderr)
+        return 2
+    except (ValueError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if arguments.upsample and arguments.upsample != checkpoint.data.scale:
@@ -78,7 +98,7 @@ def main(argv: list[str] | None = None) -> int:
     for note in (note for each in arguments.pictures for note in passed_over(str(each.absolute()))):
         print(f"note: {note}", file=sys.stderr)
 
-    model, left_out = checkpoint.build(), []
+    left_out = []
     originals = {_identity(file) for file in files} - {None}
     for number, file in enumerate(files, 1):
         target = arguments.out / named_by[file].with_suffix(".png")

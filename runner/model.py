@@ -8,7 +8,7 @@ from typing import NamedTuple
 from jobs.events import MISSING, has_tensorboard
 from runner.config import ConfigError
 from srcnn.experiment import Experiment
-from srcnn.metrics import METRICS
+from srcnn.metrics import METRICS, find
 from srcnn.models import ModelError, check_model, is_own_model
 from srcnn.own_code import code_digest
 
@@ -45,9 +45,12 @@ def model_content(experiment: Experiment) -> ModelContent:
 
 
 def metric_code(names: Iterable[str]) -> dict[str, str]:
-    """Digest of the code of each metric that is the user's own, for the scoring's id. Raises ConfigError."""
+    """Digest of the code of each metric that is the user's own, for the scoring's id; each is imported.
+
+    Raises ConfigError for one that cannot be.
+    """
     try:
-        return {name: code_digest(name) for name in names if name not in METRICS}
+        return {find(name).name: code_digest(name) for name in names if name not in METRICS}
     except ValueError as error:
         raise ConfigError(f"evaluate.metrics: {error}") from error
 

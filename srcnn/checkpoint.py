@@ -17,7 +17,7 @@ import torch
 from srcnn.deprocess import Standardisation
 from srcnn.experiment import DataConfig, ModelConfig
 from srcnn.files import write_bytes
-from srcnn.models import build_model
+from srcnn.models import build_model, is_own_model
 from srcnn.regular import read_regular
 
 if TYPE_CHECKING:
@@ -76,11 +76,26 @@ class Checkpoint:
         except Exception as error:  # torch raises a dozen types for an archive that is not ours
             raise CheckpointError(f"{path}: cannot be read as a checkpoint ({error})") from error
 
-    def build(self) -> "SRCNN":
-        """The trained model, in evaluation mode."""
-        config = ModelConfig(**self.model_config)
+    def build(self, own: str | None = None) -> "SRCNN":
+        """The trained model, in evaluation mode.
+
+        A network of somebody's own is imported, which runs its code, only if it is the one that the caller names
+        in ``own``. Raises CheckpointError.
+        """
+        try:
+            config = ModelConfig(**self.model_config)
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(f"what it says of its network cannot be read ({error})") from error
+        if is_own_model(config.name) and config.name != own:
+            raise CheckpointError(
+                f"holds the network {config.name}, whose code is somebody's own and runs only where it is named: "
+                f"python -m jobs.restore --model FILE --model {config.name}"
+            )
         model = build_model(config.name, residual=config.residual, seed=self.seed)
-        model.load_state_dict(self.model)
+        try:
+            model.load_state_dict(self.model)
+        except (RuntimeError, TypeError, AttributeError) as error:
+            raise CheckpointError(f"its weights do not fit the network {config.name} ({error})") from error
         # A third faster on a CPU, same arithmetic.
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return model.eval()

@@ -27,7 +27,7 @@ from srcnn.color import Standard
 from srcnn.degrade import Resampling
 from srcnn.deprocess import Standardisation
 from srcnn.losses import LOSSES
-from srcnn.metrics import METRICS, QUICK_METRICS, Definition, find
+from srcnn.metrics import DEFINITIONS, METRICS, QUICK_METRICS, Definition
 from srcnn.models import MODELS, is_own_model
 from srcnn.protocols import PROTOCOLS
 from srcnn.schedules import SCHEDULES
@@ -247,8 +247,10 @@ class RenderConfig(Section):
 
 
 def _known_metric(name: str) -> str:
-    """A name in METRICS, or the user's own function as package.module:function."""
-    return find(name).name if ":" in name else _listed("metric", METRICS, name)
+    """A name in METRICS, or the user's own function as package.module:function, which is imported by who computes it."""
+    if ":" in name and not is_own_model(name):
+        raise ValueError(f"a metric of your own is named package.module:function, not {name!r}")
+    return name if ":" in name else _listed("metric", METRICS, name)
 
 
 class EvaluateConfig(Section):
@@ -292,9 +294,10 @@ class EvaluateConfig(Section):
                             f"crop {height}x{width} is no multiple of zoom {zoom}, which protocol 'compound' needs"
                         )
         for name in self.metrics:
+            definitions = METRICS[name].definitions if name in METRICS else DEFINITIONS
             for definition in self.definitions:
-                if definition not in find(name).definitions:
-                    known = ", ".join(find(name).definitions)
+                if definition not in definitions:
+                    known = ", ".join(definitions)
                     raise ValueError(f"metric {name!r} has no definition {definition!r}; it has: {known}")
         return self
 
@@ -392,6 +395,7 @@ def eval_id(experiment: Experiment, set_ids: Mapping[str, str], metric_code: Map
     ``metric_code`` holds digests of the code of the user's own metrics.
     """
     evaluate = experiment.evaluate.model_dump(mode="json", exclude={"workers"})
-    versions = {name: find(name).version for name in experiment.evaluate.metrics}
+    # The user's own have no version: their code is in the name.
+    versions = {name: METRICS[name].version if name in METRICS else 1 for name in experiment.evaluate.metrics}
     code = {"code": dict(metric_code)} if metric_code else {}
     return short_hash("e", {"sets": dict(set_ids), "evaluate": evaluate, "versions": versions, **code})

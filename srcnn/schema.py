@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from srcnn.metrics import METRICS, find
+from srcnn.metrics import METRICS, about
 
 if TYPE_CHECKING:
     import pyarrow
@@ -40,7 +40,7 @@ _INTEGERS = {"epoch", "zoom", "x", "y", "width", "height"}
 
 
 def score_schema(metrics: Iterable[str] = ()) -> "pyarrow.Schema":
-    """Columns of the score table: the key, then one float64 column a metric, with its unit as metadata.
+    """Columns of the score table: the key, then one float64 column a metric, with its unit and direction as metadata.
 
     All of METRICS have a column; so has each of the user's own that ``metrics`` names.
 
@@ -52,7 +52,7 @@ def score_schema(metrics: Iterable[str] = ()) -> "pyarrow.Schema":
 
     key = [pa.field(name, pa.int32() if name in _INTEGERS else pa.string()) for name in KEY_COLUMNS]
     names = dict.fromkeys((*METRICS, *metrics))
-    values = [pa.field(name, pa.float64(), metadata={"unit": find(name).unit}) for name in names]
+    values = [pa.field(name, pa.float64(), metadata=about(name).to_metadata()) for name in names]
     return pa.schema(key + values)
 
 

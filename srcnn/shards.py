@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from srcnn.damage import DamagedFile, is_content_fault, remade, set_aside
 from srcnn.files import read_cache, write_json
-from srcnn.metrics import is_metric
+from srcnn.metrics import METRICS, About, is_metric, learn
 from srcnn.regular import NotRegular, open_regular, require_regular
 
 if TYPE_CHECKING:
@@ -279,6 +279,13 @@ def _conform(table: "pa.Table", columns: Sequence[str] | None, categories: bool)
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
+def learn_metrics(schema: "pa.Schema") -> None:
+    """Remember what a file of scores says of the user's own metrics, which are but names to whoever reads it."""
+    for field in schema:
+        if is_metric(field.name) and field.name not in METRICS:
+            learn(About.from_metadata(field.name, field.metadata))
+
+
 class _Reader:
     """An open Parquet file of which row ranges are read; the last row group stays at hand."""
 
@@ -290,6 +297,7 @@ class _Reader:
 
         text = [field.name for field in score_schema() if pa.types.is_string(field.type)]
         self.file = pq.ParquetFile(file, read_dictionary=text if categories else None, page_checksum_verification=True)
+        learn_metrics(self.file.schema_arrow)
         metadata = self.file.metadata
         self.ends: list[int] = []
         for group in range(metadata.num_row_groups):

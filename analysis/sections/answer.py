@@ -7,7 +7,7 @@ from analysis.evidence import Evidence
 from analysis.page import Column, Prose, Section, Table
 from analysis.statistics import FEWEST, better, bootstrap_interval, seed_spread, summarise
 from analysis.style import metric_head, number
-from srcnn.metrics import find
+from srcnn.metrics import about
 from srcnn.protocols import PROTOCOLS
 from srcnn.words import counted
 
@@ -72,7 +72,7 @@ def run_table(evidence: Evidence) -> "pd.DataFrame":
         table = table.assign(**dict.fromkeys(names.values(), float("nan")))
     order = {name: i for i, name in enumerate(evidence.study.sets)}
     table["set"], table["variant"] = table["set"].astype(str), table["variant"].astype(str)
-    sign = -1 if find(metric).higher_is_better else 1
+    sign = -1 if about(metric).higher_is_better else 1
     return table.sort_values(
         ["set", "value"], key=lambda c: c.map(order) if c.name == "set" else sign * c, ignore_index=True
     )
@@ -143,12 +143,12 @@ def _gains(evidence: Evidence) -> "pd.DataFrame":
 
 def _best_sentences(evidence: Evidence, ranking: "pd.DataFrame") -> list[str]:
     metric = evidence.leading
-    about = find(metric)
-    unit = "" if about.unit == "1" else f" {about.unit}"
+    facts = about(metric)
+    unit = "" if facts.unit == "1" else f" {facts.unit}"
     sentences = []
     for set_name, of_set in ranking.groupby("set", sort=False):
         best = of_set.iloc[0]
-        sentence = f"On {set_name}, {best['variant']} is best: {about.title} {number(best['value'], metric)}{unit}"
+        sentence = f"On {set_name}, {best['variant']} is best: {facts.title} {number(best['value'], metric)}{unit}"
         if best["gain"] == best["gain"]:
             direction = "better" if better(metric, best["gain"]) > 0 else "worse"
             sentence += f", {number(abs(best['gain']), metric)}{unit} {direction} than bicubic"
@@ -183,7 +183,7 @@ def _against_second(evidence: Evidence, set_name: str, of_set: "pd.DataFrame") -
     first, second = of_set["variant"].iloc[:2]
     interval = bootstrap_interval((pivot[first] - pivot[second]).to_numpy())
     ahead = number(abs(interval.mean), metric)
-    unit = "" if find(metric).unit == "1" else f" {find(metric).unit}"
+    unit = "" if about(metric).unit == "1" else f" {about(metric).unit}"
     if not interval.known:
         return f"; {second} is {ahead}{unit} behind"
     low, high = (number(value, metric, signed=True) for value in (interval.low, interval.high))
@@ -196,13 +196,13 @@ def _compound_sentences(evidence: Evidence) -> list[str]:
     if not len(table) or evidence.best_run is None:
         return []
     metric = evidence.leading
-    about = find(metric)
-    unit = "" if about.unit == "1" else f" {about.unit}"
+    facts = about(metric)
+    unit = "" if facts.unit == "1" else f" {facts.unit}"
     sentences = []
     of_run = table[table["variant"] == evidence.best_run.variant]
     for (set_name, zoom), rows in of_run.groupby(["set", "zoom"], sort=False):
         gains = rows["gain"].map(lambda gain: better(metric, gain))
-        best = rows.sort_values("value", ascending=not about.higher_is_better).iloc[0]
+        best = rows.sort_values("value", ascending=not facts.higher_is_better).iloc[0]
         against = better(metric, best["best"])
         verdict = "paid" if against > 0 else "did not pay"
         if best["low_best"] <= 0 <= best["high_best"]:

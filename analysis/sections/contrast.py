@@ -11,7 +11,7 @@ from analysis.page import Column, Figure, Prose, Section, Table
 from analysis.plots import correlation_plot
 from analysis.statistics import rank_correlation, ranks
 from analysis.style import number
-from srcnn.metrics import find
+from srcnn.metrics import about
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,8 +55,8 @@ def _matrix(evidence: Evidence, matrix: np.ndarray, metrics: list[str], rows: in
     if flat:
         low, high = min(flat), max(flat)
         caption += (
-            f" Furthest apart: {find(low[1]).title} and {find(low[2]).title} ({number(low[0], 'psnr')}); "
-            f"closest: {find(high[1]).title} and {find(high[2]).title} ({number(high[0], 'psnr')})."
+            f" Furthest apart: {about(low[1]).title} and {about(low[2]).title} ({number(low[0], 'psnr')}); "
+            f"closest: {about(high[1]).title} and {about(high[2]).title} ({number(high[0], 'psnr')})."
         )
     return Figure(
         "correlation", "Do the metrics order patches alike?", [correlation_plot(matrix, metrics)], caption, wide=True
@@ -79,16 +79,16 @@ def _disagreement(evidence: Evidence, matrix: np.ndarray, metrics: list[str]) ->
         return []
     shares = {}
     for name in (a, b):
-        sign = 1.0 if find(name).higher_is_better else -1.0
+        sign = 1.0 if about(name).higher_is_better else -1.0
         shares[name] = (ranks(sign * rows[name].to_numpy(float)) - 0.5) / len(rows)
     gap = shares[a] - shares[b]
     blocks = []
     for place, (good, bad) in ((int(np.argmax(gap)), (a, b)), (int(np.argmin(gap)), (b, a))):
         note = (
-            f"Better than {shares[good][place]:.0%} of this run's patches by {find(good).title}, than "
-            f"{shares[bad][place]:.0%} by {find(bad).title}."
+            f"Better than {shares[good][place]:.0%} of this run's patches by {about(good).title}, than "
+            f"{shares[bad][place]:.0%} by {about(bad).title}."
         )
-        title = f"{find(good).title} praises, {find(bad).title} does not"
+        title = f"{about(good).title} praises, {about(bad).title} does not"
         blocks.append(region_shots(evidence, run, rows.iloc[place], title, note))
     return blocks
 
@@ -108,11 +108,11 @@ def _ranking(evidence: Evidence, what: str, title: str) -> Table | None:
     table = means[[what]].astype(str)
     shown = [name for name in evidence.metrics if means[name].notna().any()]
     for name in shown:
-        table[name] = means[name].rank(ascending=not find(name).higher_is_better, method="min")
+        table[name] = means[name].rank(ascending=not about(name).higher_is_better, method="min")
     table["mean"] = table[shown].mean(axis=1).round(2)
     table = table.sort_values("mean", kind="stable", ignore_index=True)
     head = "run" if what == "variant" else what
-    columns = [Column(head, what), *(Column(find(name).title, name) for name in shown)]
+    columns = [Column(head, what), *(Column(about(name).title, name) for name in shown)]
     columns.append(Column("mean place", "mean", text=lambda v: f"{v:.1f}"))
     caption = f"Place by the mean over all pictures, protocol {protocol}, last epochs; 1 is best."
     return Table(f"ranking-{title}", f"How each metric ranks the {title}", table, columns, caption)
@@ -124,16 +124,19 @@ def _costs(evidence: Evidence) -> Table | Prose:
 
     from srcnn.metrics import METRICS, warm_up
 
-    warm_up(metrics=[name for name in evidence.metrics if name in METRICS])
+    ours = [name for name in evidence.metrics if name in METRICS]  # a report runs nobody's code
+    if not ours:
+        return Prose("What a metric of your own costs is not measured here: that would run its code.", "faint")
+    warm_up(metrics=ours)
     height, width = evidence.study.setting("evaluate.crops", [[160, 160]])[0]
     generator = np.random.default_rng(0)
     reference = _textured(generator, int(height), int(width))
     estimate = np.clip(reference.astype(int) + generator.integers(-9, 10, reference.shape), 0, 255).astype(np.uint8)
     rows = []
-    for name in evidence.metrics:
-        row: dict[str, Any] = {"metric": find(name).title}
+    for name in ours:
+        row: dict[str, Any] = {"metric": about(name).title}
         for definition in evidence.definitions:
-            known = definition in find(name).definitions
+            known = definition in METRICS[name].definitions
             row[definition] = 1000 * _seconds(reference, estimate, name, definition) if known else float("nan")
         rows.append(row)
     table = pd.DataFrame(rows)

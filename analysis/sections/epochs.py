@@ -8,7 +8,7 @@ from analysis.page import Column, Figure, Prose, Section, Shot, Shots, Table
 from analysis.panels import Panel
 from analysis.plots import appearance_plot, evaluation_plot, loss_plot
 from analysis.style import Line, number, run_styles
-from srcnn.metrics import find
+from srcnn.metrics import about
 from srcnn.patches import Box
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _metric_table(evidence: Evidence, protocol: str) -> Table:
     means = mean_over_pictures(chosen, by, evidence.metrics, spread=True)
     means = evidence.in_order(means.astype({"epoch": int}), by)
     columns = [Column("set", "set"), Column("run", "variant"), *(Column(name, name) for name in by[2:])]
-    columns += [Column(f"{find(m).title}", m, m) for m in evidence.metrics if means[m].notna().any()]
+    columns += [Column(f"{about(m).title}", m, m) for m in evidence.metrics if means[m].notna().any()]
     columns.append(Column("pictures", "pictures"))
     return Table(f"epochs-{protocol}", f"Over the epochs in numbers, protocol {protocol}", means, columns)
 
@@ -208,9 +208,9 @@ def _scored_shot(
         rows = load(evidence.study, ["run_id", metric], run=[label] if label else [], epoch=[epoch or 0], **where)
         rows = rows[rows["run_id"].notna() if label else rows["run_id"].isna()]
         if len(rows):
-            unit = find(metric).unit
+            unit = about(metric).unit
             lines.append(
-                f"{find(metric).title} {number(rows[metric].iloc[0], metric)}{'' if unit == '1' else ' ' + unit}"
+                f"{about(metric).title} {number(rows[metric].iloc[0], metric)}{'' if unit == '1' else ' ' + unit}"
             )
     return Shot(data_uri(picture), picture.shape[1], picture.shape[0], lines, f"{name}, {image}")
 

@@ -10,7 +10,7 @@ from analysis.page import Column, Figure, Prose, Section, Shot, Shots, Table
 from analysis.plots import image_plot
 from analysis.statistics import PAIR_KEY
 from analysis.style import metric_head, number, run_styles
-from srcnn.metrics import find
+from srcnn.metrics import about
 from srcnn.patches import Box
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def region_gains(evidence: Evidence) -> "pd.DataFrame | None":
     rows = evidence.rows(run, **where)
     base = evidence.baseline_rows(run.degradation_id, **where)
     pairs = rows[[*key, metric]].merge(base[[*key, metric]], on=key, suffixes=("", "_base"))
-    sign = 1 if find(metric).higher_is_better else -1
+    sign = 1 if about(metric).higher_is_better else -1
     pairs = pairs[np.isfinite(pairs[metric]) & np.isfinite(pairs[f"{metric}_base"])]
     pairs = pairs.assign(gain=sign * (pairs[metric] - pairs[f"{metric}_base"]))
     return pairs.dropna(subset=["gain"]).sort_values("gain", ascending=False, kind="stable", ignore_index=True)
@@ -81,7 +81,7 @@ def region_shots(evidence: Evidence, run: "Run", row: Any, title: str, note: str
     numbers = _numbers(evidence, run, set_name, image, box, upsampler, zoom)
     if not found:
         return Prose(f"{title}: {set_name}/{image} at {box.x}, {box.y}; its pictures are not there.", "faint")
-    lead = find(evidence.leading).title
+    lead = about(evidence.leading).title
     shots = []
     for name, picture in found:
         key = name.split(" ")[0]
@@ -149,7 +149,7 @@ def _best_upsampler(evidence: Evidence, run: "Run") -> tuple[str | None, int]:
     )
     if not len(means):
         return None, zoom
-    ranked = means.sort_values(evidence.leading, ascending=not find(evidence.leading).higher_is_better)
+    ranked = means.sort_values(evidence.leading, ascending=not about(evidence.leading).higher_is_better)
     return str(ranked["upsampler"].iloc[0]), zoom
 
 
@@ -166,7 +166,7 @@ def image_table(evidence: Evidence, set_name: str) -> "pd.DataFrame":
     variants = [name for name in evidence.study.variants if name in table.columns and name != best]
     shown = [*([best] if best in table.columns else []), *variants]
     baseline = [name for name in ("bicubic", "direct") if name in table.columns]
-    sign = 1 if find(metric).higher_is_better else -1
+    sign = 1 if about(metric).higher_is_better else -1
     key = table[shown[0]] - table[baseline[0]] if shown and baseline else table[table.columns[0]]
     return table.loc[(sign * key).sort_values(ascending=False, kind="stable").index, [*baseline, *shown]]
 
@@ -229,7 +229,7 @@ def _heatmaps(evidence: Evidence) -> list[Any]:
                 (Box(*map(int, sides)), float(value))
                 for *sides, value in patches[["x", "y", "width", "height", metric]].to_numpy().tolist()
             ]
-            svg, width, height = heatmap(picture, cells, metric, f"{find(metric).title} over {image}")
+            svg, width, height = heatmap(picture, cells, metric, f"{about(metric).title} over {image}")
             shots.append(Shot(svg, width, height, [f"{set_name}/{image}", scale_note(metric)], image, svg=True))
     if not shots:
         return [Prose("Heat maps need the original pictures, which are not there.", "faint")]

@@ -6,7 +6,7 @@ from analysis.aggregate import mean_over_pictures
 from analysis.evidence import Evidence
 from analysis.page import Column, Prose, Section, Table, metric_columns
 from analysis.style import sentence
-from srcnn.metrics import find
+from srcnn.metrics import about
 from srcnn.protocols import PROTOCOLS
 
 
@@ -58,7 +58,7 @@ def _left_out(evidence: Evidence) -> list[Any]:
         for (protocol, definition), group in frame.groupby(["protocol", "definition"], observed=True):
             infinite, null = int(group[f"inf_{metric}"].sum()), int(group[f"null_{metric}"].sum())
             if infinite or null:
-                rows.append((find(metric).title, protocol, definition, infinite, null, int(group["patches"].sum())))
+                rows.append((about(metric).title, protocol, definition, infinite, null, int(group["patches"].sum())))
     if not rows:
         return [Prose("No value is infinite or undefined: all comparisons entered the means.", "faint")]
     heads = ["metric", "protocol", "definition", "infinite", "null", "comparisons"]

@@ -47,9 +47,24 @@ def _has_pictures(asked: Circumstances) -> bool:
     return asked.study is not None and all(each.state == "ok" for each in pictures(asked))
 
 
+def own_code(asked: Circumstances) -> list[str]:
+    """The models and metrics of the study that are code of the user's own: planning imports them, which runs them."""
+    from runner.config import runs_of
+
+    assert asked.study is not None
+    experiments = [run.experiment for run in runs_of(asked.study)]
+    names = [name for each in experiments for name in (each.model.name, *each.evaluate.metrics)]
+    return [name for name in dict.fromkeys(names) if ":" in name]
+
+
 def plan(asked: Circumstances) -> Iterator[Finding]:
     """Whether the pictures can be used as the study says; this reads all that are new."""
     if not _has_pictures(asked):
+        return
+    own = own_code(asked)
+    if own:
+        text = f"its tasks and its space are not counted, for that would run code of your own: {', '.join(own)}"
+        yield Finding("note", f"{text}; python -m runner.submit STUDY --dry-run does both")
         return
     found = asked.plan
     if isinstance(found, str):
@@ -63,7 +78,7 @@ def plan(asked: Circumstances) -> Iterator[Finding]:
 
 def space(asked: Circumstances) -> Iterator[Finding]:
     """Whether what the study will write fits on the disk."""
-    if not _has_pictures(asked) or isinstance(asked.plan, str):
+    if not _has_pictures(asked) or own_code(asked) or isinstance(asked.plan, str):
         return
     import shutil
 

@@ -10,18 +10,21 @@ from collections.abc import Iterable
 import numpy as np
 
 from srcnn.metrics import cos, fsim, issm, psnr, rmse, sam, sre, ssim, uiq
-from srcnn.metrics.metric import DEFINITIONS, Definition, Metric, named_function
+from srcnn.metrics.metric import DEFINITIONS, About, Definition, Metric, named_function
 from srcnn.metrics.picture import Array, Pair, Picture
 
 __all__ = [
     "DEFINITIONS",
     "METRICS",
     "QUICK_METRICS",
+    "About",
     "Definition",
     "Metric",
     "Reference",
+    "about",
     "find",
     "is_metric",
+    "learn",
     "score",
     "warm_up",
 ]
@@ -35,6 +38,7 @@ QUICK_METRICS = tuple(METRICS)
 
 _log = logging.getLogger(__name__)
 _said: set[tuple[str, str]] = set()
+_learnt: dict[str, About] = {}  # of metrics of the user's own: what was said where they were computed or read
 
 
 class Reference:
@@ -86,15 +90,39 @@ def score(
 
 
 def find(name: str) -> Metric:
-    """The metric of that name in METRICS, or the user's own ``package.module:function``.
+    """The metric of that name in METRICS, or the user's own ``package.module:function``, which is imported.
 
-    Raises ValueError, with the known names, if there is none.
+    Only what computes calls this; ``about`` tells readers what they need. Raises ValueError, with the known names,
+    if there is none.
     """
     if name in METRICS:
         return METRICS[name]
-    if ":" in name:
-        return named_function(name)
-    raise ValueError(f"unknown metric {name!r}; known: {', '.join(METRICS)}, or your own as package.module:function")
+    if not is_metric(name):
+        raise ValueError(_unknown(name))
+    own = named_function(name)
+    learn(own)
+    return own
+
+
+def about(name: str) -> About:
+    """What is known of a metric, whose code need not be there: the user's own are never imported for it.
+
+    Raises ValueError, with the known names, for a name that can be no metric's.
+    """
+    if name in METRICS:
+        return METRICS[name]
+    if not is_metric(name):
+        raise ValueError(_unknown(name))
+    return _learnt.get(name) or About.from_metadata(name)
+
+
+def learn(own: About) -> None:
+    """Remember what a file of scores, or the code itself, says of a metric of the user's own."""
+    _learnt[own.name] = own
+
+
+def _unknown(name: str) -> str:
+    return f"unknown metric {name!r}; known: {', '.join(METRICS)}, or your own as package.module:function"
 
 
 def is_metric(column: str) -> bool:

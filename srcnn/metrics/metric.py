@@ -19,7 +19,32 @@ PlainScore = Callable[[Array, Array, float], float | None]
 
 
 @dataclass(frozen=True)
-class Metric:
+class About:
+    """What a reader of scores needs to know of a metric; it is stored beside them, as text."""
+
+    name: str
+    title: str
+    unit: str
+    higher_is_better: bool
+
+    def to_metadata(self) -> dict[str, str]:
+        """As the metadata of the metric's column."""
+        return {"unit": self.unit, "higher_is_better": str(self.higher_is_better).lower()}
+
+    @classmethod
+    def from_metadata(cls, name: str, stored: Mapping[bytes, bytes] | None = None) -> "About":
+        """Of a metric of somebody's own, by its name and its column's metadata; nothing is imported for it."""
+        stored = stored or {}
+        return cls(
+            name,
+            title=name.partition(":")[2] or name,
+            unit=stored.get(b"unit", b"1").decode(errors="replace"),
+            higher_is_better=stored.get(b"higher_is_better") != b"false",
+        )
+
+
+@dataclass(frozen=True)
+class Metric(About):
     """A full-reference similarity metric, as listed in METRICS.
 
     ``ideal`` is the value of a pair of identical pictures (None: the formula fixes none).
@@ -28,10 +53,6 @@ class Metric:
     ``version`` is raised when a change alters values, so that old scores are not mixed with new.
     """
 
-    name: str
-    title: str
-    unit: str
-    higher_is_better: bool
     low: float
     high: float
     ideal: float | None

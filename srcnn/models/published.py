@@ -100,7 +100,10 @@ def _from_torch(path: Path, scale: Standardisation | None) -> Weights:
         checkpoint = Checkpoint.load(path)
     except CheckpointError:
         return _from_others(path, scale)
-    model = ModelConfig(**checkpoint.model_config)
+    try:
+        model = ModelConfig(**checkpoint.model_config)
+    except (TypeError, ValueError) as error:
+        raise WeightsError(f"{path}: what it says of its network cannot be read ({error})") from error
     return Weights(model.name, model.residual, checkpoint.model, checkpoint.standardisation)
 
 
@@ -173,8 +176,14 @@ def main(argv: list[str] | None = None) -> int:
     count = sum(value.numel() for value in weights.state.values())
     print(f"{weights.name}, x{scale}, {count} weights and biases -> {out}")
     print(f"use it: python -m jobs.restore --model {out} --upsample {scale} --out restored PICTURES")
-    for folder in arguments.score:
-        _print_score(checkpoint, folder)
+    from srcnn.checkpoint import CheckpointError
+
+    try:
+        for folder in arguments.score:
+            _print_score(checkpoint, folder)
+    except CheckpointError as error:
+        print(f"error: {arguments.file}: {error}", file=sys.stderr)
+        return 2
     return 0
 
 

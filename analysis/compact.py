@@ -89,11 +89,12 @@ def _write_merged(target: Path, shards: list[Path], origins: dict[str, str]) -> 
     from srcnn.files import atomic_path
     from srcnn.metrics import is_metric
     from srcnn.schema import score_schema
-    from srcnn.shards import find_shard, learn_metrics, read_shards
+    from srcnn.shards import find_shard, learn_metrics, read_shards, readable
 
     entries: dict[str, dict[str, Any]] = {}
     for file in {place.file for shard in shards if (place := find_shard(shard))}:
-        learn_metrics(pq.read_schema(file))
+        with readable(file):
+            learn_metrics(pq.read_schema(file))
     # The user's own metrics have columns in the shards that they were asked for in.
     asked = {name for origin in origins.values() for name in json.loads(origin).get("metrics", {}) if is_metric(name)}
     schema = score_schema(sorted(asked))

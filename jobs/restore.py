@@ -76,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
 
     from jobs.checkpoint import CheckpointError
     from jobs.names import by_name
-    from jobs.pictures import MissingPictures, passed_over
+    from jobs.pictures import passed_over
     from srcnn.files import PictureError, is_grey_file, make_folder, read_picture, write_picture
 
     try:

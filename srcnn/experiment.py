@@ -247,7 +247,7 @@ class RenderConfig(Section):
 
 
 def _known_metric(name: str) -> str:
-    """A name in METRICS, or the user's own function as package.module:function, which is imported by who computes it."""
+    """A name in METRICS, or the user's own function as package.module:function, imported where it computes."""
     if ":" in name and not is_own_model(name):
         raise ValueError(f"a metric of your own is named package.module:function, not {name!r}")
     return name if ":" in name else _listed("metric", METRICS, name)

@@ -12,6 +12,7 @@ from jobs.processes import born
 from jobs.stage import Progress, Stage, task_cores
 from srcnn.files import write_json
 from srcnn.schema import Attempt
+from srcnn.words import text_of
 
 UPDATE_S = 1.0  # between two writes of the progress
 _RECORD = re.compile(r"(?P<stage>[a-z]+)-(?P<task>.+)-(?P<number>\d+)\.json")
@@ -85,10 +86,10 @@ def run_attempt(
     path = folder / f"{stage}-{task}-{number}.json"
     write_json(path, record.to_json())
     try:
-        job(_Recorder(record, path, show))
+        _call(job, _Recorder(record, path, show))
     except BaseException as error:
         record.outcome = "failed" if isinstance(error, Exception) else "interrupted"
-        record.cause, record.message = type(error).__name__, str(error)
+        record.cause, record.message = type(error).__name__, text_of(error)
         if isinstance(error, Exception):  # not where SLURM or Ctrl-C ends the process
             traceback.print_exc()
         raise
@@ -97,6 +98,16 @@ def run_attempt(
     finally:
         record.end = time.time()
         write_json(path, record.to_json())
+
+
+def _call(job: Stage, progress: Progress) -> None:
+    """Call a task. What ends a process as if all were well is the task's own code, such as a network of one's own."""
+    try:
+        job(progress)
+    except SystemExit as error:
+        if error.code:  # as whoever ends a task says why
+            raise
+        raise RuntimeError("the task's own code called sys.exit(), and its work is not done") from error
 
 
 def _job() -> str | None:

@@ -4,7 +4,6 @@ import logging
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from jobs.processes import born, end_with
@@ -31,7 +30,7 @@ def spread(function: Callable[..., Any], arguments: Iterable[tuple[Any, ...]], w
         logger.warning("one process works instead of %d: %s", workers, fault)
         workers = 1
     if workers == 1:
-        yield from _by_one(function, calls)
+        yield from (function(*call) for call in calls)
         return
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -65,16 +64,6 @@ def workers_fault() -> str:
     except OSError as error:
         return f"no semaphore can be made in /dev/shm ({error.strerror})"
     return ""
-
-
-def _by_one(function: Callable[..., Any], calls: list[tuple[Any, ...]]) -> Iterator[Any]:
-    # Signals arrive in the main thread. In another, no call can take for its own what ends the whole task.
-    worker = ThreadPoolExecutor(1)
-    try:
-        for call in calls:
-            yield worker.submit(function, *call).result()
-    finally:
-        worker.shutdown(wait=False)
 
 
 def _by_workers(function: Callable[..., Any], calls: list[tuple[Any, ...]], workers: int) -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from srcnn.metrics import METRICS, Reference, find, is_metric, warm_up
 from srcnn.protocols import Comparison
 from srcnn.schema import KEY_COLUMNS, score_schema
 from srcnn.shards import PARTIAL, find_shard, has_shard, made_from, partial_shard, read_shards, readable, shards_in
+from srcnn.words import text_of, told
 
 LISTED = 10  # reasons in one message
 
@@ -96,18 +98,32 @@ def in_parallel(
 
 
 def rows_or_reason(function: Callable[..., list[Row]], *arguments: Any) -> list[Row] | str:
-    """What a call returns, or why it returned nothing: one bad picture costs its own rows and no others."""
-    try:
-        return function(*arguments)
-    except (KeyboardInterrupt, MemoryError):
-        raise
-    except ValueError as error:  # a picture, a file or a metric, which names itself
-        return str(error)
-    except OSError as error:
+    """What a call returns, or why it returned nothing: one bad picture costs its own rows and no others.
+
+    It is called in a thread of its own. Signals arrive in the main thread, which waits here, so that whatever
+    the call raises, an interrupt too, is its own, and it takes none for its own that ends the whole task.
+    """
+    found: list[list[Row] | str] = []
+
+    def call() -> None:
+        try:
+            found.append(function(*arguments))
+        except BaseException as error:  # noqa: BLE001 - also what a metric of one's own may end a program with
+            found.append(_reason(error))
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, ValueError):  # a picture, a file or a metric, which names itself
+        return text_of(error)
+    if isinstance(error, OSError | MemoryError):
         return sentence(error)
-    except BaseException as error:  # noqa: BLE001 - also what a metric of one's own may end a program with
-        _log.exception("a picture could not be scored")
-        return f"{type(error).__name__}: {error}"
+    _log.error("a picture could not be scored", exc_info=error)
+    return told(error)
 
 
 class ScoringError(ValueError):

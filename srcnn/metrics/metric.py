@@ -2,12 +2,14 @@
 
 import importlib
 import math
+import threading
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from srcnn.metrics.picture import Array, Pair
+from srcnn.words import told
 
 Definition = Literal["paper", "package"]
 DEFINITIONS: tuple[Definition, ...] = ("paper", "package")
@@ -66,14 +68,22 @@ class Metric(About):
 def plain(function: PlainScore) -> Score:
     """A definition from a function of two arrays and a data range, as a user would write it.
 
-    The arrays are (H, W) or (H, W, C), of one shape and dtype, not empty and finite.
+    The arrays are (H, W) or (H, W, C), of one shape and dtype, not empty and finite. They are the function's
+    own and read-only: what it does to them changes no other metric's pictures, and it is told that it does.
     """
 
     def score(pair: Pair) -> float | None:
-        value = function(pair.reference.image, pair.estimate.image, pair.reference.data_range)
+        images = _handed_out(pair.reference.image), _handed_out(pair.estimate.image)
+        value = function(*images, pair.reference.data_range)
         return None if value is None else float(value)
 
     return score
+
+
+def _handed_out(image: Array) -> Array:
+    copy = image.copy()  # read-only alone binds no torch.from_numpy, whose tensors write to the same memory
+    copy.flags.writeable = False
+    return copy
 
 
 class MetricError(ValueError):
@@ -86,18 +96,17 @@ def _own(name: str, function: PlainScore) -> Score:
     def named(pair: Pair) -> float | None:
         try:
             return score(pair)
-        except (KeyboardInterrupt, MemoryError):
-            raise
         except BaseException as error:  # SystemExit, too: it would end the whole command, as if all were well
+            if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+                raise  # somebody's Ctrl-C; in other threads no signal arrives, and it is the metric's own
             raise MetricError(f"metric {name} raised {_what_and_where(error)}") from error
 
     return named
 
 
 def _what_and_where(error: BaseException) -> str:
-    what = traceback.format_exception_only(error)[-1].strip()
     frames = traceback.extract_tb(error.__traceback__)[2:3]  # below ours: the user's function
-    return what + "".join(f" ({frame.filename}, line {frame.lineno})" for frame in frames)
+    return told(error) + "".join(f" ({frame.filename}, line {frame.lineno})" for frame in frames)
 
 
 def named_function(name: str) -> Metric:

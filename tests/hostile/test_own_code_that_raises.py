@@ -1,0 +1,163 @@
+"""A metric that raises anything, or writes to its arrays, costs its own rows and changes no others."""
+
+import sys
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from conftest import photograph, tiny_study, write_pictures
+from PIL import Image
+
+import analysis
+from jobs.attempt import last_attempt, run_attempt
+from jobs.compare_folders import main as evaluate
+from jobs.scoring import rows_or_reason
+from runner.submit import main as submit
+from srcnn.metrics import METRICS, score
+
+# Each does something else with dark pictures.
+RAISING = """
+class Mute(Exception):
+    def __str__(self):
+        raise SystemExit("no word")
+
+
+def deeper(number):
+    return deeper(number + 1)
+
+
+FAULTS = {
+    "exits": lambda: exit_with(0),
+    "interrupts": lambda: throw(KeyboardInterrupt()),
+    "is_hungry": lambda: throw(MemoryError()),
+    "recurses": lambda: deeper(0),
+    "is_mute": lambda: throw(Mute()),
+    "generates": lambda: throw(GeneratorExit()),
+    "is_a_group": lambda: throw(BaseExceptionGroup("several", [ValueError("one"), KeyboardInterrupt()])),
+}
+
+
+def exit_with(status):
+    import sys
+
+    sys.exit(status)
+
+
+def throw(error):
+    raise error
+
+
+def metric(name):
+    def function(reference, estimate, data_range):
+        if reference.mean() < 80:
+            FAULTS[name]()
+        return 1.0
+
+    return function
+
+
+globals().update({name: metric(name) for name in FAULTS})
+"""
+SAID = {
+    "exits": "SystemExit: 0",
+    "interrupts": "KeyboardInterrupt",
+    "is_hungry": "MemoryError",
+    "recurses": "RecursionError: maximum recursion depth",
+    "is_mute": "raising_of_mine.Mute: its text cannot be made: SystemExit",
+    "generates": "GeneratorExit",
+    "is_a_group": "BaseExceptionGroup: several (2 sub-exceptions)",
+}
+WRITING = """
+import numpy as np
+
+
+def subtracts(reference, estimate, data_range):
+    reference -= 1
+    return 1.0
+
+
+def insists(reference, estimate, data_range):
+    for picture in (reference, estimate):
+        picture.flags.writeable = True
+        picture[:] = 0
+    return 1.0
+
+
+def by_torch(reference, estimate, data_range):
+    import warnings
+
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.from_numpy(reference).zero_()
+    return 1.0
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    (tmp_path / "raising_of_mine.py").write_text(RAISING)
+    (tmp_path / "writing_of_mine.py").write_text(WRITING)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    for name in ("raising_of_mine", "writing_of_mine"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_whatever_a_metric_raises_costs_the_rows_of_its_picture_in_two_folders(ends, own, workers):
+    for folder in ("originals", "mine"):
+        write_pictures(own / folder, [1, 2, 3])
+        Image.fromarray(photograph(2) // 4).save(own / folder / "photo2.png")
+    for name in SAID if workers == 1 else ["interrupts", "is_mute"]:
+        folders = ["--reference", own / "originals", "--estimate", own / "mine", "--out", own / name]
+        ended = ends(evaluate, *folders, "--metrics", "psnr", f"raising_of_mine:{name}", "--workers", workers)
+        assert ended.status == 1
+        assert f"photo2.png: metric raising_of_mine:{name} raised {SAID[name]}" in ended.said
+        assert pq.read_table(own / name / "scores.parquet")["image"].to_pylist() == ["photo1", "photo3"]
+
+
+def test_whatever_a_metric_raises_costs_the_rows_of_its_picture_in_a_study(ends, own):
+    metrics = ["psnr", *(f"raising_of_mine:{name}" for name in ("interrupts", "is_hungry", "is_mute"))]
+    evaluate = {"protocols": ["luma"], "metrics": metrics, "workers": 1}
+    file = tiny_study(own, evaluate=evaluate, training__epochs=1)
+    Image.fromarray(photograph(4) // 4).save(own / "eval" / "photo4.png")
+    ended = ends(submit, file, "--executor", "debug", "--root", own / "results", of_tasks=True)
+    assert ended.status == 1
+    assert "evals/photo4: metric raising_of_mine:interrupts raised KeyboardInterrupt" in ended.said
+    scored = analysis.load(own / "results" / "tiny")
+    assert set(scored["image"]) == {"photo3"}
+    assert set(scored["method"]) == {"bicubic", "srcnn"}
+
+
+@pytest.mark.parametrize("name", ["subtracts", "insists", "by_torch"])
+def test_a_metric_that_writes_to_its_arrays_changes_no_other(own, name):
+    pair = photograph(1), photograph(1) // 2 + 60
+    before = [picture.copy() for picture in pair]
+    alone = score(*pair)
+    both = [f"writing_of_mine:{name}", *METRICS]
+    if name == "subtracts":
+        with pytest.raises(ValueError, match=r"writing_of_mine:subtracts raised .*read-only"):
+            score(*pair, both)
+        both.pop(0)
+    found = score(*pair, both)
+    assert {metric: found[metric] for metric in METRICS} == alone
+    assert all(np.array_equal(*each) for each in zip(pair, before, strict=True))
+
+
+def exits_well(progress):
+    sys.exit(0)
+
+
+def test_a_task_whose_code_exits_as_if_all_were_well_has_failed(tmp_path):
+    with pytest.raises(RuntimeError, match=r"sys\.exit"):
+        run_attempt(exits_well, tmp_path, "train", "r0")
+    assert last_attempt(tmp_path, "train", "r0").outcome == "failed"
+
+
+def test_the_reason_of_a_call_is_told_where_its_error_has_no_words():
+    def call():
+        raise AssertionError
+
+    assert rows_or_reason(call) == "AssertionError"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from analysis.study import Run, Study
+from analysis.study import Run, Study, with_names
 from srcnn.metrics import METRICS, about
 from srcnn.protocols import PROTOCOLS
 
@@ -29,14 +29,11 @@ class Evidence:
 
     @cached_property
     def pictures(self) -> "pd.DataFrame":
-        """``by_picture`` of everything that was scored."""
+        """``by_picture`` of everything that was scored, with the names that people see."""
         from analysis.aggregate import by_picture, scanned_columns
         from analysis.load import scan
 
-        frame = by_picture(scan(self.study, scanned_columns(self.metrics)), self.metrics)
-        variants = {run.label: run.variant for run in self.study.runs}
-        frame["variant"] = frame["label"].map(lambda label: variants.get(label, label)).astype("category")
-        return frame
+        return with_names(by_picture(scan(self.study, scanned_columns(self.metrics)), self.metrics), self.study)
 
     @cached_property
     def last(self) -> "pd.DataFrame":
@@ -92,7 +89,7 @@ class Evidence:
         """The rows sorted as the study lists its sets and runs, upsamplers as UPSAMPLERS does, baselines first."""
         from srcnn.upsample import UPSAMPLERS
 
-        orders = {"set": list(self.study.sets), "variant": ["bicubic", "direct", *self.study.variants]}
+        orders = {"set": list(self.study.sets), "variant": [*self.study.baseline_names.values(), *self.study.variants]}
         orders |= {"upsampler": list(UPSAMPLERS), "definition": self.definitions}
 
         def place(column: "pd.Series") -> "pd.Series":
@@ -194,7 +191,7 @@ class Evidence:
         found = [_thinned(self.rows(run, **where), SAMPLE_ROWS // share) for run in self.scored_runs]
         degradations = dict.fromkeys(run.degradation_id for run in self.study.runs)
         found += [_thinned(self.baseline_rows(name, **where), SAMPLE_ROWS // share) for name in degradations]
-        found = [frame.astype({"label": str, "run_id": object}) for frame in found if len(frame)]
+        found = [frame.astype({"label": object, "run_id": object}) for frame in found if len(frame)]
         return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 

@@ -19,7 +19,7 @@ ADDED_COLUMNS = ("label", "degradation_id")
 def load(source: "Path | str | Study", columns: Iterable[str] | None = None, **where: Any) -> "pd.DataFrame":
     """One row a comparison, in the columns of ``srcnn.schema.score_schema``, and two more.
 
-    ``label`` says in words which run it is (the method's name for baselines), ``degradation_id``
+    ``label`` says in words which run it is (null for baselines, which ``method`` names), ``degradation_id``
     pairs runs with their baseline. ``columns`` and ``where`` decide what is read:
     ``load(STUDY_DIR, ["image", "psnr"], protocol="region", epoch=[4, 8])``; a column is compared
     with one value or several, and ``run`` with labels or ids. Baselines have no epoch and no run,
@@ -65,7 +65,7 @@ def scan(source: "Path | str | Study", columns: Iterable[str] | None = None, **w
         listed = {str(value) for value in _several(wanted_runs)}
         chosen = {run_id for run_id, run in runs.items() if {run_id, run.label, run.variant} & listed}
         unknown = listed - {name for run in runs.values() for name in (run.run_id, run.label, run.variant)}
-        if unknown - {"bicubic", "direct"}:
+        if unknown - set(study.baseline_names.values()):
             labels = ", ".join(run.label for run in runs.values())
             raise ValueError(f"unknown run {sorted(unknown)[0]!r}; known: {labels}")
     epochs = where.pop("epoch", None)
@@ -89,10 +89,8 @@ def _scan_file(file: Path, names: list[str], where: Mapping[str, Any]) -> "Itera
 
 
 def _labelled(table: "pa.Table", label: str | None, degradation: str | None) -> "pa.Table":
-
-    labels = table["method"] if label is None else _constant(label, len(table))
-    degradations = _constant(degradation, len(table))
-    return table.append_column("label", labels).append_column("degradation_id", degradations)
+    labelled = table.append_column("label", _constant(label, len(table)))
+    return labelled.append_column("degradation_id", _constant(degradation, len(table)))
 
 
 def _constant(text: str | None, length: int) -> "pa.DictionaryArray":

@@ -75,12 +75,12 @@ def draw(study: "Study", x: str, metrics: list[str], by: str, where: dict[str, l
     values = [str(value) for value in dict.fromkeys(table[by].astype(object))]
     if by in ("run", "variant"):
         variants = {run.label: run.variant for run in study.runs}
-        known = run_styles(list(study.variants))
+        known = run_styles(study.variants, study.baseline_names.values())
         styles = {value: known[variants.get(value, value)] for value in values}
     elif by == "upsampler":
         styles = upsampler_styles([name for name in UPSAMPLERS if name in values])
     else:
-        styles = run_styles(values)
+        styles = run_styles(values, study.baseline_names if by == "method" else ())
     # A panel for each set and protocol; what follows from the protocol needs no mention.
     split_by = [name for name in ("set", *kinds) if name not in (x, by, "method")]
     if "zoom" in split_by and (table.groupby("protocol", observed=True)["zoom"].nunique() < 2).all():

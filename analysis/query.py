@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.aggregate import KINDS, by_picture, last_epochs, mean_over_pictures, scanned_columns
 from analysis.load import scan
-from analysis.study import Study
+from analysis.study import Study, with_names
 from srcnn.metrics import about
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # Words for columns of by_picture.
-NAMES = {"run": "label", "variant": "variant", "patch": "crop"}
+NAMES = {"patch": "crop"}
 COLUMNS = ("run", "variant", "epoch", "set", "image", "method", "protocol", "upsampler", "zoom", "definition", "crop")
 
 
@@ -33,11 +33,10 @@ def means(
         frame = last_epochs(frame)
     for name in by:
         if "." in name:
-            values = {run.label: _text(run.settings.get(name)) for run in study.runs}
-            frame = frame.assign(**{name: frame["label"].astype(str).map(values)})
+            frame = frame.assign(**{name: _setting(frame, study, name)})
     columns = [NAMES.get(name, name) for name in by]
     kinds = [name for name in KINDS if name not in columns and frame[name].astype(object).nunique(dropna=False) > 1]
-    if "label" in columns or "variant" in columns:  # bicubic and direct have names of their own there
+    if "run" in columns or "variant" in columns:  # bicubic and direct have names of their own there
         kinds = [name for name in kinds if name != "method"]
     # A patch size is missing for luma alone, which its protocol says already.
     if "crop" in kinds and frame["crop"].nunique() < 2:
@@ -57,22 +56,25 @@ def pictures(study: Study, metrics: Sequence[str], where: Mapping[str, Sequence[
         for name, values in where.items()
         if name not in ("variant", "crop") and "." not in name
     }
-    frame = by_picture(scan(study, scanned_columns(metrics), **stored), metrics)
-    variants = {run.label: run.variant for run in study.runs}
-    frame["variant"] = frame["label"].astype(str).map(lambda label: variants.get(label, label))
+    frame = with_names(by_picture(scan(study, scanned_columns(metrics), **stored), metrics), study)
     if "run" in where:
         ids = {run.run_id for run in study.runs}
         known = {str(value) for value in where["run"]}
-        wanted = frame["label"].astype(str).isin(known) | frame["variant"].isin(known)
+        wanted = frame["run"].isin(known) | frame["variant"].isin(known)
         frame = frame[wanted | frame["run_id"].astype(str).isin(known & ids)]
     for name in ("variant", "crop"):
         if name in where:
             frame = frame[frame[name].astype(str).isin(where[name])]
     for name in where:
         if "." in name:
-            values = {run.label: _text(run.settings.get(name)) for run in study.runs}
-            frame = frame[frame["label"].astype(str).map(values).isin(where[name])]
+            frame = frame[_setting(frame, study, name).isin(where[name])]
     return frame
+
+
+def _setting(frame: "pd.DataFrame", study: Study, name: str) -> "pd.Series":
+    """A setting of each row's run, as text; none for baselines."""
+    values = {run.label: _text(run.settings.get(name)) for run in study.runs}
+    return frame["label"].astype(object).map(values)
 
 
 def parse_where(words: Iterable[str]) -> dict[str, list[str]]:

@@ -1,15 +1,19 @@
 """What a study holds, as it was last submitted: runs, their settings and variants, their shards."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from srcnn.contents import read_contents
 from srcnn.files import parsed, read_json
 from srcnn.paths import StudyPaths
+from srcnn.schema import METHODS
 from srcnn.shards import has_shard
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,16 @@ class Study:
         """Name of each set -> its group (``test`` or ``eval``) and its content's id."""
         return dict(self.contents["sets"])
 
+    @cached_property
+    def baseline_names(self) -> dict[str, str]:
+        """Method of each baseline -> what it is called beside the runs."""
+        return {method: self.beside_runs(method) for method in METHODS if method != "srcnn"}
+
+    def beside_runs(self, name: str) -> str:
+        """A name for what is no run: this one, with words behind it where a run is called so."""
+        taken = {each for run in self.runs for each in (run.label, run.variant)}
+        return apart(name, taken, "no run")
+
     def setting(self, key: str, default: Any = None) -> Any:
         """A setting that all runs share (the first run's)."""
         return self.runs[0].settings.get(key, default) if self.runs else default
@@ -116,6 +130,24 @@ def open_study(folder: Path | str) -> Study:
     if found is None:
         raise FileNotFoundError(f"{folder}: holds no study (no contents.json); submit one into it first")
     return Study(folder, found)
+
+
+def apart(name: str, taken: Collection[str], why: str) -> str:
+    """The name, with ``(why)`` behind it as long as something else has it."""
+    while name in taken:
+        name = f"{name} ({why})"
+    return name
+
+
+def with_names(pictures: "pd.DataFrame", study: Study) -> "pd.DataFrame":
+    """Rows of ``by_picture`` with the columns ``run`` and ``variant``: the names that people see, baselines' too."""
+    frame = pictures.copy(deep=False)
+    own = frame["method"].astype(object).map(study.baseline_names)
+    variants = {run.label: run.variant for run in study.runs}
+    for column, names in (("run", dict(zip(variants, variants, strict=True))), ("variant", variants)):
+        of_runs = frame["label"].astype(object).map(names)
+        frame[column] = of_runs.where(frame["label"].notna(), own).astype("category")
+    return frame
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

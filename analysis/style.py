@@ -3,7 +3,7 @@
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -46,12 +46,12 @@ def matplotlib() -> Any:
     return library
 
 
-def run_styles(variants: Sequence[str]) -> dict[str, Line]:
-    """A line style for each variant; beyond six the colours return with other dashes."""
+def run_styles(variants: Iterable[str], baselines: Iterable[str]) -> dict[str, Line]:
+    """A line style for each variant, and that of the baselines; beyond six the colours return with other dashes."""
     styles = {
         name: Line(COLOURS[i % 6], DASHES[i // 6 % len(DASHES)], MARKERS[i % 6]) for i, name in enumerate(variants)
     }
-    return styles | {"bicubic": BASELINE, "direct": BASELINE}
+    return styles | dict.fromkeys(baselines, BASELINE)
 
 
 def upsampler_styles(names: Sequence[str]) -> dict[str, Line]:

@@ -113,7 +113,7 @@ def test_the_page_needs_nothing_from_outside(page):
 
 def test_seeds_share_a_colour_and_runs_do_not(page):
     assert COLOURS[0].lower() in page.lower()
-    styles = run_styles(["a", "b"])
+    styles = run_styles(["a", "b"], ["bicubic"])
     assert styles["a"].colour != styles["b"].colour
 
 

@@ -23,8 +23,8 @@ def section(evidence: Evidence) -> Section | None:
     """What training changed, as figures, a strip of pictures, and tables."""
     if not evidence.scored_runs:
         return None
-    styles = run_styles(list(evidence.study.variants))
-    legend = {name: styles[name] for name in evidence.study.variants} | {"bicubic": styles["bicubic"]}
+    styles = run_styles(evidence.study.variants, evidence.study.baseline_names.values())
+    legend = {name: styles[name] for name in (*evidence.study.variants, evidence.study.baseline_names["bicubic"])}
     blocks: list[Any] = []
     for protocol in dict.fromkeys((evidence.patchwise, evidence.main)):
         metrics = [m for m in evidence.metrics if protocol != "luma" or evidence.main != protocol or m in LUMA_METRICS]
@@ -239,7 +239,7 @@ def _appearance(evidence: Evidence, styles: dict[str, Line], legend: dict[str, L
             "luma step (squared levels) between neighbours: below the original's line the picture is blurred, above "
             "it noisy or ringing."
         )
-        keys = {**legend, "original": Line("currentColor", "-", "")}
+        keys = {**legend, evidence.study.beside_runs("original"): Line("currentColor", "-", "")}
         blocks.append(Figure("appearance", "Brightness and sharpness of the restored pictures", panels, caption, keys))
     steps = before_and_after(evidence)
     if len(steps):

@@ -7,8 +7,10 @@ import numpy as np
 from analysis.aggregate import per_picture
 from analysis.evidence import Evidence
 from analysis.page import Column, Figure, Prose, Section, Shot, Shots, Table
+from analysis.panels import Panel
 from analysis.plots import image_plot
 from analysis.statistics import PAIR_KEY
+from analysis.study import apart
 from analysis.style import metric_head, number, run_styles
 from srcnn.metrics import about
 from srcnn.patches import Box
@@ -154,7 +156,7 @@ def _best_upsampler(evidence: Evidence, run: "Run") -> tuple[str | None, int]:
 
 
 def image_table(evidence: Evidence, set_name: str) -> "pd.DataFrame":
-    """A row a picture, a column a variant and ``bicubic``, sorted by the best variant's gain."""
+    """A row a picture, a column a variant and the baseline, sorted by the best variant's gain."""
     last, metric = evidence.last, evidence.leading
     rows = last[
         (last["protocol"] == evidence.main) & (last["definition"] == evidence.definition) & (last["set"] == set_name)
@@ -165,31 +167,38 @@ def image_table(evidence: Evidence, set_name: str) -> "pd.DataFrame":
     best = evidence.best_run.variant if evidence.best_run else table.columns[0]
     variants = [name for name in evidence.study.variants if name in table.columns and name != best]
     shown = [*([best] if best in table.columns else []), *variants]
-    baseline = [name for name in ("bicubic", "direct") if name in table.columns]
+    baseline = [name for name in evidence.study.baseline_names.values() if name in table.columns]
     sign = 1 if about(metric).higher_is_better else -1
     key = table[shown[0]] - table[baseline[0]] if shown and baseline else table[table.columns[0]]
     return table.loc[(sign * key).sort_values(ascending=False, kind="stable").index, [*baseline, *shown]]
 
 
 def _sorted_charts(evidence: Evidence) -> list[Any]:
-    styles = run_styles(list(evidence.study.variants))
-    panels, frames = [], []
+    styles = run_styles(evidence.study.variants, evidence.study.baseline_names.values())
+    panels: list[Panel] = []
+    sets, frames = [], []
     for set_name in evidence.study.sets:
         table = image_table(evidence, set_name)
         if len(table):
             panels.append(image_plot(table.iloc[:, : SHOWN_VARIANTS + 1], set_name, evidence.leading, styles))
-            frames.append(table.reset_index().assign(set=set_name))
+            sets.append(set_name)
+            frames.append(table)
     if not panels:
         return []
     import pandas as pd
 
-    frame = pd.concat(frames, ignore_index=True)
+    frame = pd.concat(frames)
     metric = evidence.leading
-    values = [str(name) for name in frame.columns if name not in ("set", "image")]
+    values = [str(name) for name in frame.columns]
     keys = {name: styles[name] for name in values[: SHOWN_VARIANTS + 1]}
+    # A run may be called as one of these two columns.
+    heads = {name: apart(name, ("set", "image"), "run") for name in values}
+    frame = frame.rename(columns=heads).reset_index()
+    frame["set"] = [name for name, table in zip(sets, frames, strict=True) for _ in range(len(table))]
     best = evidence.best_run.label if evidence.best_run else ""
     caption = f"Protocol {evidence.main}, last epoch; sorted by the gain of {best} over bicubic, largest on top."
-    columns = [Column("set", "set"), Column("image", "image"), *(Column(name, name, metric) for name in values[:9])]
+    columns = [Column("set", "set"), Column("image", "image")]
+    columns += [Column(name, heads[name], metric) for name in values[:9]]
     return [
         Figure("images", "Every picture", panels, caption, keys),
         Table("images", f"Every picture in numbers: {metric_head(metric)}", frame, columns),

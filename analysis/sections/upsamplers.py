@@ -17,7 +17,7 @@ FEW = ("psnr", "ssim")  # of the report's own protocol, where upsamplers hardly 
 def section(evidence: Evidence) -> Section | None:
     """A panel a metric and set, and the paired differences to the first upsampler."""
     blocks: list[Any] = []
-    styles = run_styles(list(evidence.study.variants))
+    styles = run_styles(evidence.study.variants, evidence.study.baseline_names.values())
     for protocol in ("compound", "whole"):
         if protocol not in evidence.protocols or not evidence.scored_runs:
             continue
@@ -34,7 +34,7 @@ def section(evidence: Evidence) -> Section | None:
             for set_name in evidence.study.sets
             if len(of_set := means[means["set"] == set_name]) and of_set[metric].notna().any()
         ]
-        baseline = "direct" if protocol == "compound" else "bicubic"
+        baseline = evidence.study.baseline_names["direct" if protocol == "compound" else "bicubic"]
         legend = {name: styles[name] for name in (*evidence.study.variants, baseline)}
         caption = f"{sentence(PROTOCOLS[protocol])} Mean over pictures, last epochs; grey: {baseline}."
         blocks.append(Figure(f"upsamplers-{protocol}", f"Protocol {protocol}", panels, caption, legend))

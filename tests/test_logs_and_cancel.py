@@ -308,7 +308,8 @@ def followed(held: HeldTraining, *arguments: object) -> list[str]:
     follower = start("logs", held.paths.folder, *arguments, "--follow")
     first = follower.stdout.readline()
     held.let_go()
-    rest, _ = follower.communicate(timeout=300)
+    rest = follower.stdout.read()  # not communicate, which knows nothing of what readline has read ahead
+    follower.communicate(timeout=300)
     runner.communicate(timeout=120)
     assert (runner.returncode, follower.returncode) == (0, 0), rest
     return [first.rstrip("\n"), *rest.splitlines()]

@@ -100,6 +100,7 @@ class _Trainer:
         from srcnn.dataset import read_patches
         from srcnn.deprocess import standardisation
         from srcnn.models.published import read_weights
+        from srcnn.models.state import load_state
         from srcnn.training import Tensors
 
         scale = None
@@ -107,7 +108,7 @@ class _Trainer:
             weights = read_weights(Path(self.experiment.model.weights), self.experiment.model.stated_scale)
             if weights.assumed:
                 _log.warning(weights.assumed)
-            self.model.load_state_dict(weights.state)
+            load_state(self.model, weights.state)
             scale = weights.scale
         if scale and not self.experiment.training.epochs:
             return scale, None, None
@@ -158,12 +159,14 @@ class _Trainer:
         return first_readable(self.paths.checkpoint(e) for e in reversed(earlier))
 
     def _train(self, state: "Checkpoint | None", until: int) -> None:
+        from srcnn.models.state import load_state
         from srcnn.training import TrainingDiverged, new_optimiser
 
         config = self.experiment.training
         optimiser = new_optimiser(self.model, config)
-        self.model.load_state_dict(state.model if state else self.initial)
+        self.model.load_state_dict(self.initial)
         if state:
+            load_state(self.model, state.model)
             optimiser.load_state_dict(state.optimiser)
         history: list[Record] = list(state.history) if state else []
         saver = _Saver(self, optimiser)

@@ -69,6 +69,7 @@ def _checked_weights(experiment: Experiment) -> tuple[str, str]:
     """The digest of the file of weights, and what was assumed of them."""
     from srcnn.models import build_model
     from srcnn.models.published import WeightsError, read_weights
+    from srcnn.models.state import StateError, load_state
 
     config = experiment.model
     path = Path(str(config.weights))
@@ -83,7 +84,7 @@ def _checked_weights(experiment: Experiment) -> tuple[str, str]:
             f"and model.residual={str(weights.residual).lower()}"
         )
     try:
-        build_model(config.name, residual=config.residual, seed=0).load_state_dict(weights.state)
-    except RuntimeError as error:
+        load_state(build_model(config.name, residual=config.residual, seed=0), weights.state)
+    except StateError as error:
         raise ConfigError(f"model.weights: {path.name} does not fit {config.name}: {error}") from error
     return hashlib.sha256(path.read_bytes()).hexdigest(), weights.assumed

@@ -7,6 +7,7 @@ drive has damaged is known for it, even where torch would read it without compla
 
 import hashlib
 import io
+import math
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from srcnn.deprocess import Standardisation
 from srcnn.experiment import DataConfig, ModelConfig
 from srcnn.files import write_bytes
 from srcnn.models import build_model, is_own_model
+from srcnn.models.state import StateError, load_state
 from srcnn.regular import read_regular
 
 if TYPE_CHECKING:
@@ -72,9 +74,19 @@ class Checkpoint:
         if not is_sealed(content):
             raise CheckpointError(f"{path}: is damaged ({len(content)} bytes that do not give its checksum)")
         try:
-            return cls(**torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
+            checkpoint = cls(**torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
+            checkpoint._require_sound()
+            return checkpoint
         except Exception as error:  # torch raises a dozen types for an archive that is not ours
             raise CheckpointError(f"{path}: cannot be read as a checkpoint ({error})") from error
+
+    def _require_sound(self) -> None:
+        if not isinstance(self.model, dict) or not all(
+            isinstance(value, torch.Tensor) for value in self.model.values()
+        ):
+            raise TypeError("its model is no state dict")
+        if not (math.isfinite(self.mean) and 0 < self.std < math.inf):
+            raise ValueError(f"its luma has mean {self.mean} and deviation {self.std}")
 
     def build(self, own: str | None = None) -> "SRCNN":
         """The trained model, in evaluation mode.
@@ -93,8 +105,8 @@ class Checkpoint:
             )
         model = build_model(config.name, residual=config.residual, seed=self.seed)
         try:
-            model.load_state_dict(self.model)
-        except (RuntimeError, TypeError, AttributeError) as error:
+            load_state(model, self.model)
+        except StateError as error:
             raise CheckpointError(f"its weights do not fit the network {config.name} ({error})") from error
         # A third faster on a CPU, same arithmetic.
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

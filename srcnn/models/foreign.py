@@ -21,6 +21,7 @@ EXPECTED = (
     "alone or below a key such as state_dict, model or net"
 )
 TORCH = (b"PK\x03\x04", b"\x80\x02\x8a\x0a")  # how files of torch begin, today's and those before 1.6
+LARGEST_KERNEL = 99  # a small file may claim any size
 DEPTH = 3  # of dictionaries in dictionaries
 # How files of other kinds begin.
 _KINDS = {
@@ -94,9 +95,7 @@ def _networks(content: Any, depth: int = DEPTH) -> Iterator[dict[str, Any]]:
 
 def _network(content: Mapping[Any, Any]) -> dict[str, Any] | None:
     """The network if the dictionary is its state dict and nothing else: its layers follow from their channels."""
-    import torch
-
-    tensors = {name: value for name, value in content.items() if isinstance(value, torch.Tensor)}
+    tensors = {name: value for name, value in content.items() if _is_plain(value)}
     kernels = [name for name, value in tensors.items() if isinstance(name, str) and value.dim() == 4]
     if len(tensors) != len(content) or len(tensors) != 6 or len(kernels) != 3:
         return None
@@ -104,21 +103,38 @@ def _network(content: Mapping[Any, Any]) -> dict[str, Any] | None:
     for layer, before, after in zip(LAYERS, CHANNELS[:-1], CHANNELS[1:], strict=True):
         for name in kernels:
             kernel, bias = tensors[name], tensors.get(name.removesuffix("weight") + "bias")
-            fits = tuple(kernel.shape[:2]) == (after, before) and kernel.shape[2] == kernel.shape[3]
-            if fits and bias is not None and tuple(bias.shape) == (after,) and kernel.is_floating_point():
-                found |= {f"{layer}.weight": kernel.detach().float(), f"{layer}.bias": bias.detach().float()}
+            fits = tuple(kernel.shape[:2]) == (after, before) and kernel.shape[2] == kernel.shape[3] <= LARGEST_KERNEL
+            if fits and bias is not None and tuple(bias.shape) == (after,):
+                of_file = {name: kernel, name.removesuffix("weight") + "bias": bias}
+                ours = (f"{layer}.weight", f"{layer}.bias")
+                found |= {our: _sound(each, value) for our, (each, value) in zip(ours, of_file.items(), strict=True)}
     return found if len(found) == 6 else None
+
+
+def _is_plain(value: Any) -> bool:
+    import torch
+
+    return isinstance(value, torch.Tensor) and not value.is_nested  # which has no shape
+
+
+def _sound(name: str, value: Any) -> Any:
+    """A weight in float32. Raises ForeignError for one that is no finite number, or none of a network."""
+    from srcnn.models.state import StateError, require_sound
+
+    try:
+        require_sound(name, value)
+    except StateError as error:
+        raise ForeignError(str(error)) from error
+    return value.detach().float()
 
 
 def _described(content: Any) -> str:
     """What a file holds, for people."""
-    import torch
-
-    if isinstance(content, torch.Tensor):
+    if _is_plain(content):
         return f"a tensor of {tuple(content.shape)}"
     if not isinstance(content, Mapping):
         return f"a {type(content).__name__}"
-    tensors = [f"{name} {tuple(value.shape)}" for name, value in content.items() if isinstance(value, torch.Tensor)]
+    tensors = [f"{name} {tuple(value.shape)}" for name, value in content.items() if _is_plain(value)]
     if not tensors:
         inner = [value for value in content.values() if isinstance(value, Mapping) and value]
         return _described(inner[0]) if inner else f"a dictionary of {', '.join(map(str, content)) or 'nothing'}"

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from srcnn.deprocess import Standardisation
 from srcnn.door import command
 from srcnn.models import MODELS
-from srcnn.models.foreign import LAYERS, ForeignError, add_weights_scale, digest, read_foreign
+from srcnn.models.foreign import CHANNELS, LAYERS, ForeignError, add_weights_scale, digest, read_foreign
+from srcnn.words import told
 
 if TYPE_CHECKING:
     from srcnn.checkpoint import Checkpoint
@@ -69,32 +70,47 @@ def read_weights(path: Path, scale: Standardisation | None = None) -> Weights:
 def _from_matlab(path: Path) -> Weights:
     """The authors' layout: each kernel is flattened by columns, and filters are the last axis."""
     import torch
-    from scipy.io import loadmat
+    from scipy.io import loadmat, whosmat
+
+    from srcnn.models.state import StateError, require_sound
 
     try:
         arrays = loadmat(path)
-        first, last = arrays["weights_conv1"], arrays["weights_conv3"]
-        middle = arrays["weights_conv2"]  # (channels in, kernel pixels, channels out)
-        layers = [
-            first.T[:, None, :],  # (64, 1, 81)
-            middle.transpose(2, 0, 1),  # (32, 64, k * k)
-            last[None],  # (1, 32, 25)
-        ]
-        biases = [arrays[f"biases_conv{number}"].ravel() for number in (1, 2, 3)]
+        for name, _, kind in whosmat(path):  # MATLAB stores whole numbers in fewer bytes
+            if kind == "double" and arrays[name].dtype.kind in "iu":
+                arrays[name] = arrays[name].astype(np.float64)
+        flat = [arrays[f"weights_conv{number}"] for number in (1, 2, 3)]
+        biases = [arrays[f"biases_conv{number}"] for number in (1, 2, 3)]
     except Exception as error:  # scipy raises its own and a dozen others for a file that is none
-        raise WeightsError(f"{path}: holds no SRCNN weights in the authors' layout ({error!r})") from error
+        raise WeightsError(f"{path}: holds no SRCNN weights in the authors' layout ({told(error)})") from error
+    # (k * k, out) for the first, (in, k * k, out) for the second, (in, k * k) for the last
+    to_kernels = (lambda w: w.T[:, None], lambda w: w.transpose(2, 0, 1), lambda w: w[None])
     state: dict[str, Any] = {}
-    for layer, flat, bias in zip(LAYERS, layers, biases, strict=True):
-        side = round(flat.shape[-1] ** 0.5)
-        kernels = flat.reshape(*flat.shape[:2], side, side).swapaxes(-1, -2)
-        state[f"{layer}.weight"] = torch.from_numpy(np.ascontiguousarray(kernels, dtype=np.float32))
-        state[f"{layer}.bias"] = torch.from_numpy(bias.astype(np.float32))
-    return Weights(_name(state), residual=False, state=state, scale=RAW_SCALE)
+    for number, (layer, to_kernel) in enumerate(zip(LAYERS, to_kernels, strict=True)):
+        before, after = CHANNELS[number : number + 2]
+        try:
+            kernels = to_kernel(np.asarray(flat[number]))
+            side = math.isqrt(kernels.shape[-1])
+            kernels = kernels.reshape(after, before, side, side).swapaxes(-1, -2)
+            bias = np.asarray(biases[number]).reshape(after)
+            found = {"weight": torch.from_numpy(kernels.copy()), "bias": torch.from_numpy(bias.copy())}
+            for kind, value in found.items():
+                require_sound(f"{'weights' if kind == 'weight' else 'biases'}_conv{number + 1}", value)
+                state[f"{layer}.{kind}"] = value.float()
+        except StateError as error:
+            raise WeightsError(f"{path}: {error}") from error
+        except (ValueError, TypeError, IndexError) as error:
+            raise WeightsError(
+                f"{path}: weights_conv{number + 1} and biases_conv{number + 1} are no arrays of {before} to {after} "
+                f"channels ({told(error)})"
+            ) from error
+    return Weights(_known_name(path, state), residual=False, state=state, scale=RAW_SCALE)
 
 
 def _from_torch(path: Path, scale: Standardisation | None) -> Weights:
     from srcnn.checkpoint import Checkpoint, CheckpointError
     from srcnn.experiment import ModelConfig
+    from srcnn.models.state import StateError, require_sound
 
     try:
         checkpoint = Checkpoint.load(path)
@@ -104,6 +120,12 @@ def _from_torch(path: Path, scale: Standardisation | None) -> Weights:
         model = ModelConfig(**checkpoint.model_config)
     except (TypeError, ValueError) as error:
         raise WeightsError(f"{path}: what it says of its network cannot be read ({error})") from error
+    try:
+        if model.name in MODELS:  # what else a class of somebody's own keeps, it alone knows
+            for name, value in checkpoint.model.items():
+                require_sound(name, value)
+    except StateError as error:
+        raise WeightsError(f"{path}: {error}") from error
     return Weights(model.name, model.residual, checkpoint.model, checkpoint.standardisation)
 
 
@@ -112,9 +134,7 @@ def _from_others(path: Path, scale: Standardisation | None) -> Weights:
         state = read_foreign(path)
     except ForeignError as error:
         raise WeightsError(f"{path}: {error}") from error
-    name = _name(state)
-    if name not in MODELS:
-        raise WeightsError(f"{path}: holds a network of kernels {name}; the known ones are {', '.join(MODELS)}")
+    name = _known_name(path, state)
     if digest(state) == REPORT_WEIGHTS:
         return Weights(name, residual=False, state=state, scale=REPORT_SCALE)
     stated = f"the stated mean {scale.mean:.6g} and deviation {scale.std:.6g}" if scale else "plain [0, 1]"
@@ -126,8 +146,12 @@ def _from_others(path: Path, scale: Standardisation | None) -> Weights:
     return Weights(name, residual=False, state=state, scale=scale or RAW_SCALE, assumed=assumed)
 
 
-def _name(state: dict[str, Any]) -> str:
-    return "-".join(str(state[f"{layer}.weight"].shape[-1]) for layer in LAYERS)
+def _known_name(path: Path, state: dict[str, Any]) -> str:
+    """The network's name, which is its kernels. Raises WeightsError if there is none of them."""
+    name = "-".join(str(state[f"{layer}.weight"].shape[-1]) for layer in LAYERS)
+    if name not in MODELS:
+        raise WeightsError(f"{path}: holds a network of kernels {name}; the known ones are {', '.join(MODELS)}")
+    return name
 
 
 # --- the command ------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from jobs.scoring import (
 from jobs.stage import Progress, silent
 from srcnn import protocols
 from srcnn.experiment import Experiment
-from srcnn.files import read_picture, write_picture
+from srcnn.files import write_picture
 from srcnn.paths import StudyPaths, view_folder
 from srcnn.shards import has_shard
 from srcnn.views import interpolated_bands, low_resolution_picture, reduced, reference, rendered_views
@@ -83,7 +83,7 @@ class Baseline:
     def interpolate_and_score(self, each: SetRef, picture: Picture) -> list[Row]:
         """Write the interpolated views of one picture and return the rows of its scores."""
         data, evaluate = self.experiment.data, self.experiment.evaluate
-        original = read_picture(Path(picture.path))
+        original = picture.read()
         hr = reference(original, data)
         bands = interpolated_bands(hr, data, picture.grey)
         for view in rendered_views(evaluate)[1]:

@@ -12,7 +12,7 @@ from srcnn.door import command
 from srcnn.words import counted
 
 if TYPE_CHECKING:
-    from jobs.kept_scores import KeptScores
+    from jobs.kept_scores import KeptScores, State
     from jobs.pairs import Pair
     from jobs.scoring import Row
     from srcnn.experiment import EvaluateConfig
@@ -137,23 +137,21 @@ def _score(
     """Rows of all pairs, those that were kept before among them, and why some have none."""
     from rich.progress import track
 
-    from jobs.kept_scores import state_of
     from jobs.scoring import in_parallel
 
-    states = {pair.name: state_of(pair.reference, pair.estimate) for pair in pairs}
-    rows = kept.read(states)
+    rows = kept.read({pair.name: (pair.reference, pair.estimate) for pair in pairs})
     if rows:
         print(f"{len(rows)} of {len(pairs)} pictures were scored before: {kept.file}")
     failed = []
     todo = [pair for pair in pairs if pair.name not in rows]
     results = in_parallel(_score_pair, [(pair, evaluate, arguments) for pair in todo], arguments.workers, evaluate)
     with kept.adding() as add:
-        for pair, found in zip(todo, track(results, "scoring", total=len(todo)), strict=True):
+        for pair, (state, found) in zip(todo, track(results, "scoring", total=len(todo)), strict=True):
             if isinstance(found, str):
                 failed.append(found)
             else:
                 rows[pair.name] = found
-                add(pair.name, states[pair.name], found)
+                add(pair.name, state, found)
     return [row for pair in pairs for row in rows.get(pair.name, ())], failed
 
 
@@ -188,13 +186,17 @@ def _checked(arguments: argparse.Namespace) -> "tuple[EvaluateConfig, list[Pair]
     return evaluate, *pairs_of(arguments.reference, arguments.estimate)
 
 
-def _score_pair(pair: "Pair", evaluate: "EvaluateConfig", arguments: argparse.Namespace) -> "list[Row] | str":
-    """Rows of one pair, or the reason why there are none."""
+def _score_pair(
+    pair: "Pair", evaluate: "EvaluateConfig", arguments: argparse.Namespace
+) -> "tuple[State, list[Row] | str]":
+    """The state of a pair's files, and its rows, or the reason why there are none."""
+    from jobs.kept_scores import state_of
     from jobs.scoring import rows_or_reason
 
+    state = state_of(pair.reference, pair.estimate)
     found = rows_or_reason(_rows, pair, evaluate, arguments)
     named = isinstance(found, str) and (str(pair.reference) in found or str(pair.estimate) in found)
-    return f"{pair.estimate}: {found}" if isinstance(found, str) and not named else found
+    return state, f"{pair.estimate}: {found}" if isinstance(found, str) and not named else found
 
 
 def _rows(pair: "Pair", evaluate: "EvaluateConfig", arguments: argparse.Namespace) -> "list[Row]":

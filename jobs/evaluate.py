@@ -95,7 +95,7 @@ class Evaluate:
     def score_picture(self, epoch: int, each: SetRef, picture: Picture) -> list[Row]:
         """Rows of one picture at one epoch."""
         rendered = self.paths.run(self.run_id).rendered_epoch(each.group, epoch)
-        original = read_picture(Path(picture.path))
+        original = picture.read()
         comparisons = chain(
             compare_full_size(self.experiment, original, rendered, each.name, picture),
             self._compare_zoomed(original, rendered, each.name, picture.name),

@@ -4,6 +4,7 @@ Whatever ends the command (a kill, a full disk, a node that is lost) costs the p
 no other; the same command goes on from what is there.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.scoring import Row
+from srcnn.regular import open_regular
 
-State = list[list[int]]
+State = list[str]
 
 
 @dataclass(frozen=True)
@@ -21,9 +23,10 @@ class KeptScores:
 
     file: Path
 
-    def read(self, states: Mapping[str, State]) -> dict[str, list[Row]]:
+    def read(self, files: Mapping[str, tuple[Path, ...]]) -> dict[str, list[Row]]:
         """Rows by name, of the pictures whose files are in the state that they were scored in."""
-        return {name: rows for name, state, rows in self._lines() if name in states and state == states[name]}
+        kept = {name: (state, rows) for name, state, rows in self._lines() if name in files}
+        return {name: rows for name, (state, rows) in kept.items() if state == state_of(*files[name])}
 
     def _lines(self) -> Iterator[tuple[str, State, list[Row]]]:
         lines = self.file.read_bytes().split(b"\n") if self.file.exists() else []
@@ -48,12 +51,12 @@ class KeptScores:
 
 
 def state_of(*files: Path) -> State:
-    """Size and time of change of each file; nothing of a file that is gone."""
+    """Digest of each file; nothing of a file that cannot be read."""
     state = []
     for file in files:
         try:
-            status = file.stat()
+            with open_regular(file) as content:
+                state.append(hashlib.file_digest(content, "sha256").hexdigest())  # type: ignore[arg-type]
         except OSError:
             continue
-        state.append([status.st_size, status.st_mtime_ns])
     return state

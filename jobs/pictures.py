@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
+from numpy.typing import NDArray
 from PIL import Image
 
 from jobs.names import by_name, unnameable
@@ -27,10 +28,9 @@ from srcnn.files import (
     PICTURE_SUFFIXES,
     PictureError,
     holds,
-    is_grey_file,
     read_cache,
+    read_hashed,
     read_json,
-    read_picture,
     write_json,
 )
 from srcnn.paths import RootPaths
@@ -65,7 +65,10 @@ class MissingPictures(ValueError):
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture file and what is in it; ``thumbnail`` is 16x16 grey, base64."""
+    """One picture file and what is in it; ``thumbnail`` is 16x16 grey, base64.
+
+    ``digest`` is of the pixels and is what a set's id is made from, ``content`` of the file's bytes.
+    """
 
     name: str
     path: str
@@ -74,14 +77,33 @@ class Picture:
     width: int
     thumbnail: str
     grey: bool = False  # stored in one band
+    content: str = ""
+
+    def read(self) -> NDArray[np.uint8]:
+        """The pixels, which are those that ids were made from: size and time of a file do not tell.
+
+        Raises PictureError, also for a picture that was changed since.
+        """
+        pixels, _, content = read_hashed(Path(self.path))
+        # Another decoder on another machine may differ in the last bit of the pixels of one and the same file.
+        if content != self.content and _digest(pixels, self.grey) != self.digest:
+            raise PictureError(
+                f"{self.path}: is another picture than when the study was submitted; bring that one back, or submit "
+                "again with --verify"
+            )
+        return pixels
 
 
 @dataclass(frozen=True)
 class PictureSet:
-    """Pictures in order, with the id of their content."""
+    """Pictures in order, with the id of their content.
+
+    ``disguised`` are files whose content changed while their size and time did not, as far as that was looked at.
+    """
 
     set_id: str
     pictures: tuple[Picture, ...]
+    disguised: tuple[str, ...] = ()
 
     def save(self, root: RootPaths) -> None:
         """Write the list where stages read it, unless the same list is there."""
@@ -204,8 +226,12 @@ def passed_over(source: str) -> list[str]:
     return notes
 
 
-def read_set(sources: Iterable[str], root: RootPaths, data_root: Path | None = None) -> PictureSet:
+def read_set(
+    sources: Iterable[str], root: RootPaths, data_root: Path | None = None, verify: bool = False
+) -> PictureSet:
     """The pictures of some sources, each read once to know its content (remembered per file).
+
+    A file of the size and time that are remembered is not read again, unless to ``verify``.
 
     Raises MissingPictures for an empty source, PictureError for unusable files (all are listed)
     and for two files of one name.
@@ -216,11 +242,15 @@ def read_set(sources: Iterable[str], root: RootPaths, data_root: Path | None = N
     cache = read_cache(root.fingerprints, _fingerprints) or {}
     stamps = {file: _stamp(file) for file in files}
     known = {file: cache.get(str(file), {}) for file in files}
-    new = [file for file in files if known[file].get("stamp") != list(stamps[file]) or "grey" not in known[file]]
+    same = {file for file in files if known[file].get("stamp") == list(stamps[file]) and "content" in known[file]}
+    new = [file for file in files if verify or file not in same]
+    disguised = []
     for file, found in zip(new, Parallel(n_jobs=-1, prefer="threads")(delayed(_content)(f) for f in new), strict=True):
         if isinstance(found, PictureError):
             errors.append(str(found))
         else:
+            if file in same and known[file]["digest"] != found["digest"]:
+                disguised.append(str(file))
             cache[str(file)] = {"stamp": list(stamps[file]), **found}
     if errors:
         raise PictureError("unusable pictures:\n  " + "\n  ".join(errors))
@@ -230,7 +260,8 @@ def read_set(sources: Iterable[str], root: RootPaths, data_root: Path | None = N
         Picture(name=name, path=str(file), **{k: v for k, v in cache[str(file)].items() if k != "stamp"})
         for name, file in names.items()
     )
-    return PictureSet(short_hash("s", [[picture.name, picture.digest] for picture in pictures]), pictures)
+    set_id = short_hash("s", [[picture.name, picture.digest] for picture in pictures])
+    return PictureSet(set_id, pictures, tuple(disguised))
 
 
 def _stamp(file: Path) -> tuple[int, int]:
@@ -247,18 +278,23 @@ def _fingerprints(value: Any) -> dict[str, dict[str, Any]]:
 
 def _content(path: Path) -> dict[str, object] | PictureError:
     try:
-        picture, in_one_band = read_picture(path), is_grey_file(path)
+        picture, in_one_band, content = read_hashed(path)
     except PictureError as error:
         return error
     grey = Image.fromarray(picture).convert("L").resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
-    header = f"{picture.shape}{' grey' if in_one_band else ''}".encode()
     return {
-        "digest": hashlib.sha256(header + picture.tobytes()).hexdigest(),
+        "digest": _digest(picture, in_one_band),
         "height": picture.shape[0],
         "width": picture.shape[1],
         "thumbnail": base64.b64encode(grey.tobytes()).decode(),
         "grey": in_one_band,
+        "content": content,
     }
+
+
+def _digest(picture: NDArray[np.uint8], grey: bool) -> str:
+    header = f"{picture.shape}{' grey' if grey else ''}".encode()
+    return hashlib.sha256(header + picture.tobytes()).hexdigest()
 
 
 def find_leaks(train: PictureSet, evaluation: PictureSet) -> list[tuple[Picture, Picture]]:

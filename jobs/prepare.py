@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from jobs.claim import build_once
 from jobs.parallel import spread
@@ -10,7 +9,6 @@ from jobs.pictures import Picture, load_set
 from jobs.stage import Progress, silent
 from srcnn.dataset import Patches, cut_patches, held_out_pictures, write_patches
 from srcnn.experiment import DataConfig, data_id
-from srcnn.files import read_picture
 from srcnn.paths import RootPaths
 
 
@@ -55,4 +53,4 @@ class Prepare:
 
 
 def _cut(picture: Picture, data: DataConfig, held_out: bool | None) -> tuple[Patches, ...]:
-    return cut_patches(read_picture(Path(picture.path)), data, held_out, picture.grey)
+    return cut_patches(picture.read(), data, held_out, picture.grey)

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from jobs.device import task_device
 from jobs.folders import is_rendered, missing_pictures, open_folder, picture_file
-from jobs.pictures import Picture, SetRef, load_set
+from jobs.pictures import Picture, PictureError, SetRef, load_set
 from jobs.stage import Progress, silent, task_cores
 from srcnn.color import own_standard, to_uint8
 from srcnn.deprocess import Floats, as_measured_luma, deprocess
 from srcnn.experiment import DataConfig, Experiment
-from srcnn.files import read_picture, write_picture
+from srcnn.files import write_picture
 from srcnn.paths import RootPaths, RunPaths, view_folder
 from srcnn.views import interpolated_bands, reduced, rendered_views
+from srcnn.words import listed
 
 if TYPE_CHECKING:
     import torch
@@ -62,9 +63,15 @@ class Render:
         models = {epoch: _Model(self._load(epoch), device, self.experiment.model.name) for epoch in epochs}
         todo = [(each, picture, lacking) for each in self.sets for picture, lacking in self._lacking(each, epochs)]
         progress(0, len(todo), "")
+        reasons = []
         for number, (each, picture, lacking) in enumerate(todo, 1):
-            self._restore(each, picture, lacking, models)
+            try:
+                self._restore(each, picture, lacking, models)
+            except PictureError as error:  # it keeps no other from being restored
+                reasons.append(str(error))
             progress(number, len(todo), f"{each.name}/{picture.name}")
+        if reasons:
+            raise PictureError(f"could not be restored:{listed(reasons)}")
 
     def _load(self, epoch: int) -> "Checkpoint":
         """The checkpoint of an epoch. A damaged one is moved away, so that submitting again remakes it."""
@@ -95,7 +102,7 @@ class Render:
         self, each: SetRef, picture: Picture, passes: list[tuple[int, int]], models: dict[int, "_Model"]
     ) -> None:
         data = self.experiment.data
-        original = read_picture(Path(picture.path))
+        original = picture.read()
         for zoom in sorted({zoom for zoom, _ in passes}):
             hr = reduced(original, data, zoom)
             bands = interpolated_bands(hr, data, picture.grey)

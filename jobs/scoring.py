@@ -22,9 +22,7 @@ from srcnn.metrics import METRICS, Reference, find, is_metric, warm_up
 from srcnn.protocols import Comparison
 from srcnn.schema import KEY_COLUMNS, score_schema
 from srcnn.shards import PARTIAL, find_shard, has_shard, made_from, partial_shard, read_shards, readable, shards_in
-from srcnn.words import text_of, told
-
-LISTED = 10  # reasons in one message
+from srcnn.words import listed, text_of, told
 
 _log = logging.getLogger(__name__)
 Row = dict[str, Any]
@@ -130,10 +128,9 @@ class ScoringError(ValueError):
     """Pictures that could not be scored, each with the reason."""
 
     def __init__(self, reasons: list[str]) -> None:
-        more = f"\n  and {len(reasons) - LISTED} more" if len(reasons) > LISTED else ""
         super().__init__(
-            "could not be scored:\n  " + "\n  ".join(reasons[:LISTED]) + more + "\nAll other scores are kept; mend "
-            "what is named and submit the study again."
+            f"could not be scored:{listed(reasons)}\nAll other scores are kept; mend what is named and submit the "
+            "study again."
         )
 
 

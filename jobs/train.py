@@ -14,7 +14,7 @@ from jobs.pictures import load_set
 from jobs.stage import Progress, silent, task_cores
 from srcnn.damage import DamagedFile
 from srcnn.experiment import Experiment, data_id
-from srcnn.files import read_history, read_picture, remove_orphans, write_bytes, write_text
+from srcnn.files import read_history, remove_orphans, write_bytes, write_text
 from srcnn.paths import RootPaths, RunPaths
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class _Trainer:
         # Twice as fast on a CPU for these layers, same arithmetic.
         self.model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.monitor = [
-            MonitoredPicture(name, read_picture(Path(picture.path)), self.experiment.data, picture.grey)
+            MonitoredPicture(name, picture.read(), self.experiment.data, picture.grey)
             for name, set_id in stage.monitor_sets.items()
             for picture in load_set(stage.root, set_id).pictures[: self.experiment.training.monitor_pictures]
         ]

@@ -22,6 +22,7 @@ from srcnn.experiment import DataConfig, Experiment, data_id, degradation_id, ev
 from srcnn.files import holds, write_json, write_text
 from srcnn.paths import GROUPS, RootPaths, StudyPaths
 from srcnn.shards import discard_shard, set_aside_damaged
+from srcnn.words import counted
 
 
 @dataclass(frozen=True)
@@ -123,14 +124,14 @@ class Plan:
         }
 
 
-def make_plan(study: Study, root: RootPaths, data_root: Path | None = None) -> Plan:
-    """The plan of a study below a root.
+def make_plan(study: Study, root: RootPaths, data_root: Path | None = None, verify: bool = False) -> Plan:
+    """The plan of a study below a root; to ``verify``, every picture is read, whatever is remembered of it.
 
     Raises ConfigError for a leak between training and evaluation pictures, or a picture too small
     to be degraded, or a model that cannot be used; MissingPictures and PictureError for pictures that cannot be used.
     """
     paths = root.study(study.name)
-    resolve = _Resolver(root, data_root)
+    resolve = _Resolver(root, data_root, verify)
     runs = tuple({planned.run_id: planned for run in runs_of(study) if (planned := resolve(run))}.values())
     return Plan(study, paths, runs, tuple(_tasks(runs, root, paths)), data_root, tuple(resolve.notes))
 
@@ -138,8 +139,8 @@ def make_plan(study: Study, root: RootPaths, data_root: Path | None = None) -> P
 class _Resolver:
     """Pictures and ids of runs, each set read once."""
 
-    def __init__(self, root: RootPaths, data_root: Path | None) -> None:
-        self.root, self.data_root = root, data_root
+    def __init__(self, root: RootPaths, data_root: Path | None, verify: bool) -> None:
+        self.root, self.data_root, self.verify = root, data_root, verify
         self.read: dict[tuple[str, ...], PictureSet] = {}
         self.checked: set[tuple[object, ...]] = set()
         self.notes: dict[str, None] = {}
@@ -179,8 +180,13 @@ class _Resolver:
 
     def _set(self, sources: tuple[str, ...]) -> PictureSet:
         if sources not in self.read:
-            self.read[sources] = read_set(sources, self.root, self.data_root)
-            self.read[sources].save(self.root)
+            found = self.read[sources] = read_set(sources, self.root, self.data_root, self.verify)
+            found.save(self.root)
+            if found.disguised:
+                self.notes[
+                    f"{counted(len(found.disguised), 'picture')} changed while size and time stayed the same, such as "
+                    f"{found.disguised[0]}: what was made from the ones before counts no more"
+                ] = None
             self.notes |= dict.fromkeys(note for source in sources for note in passed_over(source))
         return self.read[sources]
 

@@ -54,6 +54,11 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--root", type=Path, help="folder of results (default: results, or where the study's folder lies)")
     p.add_argument("--data-root", type=Path, help="folder that holds bsds500/, set5/, set14/, t91/")
     p.add_argument("--cores", type=int, help="cores of this machine to use at once (local executor)")
+    p.add_argument(
+        "--verify",
+        action="store_true",
+        help="read every picture again, also those whose size and time say that they are as they were",
+    )
     p.add_argument("--dry-run", action="store_true", help="print the plan and submit nothing")
     return p
 
@@ -126,7 +131,7 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
             raise ConfigError(f"{trouble}; choose another folder with --root")
         if executor == "slurm":
             check_options(study.cluster)
-        plan = make_plan(study, RootPaths(root), data_root)
+        plan = make_plan(study, RootPaths(root), data_root, arguments.verify)
         for module, home in own_homes(plan).items():
             if trouble := unusable(home, "import"):
                 raise ConfigError(f"{trouble}; move {module} to another folder")

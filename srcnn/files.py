@@ -1,7 +1,7 @@
 """Files that are complete if they exist, and pictures in and out."""
 
 import errno
-import io
+import hashlib
 import json
 import os
 import re
@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -224,35 +224,38 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     broken file, and for what has no single meaning in 8-bit RGB: transparency, more than 8 bits,
     CMYK, several frames.
     """
-    with _opened(path) as image:
+    with _opened(path) as (image, _):
         return _rgb(path, image)
 
 
-def picture_in(path: Path, content: bytes) -> NDArray[np.uint8]:
-    """As ``read_picture``, of a file's content that is read already; ``path`` names it in errors."""
-    with _opened(path, content) as image:
-        return _rgb(path, image)
+def read_hashed(path: Path) -> tuple[NDArray[np.uint8], bool, str]:
+    """As ``read_picture``, with whether the file stores one band, and the SHA-256 of its bytes."""
+    with _opened(path) as (image, file):
+        picture, grey = _rgb(path, image), _is_grey(image)
+        file.seek(0)
+        return picture, grey, hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def is_grey_file(path: Path) -> bool:
     """Whether a picture file stores one band (grey), not three. Raises PictureError if unreadable."""
-    with _opened(path) as image:
-        return image.mode in {"1", "L", "LA"}
+    with _opened(path) as (image, _):
+        return _is_grey(image)
+
+
+def _is_grey(image: ImageFile.ImageFile) -> bool:
+    return image.mode in {"1", "L", "LA"}
 
 
 @contextmanager
-def _opened(path: Path, content: bytes | None = None) -> Iterator[ImageFile.ImageFile]:
+def _opened(path: Path) -> Iterator[tuple[ImageFile.ImageFile, BinaryIO]]:
     """The one place where pictures are opened: regular files, in formats that Pillow reads by itself.
 
     Left to guess, Pillow starts Ghostscript for a PostScript file of any name. Raises PictureError, also for
     what goes wrong while the picture is looked at.
     """
     try:
-        with (
-            open_regular(path) if content is None else io.BytesIO(content) as file,
-            Image.open(file, formats=PICTURE_FORMATS) as image,
-        ):
-            yield image
+        with open_regular(path) as file, Image.open(file, formats=PICTURE_FORMATS) as image:
+            yield image, file
     except PictureError:
         raise
     except FileNotFoundError as error:

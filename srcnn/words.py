@@ -1,11 +1,20 @@
 """Small words that messages share."""
 
+from collections.abc import Sequence
+
+LISTED = 10  # lines of one kind in one message
 LONGEST = 1000  # letters of an error of somebody else
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """A number with its noun: ``1 task``, ``2 tasks``; ``plural`` where it does not end in s."""
     return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def listed(lines: Sequence[str]) -> str:
+    """The first of some lines, indented, and how many more there are."""
+    more = [f"and {len(lines) - LISTED} more"] if len(lines) > LISTED else []
+    return "".join(f"\n  {line}" for line in [*lines[:LISTED], *more])
 
 
 def text_of(error: BaseException) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srcnn.door import command
+from srcnn.words import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,7 +128,7 @@ def settings_text(a: Side, b: Side, pairs: "list[tuple[str, list[Run], list[Run]
     for (key, value_a, value_b), names in seen.items():
         where = "" if len(names) == len(pairs) else f"   ({', '.join(names)})"
         lines.append(f"  {key}: {value_a} -> {value_b}{where}")
-    return "\n".join(lines if seen else [*lines, "  no setting differs"])
+    return "\n".join(printable(line) for line in (lines if seen else [*lines, "  no setting differs"]))
 
 
 def effect(
@@ -201,10 +202,10 @@ def effect_text(table: "pd.DataFrame", metrics: list[str]) -> str:
     from analysis.style import metric_head, with_interval
 
     keys = [name for name in table.columns if not any(name in (m, f"low_{m}", f"high_{m}") for m in metrics)]
-    heads = [*keys, *(metric_head(name) for name in metrics)]
+    heads = [*keys, *(printable(metric_head(name)) for name in metrics)]
     rows = []
     for row in table.to_dict("records"):
-        cells = ["–" if row[key] is None or row[key] != row[key] else str(row[key]) for key in keys]
+        cells = ["–" if row[key] is None or row[key] != row[key] else printable(row[key]) for key in keys]
         for name in metrics:
             low, high = row[f"low_{name}"], row[f"high_{name}"]
             sure = " *" if low > 0 or high < 0 else ""

@@ -1,22 +1,37 @@
 """A metric over the patch grid, laid on the picture."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.pictures import backdrop
 from analysis.style import metric_head, number
+from analysis.svg import add, drawing, to_page
 from srcnn.metrics import about
 from srcnn.patches import Box
 
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
 # A few steps of viridis (Smith & van der Walt), which colour-blind readers see as dark to light.
 _SCALE = np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]], float)
+# Readable on any picture.
+_LETTERS = {
+    "text_anchor": "middle",
+    "dominant_baseline": "central",
+    "fill": "#fff",
+    "stroke": "#000",
+    "stroke_width": 3,
+    "paint_order": "stroke",
+    "stroke_linejoin": "round",
+}
 
 
 def heatmap(
     picture: NDArray[np.uint8], cells: Iterable[tuple[Box, float]], metric: str, alt: str
-) -> tuple[str, int, int]:
+) -> "tuple[Markup, int, int]":
     """SVG of the picture with each patch tinted by its value and the value in it; its width and height.
 
     Light is better, whatever the metric's direction; infinite values have the colour of the best.
@@ -26,28 +41,17 @@ def heatmap(
     cells = list(cells)
     finite = [value for _, value in cells if np.isfinite(value)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
-    parts = [f'<image href="{source}" width="{width}" height="{height}"/>']
+    root = drawing(width, height, alt)
+    add(root, "image", href=source, width=width, height=height)
     for box, value in cells:
         x, y, w, h = (round(side * factor, 1) for side in box)
         share = _share(value, low, high, about(metric).higher_is_better)
-        if share is None:
-            fill, opacity = "#888", 0.2
-        else:
-            fill, opacity = _colour(share), 0.55
+        fill, opacity = ("#888", 0.2) if share is None else (_colour(share), 0.55)
+        add(root, "rect", x=x, y=y, width=w, height=h, fill=fill, fill_opacity=opacity, stroke="#fff")
         size = min(15.0, max(7.0, h / 4), w / 4.2)
-        parts.append(
-            f'<rect x="{x}" y="{y}" width="{w}" height="{h}" fill="{fill}" fill-opacity="{opacity}" stroke="#fff"/>'
-        )
-        parts.append(
-            f'<text x="{x + w / 2:.1f}" y="{y + h / 2:.1f}" font-size="{size:.1f}" text-anchor="middle" '
-            f'dominant-baseline="central" fill="#fff" stroke="#000" stroke-width="3" paint-order="stroke" '
-            f'stroke-linejoin="round">{number(value, metric)}</text>'
-        )
-    svg = (
-        f'<svg role="img" aria-label="{alt}" viewBox="0 0 {width} {height}" style="max-width:{width}px" '
-        f'xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
-    )
-    return svg, width, height
+        place = {"x": f"{x + w / 2:.1f}", "y": f"{y + h / 2:.1f}", "font_size": f"{size:.1f}"}
+        add(root, "text", number(value, metric), **place, **_LETTERS)
+    return to_page(root), width, height
 
 
 def scale_note(metric: str) -> str:

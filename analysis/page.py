@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.panels import Panel, save, to_svg
+from analysis.spreadsheet import as_csv
 from analysis.style import Line, digits, metric_head, number, with_interval
+from analysis.svg import add, drawing, to_page
 from srcnn.files import write_text
 from srcnn.metrics import about
 
 if TYPE_CHECKING:
     import pandas as pd
+    from markupsafe import Markup
 
 SHOWN_ROWS = 200  # of a table; its CSV holds all
 
@@ -94,26 +97,30 @@ class Figure:
     kind: str = "figure"
 
     @property
-    def svgs(self) -> list[str]:
+    def svgs(self) -> "list[Markup]":
         """The panels as inline SVG."""
         return [to_svg(panel) for panel in self.panels]
 
     @property
-    def keys(self) -> list[dict[str, str]]:
+    def keys(self) -> "list[dict[str, str | Markup]]":
         """The legend: a name and a small drawing of its line."""
         return [{"name": name, "svg": _sample(line)} for name, line in self.legend.items()]
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: PNG as a data URI (or inline SVG), its size on the page, lines below it."""
+    """One picture: PNG as a data URI, or inline SVG, its size on the page, lines below it."""
 
-    source: str
+    source: "str | Markup"
     width: int
     height: int
     lines: Sequence[str]
     alt: str
-    svg: bool = False
+
+    @property
+    def svg(self) -> bool:
+        """Whether the source is markup."""
+        return hasattr(self.source, "__html__")
 
 
 @dataclass(frozen=True)
@@ -129,10 +136,11 @@ class Shots:
 
 @dataclass(frozen=True)
 class Prose:
-    """A paragraph; ``strong`` sets it as an answer, ``warning`` as something to mind."""
+    """A paragraph; ``tone`` sets it as an answer, a warning or a remark; ``code`` is a command to follow it."""
 
     text: str
     tone: str = ""
+    code: str = ""
     kind: str = "prose"
 
 
@@ -154,7 +162,7 @@ def write_files(sections: Sequence[Section], folder: Path) -> None:
             table = block if block.kind == "table" else getattr(block, "table", None)
             if table is not None:
                 path = folder / "tables" / f"{table.name}.csv"
-                write_text(path, table.frame.to_csv(index=False))
+                write_text(path, as_csv(table.frame))
                 written.add(path)
             if block.kind == "figure":
                 files = [folder / "figures" / f"{block.name}{suffix}" for suffix in (".png", ".pdf")]
@@ -208,19 +216,24 @@ def _records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
-def _sample(line: Line) -> str:
+# Markers of a legend: the element that draws each.
+_MARKERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "o": ("circle", {"cx": 13, "cy": 6, "r": 3.4}),
+    "s": ("rect", {"x": 10, "y": 3, "width": 6, "height": 6}),
+    "D": ("path", {"d": "M13 1.8 17.2 6 13 10.2 8.8 6Z"}),
+    "^": ("path", {"d": "M13 2 17 9.5H9Z"}),
+    "v": ("path", {"d": "M13 10 17 2.5H9Z"}),
+    "P": ("path", {"d": "M11.5 2h3v2.5H17v3h-2.5V10h-3V7.5H9v-3h2.5Z"}),
+    "x": ("path", {"d": "M10 3l6 6M16 3l-6 6", "stroke_width": 2}),
+}
+
+
+def _sample(line: Line) -> "Markup":
+    root = drawing(26, 12, "")
+    root.attrib |= {"width": "26", "height": "12", "fill": line.colour, "stroke": line.colour}
     dashes = "" if line.dashes == "-" else " ".join(str(1.5 * part) for part in line.dashes[1])
-    shapes = {
-        "o": '<circle cx="13" cy="6" r="3.4"/>',
-        "s": '<rect x="10" y="3" width="6" height="6"/>',
-        "D": '<path d="M13 1.8 17.2 6 13 10.2 8.8 6Z"/>',
-        "^": '<path d="M13 2 17 9.5H9Z"/>',
-        "v": '<path d="M13 10 17 2.5H9Z"/>',
-        "P": '<path d="M11.5 2h3v2.5H17v3h-2.5V10h-3V7.5H9v-3h2.5Z"/>',
-        "x": '<path d="M10 3l6 6M16 3l-6 6" stroke-width="2"/>',
-    }
-    colour = line.colour
-    return (
-        f'<svg width="26" height="12" viewBox="0 0 26 12" aria-hidden="true" fill="{colour}" stroke="{colour}">'
-        f'<path d="M0 6H26" stroke-width="2" stroke-dasharray="{dashes}"/>{shapes.get(line.marker, "")}</svg>'
-    )
+    add(root, "path", d="M0 6H26", stroke_width=2, stroke_dasharray=dashes)
+    if line.marker in _MARKERS:
+        tag, shape = _MARKERS[line.marker]
+        add(root, tag, **shape)
+    return to_page(root)

@@ -1,7 +1,7 @@
 """A figure is a row of small panels: inline SVG that wraps on a phone, one PNG and PDF beside the page."""
 
 import io
-import re
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,16 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.style import matplotlib
+from analysis.svg import from_matplotlib
 from srcnn.files import atomic_path
+from srcnn.words import printable
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.ticker import Formatter, FuncFormatter
 
 INK = "#1d1d1f"  # stands for the page's text colour and is replaced by it in SVG
 SIZE = (3.5, 2.5)  # inches of one panel
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a $ in a name is a $
     "svg.hashsalt": "srcnn",
     "font.size": 8.5,
     "axes.titlesize": 9,
@@ -57,13 +62,13 @@ class Panel:
     margins: tuple[float, float, float, float] = (0.75, 0.1, 0.42, 0.24)
 
 
-def to_svg(panel: Panel) -> str:
+def to_svg(panel: Panel) -> "Markup":
     """The panel as SVG that stands inside a page and takes its text colour."""
     buffer = io.StringIO()
     with _style():
         figure = _figure([panel], 1)
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    return _for_page(buffer.getvalue(), panel.alt)
+    return from_matplotlib(buffer.getvalue(), panel.alt, INK)
 
 
 def save(panels: Sequence[Panel], *targets: Path) -> None:
@@ -80,7 +85,8 @@ def save(panels: Sequence[Panel], *targets: Path) -> None:
 def _style() -> Iterator[None]:
     """Our own look and the library's defaults, whatever the user's matplotlibrc says (usetex needs a TeX)."""
     library = matplotlib()
-    with library.rc_context():
+    with library.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a letter that its font lacks is a box
         library.rcdefaults()
         library.rcParams.update(_STYLE)
         yield
@@ -103,6 +109,7 @@ def _figure(panels: Sequence[Panel], columns: int) -> "Figure":
             axis = figure.add_axes((at[0] / width, at[1] / height, at[2] / width, at[3] / height))
             panel.draw(axis)
             _few_ticks(axis)
+            _printable_texts(axis)
             left += w
         top -= row_height
     return figure
@@ -117,14 +124,20 @@ def _few_ticks(axis: "Axes") -> None:
             side.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
 
 
-def _for_page(svg: str, alt: str) -> str:
-    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
-    # Matplotlib numbers its groups from 1 in every figure: an id may be used once in a page.
-    svg = re.sub(r' id="[a-z0-9]+_\d+"', "", svg)
-    svg = re.sub(r"font: ([\d.]+px|bold [\d.]+px|[^;\"]*?px) [^;\"]*", r"font: \1 var(--figure-font, sans-serif)", svg)
-    svg = re.sub(r"\s*\n\s*", "\n", svg)
-    width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups()  # type: ignore[union-attr]
-    head = f'<svg role="img" aria-label="{alt}" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg" '
-    head += 'xmlns:xlink="http://www.w3.org/1999/xlink">'
-    return re.sub(r"<svg[^>]*>", head, svg, count=1)
+def _printable_texts(axis: "Axes") -> None:
+    """What is written in a figure are names from outside, of which the fonts cannot draw everything."""
+    from matplotlib.text import Text
+    from matplotlib.ticker import FixedFormatter, FuncFormatter
+
+    for text in axis.findobj(Text):
+        text.set_text(printable(text.get_text(), breaks=True))
+    for side in (axis.xaxis, axis.yaxis):
+        labels = side.get_major_formatter()
+        if isinstance(labels, FixedFormatter | FuncFormatter):
+            side.set_major_formatter(_printable_labels(labels))
+
+
+def _printable_labels(labels: "Formatter") -> "FuncFormatter":
+    from matplotlib.ticker import FuncFormatter
+
+    return FuncFormatter(lambda value, place: printable(labels(value, place), breaks=True))

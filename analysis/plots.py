@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.panels import INK, Panel
-from analysis.style import BASELINE, GREY, Line, axis_label, matplotlib, power_of_ten
+from analysis.style import BASELINE, GREY, Line, axis_label, matplotlib, power_of_ten, ten_to_the
 from srcnn.metrics import about
+from srcnn.words import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -259,6 +260,7 @@ def _plain_log(axis: "Axes") -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
     low, high = axis.get_ylim()
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: ten_to_the(round(np.log10(value)))))
     if high / low < 30:
         axis.yaxis.set_major_locator(
             LogLocator(subs=(1, 2, 3, 5) if high / low > 3 else (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8))
@@ -269,4 +271,5 @@ def _plain_log(axis: "Axes") -> None:
 
 
 def _shortened(name: str, longest: int = 18) -> str:
+    name = printable(name)
     return name if len(name) <= longest else f"{name[: longest - 1]}…"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.study import Study
 from srcnn.files import read_json
+from srcnn.words import whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +33,7 @@ def attempts(study: Study) -> Iterator[dict[str, Any]]:
             except ValueError:  # its number is taken, its content not yet written
                 continue
             if record:
-                yield record
+                yield whole(record)
 
 
 def latest_attempts(study: Study) -> list[dict[str, Any]]:

@@ -5,14 +5,21 @@ finished, says what is missing, and refreshes in place.
 """
 
 import argparse
+import base64
+import hashlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srcnn.door import command
+from srcnn.words import printable
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from analysis.evidence import Evidence
+    from analysis.page import Section
 
 
 def write_report(study_dir: Path | str) -> Path:
@@ -37,21 +44,19 @@ def write_report(study_dir: Path | str) -> Path:
     return study.paths.report_page
 
 
-def render(evidence: "Evidence", sections: list[Any]) -> str:
+def render(evidence: "Evidence", sections: "Sequence[Section]") -> str:
     """The page as HTML, with everything it needs inside."""
-    import re
-
     from jinja2 import Environment, PackageLoader
-    from markupsafe import Markup, escape
+    from markupsafe import Markup
 
     from analysis.records import failures
     from analysis.sections.making import commands
 
-    def code(text: str) -> Markup:
-        return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
-
-    environment = Environment(loader=PackageLoader("analysis"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["code"] = code
+    environment = Environment(
+        loader=PackageLoader("analysis"), autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown
+    )
+    style = Markup(_file(environment, "style.css") + _widths(sections))
+    script = Markup(_file(environment, "sort.js"))
     study = evidence.study
     frame, missing = evidence.pictures, len(study.missing())
     failed = failures(study)
@@ -68,7 +73,36 @@ def render(evidence: "Evidence", sections: list[Any]) -> str:
         notes=list(study.contents.get("notes", [])),
         failed=int(failed["tasks"].sum()) if len(failed) else 0,
         command=commands(study)[0],
+        style=style,
+        script=script,
+        policy=policy(style, script),
     )
+
+
+def policy(style: str, script: str) -> str:
+    """What the page allows: this style, this script, and pictures that stand in it; nothing else, from nowhere."""
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
+    return (
+        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _shown(value: Any) -> Any:
+    """A value as the template may show it: text from outside without what a browser obeys beside markup."""
+    return printable(value, breaks=True) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def _file(environment: "Environment", name: str) -> str:
+    """One of our own files, which is no template."""
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]
+
+
+def _widths(sections: "Sequence[Section]") -> str:
+    """Rules for the widths of the page's pictures: a policy of hashes allows no style attributes."""
+    shots = (shot for section in sections for block in section.blocks for shot in getattr(block, "shots", ()))
+    return "".join(f".w{width} {{ width: {width}px; }}\n" for width in sorted({shot.width for shot in shots}))
 
 
 def parser() -> argparse.ArgumentParser:

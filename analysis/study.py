@@ -11,6 +11,7 @@ from srcnn.files import parsed, read_json
 from srcnn.paths import StudyPaths
 from srcnn.schema import METHODS
 from srcnn.shards import has_shard
+from srcnn.words import whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,7 +130,7 @@ def open_study(folder: Path | str) -> Study:
     found = read_contents(StudyPaths(folder))
     if found is None:
         raise FileNotFoundError(f"{folder}: holds no study (no contents.json); submit one into it first")
-    return Study(folder, found)
+    return Study(folder, whole(found))
 
 
 def apart(name: str, taken: Collection[str], why: str) -> str:
@@ -175,7 +176,7 @@ def _settings(config: Path) -> dict[str, Any]:
         content = config.read_bytes()
     except FileNotFoundError:
         return {}
-    found: dict[str, Any] = parsed(config, content, lambda text: dict(flatten(read_yaml(text.decode()))))
+    found: dict[str, Any] = parsed(config, content, lambda text: dict(flatten(whole(read_yaml(text.decode())))))
     return found
 
 

@@ -29,6 +29,7 @@ class Line:
     marker: str = "o"
 
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 BASELINE = Line(GREY, (0, (4, 2)), "x")
 
 
@@ -72,7 +73,7 @@ def metric_head(metric: str) -> str:
 def axis_label(metric: str, power: int = 0) -> str:
     """A metric's title, unit and direction for an axis whose values were divided by 10**power."""
     facts = about(metric)
-    parts = [f"$10^{{{power}}}$" if power else "", "" if facts.unit == "1" else facts.unit]
+    parts = [ten_to_the(power) if power else "", "" if facts.unit == "1" else facts.unit]
     unit = " ".join(filter(None, parts))
     return f"{facts.title}{f' ({unit})' if unit else ''}, {'higher' if facts.higher_is_better else 'lower'} is better"
 
@@ -116,6 +117,11 @@ def power_of_ten(largest: float) -> int:
     if not largest or not math.isfinite(largest) or 1e-3 <= largest < 1e5:
         return 0
     return math.floor(math.log10(largest))
+
+
+def ten_to_the(power: int) -> str:
+    """A power of ten in writing."""
+    return "10" + str(power).translate(_RAISED)
 
 
 def sentence(words: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srcnn.door import command
+from srcnn.words import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,10 +66,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def formatted(table: "pd.DataFrame", metrics: list[str], how: str) -> str:
     """The table as text for people (metrics rounded), CSV (all digits) or Markdown."""
+    from analysis.spreadsheet import as_csv
     from analysis.style import metric_head, number
 
     if how == "csv":
-        return table.to_csv(index=False).rstrip("\n")
+        return as_csv(table).rstrip("\n")
     shown = table.copy()
     for name in metrics:
         for column in (name, f"sd_{name}"):
@@ -77,10 +79,11 @@ def formatted(table: "pd.DataFrame", metrics: list[str], how: str) -> str:
     shown = shown.rename(columns={name: metric_head(name) for name in metrics})
     numeric = [*(metric_head(name) for name in metrics), *(f"sd_{name}" for name in metrics), "pictures", "comparisons"]
     filled = shown.astype(object).where(shown.notna(), "–")
-    rows = [[str(value) for value in row] for row in filled.to_numpy()]
-    heads = [str(name) for name in shown.columns]
+    rows = [[printable(value) for value in row] for row in filled.to_numpy()]
+    heads = [printable(name) for name in shown.columns]
     right = [head in numeric or head in ("epoch", "zoom", "infinite", "null") for head in heads]
     if how == "markdown":
+        heads, *rows = [[cell.replace("|", "\\|") for cell in line] for line in (heads, *rows)]
         lines = [heads, ["---:" if is_number else "---" for is_number in right], *rows]
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
     widths = [max(len(line[i]) for line in [heads, *rows]) for i in range(len(heads))]

@@ -1,9 +1,42 @@
-"""Small words that messages share."""
+"""Small words that messages share, and words from outside as they may be shown."""
+
+import unicodedata
+from typing import Any
+
+# Control characters, marks that turn the direction of what follows, halves of letters, breaks of lines.
+_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_JOINERS = "\u200c\u200d"  # within words of some scripts, and within emoji
+
+
+def printable(text: object, breaks: bool = False) -> str:
+    r"""Text from outside (a name, a path, an error) with what a terminal, log or page might obey written out.
+
+    An escape character becomes the four letters ``\x1b``, half a letter ``\udc80``; with ``breaks``, ends of lines
+    and tabs stay.
+    """
+    words = str(text)
+    if words.isprintable():
+        return words
+    kept = _JOINERS + "\n\t" * breaks
+    return "".join(
+        repr(letter)[1:-1] if unicodedata.category(letter) in _HIDDEN and letter not in kept else letter
+        for letter in words
+    )
+
 
 from collections.abc import Sequence
 
 LISTED = 10  # lines of one kind in one message
 LONGEST = 1000  # letters of an error of somebody else
+
+
+def whole(value: Any) -> Any:
+    """A value out of JSON or YAML whose texts are letters that a table can hold: half a letter is written out."""
+    if isinstance(value, str):
+        return value if value.isprintable() else value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {whole(key): whole(each) for key, each in value.items()}
+    return [whole(each) for each in value] if isinstance(value, list) else value
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from analysis.study import Run
 
 MAPPED_SETS = 3
+LONGEST_NAME = 60  # of a table's file
 SHOWN_VARIANTS = 6  # marks a picture in the sorted chart
 
 
@@ -96,6 +97,7 @@ def region_shots(evidence: Evidence, run: "Run", row: Any, title: str, note: str
         f"{set_name}/{image}, region {box.width}x{box.height} at {box.x}, {box.y}; run {run.label}, epoch {epoch}."
     )
     name = "".join(letter for letter in title.lower().replace(" ", "-") if letter.isalnum() or letter == "-")
+    name = name[:LONGEST_NAME]  # metrics of somebody's own may have any name
     return Shots(title, shots, f"{caption} {note}".strip(), _number_table(f"region-{name}", numbers))
 
 
@@ -239,7 +241,7 @@ def _heatmaps(evidence: Evidence) -> list[Any]:
                 for *sides, value in patches[["x", "y", "width", "height", metric]].to_numpy().tolist()
             ]
             svg, width, height = heatmap(picture, cells, metric, f"{about(metric).title} over {image}")
-            shots.append(Shot(svg, width, height, [f"{set_name}/{image}", scale_note(metric)], image, svg=True))
+            shots.append(Shot(svg, width, height, [f"{set_name}/{image}", scale_note(metric)], image))
     if not shots:
         return [Prose("Heat maps need the original pictures, which are not there.", "faint")]
     caption = (

@@ -22,8 +22,8 @@ def section(evidence: Evidence) -> Section:
         blocks.append(Prose("No task's last attempt failed.", "faint"))
     blocks += [_costs(study), _common(study), _versions()]
     command, anew = commands(study)
-    blocks.append(Prose(f"Go on, or make what is missing: `{command}`"))
-    blocks.append(Prose(f"Repeat it from the start in another folder: `{anew}`"))
+    blocks.append(Prose("Go on, or make what is missing:", code=command))
+    blocks.append(Prose("Repeat it from the start in another folder:", code=anew))
     return Section("making", "How it was made", [block for block in blocks if block])
 
 

@@ -1,0 +1,36 @@
+"""Tables as CSV that a spreadsheet shows and does not compute."""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from srcnn.words import printable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What spreadsheets take for the beginning of a formula, also in its wide form, unless it is a number.
+# Source: OWASP, "CSV Injection".
+_FORMULA = re.compile(r"[=+\-@\t\n＝＋－＠]")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
+
+
+def as_csv(table: "pd.DataFrame") -> str:
+    """The table as CSV, its heads first; text that would be a formula has an apostrophe before it."""
+    shown = table.copy(deep=False)
+    for place in range(len(shown.columns)):
+        if not _holds_numbers(shown.iloc[:, place]):
+            shown.isetitem(place, [_cell(value) for value in shown.iloc[:, place].astype(object)])
+    return str(shown.to_csv(index=False, header=[_cell(str(name)) for name in shown.columns], lineterminator="\n"))
+
+
+def _holds_numbers(column: "pd.Series") -> bool:
+    import pandas as pd
+
+    return bool(pd.api.types.is_numeric_dtype(column.dtype))
+
+
+def _cell(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    text = printable(value, breaks=True)
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text

@@ -1,0 +1,92 @@
+"""Drawings as inline SVG: made and rewritten as XML, never as text, so that no name in them becomes markup.
+
+They hold no style attributes, which the page's policy forbids: what those would say are attributes of their own.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from srcnn.words import printable
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+_HREF = f"{{{XLINK}}}href"
+# Of matplotlib's style sheet, which the page's policy forbids too; all elements inherit them.
+_LINES = {"stroke-linejoin": "round", "stroke-linecap": "butt"}
+_FONT = re.compile(r"(?:(bold|\d{3}) )?([\d.]+px)")
+
+ElementTree.register_namespace("", SVG)
+ElementTree.register_namespace("xlink", XLINK)
+
+
+def drawing(width: float, height: float, alt: str) -> ElementTree.Element:
+    """An empty drawing of this size, which says in words what it shows; without words it is an ornament."""
+    said = _said(alt) if alt else {"aria-hidden": "true"}
+    return ElementTree.Element(f"{{{SVG}}}svg", {"viewBox": f"0 0 {width:g} {height:g}"} | said)
+
+
+def add(parent: ElementTree.Element, tag: str, text: str | None = None, **attributes: object) -> ElementTree.Element:
+    """A new element in another; ``stroke_width=2`` is the attribute ``stroke-width``."""
+    element = ElementTree.SubElement(parent, f"{{{SVG}}}{tag}", _plain(attributes))
+    element.text = None if text is None else printable(text)
+    return element
+
+
+def to_page(root: ElementTree.Element) -> "Markup":
+    """The drawing as text that stands inside a page."""
+    from markupsafe import Markup
+
+    return Markup(ElementTree.tostring(root, "unicode"))
+
+
+def from_matplotlib(text: str, alt: str, ink: str) -> "Markup":
+    """A figure of matplotlib's for a page: its ink is the page's, and so is the family of its font."""
+    root = ElementTree.fromstring(text)
+    _drop_unwanted(root)
+    for element in root.iter():
+        # Matplotlib numbers its groups from 1 in every figure: an id may be used once in a page.
+        if re.fullmatch(r"[a-z0-9]+_\d+", element.get("id", "")):
+            del element.attrib["id"]
+        element.attrib |= dict(_presentation(element.attrib.pop("style", "")))
+        for name, value in element.attrib.items():
+            if value == ink:
+                element.set(name, "currentColor")
+        if _HREF in element.attrib:
+            element.set(_HREF, "".join(element.attrib[_HREF].split()))
+        element.tail = "\n"
+        element.text = element.text if element.text and element.text.strip() else None
+    root.attrib = {"viewBox": root.attrib["viewBox"], **_said(alt), **_LINES}
+    root.tail = None
+    return to_page(root)
+
+
+def _drop_unwanted(parent: ElementTree.Element) -> None:
+    for child in list(parent):
+        if child.tag.rpartition("}")[2] in ("metadata", "style"):
+            parent.remove(child)
+        else:
+            _drop_unwanted(child)
+
+
+def _presentation(style: str) -> Iterator[tuple[str, str]]:
+    """The declarations of a style attribute as attributes; the family of a font is the page's."""
+    for declaration in filter(None, (each.strip() for each in style.split(";"))):
+        name, _, value = (part.strip() for part in declaration.partition(":"))
+        if name == "font" and (font := _FONT.match(value)):
+            yield "font-size", font[2]
+            if font[1]:
+                yield "font-weight", font[1]
+        elif name not in ("font", "font-family"):
+            yield name, value
+
+
+def _plain(attributes: dict[str, object]) -> dict[str, str]:
+    return {name.replace("_", "-"): str(value) for name, value in attributes.items()}
+
+
+def _said(alt: str) -> dict[str, str]:
+    return {"role": "img", "aria-label": printable(alt)}

@@ -1,8 +1,11 @@
 """Small words that messages share, and words from outside as they may be shown."""
 
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
+LISTED = 10  # lines of one kind in one message
+LONGEST = 1000  # letters of an error of somebody else
 # Control characters, marks that turn the direction of what follows, halves of letters, breaks of lines.
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"  # within words of some scripts, and within emoji
@@ -22,12 +25,6 @@ def printable(text: object, breaks: bool = False) -> str:
         repr(letter)[1:-1] if unicodedata.category(letter) in _HIDDEN and letter not in kept else letter
         for letter in words
     )
-
-
-from collections.abc import Sequence
-
-LISTED = 10  # lines of one kind in one message
-LONGEST = 1000  # letters of an error of somebody else
 
 
 def whole(value: Any) -> Any:

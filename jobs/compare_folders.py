@@ -159,9 +159,9 @@ def _checked(arguments: argparse.Namespace) -> "tuple[EvaluateConfig, list[Pair]
     """The settings, the pairs of one name, and complaints about pictures that have no partner."""
     from pydantic import ValidationError
 
+    from jobs.own_check import check_own_code, own_metrics
     from jobs.pairs import pairs_of
     from srcnn.experiment import EvaluateConfig
-    from srcnn.metrics import find
 
     if "whole" in arguments.protocol and not arguments.crop:
         raise ValueError("protocol whole compares crops: say their size with --crop H W")
@@ -181,8 +181,8 @@ def _checked(arguments: argparse.Namespace) -> "tuple[EvaluateConfig, list[Pair]
         evaluate = EvaluateConfig(**without)
     except ValidationError as error:
         raise ValueError("; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())) from error
-    for name in evaluate.metrics:
-        find(name)  # what cannot be computed is said before anything is
+    for note in check_own_code(own_metrics(evaluate.metrics)):  # what cannot be computed is said before anything is
+        print(f"note: {note}", file=sys.stderr)
     return evaluate, *pairs_of(arguments.reference, arguments.estimate)
 
 

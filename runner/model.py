@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jobs.events import MISSING, has_tensorboard
+from jobs.own_check import OwnCodeError, Subject, check_own_code, own_metrics
 from runner.config import ConfigError
 from srcnn.experiment import Experiment
-from srcnn.metrics import METRICS, find
-from srcnn.models import ModelError, check_model, is_own_model
+from srcnn.metrics import METRICS
+from srcnn.models import ModelError, is_own_model
 from srcnn.own_code import code_digest
 
 
@@ -21,7 +22,7 @@ class ModelContent(NamedTuple):
 
 
 def model_content(experiment: Experiment) -> ModelContent:
-    """What the file of weights and a user's own code hold.
+    """What the file of weights and a user's own code hold; no code of the user's is run for it.
 
     Raises ConfigError for a model or weights that cannot be used. Our own models are not built
     here: that would take torch and a second for every command.
@@ -32,7 +33,6 @@ def model_content(experiment: Experiment) -> ModelContent:
     code = None
     try:
         if is_own_model(config.name):
-            check_model(config.name, residual=config.residual, patch_size=experiment.data.patch_size)
             code = code_digest(config.name)
         else:
             _require_inner_pixels(experiment)
@@ -44,13 +44,28 @@ def model_content(experiment: Experiment) -> ModelContent:
     return ModelContent({"code": code, "weights": weights}, assumed)
 
 
-def metric_code(names: Iterable[str]) -> dict[str, str]:
-    """Digest of the code of each metric that is the user's own, for the scoring's id; each is imported.
+def own_code_notes(experiments: Iterable[Experiment]) -> list[str]:
+    """What the user's own models and metrics do when they are imported and should be known.
 
-    Raises ConfigError for one that cannot be.
+    They are imported in a process of its own. Raises ConfigError for one that cannot be used.
     """
+    subjects = []
+    for experiment in experiments:
+        model = experiment.model
+        if is_own_model(model.name):
+            subjects.append(Subject("model", model.name, model.residual, experiment.data.patch_size))
+        subjects += own_metrics(experiment.evaluate.metrics)
     try:
-        return {find(name).name: code_digest(name) for name in names if name not in METRICS}
+        return check_own_code(subjects)
+    except OwnCodeError as error:
+        section = {"model": "model.name", "metric": "evaluate.metrics"}[error.kind]
+        raise ConfigError(f"{section}: {error}") from error
+
+
+def metric_code(names: Iterable[str]) -> dict[str, str]:
+    """Digest of the code of each metric that is the user's own, for the scoring's id. Raises ConfigError."""
+    try:
+        return {name: code_digest(name) for name in names if name not in METRICS}
     except ValueError as error:
         raise ConfigError(f"evaluate.metrics: {error}") from error
 

@@ -15,7 +15,7 @@ from jobs.stage import Stage
 from jobs.train import Train
 from runner.cluster import STAGES
 from runner.config import ConfigError, Run, Study, runs_of, save_study
-from runner.model import ModelContent, metric_code, model_content
+from runner.model import ModelContent, metric_code, model_content, own_code_notes
 from srcnn.damage import set_aside
 from srcnn.dataset import is_cut
 from srcnn.experiment import DataConfig, Experiment, data_id, degradation_id, eval_id, run_id
@@ -132,7 +132,9 @@ def make_plan(study: Study, root: RootPaths, data_root: Path | None = None, veri
     """
     paths = root.study(study.name)
     resolve = _Resolver(root, data_root, verify)
-    runs = tuple({planned.run_id: planned for run in runs_of(study) if (planned := resolve(run))}.values())
+    wanted = list(runs_of(study))
+    resolve.notes |= dict.fromkeys(own_code_notes(run.experiment for run in wanted))
+    runs = tuple({planned.run_id: planned for run in wanted if (planned := resolve(run))}.values())
     return Plan(study, paths, runs, tuple(_tasks(runs, root, paths)), data_root, tuple(resolve.notes))
 
 

@@ -1,22 +1,48 @@
 """The user's own code by its content, so that results made by other code are not taken for its results.
 
 A model or metric of one's own is named ``package.module:attribute``. What it computes is decided by
-that module and by whatever of the user's it imports, so all of these files are in the digest. They
-are read and never run.
+that module and by whatever of the user's it imports, so all of these files are in the digest. For
+that they are read and not run.
 """
 
 import ast
 import hashlib
+import importlib
 import importlib.metadata
 import importlib.util
 import sysconfig
+import threading
 from collections.abc import Iterable, Iterator
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from typing import Any
+
+from srcnn.words import text_of, told
 
 OURS = "srcnn"  # what comes from here carries versions
 INSTALLED = {"site-packages", "dist-packages"}
 _STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
+
+
+def own_attribute(name: str) -> Any:
+    """What ``package.module:attribute`` names; the module is imported, which runs it.
+
+    Raises ValueError with the reason, whatever the module raises: SystemExit would end the command, as if all were
+    well.
+    """
+    module, _, attribute = name.partition(":")
+    try:
+        imported = importlib.import_module(module)
+    except ImportError as error:
+        raise ValueError(f"cannot import {module!r}: {text_of(error)}") from error
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+            raise  # somebody's Ctrl-C
+        raise ValueError(f"{module!r} raised {told(error)} when it was imported") from error
+    try:
+        return getattr(imported, attribute)
+    except AttributeError as error:
+        raise ValueError(f"module {module!r} has no {attribute!r}") from error
 
 
 def code_digest(name: str) -> str:

@@ -10,7 +10,7 @@ from pictures import noisy, photograph
 
 from srcnn.experiment import EvaluateConfig
 from srcnn.files import write_picture
-from srcnn.metrics import METRICS, score
+from srcnn.metrics import METRICS, find, score
 from srcnn.metrics.__main__ import main
 from srcnn.schema import score_schema
 
@@ -59,7 +59,7 @@ def test_a_function_of_ones_own_is_a_metric():
 
 def test_a_function_that_is_not_there_is_refused():
     with pytest.raises(ValueError, match="cannot be loaded"):
-        EvaluateConfig(metrics=["no_such_module:f"])
+        find("no_such_module:f")
 
 
 def test_every_metric_has_a_column():

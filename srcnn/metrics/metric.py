@@ -1,6 +1,5 @@
 """What a metric is: its name, unit, direction and range, and one function per definition."""
 
-import importlib
 import math
 import threading
 import traceback
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from srcnn.metrics.picture import Array, Pair
+from srcnn.own_code import own_attribute
 from srcnn.words import told
 
 Definition = Literal["paper", "package"]
@@ -115,21 +115,33 @@ def named_function(name: str) -> Metric:
     The function takes (reference, estimate, data_range); attributes ``unit`` and
     ``higher_is_better`` are taken over where it has them. Raises ValueError if it cannot be found.
     """
-    module_name, _, function_name = name.partition(":")
     try:
-        function = getattr(importlib.import_module(module_name), function_name)
-    except (ImportError, AttributeError, ValueError) as error:
+        function = own_attribute(name)
+    except ValueError as error:
         raise ValueError(f"metric {name!r} cannot be loaded: {error}") from error
     if not callable(function):
         raise ValueError(f"metric {name!r} is a {type(function).__name__}, not a function")
+    unit, higher_is_better = getattr(function, "unit", "1"), getattr(function, "higher_is_better", True)
+    if not (isinstance(unit, str) and _is_utf8(unit)):
+        raise ValueError(f'metric {name!r} states unit {unit!r}, expected text such as "dB"')
+    if not isinstance(higher_is_better, bool):
+        raise ValueError(f"metric {name!r} states higher_is_better {higher_is_better!r}, expected True or False")
     return Metric(
         name=name,
-        title=function_name,
-        unit=getattr(function, "unit", "1"),
-        higher_is_better=getattr(function, "higher_is_better", True),
+        title=name.partition(":")[2],
+        unit=str(unit),
+        higher_is_better=higher_is_better,
         low=-math.inf,
         high=math.inf,
         ideal=None,
         source=name,
         definitions=dict.fromkeys(DEFINITIONS, _own(name, function)),
     )
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

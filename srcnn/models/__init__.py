@@ -12,8 +12,10 @@ table holds ``module:function`` and the border, so that a study can be checked w
 is imported only where a model is built.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from srcnn.own_code import own_attribute
+from srcnn.words import told
 
 if TYPE_CHECKING:
     from srcnn.models.srcnn import SRCNN
@@ -66,6 +68,8 @@ def build_model(name: str, *, residual: bool, seed: int, init: str = "default") 
             model: SRCNN = build(residual=residual)
         except TypeError as error:
             raise ModelError(f"model {name!r} cannot be built with residual={residual}: {error}; {CONTRACT}") from error
+        except SystemExit as error:  # it would end the command, as if all were well
+            raise ModelError(f"model {name!r} raised {told(error)} when it was built") from error
         INITS[init](model)
     return model
 
@@ -110,11 +114,9 @@ def _find(name: str) -> Any:
     if name not in MODELS and not is_own_model(name):
         raise ModelError(f"unknown model {name!r}; known: {', '.join(MODELS)}, or package.module:Class of your own")
     try:
-        return getattr(import_module(module), attribute)
-    except ImportError as error:
-        raise ModelError(f"model {name!r}: cannot import {module!r}: {error}") from error
-    except AttributeError as error:
-        raise ModelError(f"model {name!r}: module {module!r} has no {attribute!r}") from error
+        return own_attribute(f"{module}:{attribute}")
+    except ValueError as error:
+        raise ModelError(f"model {name!r}: {error}") from error
 
 
 def _stated(model: Any, name: str, what: str) -> int:

@@ -1,0 +1,179 @@
+"""The user's own code is imported in a process of its own before anything starts, and what it did there is said.
+
+A module may end Python, wait for ever, print, or change the folder that its importer works in. So whoever
+checks a study or the command line leaves the import to a child, with a limit on its time; only tasks, whose
+work the code is, import it themselves.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from srcnn.words import told
+
+LIMIT_VARIABLE = "SRCNN_OWN_CODE_S"
+LIMIT_S = 120.0  # of all imports together; torch alone may take half a minute from a busy file server
+LONGEST = 200  # letters of what it printed
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A metric of one's own, or a model with what decides whether it fits."""
+
+    kind: str  # metric or model
+    name: str
+    residual: bool = True
+    patch_size: int = 0
+
+
+class OwnCodeError(ValueError):
+    """Code of one's own that cannot be used: ``kind`` is what it was to be, metric or model."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def check_own_code(subjects: Iterable[Subject]) -> list[str]:
+    """What code of one's own did when it was imported and should be known, in words; none where it did nothing else.
+
+    Raises OwnCodeError for what cannot be imported, keeps no contract, or does not come back from its import.
+    """
+    wanted = list(dict.fromkeys(subjects))
+    if not wanted:
+        return []
+    limit_s = float(os.environ.get(LIMIT_VARIABLE) or LIMIT_S)
+    with tempfile.TemporaryDirectory(prefix="srcnn-own-") as folder:
+        status = _run_child(Path(folder), wanted, limit_s)
+        found = _results(Path(folder))
+    for subject, result in zip(wanted, found, strict=False):
+        if result["fault"]:
+            raise OwnCodeError(subject.kind, result["fault"])
+    if len(found) < len(wanted):
+        subject = wanted[len(found)]
+        raise OwnCodeError(subject.kind, f"{subject.kind} {subject.name!r} {_ending(status, limit_s)}")
+    return list(dict.fromkeys(note for result in found for note in result["notes"]))
+
+
+def _run_child(folder: Path, subjects: Sequence[Subject], limit_s: float) -> int | None:
+    """The exit status of a process that checks the subjects; None if it had to be ended."""
+    request = {"path": [each for each in sys.path if isinstance(each, str)], "subjects": list(map(asdict, subjects))}
+    (folder / "request").write_text(json.dumps(request))
+    flags = ["-B"] if sys.dont_write_bytecode else []
+    # Our path first, as this process has it: the module must be found as it would be here.
+    code = (
+        "import json, sys; request = json.load(open(sys.argv[1] + '/request')); sys.path[:] = request['path']; "
+        "from jobs.own_check import _child; _child(sys.argv[1], request['subjects'])"
+    )
+    with (folder / "printed").open("wb") as printed:
+        child = subprocess.Popen(
+            [sys.executable, *flags, "-c", code, str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=printed,
+            start_new_session=True,
+        )
+        try:
+            return child.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGKILL)  # with what it started
+            child.wait()
+
+
+def _results(folder: Path) -> list[dict[str, Any]]:
+    """What the child found of each subject that it came to the end of."""
+    lines = (folder / "results").read_text().splitlines() if (folder / "results").exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def _ending(status: int | None, limit_s: float) -> str:
+    if status is None:
+        return (
+            f"does not come back from its import within {limit_s:g} s; mend it, or give it more time with "
+            f"{LIMIT_VARIABLE}"
+        )
+    if status < 0:
+        return f"ends Python when it is imported ({signal.Signals(-status).name})"
+    return f"ends Python when it is imported (status {status})"
+
+
+# --- in the child -----------------------------------------------------------------------------
+def _child(folder: str, subjects: list[dict[str, Any]]) -> None:
+    results = os.open(f"{folder}/results", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for fields in subjects:
+        os.write(results, json.dumps(_checked(Subject(**fields), folder)).encode() + b"\n")
+    os._exit(0)  # whatever threads it started, and whatever it would do at the end
+
+
+def _checked(subject: Subject, folder: str) -> dict[str, Any]:
+    from srcnn.own_code import own_attribute
+
+    who, fault, notes = f"{subject.kind} {subject.name!r}", "", []
+    place, path, printed = os.getcwd(), list(sys.path), os.path.getsize(f"{folder}/printed")
+    try:
+        own_attribute(subject.name)
+    except KeyboardInterrupt as error:  # nobody's Ctrl-C comes here
+        fault = f"{who}: raised {told(error)} when it was imported"
+    except ValueError as error:
+        fault = f"{who}: {error}"
+    text = _printed_since(folder, printed)
+    if text:
+        notes.append(f"{who} prints when it is imported: {text[:LONGEST]}{'...' * (len(text) > LONGEST)}")
+    if _working_folder() != place:
+        notes.append(f"{who} changes the working folder to {_working_folder()} when it is imported")
+        os.chdir(place)
+    if sys.path != path:
+        added = ", ".join(str(each) for each in sys.path if each not in path)
+        more = f" (adds {added})" if added else ""
+        notes.append(f"{who} changes sys.path when it is imported{more}: what it imports by that is in no id")
+    return {"fault": fault or _fault(subject), "notes": notes}
+
+
+def _printed_since(folder: str, start: int) -> str:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # it may have put anything there
+            stream.flush()
+    with open(f"{folder}/printed", "rb") as file:
+        file.seek(start)
+        return " ".join(file.read(100 * LONGEST).decode(errors="replace").split())
+
+
+def _working_folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError:
+        return "one that is gone"
+
+
+def _fault(subject: Subject) -> str:
+    """Why a metric or model that could be imported cannot be used; empty if it can."""
+    try:
+        if subject.kind == "metric":
+            from srcnn.metrics import find
+
+            find(subject.name)
+        else:
+            from srcnn.models import check_model
+
+            check_model(subject.name, residual=subject.residual, patch_size=subject.patch_size)
+    except ValueError as error:
+        return str(error)
+    except BaseException as error:  # noqa: BLE001 - a constructor of somebody else's may raise anything
+        return f"{subject.kind} {subject.name!r} raised {told(error)}"
+    return ""
+
+
+def own_metrics(names: Iterable[str]) -> list[Subject]:
+    """The metrics of one's own among some names."""
+    return [Subject("metric", name) for name in names if ":" in name]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srcnn.door import command
+from srcnn.door import answer
 from srcnn.words import printable
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
-@command
+@answer
 def main(argv: list[str] | None = None) -> int:
     """0 if the two were compared, 1 if they have no comparison in common, 2 if one cannot be read."""
     arguments = parser().parse_args(argv)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srcnn.door import command
+from srcnn.door import answer
 from srcnn.words import printable
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
-@command
+@answer
 def main(argv: list[str] | None = None) -> int:
     """0 if a table was printed, 1 if no row matches, 2 if it cannot be made."""
     arguments = parser().parse_args(argv)

@@ -138,6 +138,7 @@ def _score(
     from rich.progress import track
 
     from jobs.scoring import in_parallel
+    from srcnn.terminal import Terminal
 
     rows = kept.read({pair.name: (pair.reference, pair.estimate) for pair in pairs})
     if rows:
@@ -146,7 +147,9 @@ def _score(
     todo = [pair for pair in pairs if pair.name not in rows]
     results = in_parallel(_score_pair, [(pair, evaluate, arguments) for pair in todo], arguments.workers, evaluate)
     with kept.adding() as add:
-        for pair, (state, found) in zip(todo, track(results, "scoring", total=len(todo)), strict=True):
+        for pair, (state, found) in zip(
+            todo, track(results, "scoring", total=len(todo), console=Terminal()), strict=True
+        ):
             if isinstance(found, str):
                 failed.append(found)
             else:

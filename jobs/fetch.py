@@ -157,12 +157,13 @@ def download(url: str, target: Path, sha256: str | None) -> None:
     """Save what an HTTP address sends. Raises FetchError, also where the content has another checksum."""
     import pooch
     import requests
-    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from srcnn.terminal import Terminal
 
     pooch.get_logger().setLevel("WARNING")  # it would propose to note down each archive's checksum
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*columns, console=Terminal(stderr=True)) as progress:
         bar = _Bar(progress, url.rsplit("/", 1)[-1])
         downloader = pooch.HTTPDownloader(bar, chunk_size=CHUNK_BYTES, timeout=TIMEOUT_S)
         try:

@@ -1,10 +1,12 @@
 """A question to whoever sits at the terminal."""
 
+from srcnn.words import printable
+
 
 def agrees(question: str) -> bool:
     """Whether the answer is yes; anything else, also the end of the input, is no."""
     try:
-        answer = input(f"{question} [y/N] ")
+        answer = input(f"{printable(question, breaks=True)} [y/N] ")
     except EOFError:
         return False
     return answer.strip().lower() in ("y", "yes")

@@ -140,9 +140,9 @@ def _duration_text(attempts: "Sequence[Attempt]", stages: Sequence[str]) -> str:
 
 
 def _show(found: list[Found], paths: StudyPaths) -> None:
-    from rich.console import Console
+    from srcnn.terminal import Terminal
 
-    console = Console(highlight=False)
+    console = Terminal()
     console.print(f"{paths.folder.name}: what can be removed below {paths.folder}", soft_wrap=True, markup=False)
     console.print(_table(found))
     others = [each.kind for each in found if not each.chosen and each.files]

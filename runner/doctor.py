@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srcnn.door import command
+from srcnn.door import answer
 
 if TYPE_CHECKING:
     from runner.checks import Check
@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
-@command
+@answer
 def main(argv: list[str] | None = None) -> int:
     """0 nothing is wrong, 1 something is, 2 bad usage, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)
@@ -125,11 +125,12 @@ def _report(asked: "Circumstances") -> int:
 def _printer() -> Callable[[str, str, str], None]:
     """What prints a styled beginning and the rest of a line; without style where rich is what is broken."""
     try:
-        from rich.console import Console
         from rich.text import Text
+
+        from srcnn.terminal import Terminal
     except ImportError:
         return lambda head, _, rest: print(head + rest, flush=True)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     return lambda head, style, rest: console.print(Text(head, style) + Text(rest))
 
 

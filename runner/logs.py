@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srcnn.door import command
+from srcnn.door import answer
 from srcnn.paths import StudyPaths
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _count(text: str) -> int:
     return value
 
 
-@command
+@answer
 def main(argv: list[str] | None = None) -> int:
     """0, 2 if there is no such study or task, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srcnn.door import command, is_unread
+from srcnn.door import answer, is_unread
 from srcnn.paths import StudyPaths
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
-@command
+@answer
 def main(argv: list[str] | None = None) -> int:
     """0 all done, 1 something failed, 2 no study, 3 under way or not submitted, 4 a job is held, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)
@@ -68,21 +68,20 @@ def _look(paths: StudyPaths) -> "StudyStatus":
 
 
 def _print(status: "StudyStatus") -> None:
-    from rich.console import Console
-
     from runner.status_page import page
+    from srcnn.terminal import Terminal
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     console.print(page(status, console))
 
 
 def _watch(paths: StudyPaths, status: "StudyStatus") -> "StudyStatus":
-    from rich.console import Console
     from rich.live import Live
 
     from runner.status_page import page
+    from srcnn.terminal import Terminal
 
-    console = Console(highlight=False)
+    console = Terminal()
     if not console.is_terminal:
         while True:
             _print(status)

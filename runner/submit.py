@@ -99,9 +99,9 @@ def main(argv: list[str] | None = None) -> int:
         arguments.overrides.insert(0, arguments.study)
         arguments.study = "quickstart"
 
-    from rich.console import Console
+    from srcnn.terminal import Terminal
 
-    console = Console(highlight=False)
+    console = Terminal()
     try:
         return _submit(arguments, console)
     except KeyboardInterrupt:

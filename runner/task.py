@@ -14,6 +14,7 @@ from jobs.stage import CORES_VARIABLE, Progress, Stage, silent
 from runner.hold import release
 from runner.requeue import WARNED
 from runner.scheduler import answers
+from srcnn.door import guard_output
 from srcnn.words import counted
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class TaskCall:
         release()  # submitit calls this when its handlers are in place
         if self.runner:
             end_with(*self.runner)
+        guard_output()
         logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s")
         if self.cores is not None:
             os.environ[CORES_VARIABLE] = str(self.cores)

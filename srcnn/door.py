@@ -1,7 +1,7 @@
 """The one door out of every command: what its surroundings do to it ends in a sentence, a fault of ours in a traceback.
 
 A full disk, a folder of somebody else, a damaged file or a text that is no UTF-8 is nothing that a
-stack of calls explains. Set SRCNN_DEBUG=1 to see it all the same.
+stack of calls explains.
 """
 
 import errno
@@ -10,12 +10,15 @@ import io
 import os
 import shutil
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from srcnn.damage import DamagedFile
+from srcnn.words import printable
 
-DEBUG = "SRCNN_DEBUG"
 _ROOM = "make room (python -m runner.clean STUDY_DIR shows what can go) or choose another folder"
 _OWNER = "see whose it is with ls -ld; a copy in a folder of your own can be written"
 # What to do about an error of the operating system, by its number.
@@ -35,31 +38,92 @@ REMEDIES = {
     errno.ENOMEM: "give it more memory, or fewer processes at once",
 }
 
+# What libraries raise for a file that they cannot read, by their names: they are not imported for this.
+READERS = {"json": "JSON", "yaml": "YAML", "pyarrow": "Parquet"}
+_OUTPUT_LOST = "what was printed could not be written"
+_PLEASE = "This is a fault of the program, not of yours: please report it, with these lines and the command."
+
 Main = Callable[..., int]
 
 
 def command(main: Main) -> Main:
     """``main`` of a command, ending in one sentence and status 2 where its surroundings are at fault.
 
-    Whoever stops reading its output (``| head``) does not stop the command; ``is_unread`` tells
-    those that would go on printing for ever.
+    Where an error arose stands in a log that the sentence names, or in the terminal with ``--debug``. Whoever stops
+    reading the output (``| head``), closes it or has no room for it does not stop the command; ``is_unread``
+    tells those that would go on printing for ever.
     """
+    return _through_the_door(main, answers=False)
 
+
+def answer(main: Main) -> Main:
+    """As ``command``, of one whose output is all that it makes: status 2 where that could not be written."""
+    return _through_the_door(main, answers=True)
+
+
+def _through_the_door(main: Main, answers: bool) -> Main:
     @functools.wraps(main)
     def guarded(argv: Sequence[str] | None = None) -> int:
-        _never_raise_in_print()
-        if os.environ.get(DEBUG):
-            return main(argv)
-        try:
-            return main(argv)
-        except KeyboardInterrupt:
-            return 130
-        except (OSError, UnicodeError, MemoryError, RecursionError, DamagedFile) as error:
-            ours = isinstance(error, DamagedFile) or (isinstance(error, OSError) and error.errno is None)
-            print(f"error: {sentence(error)}{'' if ours else f' ({DEBUG}=1 shows where)'}", file=sys.stderr)
-            return 2
+        guard_output()
+        words = list(sys.argv[1:] if argv is None else argv)
+        before = words[: words.index("--")] if "--" in words else words
+        debug = "--debug" in before
+        if debug:
+            words.remove("--debug")
+        status = _ended(main, words, debug)
+        lost = _flushed()
+        if lost is not None:
+            print(f"error: {_OUTPUT_LOST}: {sentence(lost)}", file=sys.stderr)
+            return status or 2 * answers
+        return status
 
+    guarded.is_behind_the_door = True  # type: ignore[attr-defined]
     return guarded
+
+
+def _ended(main: Main, words: list[str], debug: bool) -> int:
+    """The status of a command, whatever it meets."""
+    try:
+        return main(words)
+    except KeyboardInterrupt:
+        return 130
+    except SystemExit as error:
+        if error.code == 0 and {"-h", "--help"} & set(words):
+            print("\nEvery command also takes --debug: where an error arose is then shown.")
+        raise
+    except Exception as error:
+        if not _is_of_the_surroundings(error):
+            error.add_note(_PLEASE)
+            raise
+        told = isinstance(error, DamagedFile) or (isinstance(error, OSError) and error.errno is None)
+        trace = "".join(traceback.format_exception(error))
+        where = "" if told or debug else _logged(trace)
+        if debug:
+            print(trace, file=sys.stderr)
+        print(f"error: {sentence(error)}{where}", file=sys.stderr)
+        return 2
+
+
+def _is_of_the_surroundings(error: Exception) -> bool:
+    kinds = (OSError, UnicodeError, MemoryError, RecursionError, DamagedFile)
+    return isinstance(error, kinds) or _reader(error) is not None
+
+
+def _reader(error: BaseException) -> str | None:
+    """What kind of file could not be read, where a library's own error came through."""
+    packages = (each.__module__.partition(".")[0] for each in type(error).__mro__)
+    return next((READERS[name] for name in packages if name in READERS), None)
+
+
+def _logged(trace: str) -> str:
+    """Where the stack of calls was written, in words."""
+    try:
+        descriptor, path = tempfile.mkstemp(prefix="srcnn-", suffix=".log")
+        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(trace)
+    except OSError:
+        return " (--debug shows where)"
+    return f" (where it arose: {path})"
 
 
 def sentence(error: BaseException) -> str:
@@ -79,6 +143,10 @@ def sentence(error: BaseException) -> str:
         return f"the memory is used up{f' ({error})' if str(error) else ''}; {REMEDIES[errno.ENOMEM]}"
     if isinstance(error, RecursionError):
         return "a file is nested deeper than can be read"
+    kind = _reader(error)
+    if kind:
+        first = str(error).strip().partition("\n")[0] or type(error).__name__
+        return f"a file could not be read as {kind} ({first}); --debug shows which"
     return str(error) or type(error).__name__
 
 
@@ -88,36 +156,71 @@ def is_unread() -> bool:
 
 
 class _Forgiving(io.FileIO):
-    """Standard output that takes everything, also when nobody reads it any more."""
+    """A stream of output that takes everything, also when nobody reads it any more or nothing holds it."""
 
     unread = False
+    fault: OSError | None = None
 
     def write(self, data: Any, /) -> int:
         try:
             return super().write(data) or 0
-        except BrokenPipeError:
-            _Forgiving.unread = True
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, self.fileno())
-            os.close(null)
+        except OSError as error:
+            if self.fileno() == 1:
+                _Forgiving.unread = True
+                _Forgiving.fault = None if isinstance(error, BrokenPipeError) else error
+            _to_nowhere(self.fileno())
             return memoryview(data).nbytes
 
 
-def _never_raise_in_print() -> None:
-    """From now on a letter that the terminal lacks, or a reader that has gone, ends no command."""
-    out = sys.stdout
-    if isinstance(out, io.TextIOWrapper) and out is sys.__stdout__ and not _is_forgiving(out):
+class _Printable(io.TextIOWrapper):
+    """Text of which nothing steers a terminal; ``styled`` is the same stream for those who style it themselves."""
+
+    styled: io.TextIOWrapper
+
+    def write(self, text: str, /) -> int:
+        super().write(printable(text, breaks=True))
+        return len(text)
+
+
+def guard_output() -> None:
+    """From now on no letter, no reader that has gone and no full disk ends a print, and no text steers a terminal."""
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        out = getattr(sys, name)
+        if out is None:  # it was closed; the next file that is opened must not get its number
+            with suppress(OSError):
+                os.fstat(number)
+                continue
+            _to_nowhere(number)
+            out = open(number, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as the process
+            setattr(sys, f"__{name}__", out)
+            setattr(sys, name, out)
+        if type(out) is io.TextIOWrapper and out is getattr(sys, f"__{name}__"):
+            guarded = _guarded(out)
+            setattr(sys, name, guarded)
+            setattr(sys, f"__{name}__", guarded)
+
+
+def _guarded(out: io.TextIOWrapper) -> _Printable:
+    with suppress(OSError):
         out.flush()
-        sys.stdout = sys.__stdout__ = io.TextIOWrapper(  # type: ignore[misc]
-            io.BufferedWriter(_Forgiving(out.fileno(), "w", closefd=False)),
-            out.encoding,
-            "backslashreplace",
-            line_buffering=out.line_buffering,
-            write_through=out.write_through,
-        )
-    if isinstance(sys.stderr, io.TextIOWrapper):
-        sys.stderr.reconfigure(errors="backslashreplace")
+    buffer = io.BufferedWriter(_Forgiving(out.fileno(), "w", closefd=False))
+    about: dict[str, Any] = {"errors": "backslashreplace", "line_buffering": out.line_buffering, "write_through": True}
+    guarded = _Printable(buffer, out.encoding, **about)
+    guarded.styled = io.TextIOWrapper(buffer, out.encoding, **about)
+    return guarded
 
 
-def _is_forgiving(out: io.TextIOWrapper) -> bool:
-    return isinstance(getattr(out.buffer, "raw", None), _Forgiving)
+def _to_nowhere(number: int) -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    if null != number:
+        os.dup2(null, number)
+        os.close(null)
+
+
+def _flushed() -> OSError | None:
+    """Why some of the output was lost, once all of it is written; None if it was not, or if nobody wants it."""
+    for out in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            out.flush()
+    fault, _Forgiving.fault = _Forgiving.fault, None
+    return fault

@@ -6,11 +6,11 @@ import math
 import sys
 from pathlib import Path
 
-from srcnn.door import command
+from srcnn.door import answer
 from srcnn.metrics import DEFINITIONS, METRICS, find, score
 
 
-@command
+@answer
 def main(argv: list[str] | None = None) -> int:
     """0 if the pictures were compared, 2 if they could not be."""
     parser = argparse.ArgumentParser(

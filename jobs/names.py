@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from srcnn.files import PictureError, locale_fault
 
 LISTED = 10
+SPARE = 64  # bytes of a path for the temporary name that stands in for one while it is written
 
 
 def picture_name(file: PurePath) -> str:
@@ -37,6 +38,19 @@ def unnameable(file: Path, name: str) -> str | None:
     """Why the name that a file gives can stand in no table, or name no file here; None if it can do both."""
     fault = locale_fault(name)
     return no_utf8(file, name) or (f"{file}: {fault}" if fault else None)
+
+
+def too_long(path: Path, root: Path) -> str | None:
+    """Why the file system of a root cannot hold a file or folder of this path below it; None if it can."""
+    place = next(each for each in (root, *root.absolute().parents) if each.is_dir())
+    longest_name, longest_path = (os.pathconf(place, limit) for limit in ("PC_NAME_MAX", "PC_PATH_MAX"))
+    for part in path.relative_to(root).parts:
+        if len(os.fsencode(part)) > longest_name:
+            return f"{part!r} is a name of {len(os.fsencode(part))} bytes, and {place} takes {longest_name}; shorten it"
+    length = len(os.fsencode(path)) + SPARE
+    if length > longest_path:
+        return f"{path}: is a path of {length} bytes, and the system takes {longest_path}; choose a shorter --root"
+    return None
 
 
 def by_name(files: Mapping[Path, PurePath]) -> dict[str, Path]:

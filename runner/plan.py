@@ -6,7 +6,8 @@ from pathlib import Path
 
 from jobs.baseline import Baseline
 from jobs.evaluate import Evaluate
-from jobs.folders import remove_folder
+from jobs.folders import picture_file, remove_folder
+from jobs.names import too_long
 from jobs.pictures import Picture, PictureError, PictureSet, SetRef, find_leaks, passed_over, read_set
 from jobs.prepare import Prepare
 from jobs.render import Render
@@ -20,7 +21,7 @@ from srcnn.damage import set_aside
 from srcnn.dataset import is_cut
 from srcnn.experiment import DataConfig, Experiment, data_id, degradation_id, eval_id, run_id
 from srcnn.files import holds, write_json, write_text
-from srcnn.paths import GROUPS, RootPaths, StudyPaths
+from srcnn.paths import GROUPS, RootPaths, StudyPaths, view_folder
 from srcnn.shards import discard_shard, set_aside_damaged
 from srcnn.words import counted
 
@@ -131,7 +132,7 @@ def make_plan(study: Study, root: RootPaths, data_root: Path | None = None, veri
     to be degraded, or a model that cannot be used; MissingPictures and PictureError for pictures that cannot be used.
     """
     paths = root.study(study.name)
-    resolve = _Resolver(root, data_root, verify)
+    resolve = _Resolver(paths, data_root, verify)
     wanted = list(runs_of(study))
     resolve.notes |= dict.fromkeys(own_code_notes(run.experiment for run in wanted))
     runs = tuple({planned.run_id: planned for run in wanted if (planned := resolve(run))}.values())
@@ -141,8 +142,8 @@ def make_plan(study: Study, root: RootPaths, data_root: Path | None = None, veri
 class _Resolver:
     """Pictures and ids of runs, each set read once."""
 
-    def __init__(self, root: RootPaths, data_root: Path | None, verify: bool) -> None:
-        self.root, self.data_root, self.verify = root, data_root, verify
+    def __init__(self, paths: StudyPaths, data_root: Path | None, verify: bool) -> None:
+        self.paths, self.root, self.data_root, self.verify = paths, paths.root, data_root, verify
         self.read: dict[tuple[str, ...], PictureSet] = {}
         self.checked: set[tuple[object, ...]] = set()
         self.notes: dict[str, None] = {}
@@ -197,6 +198,7 @@ class _Resolver:
         if check in self.checked:
             return
         self.checked.add(check)
+        _refuse_too_long(self.paths, data, sets)
         _refuse_smaller(train, data.scale, "train", "data.scale")
         if all(min(picture.height, picture.width) < data.patch_size for picture in train.pictures):
             raise ConfigError(f"data.patch_size: {data.patch_size} is larger than every training picture")
@@ -208,6 +210,15 @@ class _Resolver:
                 f"{len(leaks)} evaluation pictures are among the training pictures, as data.allow_leak permits: "
                 "scores on them say nothing about new pictures"
             ] = None
+
+
+def _refuse_too_long(paths: StudyPaths, data: DataConfig, sets: dict[str, PictureSet]) -> None:
+    """Refuse names that would stop a task when it writes."""
+    for name, (group, _) in data.sets.items():
+        folder = view_folder(paths.run("r0123456789").rendered_epoch(group, 1000), name, "zoom_16")
+        for picture in sets[name].pictures:
+            if fault := too_long(picture_file(folder, picture.name), paths.root.root):
+                raise ConfigError(f"{picture.path} (set {name}): {fault}")
 
 
 def _refuse_smaller(pictures: PictureSet, pixels: int, name: str, why: str) -> None:

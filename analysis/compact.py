@@ -90,6 +90,7 @@ def _write_merged(target: Path, shards: list[Path], origins: dict[str, str]) -> 
     from srcnn.metrics import is_metric
     from srcnn.schema import score_schema
     from srcnn.shards import find_shard, learn_metrics, read_shards, readable
+    from srcnn.whole import seal_parquet
 
     entries: dict[str, dict[str, Any]] = {}
     for file in {place.file for shard in shards if (place := find_shard(shard))}:
@@ -110,6 +111,7 @@ def _write_merged(target: Path, shards: list[Path], origins: dict[str, str]) -> 
         written = pq.read_metadata(temporary).num_rows
         if written != first:
             raise RuntimeError(f"{target.name} holds {written} rows instead of {first}; nothing was changed")
+        seal_parquet(temporary)
     return entries
 
 

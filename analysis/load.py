@@ -147,12 +147,12 @@ def load_histories(source: "Path | str | Study") -> "pd.DataFrame":
     import pandas as pd
 
     from analysis.study import Study, open_study
-    from srcnn.files import read_history
+    from srcnn.history import read_history
 
     study = source if isinstance(source, Study) else open_study(source)
     rows = []
     for run in study.runs:
         for record in read_history(study.paths.run(run.run_id).history):
-            record.pop("sets", None)
-            rows.append({"run_id": run.run_id, "label": run.label, **record})
+            numbers = {name: value for name, value in record.items() if name != "sets"}
+            rows.append({"run_id": run.run_id, "label": run.label, **numbers})
     return pd.DataFrame(rows)

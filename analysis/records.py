@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from analysis.study import Study
-from srcnn.files import read_json
+from srcnn.attempts import read_attempt
+from srcnn.schema import Attempt
 from srcnn.words import whole
 
 if TYPE_CHECKING:
@@ -24,24 +25,19 @@ PACKAGES = (
 )
 
 
-def attempts(study: Study) -> Iterator[dict[str, Any]]:
+def attempts(study: Study) -> Iterator[Attempt]:
     """Every record of an attempt that can be read."""
     for folder in (study.paths.attempts, *sorted(study.paths.runs.glob("*/attempts"))):
-        for file in sorted(folder.glob("*.json")):
-            try:
-                record = read_json(file)
-            except ValueError:  # its number is taken, its content not yet written
-                continue
-            if record:
-                yield whole(record)
+        for attempt in filter(None, map(read_attempt, sorted(folder.glob("*.json")))):
+            yield Attempt(**whole(attempt.to_json()))
 
 
-def latest_attempts(study: Study) -> list[dict[str, Any]]:
+def latest_attempts(study: Study) -> list[Attempt]:
     """The last attempt of each task."""
-    latest: dict[tuple[str, str], dict[str, Any]] = {}
+    latest: dict[tuple[str, str], Attempt] = {}
     for record in attempts(study):
-        key = (record["stage"], record["task"])
-        if record["number"] > latest.get(key, {"number": 0})["number"]:
+        key = (record.stage, record.task)
+        if key not in latest or record.number > latest[key].number:
             latest[key] = record
     return list(latest.values())
 
@@ -53,10 +49,10 @@ def failures(study: Study) -> "pd.DataFrame":
     labels = {run.run_id: run.label for run in study.runs}
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
     for record in latest_attempts(study):
-        if record["outcome"] not in ("failed", "interrupted"):
+        if record.outcome not in ("failed", "interrupted"):
             continue
-        message = (record.get("message") or "").strip()
-        key = (record["stage"], record.get("cause") or record["outcome"], _pattern(message))
+        message = (record.message or "").strip()
+        key = (record.stage, record.cause or record.outcome, _pattern(message))
         group = found.setdefault(
             key,
             {
@@ -65,11 +61,11 @@ def failures(study: Study) -> "pd.DataFrame":
                 "tasks": 0,
                 "message": message,
                 "which": [],
-                "log": record.get("log") or "",
+                "log": record.log or "",
             },
         )
         group["tasks"] += 1
-        group["which"].append(labels.get(record["task"].split(".")[0], record["task"]))
+        group["which"].append(labels.get(record.task.split(".")[0], record.task))
     rows = [{**group, "which": _some(group["which"])} for group in found.values()]
     return pd.DataFrame(rows).sort_values("tasks", ascending=False) if rows else pd.DataFrame()
 
@@ -98,9 +94,9 @@ def costs(study: Study) -> "pd.DataFrame":
     table: dict[str, dict[str, Any]] = {}
     for record in attempts(study):
         row = table.setdefault(
-            record["stage"],
+            record.stage,
             {
-                "stage": record["stage"],
+                "stage": record.stage,
                 "tasks": set(),
                 "attempts": 0,
                 "failed": 0,
@@ -109,13 +105,13 @@ def costs(study: Study) -> "pd.DataFrame":
                 "cores": True,
             },
         )
-        row["tasks"].add(record["task"])
+        row["tasks"].add(record.task)
         row["attempts"] += 1
-        row["failed"] += record["outcome"] in ("failed", "interrupted")
-        seconds = max(0.0, (record.get("end") or record["start"]) - record["start"])
+        row["failed"] += record.outcome in ("failed", "interrupted")
+        seconds = max(0.0, (record.end or record.start) - record.start)
         row["seconds"] += seconds
-        row["core_hours"] += seconds * (record.get("cores") or 1) / 3600
-        row["cores"] &= bool(record.get("cores"))
+        row["core_hours"] += seconds * (record.cores or 1) / 3600
+        row["cores"] &= bool(record.cores)
     order = {stage: i for i, stage in enumerate(STAGES)}
     stages = sorted(table, key=lambda stage: order.get(stage, len(order)))
     return pd.DataFrame([{**table[stage], "tasks": len(table[stage]["tasks"])} for stage in stages])

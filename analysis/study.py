@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srcnn.contents import read_contents
-from srcnn.files import parsed, read_json
+from srcnn.files import parsed, read_json, read_own
 from srcnn.paths import StudyPaths
+from srcnn.records import shown
 from srcnn.schema import METHODS
 from srcnn.shards import has_shard
 from srcnn.words import whole
@@ -172,11 +173,16 @@ def differing(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, 
 def _settings(config: Path) -> dict[str, Any]:
     from srcnn.yaml_text import read_yaml
 
+    def sections(content: bytes) -> dict[str, Any]:
+        value = read_yaml(content.decode())
+        if not isinstance(value, dict):
+            raise ValueError(f"expected sections such as data and training, found {shown(value)}")
+        return dict(flatten(whole(value)))
+
     try:
-        content = config.read_bytes()
+        found: dict[str, Any] = parsed(config, read_own(config), sections)
     except FileNotFoundError:
         return {}
-    found: dict[str, Any] = parsed(config, content, lambda text: dict(flatten(whole(read_yaml(text.decode())))))
     return found
 
 

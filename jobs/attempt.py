@@ -1,6 +1,5 @@
 """Running a task and keeping record of it, whatever becomes of it."""
 
-import json
 import os
 import re
 import socket
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from jobs.processes import born
 from jobs.stage import Progress, Stage, task_cores
+from srcnn.attempts import read_attempt
 from srcnn.files import write_json
 from srcnn.schema import Attempt
 from srcnn.words import text_of
@@ -21,14 +21,6 @@ _RECORD = re.compile(r"(?P<stage>[a-z]+)-(?P<task>.+)-(?P<number>\d+)\.json")
 def attempt_files(folder: Path, stage: str, task: str) -> list[Path]:
     """Records of earlier attempts at a task, oldest first."""
     return sorted(folder.glob(f"{stage}-{task}-[0-9]*.json"), key=lambda file: int(file.stem.rsplit("-", 1)[1]))
-
-
-def read_attempt(file: Path) -> Attempt | None:
-    """The record in a file; None if its number is only just claimed, or it is gone."""
-    try:
-        return Attempt(**json.loads(file.read_bytes()))
-    except (ValueError, TypeError, FileNotFoundError):
-        return None
 
 
 def last_attempt(folder: Path, stage: str, task: str) -> Attempt | None:

@@ -22,6 +22,7 @@ from srcnn.metrics import METRICS, Reference, find, is_metric, warm_up
 from srcnn.protocols import Comparison
 from srcnn.schema import KEY_COLUMNS, score_schema
 from srcnn.shards import PARTIAL, find_shard, has_shard, made_from, partial_shard, read_shards, readable, shards_in
+from srcnn.whole import check_parquet, seal_parquet
 from srcnn.words import listed, text_of, told
 
 _log = logging.getLogger(__name__)
@@ -192,6 +193,7 @@ def write_shard(
     with atomic_path(path, durable=True) as temporary:
         table = pa.Table.from_pylist(rows, schema=schema)
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+        seal_parquet(temporary)
 
 
 @dataclass(frozen=True)
@@ -259,6 +261,7 @@ def _partial_rows(path: Path) -> list[Row]:
     import pyarrow.parquet as pq
 
     with readable(path):
+        check_parquet(path)
         rows: list[Row] = pq.read_table(path, page_checksum_verification=True).to_pylist()
     return rows
 

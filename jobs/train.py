@@ -14,7 +14,8 @@ from jobs.pictures import load_set
 from jobs.stage import Progress, silent, task_cores
 from srcnn.damage import DamagedFile
 from srcnn.experiment import Experiment, data_id
-from srcnn.files import read_history, remove_orphans, write_bytes, write_text
+from srcnn.files import remove_orphans, write_bytes, write_text
+from srcnn.history import read_history
 from srcnn.paths import RootPaths, RunPaths
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ class Train:
     experiment: Experiment
     train_set: str
     monitor_sets: dict[str, str]
+
+    def checkpoints(self) -> list[Path]:
+        """The files of the states that are there at the end."""
+        kept = [self.paths.checkpoint(epoch) for epoch in self.experiment.kept_epochs]
+        return [*kept, self.paths.last, *([self.paths.best] if self.experiment.keep.best else [])]
 
     def is_done(self) -> bool:
         """Whether every kept checkpoint is there and the history is complete."""

@@ -62,7 +62,8 @@ def circumstances(arguments: argparse.Namespace) -> "Circumstances":
         from srcnn.contents import read_contents  # brings numpy, which may be what is broken
 
         asked.root = folder.resolve().parent
-        remembered = (read_contents(StudyPaths(folder)) or {}).get("data_root")
+        found = read_contents(StudyPaths(folder))
+        remembered = found.get("data_root") if found else None
         asked.data_root = data_root or (Path(remembered) if remembered else None)
     if arguments.root:
         asked.root = arguments.root.expanduser().resolve()

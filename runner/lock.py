@@ -13,6 +13,7 @@ from jobs.processes import born, is_alive
 from srcnn.damage import DamagedFile
 from srcnn.files import temporary_path
 from srcnn.paths import StudyPaths
+from srcnn.records import record
 
 WAIT_S = 120.0  # for another submission to SLURM, which takes seconds
 POLL_S = 0.2
@@ -36,6 +37,9 @@ class Holder:
     def alive(self) -> bool:
         """Whether it still runs; taken for granted where it cannot be seen from here."""
         return is_alive(self.host, self.pid, self.born) is not False
+
+
+_holder = record(Holder)
 
 
 def holder(paths: StudyPaths) -> Holder | None:
@@ -138,8 +142,8 @@ def _read(paths: StudyPaths) -> tuple[bytes | None, Holder | None]:
         if content is None:
             return None, None
         try:
-            return content, Holder(**json.loads(content))
-        except (ValueError, TypeError):
+            return content, _holder(json.loads(content))
+        except (ValueError, RecursionError):
             if time.monotonic() > end:
                 return content, None
         time.sleep(POLL_S)

@@ -18,11 +18,11 @@ from runner.cluster import STAGES
 from runner.config import ConfigError, Run, Study, runs_of, save_study
 from runner.model import ModelContent, metric_code, model_content, own_code_notes
 from srcnn.damage import set_aside
-from srcnn.dataset import is_cut
 from srcnn.experiment import DataConfig, Experiment, data_id, degradation_id, eval_id, run_id
 from srcnn.files import holds, write_json, write_text
 from srcnn.paths import GROUPS, RootPaths, StudyPaths, view_folder
 from srcnn.shards import discard_shard, set_aside_damaged
+from srcnn.whole import is_cut
 from srcnn.words import counted
 
 
@@ -315,15 +315,21 @@ def discard_stale(plan: Plan) -> int:
 
 
 def _set_aside_damaged(plan: Plan) -> int:
-    """Number of results moved away because they are empty or cut; checkpoints are checked by the training."""
+    """Number of results moved away because they are empty, cut or no files; what lies within is checked when read."""
     count = sum(map(set_aside_damaged, plan.paths.scores("").glob("*")))
-    for task in plan.stage("prepare"):
-        assert isinstance(task.job, Prepare)
-        patches = task.job.root.patches(task.job.name)
-        if patches.exists() and is_cut(patches):
-            set_aside(patches)
+    for file in _files_to_check(plan):
+        if is_cut(file):
+            set_aside(file)
             count += 1
     return count
+
+
+def _files_to_check(plan: Plan) -> Iterable[Path]:
+    for task in plan.tasks:
+        if isinstance(task.job, Prepare):
+            yield task.job.root.patches(task.job.name)
+        if isinstance(task.job, Train):
+            yield from task.job.checkpoints()
 
 
 def _yaml(value: object) -> str:

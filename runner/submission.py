@@ -3,14 +3,15 @@
 import re
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from runner.scheduler import Origin
 from srcnn.files import read_json, write_json
 from srcnn.paths import StudyPaths
+from srcnn.records import record
 
 LOST = "only SLURM knows which jobs it named: cancel those of the study that squeue --me lists, then delete the file"
 Key = tuple[str, str]  # a task's stage and name
@@ -44,6 +45,15 @@ class SentArray:
         return self.stage, self.tasks[int(job.partition("_")[2] or 0)]
 
 
+@dataclass(frozen=True)
+class _Sent:
+    """What ``jobs.json`` holds."""
+
+    executor: Literal["slurm"]
+    sent_at: float
+    arrays: tuple[SentArray, ...]
+
+
 @dataclass
 class Submission:
     """The arrays that one ``submit`` sent; ``sent_at`` is the controller's time just before the first."""
@@ -69,9 +79,7 @@ class Submission:
         self._write()
 
     def _write(self) -> None:
-        arrays = [vars(each) for each in self.arrays]
-        about = {"executor": "slurm", "sent_at": self.sent_at, "arrays": arrays}
-        write_json(self.folder / "jobs.json", about, durable=True)
+        write_json(self.folder / "jobs.json", asdict(_Sent("slurm", self.sent_at, tuple(self.arrays))), durable=True)
 
     def precedes(self, name: str | None) -> bool:
         """Whether another submission, by the name of its folder, came later and is still on record."""
@@ -136,10 +144,9 @@ def submission_number(name: str) -> int:
 def submissions(paths: StudyPaths) -> Iterator[Submission]:
     """Every submission of a study to SLURM, oldest first, as it is on record."""
     for file in sorted(paths.submissions.glob("*/jobs.json"), key=lambda file: submission_number(file.parent.name)):
-        value: dict[str, Any] = read_json(file, dict, LOST)
-        if value.get("executor") == "slurm":
-            arrays = [SentArray(**{**each, "tasks": tuple(each["tasks"])}) for each in value["arrays"]]
-            yield Submission(file.parent, arrays, value.get("sent_at", 0.0))
+        sent: _Sent | None = read_json(file, record(_Sent), LOST)
+        if sent:  # and the folder was not taken away since it was listed
+            yield Submission(file.parent, list(sent.arrays), sent.sent_at)
 
 
 def sent_jobs(sent: Iterable[Submission]) -> Iterator[SentJob]:

@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from srcnn.door import command
 from srcnn.files import write_bytes
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from runner.plan import Plan, Task
     from runner.state import StudyStatus
+    from srcnn.contents import Contents
 
 EXECUTORS = ("auto", "slurm", "local", "debug")
 
@@ -228,7 +229,7 @@ def _status(plan: "Plan") -> "StudyStatus | None":
     return study_status(plan.paths, time.time()) if _contents(plan.paths) else None
 
 
-def _contents(paths: StudyPaths) -> "dict[str, Any] | None":
+def _contents(paths: StudyPaths) -> "Contents | None":
     """What the study held as last submitted; None where nothing was submitted, or nobody can tell any more."""
     from srcnn.contents import read_contents
     from srcnn.damage import DamagedFile

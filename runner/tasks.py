@@ -12,7 +12,7 @@ from typing import Any
 
 from jobs.attempt import last_attempts
 from runner.submission import Key
-from srcnn.contents import read_contents
+from srcnn.contents import RunContents, read_contents
 from srcnn.paths import GROUPS, StudyPaths, epoch_name
 from srcnn.schema import Attempt
 from srcnn.shards import has_shard
@@ -78,11 +78,11 @@ def known_tasks(paths: StudyPaths) -> list[KnownTask]:
     return [task for of_stage in stages.values() for task in of_stage.values()]
 
 
-def _is_trained(run: dict[str, Any], there: set[str]) -> bool:
+def _is_trained(run: RunContents, there: set[str]) -> bool:
     return "last.pt" in there and all(f"{epoch_name(epoch)}.pt" in there for epoch in run["epochs"])
 
 
-def _scored_blocks(paths: StudyPaths, run: dict[str, Any]) -> Iterator[bool]:
+def _scored_blocks(paths: StudyPaths, run: RunContents) -> Iterator[bool]:
     """For each block of pictures, whether the shard of every kept epoch is there."""
     there = _names(paths.scores(run["run_id"]))
     for block in range(run["shards"]):
@@ -94,7 +94,7 @@ def _compacted(names: set[str]) -> bool:
     return any(name.startswith("compact-") for name in names)
 
 
-def _has_epochs(run_paths: Any, run: dict[str, Any], groups: set[str]) -> bool:
+def _has_epochs(run_paths: Any, run: RunContents, groups: set[str]) -> bool:
     wanted = {epoch_name(epoch) for epoch in run["epochs"]}
     return all(wanted <= _names(run_paths.folder / group) for group in groups)
 

@@ -21,12 +21,10 @@ from srcnn.files import write_bytes
 from srcnn.models import build_model, is_own_model
 from srcnn.models.state import StateError, load_state
 from srcnn.regular import read_regular
+from srcnn.whole import MARK, SEAL
 
 if TYPE_CHECKING:
     from srcnn.models.srcnn import SRCNN
-
-MARK = b"sha256:"
-_COMMENT = len(MARK) + 64
 
 
 class CheckpointError(RuntimeError):
@@ -129,12 +127,12 @@ def sealed(archive: bytes) -> bytes:
     body, length = archive[:-2], archive[-2:]
     if length != b"\0\0":
         raise ValueError("expected a zip archive without a comment")
-    return body + struct.pack("<H", _COMMENT) + MARK + hashlib.sha256(body).hexdigest().encode()
+    return body + struct.pack("<H", SEAL) + MARK + hashlib.sha256(body).hexdigest().encode()
 
 
 def is_sealed(content: bytes) -> bool:
     """Whether the content is what ``sealed`` gave, every bit of it."""
-    end = len(content) - _COMMENT
+    end = len(content) - SEAL
     body, length, comment = content[: end - 2], content[end - 2 : end], content[end:]
     expected = MARK + hashlib.sha256(body).hexdigest().encode()
-    return end > 2 and length == struct.pack("<H", _COMMENT) and comment == expected
+    return end > 2 and length == struct.pack("<H", SEAL) and comment == expected

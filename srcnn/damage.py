@@ -18,12 +18,23 @@ class DamagedFile(ValueError):
     """A file whose content is not what it should be: which, why, and what to do."""
 
     def __init__(self, path: Path, reason: object, remedy: str = AGAIN) -> None:
-        why = str(reason).removeprefix(f"{path}: ") or type(reason).__name__
-        super().__init__(f"{path}: is damaged ({why}); {remedy}")
-        self.path = path
+        self.path, self.reason = path, str(reason).removeprefix(f"{path}: ") or type(reason).__name__
+        super().__init__(f"{path}: {self.fault()}; {remedy}")
+
+    def fault(self) -> str:
+        """What is wrong with the file, in words."""
+        return f"is damaged ({self.reason})"
 
     def __reduce__(self) -> tuple[object, ...]:  # it comes back from worker processes
         return _again, (type(self), self.args, self.__dict__)
+
+
+class NoFile(DamagedFile):
+    """Something else stands where a file should: a folder, a pipe, a device."""
+
+    def fault(self) -> str:
+        """What stands there."""
+        return self.reason
 
 
 def _again(kind: type[DamagedFile], args: tuple[object, ...], state: dict[str, object]) -> DamagedFile:
@@ -33,24 +44,62 @@ def _again(kind: type[DamagedFile], args: tuple[object, ...], state: dict[str, o
     return error
 
 
-def set_aside(path: Path) -> Path | None:
-    """Where a damaged file was moved to; None if it is gone already. Raises OSError where nothing may be moved."""
-    aside = path.with_name(path.name + SUFFIX)
+Identity = tuple[int, int, int]
+
+
+def identity(path: Path) -> Identity | None:
+    """What tells a file from one that is written in its place later; None if there is none."""
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def set_aside(path: Path, seen: Identity | None = None) -> Path | None:
+    """Where a damaged file was moved to; None if it is gone already. Raises OSError where nothing may be moved.
+
+    ``seen`` is the file that was found to be damaged: one that another process wrote since stays.
+    """
+    aside = _free(path.with_name(path.name + SUFFIX), path)
     try:
         os.replace(path, aside)
+        if seen and identity(aside) != seen:
+            os.replace(aside, path)
+            return None
     except FileNotFoundError:
         return None
     _log.warning("%s: is damaged; set aside as %s", path, aside.name)
     return aside
 
 
-def remade(path: Path, reason: object) -> DamagedFile:
+def _free(aside: Path, path: Path) -> Path:
+    """A name to set a file aside by: an earlier one is replaced, unless it or this is a folder."""
+    number, name = 1, aside
+    while os.path.lexists(name) and (name.is_dir() or path.is_dir()):
+        number += 1
+        name = aside.with_name(f"{path.name}.{number}{SUFFIX}")
+    return name
+
+
+def remade(path: Path, reason: object, seen: Identity | None = None) -> DamagedFile:
     """The error to raise for a damaged file that a stage made: it is set aside, so that the stage makes it again."""
     try:
-        set_aside(path)
+        set_aside(path, seen)
     except OSError as error:
-        return DamagedFile(path, reason, f"it could not be set aside ({error.strerror}): delete it and {AGAIN}")
-    return DamagedFile(path, reason, f"it was set aside: {AGAIN}")
+        return unmovable(path, reason, error)
+    return _with_remedy(path, reason, f"it was set aside: {AGAIN}")
+
+
+def unmovable(path: Path, reason: object, error: OSError) -> DamagedFile:
+    """The error to raise for a damaged file that could not be set aside, because of ``error``."""
+    return _with_remedy(path, reason, f"it could not be set aside ({error.strerror}): delete it and {AGAIN}")
+
+
+def _with_remedy(path: Path, reason: object, remedy: str) -> DamagedFile:
+    if isinstance(reason, DamagedFile):
+        return type(reason)(path, reason.reason, remedy)
+    return DamagedFile(path, reason, remedy)
 
 
 def is_content_fault(error: Exception) -> bool:

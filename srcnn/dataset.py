@@ -1,6 +1,8 @@
 """Training patches: cut from luma, kept in HDF5. With files.py the only module here on disk."""
 
+import hashlib
 import json
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srcnn.color import luma, own_standard, to_uint8
-from srcnn.damage import is_content_fault, remade
+from srcnn.damage import identity, is_content_fault, remade
 from srcnn.experiment import DataConfig
 from srcnn.files import atomic_path
 from srcnn.patches import extract_patches
 from srcnn.regular import require_regular
-from srcnn.schema import MEAN, PARAMETERS, PATCH_DATASETS, SOURCES, STD
+from srcnn.schema import DIGEST, MEAN, PARAMETERS, PATCH_DATASETS, SOURCES, STD
 from srcnn.views import interpolated_bands, reference
 
 Patches = NDArray[np.generic]
@@ -80,6 +82,7 @@ def write_patches(
     """
     size = data.patch_size
     total, squares, count = 0.0, 0.0, 0
+    digests = {name: hashlib.sha256() for name in PATCH_DATASETS}
     chunk = max(1, CHUNK_BYTES // (size**2 * np.dtype(data.dtype).itemsize))  # a chunk is never cut short on disk
     # Some file systems of clusters know no locks, and a file that is renamed when it is whole needs none.
     with (
@@ -100,6 +103,7 @@ def write_patches(
                 dataset = file[name]
                 dataset.resize(len(dataset) + len(values), axis=0)
                 dataset[len(dataset) - len(values) :] = values
+                digests[name].update(np.ascontiguousarray(values, dataset.dtype).data)
             values = patches[0].astype(np.float64) / 255.0
             total, squares, count = total + values.sum(), squares + (values**2).sum(), count + values.size
         if not count:
@@ -109,6 +113,7 @@ def write_patches(
         file.attrs[STD] = max(squares / count - mean**2, 0.0) ** 0.5
         file.attrs[PARAMETERS] = data.model_dump_json(exclude={"test", "eval", "allow_leak"})
         file.attrs[SOURCES] = json.dumps(sources)
+        file.attrs[DIGEST] = _digest(digests.values(), file.attrs[MEAN], file.attrs[STD])
         return len(file[PATCH_DATASETS[0]])
 
 
@@ -117,24 +122,22 @@ def read_patches(path: Path) -> TrainingPatches:
 
     Raises DamagedFile, having set the file aside where that can be done.
     """
+    seen = identity(path)
     try:
         require_regular(path)
         with h5py.File(path, "r", locking=False) as file:
             arrays = {name: file[name][:] for name in PATCH_DATASETS}
-            return TrainingPatches(**arrays, mean=float(file.attrs[MEAN]), std=float(file.attrs[STD]))
+            mean, std = float(file.attrs[MEAN]), float(file.attrs[STD])
+            if file.attrs[DIGEST] != _digest(map(hashlib.sha256, arrays.values()), mean, std):
+                raise ValueError("its content does not give its checksum")
+            return TrainingPatches(**arrays, mean=mean, std=std)
     except (OSError, LookupError, TypeError, ValueError, RuntimeError) as error:
         if not is_content_fault(error):
             raise
-        raise remade(path, error) from error
+        raise remade(path, error, seen) from error
 
 
-def is_cut(path: Path) -> bool:
-    """Whether a file of patches is empty, cut or none at all; what it holds is checked when it is read."""
-    try:
-        require_regular(path)
-        with h5py.File(path, "r", locking=False) as file:
-            return not all(name in file for name in PATCH_DATASETS)
-    except (OSError, RuntimeError) as error:
-        if not is_content_fault(error):
-            raise
-        return True
+def _digest(datasets: Iterable[Any], mean: float, std: float) -> str:
+    """SHA-256 of all that is read of a file, of the data sets' own in their order and of the scale."""
+    parts = [each.digest() for each in datasets]
+    return hashlib.sha256(b"".join(parts) + struct.pack("<2d", mean, std)).hexdigest()

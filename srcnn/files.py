@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from srcnn.damage import AGAIN, DamagedFile, set_aside
+from srcnn.damage import AGAIN, DamagedFile, NoFile, identity, set_aside, unmovable
 from srcnn.place import has_ended, mark
 from srcnn.regular import NotRegular, open_regular, read_regular
 
@@ -158,12 +158,23 @@ def read_json(path: Path, build: Callable[[Any], Any] | None = None, remedy: str
     Raises DamagedFile, which tells the remedy, for what is no JSON or what ``build`` does not take.
     """
     try:
-        content = read_regular(path)
+        content = read_own(path, remedy)
     except FileNotFoundError:
         return None
-    except NotRegular as error:
-        raise DamagedFile(path, error, remedy) from error
     return parsed(path, content, lambda text: build(json.loads(text)) if build else json.loads(text), remedy)
+
+
+def read_own(path: Path, remedy: str = AGAIN) -> bytes:
+    """The content of a file that this program wrote.
+
+    Raises FileNotFoundError, and NoFile, which tells the remedy, for a folder or a pipe in its place.
+    """
+    try:
+        return read_regular(path)
+    except IsADirectoryError as error:
+        raise NoFile(path, "is a folder, and no file", remedy) from error
+    except NotRegular as error:
+        raise NoFile(path, error, remedy) from error
 
 
 def parsed(path: Path, content: bytes, parse: Callable[[bytes], Any], remedy: str = AGAIN) -> Any:
@@ -177,35 +188,19 @@ def parsed(path: Path, content: bytes, parse: Callable[[bytes], Any], remedy: st
         raise DamagedFile(path, reason, remedy) from error
 
 
-def read_history(path: Path) -> list[dict[str, Any]]:
-    """The records of a file of JSON lines, one an epoch from the first on; none if there is no such file.
-
-    Raises DamagedFile.
-    """
-
-    def records(content: bytes) -> list[dict[str, Any]]:
-        found = [dict(json.loads(line)) for line in content.splitlines()]
-        if [record["epoch"] for record in found] != list(range(1, len(found) + 1)):
-            raise ValueError("its lines are not the epochs from the first on")
-        return found
-
-    try:
-        content = read_regular(path)
-    except FileNotFoundError:
-        return []
-    except NotRegular as error:
-        raise DamagedFile(path, error) from error
-    # Weights that are used as they are have a history without epochs.
-    found: list[dict[str, Any]] = parsed(path, content, records) if content else []
-    return found
-
-
 def read_cache(path: Path, build: Callable[[Any], Any] | None = None) -> Any:
-    """As ``read_json``, of a file that is made again where there is none: a damaged one is set aside, for None."""
+    """As ``read_json``, of a file that is made again where there is none: a damaged one is set aside, for None.
+
+    Raises DamagedFile where it cannot be.
+    """
+    seen = identity(path)
     try:
         return read_json(path, build)
-    except DamagedFile:
-        set_aside(path)
+    except DamagedFile as damaged:
+        try:
+            set_aside(path, seen)
+        except OSError as error:
+            raise unmovable(path, damaged, error) from damaged
         return None
 
 

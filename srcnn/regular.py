@@ -29,8 +29,13 @@ def open_regular(path: Path) -> BinaryIO:
 
 def read_regular(path: Path) -> bytes:
     """The content of a regular file. Raises as ``open_regular``."""
-    with open_regular(path) as file:
-        return file.read()
+    try:
+        with open_regular(path) as file:
+            return file.read()
+    except OSError as error:
+        if error.errno is not None and error.filename is None:  # of reading, which names no file
+            error.filename = str(path)
+        raise
 
 
 def require_regular(path: Path) -> None:

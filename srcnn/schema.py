@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 PATCH_DATASETS = ("train_input", "train_target", "holdout_input", "holdout_target")
 # Attributes of the file: mean and std of train_input on [0, 1], parameters and sources as JSON.
 MEAN, STD, PARAMETERS, SOURCES = "mean", "std", "parameters", "sources"
+DIGEST = "sha256"  # of all that is read of it
 
 # --- score table, Parquet ---------------------------------------------------------------------
 METHODS = {

@@ -7,27 +7,27 @@ several places at once while files are being merged: a file of its own is the ne
 compacted file of the highest generation. Whoever asks by name, as all here do, meets it once.
 """
 
-import os
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
-from srcnn.damage import DamagedFile, is_content_fault, remade, set_aside
-from srcnn.files import read_cache, write_json
+from srcnn.damage import DamagedFile, identity, is_content_fault, remade, set_aside
+from srcnn.files import parsed, read_cache, write_json
 from srcnn.metrics import METRICS, About, is_metric, learn
-from srcnn.regular import NotRegular, open_regular, require_regular
+from srcnn.records import record
+from srcnn.regular import require_regular
+from srcnn.whole import NotWhole, check_parquet, is_cut
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 COMPACTED = "compact-*.json"
 PARTIAL = ".partial.parquet"
-ENTRY = ("first", "rows", "made_from")  # what an index says of a shard
-MAGIC = b"PAR1"
 RETRIES = 5  # of a reader whose files are merged under its hands
 
 
@@ -138,14 +138,45 @@ def compacted_files(folder: Path) -> list[CompactedFile]:
 
 @lru_cache(maxsize=4096)
 def _read_index(index: Path, _changed: int, _file: int) -> CompactedFile:
-    def compacted(value: Any) -> CompactedFile:
-        shards = {name: {key: entry[key] for key in ENTRY} for name, entry in value["shards"].items()}
-        return CompactedFile(index, int(value["generation"]), shards)
-
-    found: CompactedFile | None = read_cache(index, compacted)
+    found: _Index | None = read_cache(index, _index)
     if found is None:
         raise FileNotFoundError(index)
+    return CompactedFile(index, found["generation"], found["shards"])
+
+
+class _Entry(TypedDict):
+    """What an index says of a shard."""
+
+    first: int
+    rows: int
+    made_from: str
+
+
+class _Index(TypedDict):
+    """What lies beside a compacted file."""
+
+    generation: int
+    shards: dict[str, _Entry]
+
+
+class _Origin(TypedDict, total=False):
+    """What a shard was made from."""
+
+    sets: dict[str, str]
+    metrics: dict[str, int]
+    comparison: str
+
+
+def _index(value: Any) -> Any:
+    found = record(_Index)(value)
+    for entry in found["shards"].values():
+        if entry["first"] < 0 or entry["rows"] < 0:
+            raise ValueError("it promises rows before the first")
+        _origin(json.loads(entry["made_from"]))
     return found
+
+
+_origin = record(_Origin)
 
 
 def write_index(compacted: CompactedFile) -> None:
@@ -158,14 +189,15 @@ def write_index(compacted: CompactedFile) -> None:
 
 
 def made_from(place: ShardPlace) -> str:
-    """What a shard was made from, as JSON: its sets and the versions of its metrics."""
+    """What a shard was made from, as JSON: its sets and the versions of its metrics. Raises DamagedFile."""
     if place.made_from is not None:
         return place.made_from
     import pyarrow.parquet as pq
 
     with readable(place.file):
+        check_parquet(place.file)
         text: bytes = (pq.read_schema(place.file).metadata or {}).get(b"made_from", b"{}")
-    return text.decode()
+    return str(parsed(place.file, text, lambda content: content.decode() if _origin(json.loads(content)) else "{}"))
 
 
 def set_aside_damaged(folder: Path) -> int:
@@ -173,24 +205,11 @@ def set_aside_damaged(folder: Path) -> int:
 
     What lies between a whole file's ends is checked when it is read.
     """
-    damaged = [file for file in folder.glob("*.parquet") if not file.name.startswith(".") and not _has_ends(file)]
+    damaged = [file for file in folder.glob("*.parquet") if not file.name.startswith(".") and is_cut(file)]
     for file in damaged:
         _set_aside_index(file)
         set_aside(file)
     return len(damaged)
-
-
-def _has_ends(file: Path) -> bool:
-    try:
-        with open_regular(file) as content:
-            size, head = os.fstat(content.fileno()).st_size, content.read(4)
-            content.seek(max(0, size - 8))
-            footer, tail = content.read(4), content.read(4)
-    except FileNotFoundError:  # merged into another since
-        return True
-    except (IsADirectoryError, NotRegular):
-        return False
-    return size >= 12 and head == tail == MAGIC and int.from_bytes(footer, "little") <= size - 12
 
 
 def _set_aside_index(file: Path) -> None:
@@ -207,17 +226,19 @@ def readable(file: Path) -> Iterator[None]:
     """
     import pyarrow as pa
 
+    seen = identity(file)
     try:
         require_regular(file)
         yield
     except DamagedFile:
         raise
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeError, NotWhole) as error:
         if not is_content_fault(error):
             raise
-        with suppress(OSError):
-            _set_aside_index(file)
-        raise remade(file, error) from error
+        if seen == identity(file):
+            with suppress(OSError):
+                _set_aside_index(file)
+        raise remade(file, error, seen) from error
 
 
 def read_shards(
@@ -296,6 +317,7 @@ class _Reader:
         from srcnn.schema import score_schema
 
         text = [field.name for field in score_schema() if pa.types.is_string(field.type)]
+        check_parquet(file)
         self.file = pq.ParquetFile(file, read_dictionary=text if categories else None, page_checksum_verification=True)
         learn_metrics(self.file.schema_arrow)
         metadata = self.file.metadata
@@ -317,6 +339,8 @@ class _Reader:
         if place.rows == 0:
             return self.file.schema_arrow.empty_table()
         end = place.first + place.rows
+        if not self.ends or end > self.ends[-1]:
+            raise NotWhole(f"it has no rows up to {end}, which its index promises")
         groups = [
             group
             for group, group_end in enumerate(self.ends)

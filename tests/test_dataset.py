@@ -12,7 +12,7 @@ from conftest import REPOSITORY
 
 from srcnn.dataset import cut_patches, held_out_pictures, read_patches, write_patches
 from srcnn.experiment import DataConfig
-from srcnn.schema import MEAN, PARAMETERS, PATCH_DATASETS, SOURCES, STD
+from srcnn.schema import DIGEST, MEAN, PARAMETERS, PATCH_DATASETS, SOURCES, STD
 from srcnn.views import interpolated_bands, measured_luma
 
 
@@ -157,7 +157,7 @@ def test_the_layout_is_the_contract_of_the_schema(tmp_path):
     path, count = written(tmp_path, data, [picture()])
     with h5py.File(path) as file:
         assert set(file) == set(PATCH_DATASETS)
-        assert set(file.attrs) == {MEAN, STD, PARAMETERS, SOURCES}
+        assert set(file.attrs) == {MEAN, STD, PARAMETERS, SOURCES, DIGEST}
         assert file["train_input"].shape == (count, 9, 9)
         parameters = json.loads(file.attrs[PARAMETERS])
         assert parameters["scale"] == data.scale

@@ -1,0 +1,36 @@
+"""Reading the records of attempts at tasks, which say what became of each."""
+
+import logging
+from pathlib import Path
+
+from srcnn.damage import DamagedFile
+from srcnn.files import read_json
+from srcnn.records import record
+from srcnn.schema import Attempt
+
+LOST = "what it told of that attempt is lost, and nothing else: delete it"
+
+_log = logging.getLogger(__name__)
+_attempt = record(Attempt)
+
+
+def read_attempt(file: Path) -> Attempt | None:
+    """The record in a file; None if its number is only just claimed, or it is gone, or damaged, which is said.
+
+    Raises OSError where it cannot be read: of an attempt that may run nobody says that it does not.
+    """
+    try:
+        found: Attempt | None = read_json(file, _attempt, LOST)
+    except DamagedFile as error:
+        if not _is_claimed(file):
+            _log.warning("%s", error)
+        return None
+    return found
+
+
+def _is_claimed(file: Path) -> bool:
+    """Whether a file is there and empty: its number is taken, and its content on the way."""
+    try:
+        return file.is_file() and file.stat().st_size == 0
+    except FileNotFoundError:
+        return True

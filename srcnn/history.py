@@ -1,0 +1,46 @@
+"""The history of a training: ``history.jsonl``, a line an epoch."""
+
+import json
+from pathlib import Path
+from typing import NotRequired, TypedDict
+
+from srcnn.files import parsed, read_own
+from srcnn.records import record
+
+
+class Epoch(TypedDict):
+    """What one epoch gave; ``sets`` holds the mean scores of the pictures that are watched, by set."""
+
+    epoch: int
+    train_loss: float
+    holdout_loss: float | None
+    learning_rate: float
+    precision: str
+    steps: int
+    seconds: float
+    cpu_seconds: float
+    patches_per_second: float
+    peak_memory_mb: float
+    sets: dict[str, dict[str, float]]
+    warning: NotRequired[str]
+
+
+def read_history(path: Path) -> list[Epoch]:
+    """The epochs from the first on; none if there is no such file. Raises DamagedFile."""
+    try:
+        content = read_own(path)
+    except FileNotFoundError:
+        return []
+    # Weights that are used as they are have a history without epochs.
+    found: list[Epoch] = parsed(path, content, _epochs) if content else []
+    return found
+
+
+def _epochs(content: bytes) -> list[Epoch]:
+    epochs: list[Epoch] = [_epoch(json.loads(line)) for line in content.splitlines() if line.strip()]
+    if [each["epoch"] for each in epochs] != list(range(1, len(epochs) + 1)):
+        raise ValueError("its lines are not the epochs from the first on")
+    return epochs
+
+
+_epoch = record(Epoch)

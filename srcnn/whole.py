@@ -1,0 +1,109 @@
+"""Whether the files that others build on are whole: by their ends, which is cheap, or to the last bit.
+
+Each kind carries a SHA-256 of itself: a checkpoint as its archive's comment, a Parquet file in front of
+its footer, where no reader of Parquet looks, and HDF5 patches as an attribute (``srcnn.dataset``).
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO
+
+from srcnn.damage import identity
+from srcnn.regular import NotRegular, open_regular
+
+MARK = b"sha256:"
+SEAL = len(MARK) + 64  # bytes
+_MAGIC = b"PAR1"
+_TAIL = 8  # bytes behind a Parquet file's footer: its length, and the magic
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
+
+def is_cut(file: Path) -> bool:
+    """Whether a file, of a kind that its suffix tells, is empty, cut, of another kind or no file at all.
+
+    What lies between the ends is checked when it is read. Raises OSError if it cannot be read.
+    """
+    try:
+        with open_regular(file) as content:
+            return not _ENDS[file.suffix](content, os.fstat(content.fileno()).st_size)
+    except FileNotFoundError:  # or merged into another since
+        return False
+    except (IsADirectoryError, NotRegular):
+        return True
+    except OSError as error:
+        error.filename = error.filename or str(file)
+        raise
+
+
+def _at(content: BinaryIO, start: int, count: int) -> bytes:
+    content.seek(max(0, start))
+    return content.read(count)
+
+
+def _has_parquet_ends(content: BinaryIO, size: int) -> bool:
+    head, tail = _at(content, 0, 4), _at(content, size - _TAIL, _TAIL)
+    return size >= 12 and head == tail[4:] == _MAGIC and int.from_bytes(tail[:4], "little") <= size - 12
+
+
+def _has_hdf5_ends(content: BinaryIO, size: int) -> bool:
+    head = _at(content, 0, 48)  # of a superblock of version 0, whose last number is where the file ends
+    return head[:9] == _HDF5 + b"\0" and int.from_bytes(head[40:48], "little") == size
+
+
+def _has_checkpoint_ends(content: BinaryIO, size: int) -> bool:
+    return _at(content, 0, 4) == b"PK\x03\x04" and _at(content, size - SEAL, len(MARK)) == MARK
+
+
+_ENDS: dict[str, Callable[[BinaryIO, int], bool]] = {
+    ".parquet": _has_parquet_ends,
+    ".h5": _has_hdf5_ends,
+    ".pt": _has_checkpoint_ends,
+}
+
+
+class NotWhole(ValueError):
+    """A file whose content is not what was written."""
+
+
+def seal_parquet(file: Path) -> None:
+    """Put the SHA-256 of a Parquet file in front of its footer; whoever reads it finds all where it was."""
+    with file.open("r+b") as content:
+        size = os.fstat(content.fileno()).st_size
+        footer = size - _TAIL - int.from_bytes(_at(content, size - _TAIL, 4), "little")
+        content.seek(0)
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+        end = _at(content, footer, size)
+        content.seek(footer)
+        content.write(MARK + digest.encode() + end)
+
+
+def check_parquet(file: Path) -> None:
+    """Raise NotWhole if a Parquet file is not what was sealed; one without a seal is somebody else's, and passes."""
+    seen = identity(file)
+    if seen:
+        _check_parquet(file, *seen)
+
+
+@lru_cache(maxsize=65536)
+def _check_parquet(file: Path, *_seen: int) -> None:
+    """Each file is read through once a process, however many of its parts are read later."""
+    with open_regular(file) as content:
+        size = os.fstat(content.fileno()).st_size
+        footer = size - _TAIL - int.from_bytes(_at(content, size - _TAIL, 4), "little")
+        seal = _at(content, footer - SEAL, SEAL) if footer >= SEAL else b""
+        if not seal.startswith(MARK):
+            return
+        digest, left = hashlib.sha256(), footer - SEAL
+        content.seek(0)
+        while left > 0:
+            part = content.read(min(left, 1 << 20))
+            if not part:
+                break
+            digest.update(part)
+            left -= len(part)
+        digest.update(_at(content, footer, size))
+    if seal != MARK + digest.hexdigest().encode():
+        raise NotWhole("its content does not give its checksum")

@@ -14,7 +14,7 @@ from unittest import mock
 
 import pyarrow.parquet as pq
 import torch
-from conftest import REPOSITORY, tiny_study
+from conftest import REPOSITORY, HeldTraining, tiny_study
 
 from jobs.train import TIMINGS
 from runner.config import load_study
@@ -60,6 +60,11 @@ def training_study(folder: Path, epochs: int | None = None, **changes: Any) -> P
     )
 
 
+def halting_study(folder: Path, **changes: Any) -> Path:
+    """A study whose training halts after its first epoch, for what shall end it."""
+    return HeldTraining(folder).study(**changes)
+
+
 class Submitted:
     """A study on the cluster."""
 
@@ -87,7 +92,7 @@ class Submitted:
 
     def command(self, name: str, *arguments: str):
         """``python -m runner.NAME`` in the cluster's environment."""
-        environment = {**self.slurm.env, "PYTHONPATH": str(REPOSITORY)}
+        environment = {**self.slurm.env, "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{self.file.parent}"}
         before, self.slurm.env = self.slurm.env, environment
         try:
             return self.slurm.run(sys.executable, "-m", f"runner.{name}", *arguments)
@@ -116,6 +121,14 @@ class Submitted:
             return next((a for a in found if self._kept(a["task"]) >= epoch), None)
 
         return self.slurm.wait_for(passed, f"epoch {epoch} of attempt {attempt}", timeout)
+
+    def wait_until_halted(self, attempt: int = 1) -> dict[str, Any]:
+        """The record of this attempt at a training that halts, once its first epoch is kept."""
+        return self.slurm.wait_for(
+            lambda: next((a for a in self.attempts() if a["number"] == attempt and self._kept(a["task"])), None),
+            f"attempt {attempt}",
+            300,
+        )
 
     def _kept(self, run: str) -> int:
         history = self.folder / "runs" / run / "history.jsonl"

@@ -24,6 +24,8 @@ here=$(dirname "$0")
 echo x >> "$here/calls"
 [ "$(wc -l < "$here/calls")" = "$(cat "$here/at")" ] || exec {sbatch} "$@"
 how=$(cat "$here/how")
+# While a process still forks, a signal to it may be taken by another of its threads, and ends no wait of the first.
+[ "$how" != interrupted ] || until grep -q "^State:.S" /proc/$PPID/status; do sleep 0.01; done
 case $how in after) ;; interrupted) kill -INT $PPID ;; *) kill -9 $PPID ;; esac
 [ "$how" = before ] && exit 0
 if [ "$how" = late ] || [ "$how" = interrupted ]; then while [ ! -e "$here/go" ]; do sleep 0.1; done; fi

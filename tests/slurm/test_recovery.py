@@ -11,7 +11,7 @@ from jobs.processes import born, started_with
 from runner.requeue import KILLS, VARIABLE
 from runner.submit import main
 
-from .studies import Submitted, kill, results, training_study
+from .studies import LITTLE, Submitted, halting_study, kill, results, training_study
 
 
 @pytest.fixture(scope="module")
@@ -259,9 +259,9 @@ def test_a_task_that_fails_for_its_own_reasons_is_tried_once(slurm, tmp_path):
 
 
 def test_a_task_that_slurm_starts_too_often_is_given_up(slurm, tmp_path):
-    study = Submitted(slurm, training_study(tmp_path, cluster={"requeues": 1}))
+    study = Submitted(slurm, halting_study(tmp_path, cluster={**LITTLE, "requeues": 1}))
     for attempt in (1, 2):
-        slurm.run("scontrol", "requeue", study.wait_for_epoch(10 * attempt, attempt)["job"], check=True)
+        slurm.run("scontrol", "requeue", study.wait_until_halted(attempt)["job"], check=True)
     slurm.wait_idle(120)
     (train,) = study.tasks("train")
     assert (train["state"], train["cause"]) == ("failed", "started too often")

@@ -2,15 +2,15 @@
 
 import json
 
-from .studies import Submitted, many_epochs, training_study
+from .studies import LITTLE, Submitted, halting_study, many_epochs, training_study
 from .test_recovery import hold_until_warned, node_of
 
 
 def never_put_back(slurm, folder, **train):
     """A study whose jobs SLURM may not start again, once it trains."""
     cluster = {"requeues": 0, "train": {"gpus": 0, **train}}
-    study = Submitted(slurm, training_study(folder, cluster=cluster))
-    return study, study.wait_for_epoch(10)
+    study = Submitted(slurm, halting_study(folder, cluster={**LITTLE, **cluster}))
+    return study, study.wait_until_halted()
 
 
 def failure(slurm, study):

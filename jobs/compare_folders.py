@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srcnn.bounds import MOST_WORKERS, within
 from srcnn.door import command
 from srcnn.words import counted
 
@@ -36,13 +37,23 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--overwrite", action="store_true", help="replace a scores.parquet that is from elsewhere")
     p.add_argument("--protocol", nargs="+", choices=PROTOCOLS, default=["region"], help="default: region")
     p.add_argument(
-        "--crop", nargs=2, type=int, metavar=("H", "W"), help="size of the regions (default: the whole picture)"
+        "--crop",
+        nargs=2,
+        type=within(int, 1, 1_000_000),
+        metavar=("H", "W"),
+        help="size of the regions (default: the whole picture)",
     )
     p.add_argument("--upsampler", nargs="+", choices=UPSAMPLERS, default=["bicubic"], help="for whole and compound")
     p.add_argument("--definition", nargs="+", choices=DEFINITIONS, default=["paper"])
     p.add_argument("--metrics", nargs="+", help="default: all that are quick")
-    p.add_argument("--shave", type=int, default=0, metavar="N", help="border pixels left out by protocol luma")
-    p.add_argument("--workers", type=int, help="processes (default: one a core)")
+    p.add_argument(
+        "--shave",
+        type=within(int, 0, 1000),
+        default=0,
+        metavar="N",
+        help="border pixels left out by protocol luma",
+    )
+    p.add_argument("--workers", type=within(int, 1, MOST_WORKERS), metavar="N", help="processes (default: one a core)")
     return p
 
 
@@ -168,8 +179,6 @@ def _checked(arguments: argparse.Namespace) -> "tuple[EvaluateConfig, list[Pair]
 
     if "whole" in arguments.protocol and not arguments.crop:
         raise ValueError("protocol whole compares crops: say their size with --crop H W")
-    if arguments.shave < 0 or (arguments.workers is not None and arguments.workers < 1):
-        raise ValueError("--shave must be at least 0 and --workers at least 1")
     settings = {
         "protocols": arguments.protocol,
         "upsamplers": arguments.upsampler,

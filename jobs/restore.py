@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from srcnn.bounds import within
 from srcnn.door import command, sentence
 from srcnn.models.foreign import add_weights_scale
 from srcnn.paths import RunPaths
@@ -32,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--overwrite", action="store_true", help="replace what is in --out, but never a picture to restore")
     p.add_argument(
         "--upsample",
-        type=int,
+        type=within(int, 1, 16),
         metavar="K",
         help="enlarge each picture K times first; without it, pictures are taken as enlarged already",
     )
@@ -70,9 +71,6 @@ def checkpoint_file(model: Path) -> Path:
 def main(argv: list[str] | None = None) -> int:
     """0 if every picture was restored, 1 if some were not, 2 if nothing could be begun."""
     arguments = parser().parse_args(argv)
-    if arguments.upsample is not None and not 1 <= arguments.upsample <= 16:
-        print(f"error: --upsample {arguments.upsample}: expected 1 to 16", file=sys.stderr)
-        return 2
 
     from jobs.checkpoint import CheckpointError
     from jobs.names import by_name

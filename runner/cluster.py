@@ -7,8 +7,10 @@ from pydantic import BeforeValidator, Field, model_validator
 from runner.gres import checked_gpus, gpus_by_kind, names_gpu, without_gpus
 from runner.minutes import Minutes
 from runner.options import Options, PlainText
+from srcnn.bounds import MOST_WORKERS
 from srcnn.experiment import Section
 
+MOST_GB = 100_000.0  # memory of a node
 STAGES = ("prepare", "baseline", "train", "render", "evaluate", "report")
 
 
@@ -32,13 +34,13 @@ class StageResources(Section):
     constraint: PlainText | None = None
     gpus: Annotated[int | str, BeforeValidator(checked_gpus)] | None = None  # a number, or kinds: a100:1
     gres: PlainText | None = None  # other generic resources, or GPUs in SLURM's words: gpu:1,shard:2
-    cpus: int | None = Field(None, ge=1)
-    mem_gb: float | None = Field(None, gt=0)
-    mem_per_cpu_gb: float | None = Field(None, gt=0)
+    cpus: int | None = Field(None, ge=1, le=MOST_WORKERS)
+    mem_gb: float | None = Field(None, gt=0, le=MOST_GB)
+    mem_per_cpu_gb: float | None = Field(None, gt=0, le=MOST_GB)
     timeout_min: Minutes | None = None
     exclusive: bool | Literal["user", "mcs"] | None = None  # whole nodes, shared with nobody, or with one's own jobs
     wckey: PlainText | None = None
-    parallelism: int | None = Field(None, ge=1)  # tasks of the stage that may run at once
+    parallelism: int | None = Field(None, ge=1, le=1_000_000)  # tasks of the stage that may run at once
     setup: tuple[str, ...] | None = None  # shell lines before Python starts, such as ``module load``
     python: Annotated[tuple[PlainText, ...], BeforeValidator(_words), Field(min_length=1)] | None = None  # on SLURM
     sbatch: Options = Field({})  # any other option of sbatch, by its long name
@@ -88,7 +90,7 @@ class ClusterConfig(StageResources):
     report: StageResources = StageResources()
     mail: PlainText | None = None  # address that hears of failures, and of the end
     # How often SLURM may start one task again: after its time limit, a preemption, a lost node, a kill.
-    requeues: int = Field(20, ge=0)
+    requeues: int = Field(20, ge=0, le=10_000)
 
     def stage(self, name: str) -> StageResources:
         """The resources of a stage: its own section, then the common settings, then the defaults.

@@ -1,10 +1,10 @@
 """Reading a study: YAML, overrides, checks, and its runs. Errors name file, key and remedy."""
 
-import copy
 import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, get_args
@@ -19,6 +19,8 @@ from srcnn.experiment import Experiment
 from srcnn.files import EncodingError, locale_fault, read_text, write_text
 from srcnn.paths import RootPaths
 from srcnn.yaml_text import YamlError, read_yaml
+
+MOST_SHARDS = 1_000_000  # files of scores: more of them than a file system likes
 
 
 class ConfigError(ValueError):
@@ -199,8 +201,14 @@ def get_dotted(raw: Mapping[str, Any], key: str) -> Any:
 def _checked(raw: dict[str, Any], file: Path) -> Study:
     try:
         study = Study(**raw)
-        for _ in runs_of(study):
-            pass
+        shards = 0
+        for run in runs_of(study):
+            shards += len(run.experiment.kept_epochs) * run.experiment.evaluate.shards
+            if shards > MOST_SHARDS:
+                raise ConfigError(
+                    f"the study would have more than {MOST_SHARDS:,} files of scores (runs times kept epochs times "
+                    "evaluate.shards); keep fewer epochs (render.epochs), or say fewer shards"
+                )
         for text in _texts(raw):
             if fault := locale_fault(text):
                 raise ConfigError(fault)
@@ -222,16 +230,40 @@ def _texts(value: Any) -> Iterator[str]:
 
 def runs_of(study: Study) -> Iterator[Run]:
     """The runs of a study in the sweep's order. Raises ConfigError for a point that cannot be."""
-    base = study.model_dump(mode="json", exclude={"name", "sweep", "cluster"})
+    base = {name: getattr(study, name) for name in Experiment.model_fields}
+    varied: dict[str, Any] = {}
     for label, overrides in study.sweep.points():
-        raw = copy.deepcopy(base)
+        sections: dict[str, dict[str, Any]] = {}
         for key, value in overrides.items():
-            _check_key(key, "sweep", Experiment)
-            set_dotted(raw, key, value)
+            sections.setdefault(key.partition(".")[0], {})[key] = value
         try:
-            yield Run(label or study.name, Experiment(**raw))
+            changed = {}
+            for name, values in sections.items():
+                # Two thousand runs of ten learning rates have ten sections, each of which is checked once.
+                known = f"{name} {values}"
+                if known not in varied:
+                    varied[known] = _varied(study, name, values)
+                changed[name] = varied[known]
+            yield Run(label or study.name, Experiment(**(base | changed)))
         except ValidationError as error:
             raise ConfigError(f"sweep point {label!r}: {_explain(error, None, Experiment)}") from error
+
+
+def _varied(study: Study, name: str, values: Mapping[str, Any]) -> Any:
+    """One section of an experiment with other values by dotted key. Raises ConfigError or ValidationError."""
+    for key in values:
+        _check_key(key, "sweep", Experiment)
+    section = Experiment.model_fields[name].annotation
+    if not (isinstance(section, type) and issubclass(section, BaseModel)):
+        return values[name]
+    raw = study.model_dump(mode="json", include=set(Experiment.model_fields))
+    for key, value in values.items():
+        set_dotted(raw, key, value)
+    try:
+        return section(**raw[name])
+    except (ValidationError, TypeError):
+        Experiment(**raw)  # names the section, too
+        raise
 
 
 def save_study(study: Study, path: Path) -> None:
@@ -250,8 +282,13 @@ def dotted_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield from dotted_keys(inner, f"{prefix}{name}.")
 
 
+@lru_cache
+def _known_keys(model: type[BaseModel]) -> tuple[str, ...]:
+    return tuple(dotted_keys(model))
+
+
 def _check_key(key: str, where: str, model: type[BaseModel] = Study) -> None:
-    known = list(dotted_keys(model))
+    known = _known_keys(model)
     # Below a mapping (sets, sweep.grid) the names are the user's own.
     parents = {key.rsplit(".", n)[0] for n in range(key.count(".") + 1)}
     if key not in known and not parents & _open_keys(model):
@@ -260,7 +297,7 @@ def _check_key(key: str, where: str, model: type[BaseModel] = Study) -> None:
 
 def _open_keys(model: type[BaseModel]) -> set[str]:
     mappings = ("data.test", "data.eval", "sweep.grid", "sweep.zip", "sweep.cases", "render.epochs")
-    return {key for key in dotted_keys(model) if key in mappings or key.endswith(".sbatch")}
+    return {key for key in _known_keys(model) if key in mappings or key.endswith(".sbatch")}
 
 
 def _nearest(key: str, known: Iterable[str]) -> str:

@@ -1,5 +1,6 @@
 """What a study is about to ask of a cluster, said before it is asked."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -18,14 +19,14 @@ class Cost:
 
 def cost(plan: Plan, tasks: Iterable[Task]) -> Cost:
     """The most that some tasks may take."""
-    count, core_hours, gpu_hours = 0, 0.0, 0.0
-    for task in tasks:
-        resources = plan.study.cluster.stage(task.stage)
-        hours = (resources.timeout_min or 0) / 60
-        count += 1
+    counts = Counter(task.stage for task in tasks)
+    core_hours = gpu_hours = 0.0
+    for stage, count in counts.items():
+        resources = plan.study.cluster.stage(stage)
+        hours = count * (resources.timeout_min or 0) / 60
         core_hours += (resources.cpus or 1) * hours
         gpu_hours += resources.gpu_count * hours
-    return Cost(count, core_hours, gpu_hours)
+    return Cost(counts.total(), core_hours, gpu_hours)
 
 
 def cost_text(plan: Plan, tasks: Iterable[Task]) -> str:

@@ -2,8 +2,9 @@
 
 import re
 
+MOST_GPUS = 1000  # of one task
 _SHARES = ("shard", "mps")  # parts of one GPU
-_GPUS = re.compile(r"\w[\w.+-]*(:[1-9]\d*)?", re.ASCII)  # a kind, which may begin with a digit (MIG, 1080ti)
+_GPUS = re.compile(r"\w[\w.+-]*(:[1-9]\d{0,2})?", re.ASCII)  # a kind, which may begin with a digit (MIG, 1080ti)
 
 
 def gpus_by_kind(gres: str) -> dict[str, int]:
@@ -40,11 +41,11 @@ def _items(gres: str) -> list[str]:
 
 def checked_gpus(gpus: object) -> int | str:
     """A number of GPUs, or kinds as text. Raises ValueError for anything else."""
-    if isinstance(gpus, int) and not isinstance(gpus, bool) and gpus >= 0:
+    if isinstance(gpus, int) and not isinstance(gpus, bool) and 0 <= gpus <= MOST_GPUS:
         return gpus
     text = gpus.replace(" ", "") if isinstance(gpus, str) else ""
-    if text.isascii() and text.isdigit():
-        return int(text)
+    if text.isascii() and text.isdigit() and len(text) <= len(str(MOST_GPUS)):
+        return checked_gpus(int(text))
     if not all(_GPUS.fullmatch(item) and not _is_number(item) for item in text.split(",")):
         raise ValueError(
             f"expected a number of GPUs, or a kind and a number such as a100:1 or 1g.10gb:2, found {gpus!r}"

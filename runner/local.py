@@ -82,10 +82,11 @@ def local_states(tasks: Iterable[Task], cluster: ClusterConfig, cores: int, gpus
     """The tasks with the cores and GPU that each gets: a stage's tasks share the machine evenly."""
     tasks = list(tasks)
     counts = {stage: sum(task.stage == stage for task in tasks) for stage in {task.stage for task in tasks}}
+    resources = {stage: cluster.stage(stage) for stage in counts}
     states = []
     for task in tasks:
-        on_gpu = cluster.stage(task.stage).gpu_count > 0 and gpus > 0
-        abreast = min(counts[task.stage], gpus if on_gpu else cores, cluster.stage(task.stage).parallelism or cores)
+        on_gpu = resources[task.stage].gpu_count > 0 and gpus > 0
+        abreast = min(counts[task.stage], gpus if on_gpu else cores, resources[task.stage].parallelism or cores)
         share = max(1, cores // abreast)
         states.append(TaskState(task, min(cluster.local_cpus(task.stage) or share, cores), on_gpu))
     return states

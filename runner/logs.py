@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srcnn.bounds import within
 from srcnn.door import answer
 from srcnn.paths import StudyPaths
 
@@ -35,18 +36,17 @@ def parser() -> argparse.ArgumentParser:
     way = p.add_mutually_exclusive_group()
     way.add_argument("--failed", action="store_true", help="all that failed, one example of each cause")
     way.add_argument("--follow", "-f", action="store_true", help="go on until the tasks end; Ctrl-C leaves")
-    way.add_argument("--attempt", type=int, metavar="N", help="an earlier attempt, from 1 (default: the last)")
+    way.add_argument(
+        "--attempt", type=within(int, 1, 1_000_000), metavar="N", help="an earlier attempt, from 1 (default: the last)"
+    )
     p.add_argument(
-        "--lines", "-n", type=_count, metavar="N", help=f"of each log, 0 for all (default: {ALONE}, of several {AMONG})"
+        "--lines",
+        "-n",
+        type=within(int, 0, 10**12),
+        metavar="N",
+        help=f"of each log, 0 for all (default: {ALONE}, of several {AMONG})",
     )
     return p
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"expected 0 or more, found {text}")
-    return value
 
 
 @answer

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from jobs.baseline import Baseline
 from jobs.evaluate import Evaluate
@@ -18,7 +19,7 @@ from runner.cluster import STAGES
 from runner.config import ConfigError, Run, Study, runs_of, save_study
 from runner.model import ModelContent, metric_code, model_content, own_code_notes
 from srcnn.damage import set_aside
-from srcnn.experiment import DataConfig, Experiment, data_id, degradation_id, eval_id, run_id
+from srcnn.experiment import DataConfig, Experiment, Section, data_id, degradation_id, eval_id, run_id
 from srcnn.files import holds, write_json, write_text
 from srcnn.paths import GROUPS, RootPaths, StudyPaths, view_folder
 from srcnn.shards import discard_shard, set_aside_damaged
@@ -45,20 +46,15 @@ class Task:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run with its ids and sets resolved."""
+    """A run with its ids and sets resolved; no ``data_id``, of training patches, where weights are used as they are."""
 
     run: Run
     run_id: str
     eval_id: str
     degradation_id: str
+    data_id: str | None
     train_set: str
     sets: tuple[SetRef, ...]
-
-    @property
-    def data_id(self) -> str | None:
-        """Its training patches; None where weights are used as they are."""
-        experiment = self.run.experiment
-        return data_id(experiment.data, self.train_set) if experiment.training.epochs > 0 else None
 
 
 @dataclass(frozen=True)
@@ -95,12 +91,15 @@ class Plan:
         Files that would not change are left alone, so that a finished report stays finished.
         """
         save_study(self.study, self.paths.config)
+        sections: dict[tuple[str, int], str] = {}
         for planned in self.runs:
-            experiment = planned.run.experiment
-            text = f"# {planned.run.label}\n" + _yaml(experiment.model_dump(mode="json"))
-            write_text(self.paths.run(planned.run_id).config, text)
-        if not holds(self.paths.contents, self._contents()):
-            write_json(self.paths.contents, self._contents(), durable=True)
+            text = f"# {planned.run.label}\n{_settings_text(planned.run.experiment, sections)}"
+            config = self.paths.run(planned.run_id).config
+            if not config.is_file() or config.read_bytes() != text.encode():
+                write_text(config, text)
+        contents = self._contents()
+        if not holds(self.paths.contents, contents):
+            write_json(self.paths.contents, contents, durable=True)
 
     def _contents(self) -> dict[str, object]:
         return {
@@ -139,33 +138,59 @@ def make_plan(study: Study, root: RootPaths, data_root: Path | None = None, veri
     return Plan(study, paths, runs, tuple(_tasks(runs, root, paths)), data_root, tuple(resolve.notes))
 
 
+class _Data(NamedTuple):
+    """What a data section stands for: its sets by the ids of their content, and the ids that follow from it."""
+
+    train_set: str
+    set_ids: dict[str, str]
+    refs: tuple[SetRef, ...]
+    data_id: str
+    degradation_id: str
+
+
 class _Resolver:
-    """Pictures and ids of runs, each set read once."""
+    """Pictures and ids of runs; each set is read once, and each section that runs share looked at once."""
 
     def __init__(self, paths: StudyPaths, data_root: Path | None, verify: bool) -> None:
         self.paths, self.root, self.data_root, self.verify = paths, paths.root, data_root, verify
         self.read: dict[tuple[str, ...], PictureSet] = {}
         self.checked: set[tuple[object, ...]] = set()
         self.notes: dict[str, None] = {}
+        self.data: dict[str, _Data] = {}
         self.models: dict[str, ModelContent] = {}
-        self.metrics: dict[tuple[str, ...], dict[str, str]] = {}
+        self.evals: dict[str, str] = {}
 
     def __call__(self, run: Run) -> PlannedRun:
-        data = run.experiment.data
-        train = self._set(data.train)
-        sets = {name: self._set(sources) for name, (_, sources) in data.sets.items()}
-        ids = {name: pictures.set_id for name, pictures in sets.items()}
-        self._check(data, train, sets)
-        _check_sizes(run.experiment, sets, self.notes)
-        refs = tuple(SetRef(name, group, ids[name]) for name, (group, _) in data.sets.items())
+        experiment = run.experiment
+        data = self._data(experiment)
         return PlannedRun(
             run,
-            run_id(run.experiment, train.set_id, self._model(run.experiment)),
-            eval_id(run.experiment, ids, self._metrics(run.experiment)),
-            degradation_id(data, ids),
-            train.set_id,
-            refs,
+            run_id(experiment, data.data_id, self._model(experiment)),
+            self._eval_id(experiment, data),
+            data.degradation_id,
+            data.data_id if experiment.training.epochs > 0 else None,
+            data.train_set,
+            data.refs,
         )
+
+    def _data(self, experiment: Experiment) -> _Data:
+        data = experiment.data
+        key = data.model_dump_json()
+        if key not in self.data:
+            train = self._set(data.train)
+            sets = {name: self._set(sources) for name, (_, sources) in data.sets.items()}
+            self._check(data, train, sets)
+            _check_sizes(experiment, sets, self.notes)
+            ids = {name: pictures.set_id for name, pictures in sets.items()}
+            refs = tuple(SetRef(name, group, ids[name]) for name, (group, _) in data.sets.items())
+            self.data[key] = _Data(train.set_id, ids, refs, data_id(data, train.set_id), degradation_id(data, ids))
+        return self.data[key]
+
+    def _eval_id(self, experiment: Experiment, data: _Data) -> str:
+        key = f"{data.set_ids} {experiment.evaluate.model_dump_json()}"
+        if key not in self.evals:
+            self.evals[key] = eval_id(experiment, data.set_ids, metric_code(experiment.evaluate.metrics))
+        return self.evals[key]
 
     def _model(self, experiment: Experiment) -> dict[str, str | None]:
         key = experiment.model.model_dump_json() + str(experiment.data.patch_size)
@@ -174,12 +199,6 @@ class _Resolver:
             if self.models[key].assumed:
                 self.notes[self.models[key].assumed] = None
         return self.models[key].digests
-
-    def _metrics(self, experiment: Experiment) -> dict[str, str]:
-        names = experiment.evaluate.metrics
-        if names not in self.metrics:
-            self.metrics[names] = metric_code(names)
-        return self.metrics[names]
 
     def _set(self, sources: tuple[str, ...]) -> PictureSet:
         if sources not in self.read:
@@ -264,8 +283,10 @@ def _tasks(runs: Iterable[PlannedRun], root: RootPaths, paths: StudyPaths) -> It
     for planned in runs:
         experiment, run_paths = planned.run.experiment, paths.run(planned.run_id)
         label = planned.run.label
-        prepare_job = Prepare(root, experiment.data, planned.train_set)
-        prepare = [add("prepare", prepare_job.name, prepare_job, (), paths.attempts)] if planned.data_id else []
+        prepare: list[Task] = []
+        if planned.data_id:
+            prepare_job = Prepare(root, experiment.data, planned.train_set)
+            prepare = [add("prepare", planned.data_id, prepare_job, (), paths.attempts)]
         monitor = {each.name: each.set_id for each in planned.sets if each.group == "eval"} or {
             each.name: each.set_id for each in planned.sets
         }
@@ -332,8 +353,15 @@ def _files_to_check(plan: Plan) -> Iterable[Path]:
             yield from task.job.checkpoints()
 
 
-def _yaml(value: object) -> str:
+def _settings_text(experiment: Experiment, known: dict[tuple[str, int], str]) -> str:
+    """An experiment as YAML, section by section: runs share most of theirs, and ``known`` holds the text of each."""
     import yaml
 
-    text: str = yaml.safe_dump(value, sort_keys=False)
+    text = ""
+    for name in type(experiment).model_fields:
+        section = getattr(experiment, name)
+        if (name, id(section)) not in known:
+            value = section.model_dump(mode="json") if isinstance(section, Section) else section
+            known[name, id(section)] = yaml.safe_dump({name: value}, sort_keys=False)
+        text += known[name, id(section)]
     return text

@@ -51,9 +51,8 @@ def space_needed(plan: Plan, missing: Iterable[Task]) -> Space:
             pictures += once * len(unrendered)
         if ("baseline", run.degradation_id) in todo:
             baselines[run.degradation_id] = _baseline_bytes(experiment, run.sets, plan.paths.root)
-        for task in plan.stage("prepare"):
-            if task.key in todo and task.key not in prepared:
-                prepared[task.name] = _patch_bytes(experiment, run, plan.paths.root)
+        if run.data_id and ("prepare", run.data_id) in todo and run.data_id not in prepared:
+            prepared[run.data_id] = _patch_bytes(experiment, run, plan.paths.root)
     return Space(checkpoints, pictures + sum(baselines.values()), sum(prepared.values()))
 
 

@@ -1,7 +1,6 @@
 """``python -m runner.submit``: run a study, or finish one that was begun."""
 
 import argparse
-import math
 import os
 import shlex
 import shutil
@@ -10,13 +9,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srcnn.bounds import MOST_WORKERS, within
 from srcnn.door import command
 from srcnn.files import write_bytes
 from srcnn.paths import StudyPaths
 from srcnn.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from rich.console import Console
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from runner.state import StudyStatus
     from srcnn.contents import Contents
 
+MOST_GB = 100_000.0  # memory of a node, as runner.cluster has it
 EXECUTORS = ("auto", "slurm", "local", "debug")
 
 
@@ -45,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--only", choices=("failed",), help="try only what failed again, and what needs it")
     p.add_argument(
         "--mem-gb",
-        type=_positive(float),
+        type=within(float, 0, MOST_GB, above=True),
         metavar="GB",
         help="memory of the stages that failed, or of all that are sent (SLURM); the study remembers it",
     )
@@ -54,7 +55,12 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--root", type=Path, help="folder of results (default: results, or where the study's folder lies)")
     p.add_argument("--data-root", type=Path, help="folder that holds bsds500/, set5/, set14/, t91/")
-    p.add_argument("--cores", type=int, help="cores of this machine to use at once (local executor)")
+    p.add_argument(
+        "--cores",
+        type=within(int, 1, MOST_WORKERS),
+        metavar="N",
+        help="cores of this machine to use at once (local executor)",
+    )
     p.add_argument(
         "--verify",
         action="store_true",
@@ -62,16 +68,6 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--dry-run", action="store_true", help="print the plan and submit nothing")
     return p
-
-
-def _positive(kind: "Callable[[str], float]") -> "Callable[[str], float]":
-    def number(text: str) -> float:
-        value = kind(text)
-        if not 0 < value < math.inf:
-            raise argparse.ArgumentTypeError(f"expected a number above 0, found {text}")
-        return value
-
-    return number
 
 
 def _time(text: str) -> int:

@@ -1,6 +1,7 @@
 """From one study to its runs: a grid, keys varied together, and named cases, over dotted keys."""
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ from pydantic import Field, model_validator
 from srcnn.experiment import Section
 
 Values = Annotated[tuple[Any, ...], Field(min_length=1)]
+MOST_RUNS = 100_000
 # What a run is made of; everything else is a list already, or changes no result.
 SWEPT = ("data", "model", "training", "seed")
 
@@ -35,7 +37,17 @@ class SweepConfig(Section):
                     f"{key} cannot be swept: it makes no new run (a sweep varies {', '.join(SWEPT)}); "
                     "list all its values in the section itself"
                 )
+        if self.count > MOST_RUNS:
+            raise ValueError(
+                f"would be {self.count:,} runs; a study has at most {MOST_RUNS:,}: vary fewer keys at once"
+            )
         return self
+
+    @property
+    def count(self) -> int:
+        """How many points there are."""
+        rows = len(next(iter(self.zip.values()), ((),)))
+        return math.prod([max(1, len(self.cases)), rows, *map(len, self.grid.values())])
 
     def points(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Label and overrides of every run; one unlabelled point without overrides if nothing varies."""

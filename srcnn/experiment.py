@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from srcnn.bounds import MOST_WORKERS
 from srcnn.color import Standard
 from srcnn.degrade import Resampling
 from srcnn.deprocess import Standardisation
@@ -190,8 +191,8 @@ Device = Literal["auto", "cpu", "cuda"]
 class TrainingConfig(Section):
     """How the network is trained; the defaults are a recipe that beats bicubic within seconds."""
 
-    epochs: int = Field(10, ge=0)  # 0: model.weights as they are
-    batch_size: int = Field(16, ge=1)
+    epochs: int = Field(10, ge=0, le=1_000_000)  # 0: model.weights as they are
+    batch_size: int = Field(16, ge=1, le=1_000_000)
     optimiser: Literal["adam", "sgd"] = "adam"  # sgd with momentum 0.9, as the paper
     learning_rate: float = Field(2e-3, gt=0)
     last_layer_rate: float = Field(1.0, gt=0)  # of learning_rate, for the last layer; the paper's is 0.1
@@ -212,9 +213,12 @@ class TrainingConfig(Section):
 class KeepConfig(Section):
     """Which states a run keeps besides those of its rendered epochs. In no id."""
 
-    last: int = Field(2, ge=1)  # the newest saved; a damaged one is resumed from the one before
+    last: int = Field(2, ge=1, le=1000)  # the newest saved; a damaged one is resumed from the one before
     best: bool = True  # the lowest held-out loss, which restore takes
     every_s: float = Field(2.0, ge=0)  # at most one save in this time, so that short epochs cost no writing
+
+
+MOST_KEPT = 10_000  # epochs of a run, each with its checkpoint, pictures and scores
 
 
 class EveryEpochs(Section):
@@ -226,7 +230,7 @@ class EveryEpochs(Section):
 class LogSpacedEpochs(Section):
     """About n epochs from the first to the last, evenly spaced on a logarithmic scale."""
 
-    log_spaced: int = Field(ge=2)
+    log_spaced: int = Field(ge=2, le=MOST_KEPT)
 
 
 class RenderConfig(Section):
@@ -235,9 +239,18 @@ class RenderConfig(Section):
     epochs: tuple[Annotated[int, Field(ge=0)], ...] | EveryEpochs | LogSpacedEpochs = EveryEpochs(every=1)
 
     def kept(self, epochs: int) -> tuple[int, ...]:
-        """The kept epochs of a training of ``epochs``, ascending; 0, the start, if there are none."""
+        """The kept epochs of a training of ``epochs``, ascending; 0, the start, if there are none.
+
+        Raises ValueError for more than MOST_KEPT.
+        """
         if epochs == 0:
             return (0,)
+        count = len(self.epochs) if isinstance(self.epochs, tuple) else epochs // getattr(self.epochs, "every", epochs)
+        if count > MOST_KEPT:
+            raise ValueError(
+                f"render.epochs keeps {count:,} epochs, and at most {MOST_KEPT:,} can be kept; "
+                "say fewer, such as render.epochs={log_spaced: 20}"
+            )
         if isinstance(self.epochs, EveryEpochs):
             return tuple(sorted({*range(self.epochs.every, epochs + 1, self.epochs.every), epochs}))
         if isinstance(self.epochs, LogSpacedEpochs):
@@ -279,8 +292,10 @@ class EvaluateConfig(Section):
     definitions: Annotated[
         tuple[Definition, ...], BeforeValidator(_as_list), AfterValidator(_no_repeats), Field(min_length=1)
     ] = ("paper",)
-    shards: int = Field(1, ge=1)  # blocks of pictures: one task a run and block, one file an epoch and block
-    workers: int | None = Field(None, ge=1)  # processes of one task; null: as many as the task has cores
+    shards: int = Field(1, ge=1, le=10_000)  # blocks of pictures: one task a run and block, one file an epoch and block
+    workers: int | None = Field(
+        None, ge=1, le=MOST_WORKERS
+    )  # processes of one task; null: as many as the task has cores
 
     @model_validator(mode="after")
     def _fits_together(self) -> "EvaluateConfig":
@@ -365,8 +380,8 @@ def data_id(data: DataConfig, train_set_id: str) -> str:
     return short_hash("d", {"train": train_set_id, **data.model_dump(mode="json", include=set(_PATCHES))})
 
 
-def run_id(experiment: Experiment, train_set_id: str, model_content: Mapping[str, str | None] | None = None) -> str:
-    """Name of a training: its data_id, model, training and seed.
+def run_id(experiment: Experiment, patches: str, model_content: Mapping[str, str | None] | None = None) -> str:
+    """Name of a training: the data_id of its patches, model, training and seed.
 
     ``model_content`` holds digests of what the model's settings only point to: a file of weights,
     the code of a user's own class. The weights' path itself does not count.
@@ -380,8 +395,7 @@ def run_id(experiment: Experiment, train_set_id: str, model_content: Mapping[str
         **experiment.model.model_dump(mode="json", exclude={"weights", *unsaid}),
         **{name: digest for name, digest in (model_content or {}).items() if digest},
     }
-    data = data_id(experiment.data, train_set_id)
-    return short_hash("r", {"data": data, "model": model, "training": training, "seed": experiment.seed})
+    return short_hash("r", {"data": patches, "model": model, "training": training, "seed": experiment.seed})
 
 
 def degradation_id(data: DataConfig, set_ids: Mapping[str, str]) -> str:

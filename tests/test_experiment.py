@@ -41,7 +41,7 @@ def changed(key, value):
 def ids(this, train="s-train", sets=SETS):
     return {
         "data": data_id(this.data, train),
-        "run": run_id(this, train),
+        "run": run_id(this, data_id(this.data, train)),
         "baseline": degradation_id(this.data, sets),
         "eval": eval_id(this, sets),
     }

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srcnn.bounds import within
 from srcnn.deprocess import Standardisation
 from srcnn.door import command
 from srcnn.models import MODELS
@@ -29,6 +30,7 @@ Floats = NDArray[np.float32]
 REPORT_SCALE = Standardisation(0.43398995682829317, 0.23199219136380714)
 REPORT_WEIGHTS = "d216f296d83b7d9ddcaec5f127d9970370173544d0d8553c11a429771aba0bd2"  # the digest of its weights
 RAW_SCALE = Standardisation(0.0, 1.0)
+MOST_SCALE = 16
 
 
 class WeightsError(ValueError):
@@ -160,7 +162,12 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(prog="python -m srcnn.models.published", description="Import published SRCNN weights.")
     p.add_argument("file", type=Path, metavar="FILE", help="the authors' MATLAB file, or anybody's state dict (.pt)")
     p.add_argument("--out", type=Path, help="checkpoint to write (default: the file's name, .pt, in this folder)")
-    p.add_argument("--scale", type=int, help="what the network enlarges by (default: read off the file's name)")
+    p.add_argument(
+        "--scale",
+        type=within(int, 2, MOST_SCALE),
+        metavar="K",
+        help="what the network enlarges by (default: read off the file's name)",
+    )
     p.add_argument("--score", type=Path, nargs="*", default=[], metavar="FOLDER", help="pictures to score it on")
     add_weights_scale(p)
     return p
@@ -182,8 +189,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     found = re.search(r"(?:_x(\d+)|_(\d+)x)\.", arguments.file.name)
     scale = arguments.scale or (int(found[1] or found[2]) if found else None)
-    if scale is None:
-        print(f"error: {arguments.file.name} does not say its scale; add --scale", file=sys.stderr)
+    if scale is None or not 2 <= scale <= MOST_SCALE:
+        print(f"error: {arguments.file.name} does not say its scale, 2 to {MOST_SCALE}; add --scale", file=sys.stderr)
         return 2
     try:
         weights = read_weights(arguments.file, stated_scale(arguments.weights_scale))

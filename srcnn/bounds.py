@@ -1,0 +1,27 @@
+"""Numbers on a command line: refused where they are outside of what makes sense, before anything is built of them."""
+
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from typing import TypeVar
+
+MOST_WORKERS = 1024  # processes, or cores, of one machine
+SHOWN = 40  # letters of what was given instead
+
+Number = TypeVar("Number", int, float)
+
+
+def within(kind: type[Number], least: Number, most: Number, above: bool = False) -> Callable[[str], Number]:
+    """A type for argparse: numbers from ``least`` (not itself, if ``above``) to ``most``."""
+    whole = "a whole number" if kind is int else "a number"
+    expected = f"expected {whole} {'above' if above else 'from'} {least:,} {'and up ' * above}to {most:,}"
+
+    def number(text: str) -> Number:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not (least < value if above else least <= value) or not value <= most:  # nan is none of it
+            raise ArgumentTypeError(f"{expected}, found {text[:SHOWN]}{'...' * (len(text) > SHOWN)}")
+        return value
+
+    return number

@@ -1,10 +1,11 @@
 """Stage ``baseline``: what interpolation alone gives, rendered and scored once for all runs."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.evaluate import compare_full_size, set_ids
-from jobs.folders import is_rendered, open_folder, picture_file
+from jobs.folders import lacking_pictures, open_folder, picture_file
 from jobs.pictures import Picture, SetRef, load_set
 from jobs.render import as_view
 from jobs.scoring import (
@@ -16,9 +17,11 @@ from jobs.scoring import (
     in_parallel,
     rows_or_reason,
     score_comparisons,
+    take_rows,
 )
 from jobs.stage import Progress, silent
 from srcnn import protocols
+from srcnn.aside import Aside
 from srcnn.experiment import Experiment
 from srcnn.files import write_picture
 from srcnn.paths import StudyPaths, view_folder
@@ -44,15 +47,20 @@ class Baseline:
 
     def is_done(self) -> bool:
         """Whether the scores and every picture are there."""
-        return has_shard(self.shard) and not self.lacks_pictures()
+        return has_shard(self.shard) and not self.lacking()
 
-    def lacks_pictures(self) -> bool:
-        """Whether an interpolated picture is missing."""
-        return not all(
-            is_rendered(self._folder(each, view), load_set(self.paths.root, each.set_id))
+    def lacking(self) -> set[tuple[str, str]]:
+        """Set and name of each picture that lacks an interpolated view."""
+        return {
+            (each.name, name)
             for each in self.sets
             for view in rendered_views(self.experiment.evaluate)[1]
-        )
+            for name in lacking_pictures(self._folder(each, view), load_set(self.paths.root, each.set_id))
+        }
+
+    def take_scores(self, lost: Collection[tuple[str, str]] | None, aside: Aside) -> None:
+        """Take away the scores of lost pictures, by set and name (None: of all)."""
+        take_rows(self.shard, lost, set_ids(self.sets), self.experiment.evaluate, aside)
 
     def _folder(self, each: SetRef, view: str) -> Path:
         return view_folder(self.paths.baseline(self.degradation_id), each.name, view)

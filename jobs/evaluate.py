@@ -10,7 +10,7 @@ if __name__ == "__main__":  # before the imports below, so that --help answers a
 
     sys.exit(main())
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -27,9 +27,11 @@ from jobs.scoring import (
     in_parallel,
     rows_or_reason,
     score_comparisons,
+    take_rows,
 )
 from jobs.stage import Progress, silent
 from srcnn import protocols
+from srcnn.aside import Aside
 from srcnn.damage import is_content_fault, remade
 from srcnn.experiment import Experiment
 from srcnn.files import PictureError, read_picture
@@ -63,19 +65,26 @@ class Evaluate:
         """The Parquet file of one epoch of this block."""
         return self.paths.shard(self.run_id, self.eval_id, epoch, self.block)
 
-    def __call__(self, progress: Progress = silent) -> None:
-        """Score the epochs that are missing; each shard is written when its last picture is done.
-
-        Raises ScoringError at the end, when all else is written, for pictures that could not be scored.
-        """
-        epochs = self.missing_epochs()
-        pictures = [
+    def pictures(self) -> list[tuple[SetRef, Picture]]:
+        """The pictures of the block, with their sets."""
+        return [
             (each, picture)
             for each in self.sets
             for picture in block_of(
                 load_set(self.paths.root, each.set_id).pictures, self.block, self.experiment.evaluate.shards
             )
         ]
+
+    def take_scores(self, epoch: int, lost: Collection[tuple[str, str]] | None, aside: Aside) -> None:
+        """Take away the scores of lost pictures, by set and name, at one epoch (None: of all)."""
+        take_rows(self.shard(epoch), lost, set_ids(self.sets), self.experiment.evaluate, aside)
+
+    def __call__(self, progress: Progress = silent) -> None:
+        """Score the epochs that are missing; each shard is written when its last picture is done.
+
+        Raises ScoringError at the end, when all else is written, for pictures that could not be scored.
+        """
+        epochs, pictures = self.missing_epochs(), self.pictures()
         evaluate = self.experiment.evaluate
         calls = [(Evaluate.score_picture, self, epoch, *which) for epoch in epochs for which in pictures]
         results = in_parallel(rows_or_reason, calls, evaluate.workers, evaluate)

@@ -17,7 +17,14 @@ def picture_file(folder: Path, name: str) -> Path:
 
 def is_rendered(folder: Path, pictures: PictureSet) -> bool:
     """Whether the folder holds a picture for every picture of the set, made from this set."""
-    return _made_from(folder) == pictures.set_id and not missing_pictures(folder, pictures)
+    return not lacking_pictures(folder, pictures)
+
+
+def lacking_pictures(folder: Path, pictures: PictureSet) -> list[str]:
+    """Names of the set's pictures that are not in the folder, or not made from this set."""
+    if _made_from(folder) != pictures.set_id:
+        return [picture.name for picture in pictures.pictures]
+    return missing_pictures(folder, pictures)
 
 
 def missing_pictures(folder: Path, pictures: PictureSet) -> list[str]:

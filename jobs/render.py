@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.device import task_device
-from jobs.folders import is_rendered, missing_pictures, open_folder, picture_file
+from jobs.folders import is_rendered, lacking_pictures, missing_pictures, open_folder, picture_file
 from jobs.pictures import Picture, PictureError, SetRef, load_set
 from jobs.stage import Progress, silent, task_cores
 from srcnn.color import own_standard, to_uint8
@@ -42,6 +42,16 @@ class Render:
     def missing_epochs(self) -> list[int]:
         """Kept epochs that lack a picture."""
         return [epoch for epoch in self.experiment.kept_epochs if not all(self._rendered(epoch))]
+
+    def lacking(self, epoch: int) -> set[tuple[str, str]]:
+        """Set and name of each picture that lacks a view at one epoch."""
+        return {
+            (each.name, name)
+            for each in self.sets
+            for views in rendered_views(self.experiment.evaluate).values()
+            for view in views
+            for name in lacking_pictures(self._folder(each, epoch, view), load_set(self.root, each.set_id))
+        }
 
     def _rendered(self, epoch: int) -> Iterator[bool]:
         for each in self.sets:

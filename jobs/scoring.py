@@ -3,7 +3,7 @@
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +14,7 @@ import numpy as np
 
 from jobs.parallel import spread
 from jobs.pictures import Picture
+from srcnn.aside import Aside
 from srcnn.damage import DamagedFile
 from srcnn.door import sentence
 from srcnn.experiment import EvaluateConfig
@@ -21,7 +22,17 @@ from srcnn.files import atomic_path
 from srcnn.metrics import METRICS, Reference, find, is_metric, warm_up
 from srcnn.protocols import Comparison
 from srcnn.schema import KEY_COLUMNS, score_schema
-from srcnn.shards import PARTIAL, find_shard, has_shard, made_from, partial_shard, read_shards, readable, shards_in
+from srcnn.shards import (
+    PARTIAL,
+    find_shard,
+    has_shard,
+    made_from,
+    partial_shard,
+    read_shards,
+    readable,
+    shards_in,
+    take_shard,
+)
 from srcnn.whole import check_parquet, seal_parquet
 from srcnn.words import listed, text_of, told
 
@@ -174,6 +185,28 @@ def _left_of_others(partial: Path, rows: list[Row]) -> list[Row]:
         return [row for row in _partial_rows(partial) if (row["set"], row["image"]) not in scored]
     except (OSError, DamagedFile):  # such as none; nothing may stand in the way of the new rows
         return []
+
+
+def take_rows(
+    shard: Path,
+    lost: Collection[tuple[str, str]] | None,
+    sets: Mapping[str, str],
+    evaluate: EvaluateConfig,
+    aside: Aside,
+) -> None:
+    """Take the rows of some pictures, by set and name, out of a shard (None: all of it), which is then made again.
+
+    Those of the other pictures stay under its partial name, so that only what is lost is scored again.
+    """
+    kept: list[Row] = []
+    if lost is not None:
+        with suppress(DamagedFile):
+            rows = (row for _, table in read_shards([shard]) for row in table.to_pylist())
+            kept = [row for row in rows if (row["set"], row["image"]) not in lost]
+    take_shard(shard, aside)
+    if kept:
+        aside.keep(partial_shard(shard))
+        write_shard(partial_shard(shard), kept, sets, evaluate)
 
 
 def block_of(pictures: tuple[Picture, ...], block: int, shards: int) -> tuple[Picture, ...]:

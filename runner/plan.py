@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from jobs.baseline import Baseline
 from jobs.evaluate import Evaluate
-from jobs.folders import picture_file, remove_folder
+from jobs.folders import picture_file
 from jobs.names import too_long
 from jobs.pictures import Picture, PictureError, PictureSet, SetRef, find_leaks, passed_over, read_set
 from jobs.prepare import Prepare
@@ -18,12 +18,9 @@ from jobs.train import Train
 from runner.cluster import STAGES
 from runner.config import ConfigError, Run, Study, runs_of, save_study
 from runner.model import ModelContent, metric_code, model_content, own_code_notes
-from srcnn.damage import set_aside
 from srcnn.experiment import DataConfig, Experiment, Section, data_id, degradation_id, eval_id, run_id
 from srcnn.files import holds, write_json, write_text
-from srcnn.paths import GROUPS, RootPaths, StudyPaths, view_folder
-from srcnn.shards import discard_shard, set_aside_damaged
-from srcnn.whole import is_cut
+from srcnn.paths import RootPaths, StudyPaths, view_folder
 from srcnn.words import counted
 
 
@@ -304,53 +301,6 @@ def _tasks(runs: Iterable[PlannedRun], root: RootPaths, paths: StudyPaths) -> It
     last = [task for stage in ("baseline", "train", "evaluate") for task in made[stage].values()]
     add("report", "report", Report(paths), last, paths.attempts)
     return [task for stage in STAGES for task in made[stage].values()]
-
-
-def discard_stale(plan: Plan) -> int:
-    """Delete what was derived from a file that is gone, so that it is made again; how many items.
-
-    A lost checkpoint takes its epoch's pictures with it, lost pictures their scores. What is empty
-    or cut is set aside and counts as gone. Done once, by the submission, before any task runs: a
-    task never deletes another's results.
-    """
-    count = _set_aside_damaged(plan)
-    for task in plan.stage("train"):
-        assert isinstance(task.job, Train)
-        for epoch in task.job.missing_epochs():
-            for group in GROUPS:
-                folder = task.job.paths.rendered_epoch(group, epoch)
-                count += folder.exists()
-                remove_folder(folder)
-    lost: list[Path] = []
-    for task in plan.stage("evaluate"):
-        assert isinstance(task.job, Evaluate)
-        render = task.needs[0].job
-        assert isinstance(render, Render)
-        lost += [task.job.shard(epoch) for epoch in render.missing_epochs()]
-    for task in plan.stage("baseline"):
-        assert isinstance(task.job, Baseline)
-        lost += [task.job.shard] if task.job.lacks_pictures() else []
-    for shard in lost:
-        count += discard_shard(shard)
-    return count
-
-
-def _set_aside_damaged(plan: Plan) -> int:
-    """Number of results moved away because they are empty, cut or no files; what lies within is checked when read."""
-    count = sum(map(set_aside_damaged, plan.paths.scores("").glob("*")))
-    for file in _files_to_check(plan):
-        if is_cut(file):
-            set_aside(file)
-            count += 1
-    return count
-
-
-def _files_to_check(plan: Plan) -> Iterable[Path]:
-    for task in plan.tasks:
-        if isinstance(task.job, Prepare):
-            yield task.job.root.patches(task.job.name)
-        if isinstance(task.job, Train):
-            yield from task.job.checkpoints()
 
 
 def _settings_text(experiment: Experiment, known: dict[tuple[str, int], str]) -> str:

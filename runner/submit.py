@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from srcnn.bounds import MOST_WORKERS, within
 from srcnn.door import command
-from srcnn.files import write_bytes
 from srcnn.paths import StudyPaths
 from srcnn.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from rich.console import Console
 
+    from runner.local import TaskState
     from runner.plan import Plan, Task
     from runner.state import StudyStatus
     from srcnn.contents import Contents
@@ -166,11 +166,12 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
 def _submit_alone(plan: "Plan", arguments: argparse.Namespace, executor: str, console: "Console") -> int:
     """Submit what is missing and not under way; nobody else works on the study meanwhile."""
     from runner.config import ConfigError
-    from runner.plan import discard_stale
     from runner.snapshot import write_provenance
+    from runner.stale import delete, set_damaged_aside, stale_results
     from runner.submission import new_submission
     from runner.task import KEEP_MEMORY
     from runner.unrecorded import take_on_record
+    from srcnn.aside import Aside
 
     if not _contents(plan.paths) and plan.paths.contents.exists():
         console.print("contents.json is damaged and written again; a --data-root that it held is forgotten")
@@ -187,36 +188,54 @@ def _submit_alone(plan: "Plan", arguments: argparse.Namespace, executor: str, co
         )
     for note in status.notes if status else ():
         console.print(f"note: {note}", soft_wrap=True, markup=False)
-    stale = discard_stale(plan)
-    if stale:
-        console.print(f"{counted(stale, 'result')} whose origin is gone will be made again")
+    damaged = set_damaged_aside(plan)
     missing = plan.missing()
     plan, todo = _selected(plan, missing, status, arguments)
+    made_again = {task.key for task in todo}.union(active)
+    stale = [each for each in stale_results(plan) if each.task in made_again]
+    if count := damaged + len(stale):
+        console.print(f"{counted(count, 'result')} whose origin is gone will be made again")
     _print_plan(plan, missing, todo, executor, arguments.cores, console)
     if active:
         are = "are" if len(active) > 1 else "is"
         console.print(f"{counted(len(active), 'task')} {are} queued or running already and {are} not sent again")
     _release_held(status, arguments, console)
-    before = [(file, file.read_bytes() if file.exists() else None) for file in (plan.paths.config, plan.paths.contents)]
-    plan.save()
     if not todo:
+        plan.save()
         console.print("Everything is done." if not missing else "Nothing to send.")
         _print_report(plan, console)
         return 0
     for name, value in KEEP_MEMORY.items():
         os.environ.setdefault(name, value)
-    folder = new_submission(plan.paths)
-    shutil.copy(plan.paths.config, folder / "study.yaml")
-    write_provenance(folder, ["python", "-m", "runner.submit", *sys.argv[1:]])
-    if executor == "slurm":
-        try:
+
+    folder, aside, began = None, Aside(), False
+
+    def begin() -> None:
+        nonlocal began
+        began = True
+        delete(aside)
+
+    try:
+        for file in (plan.paths.config, plan.paths.contents):
+            aside.keep(file)
+        plan.save()
+        folder = new_submission(plan.paths)
+        shutil.copy(plan.paths.config, folder / "study.yaml")
+        write_provenance(folder, ["python", "-m", "runner.submit", *sys.argv[1:]])
+        for each in stale:
+            each.take(aside)
+        if executor == "slurm":
             return _run_slurm(plan, todo, folder, active, console)
-        except BaseException:
-            if not folder.exists():  # else something may have got through, which is known by the study's files
-                for file, content in before:  # the study is as last submitted
-                    file.unlink() if content is None else write_bytes(file, content)
-            raise
-    return _run_here(plan, todo, folder, executor, arguments.cores, console)
+        return _run_here(plan, todo, folder, executor, arguments.cores, console, begin)
+    except BaseException:
+        # What submit_slurm left may have got through, which is known by the study's files.
+        if not (began or (executor == "slurm" and folder and (folder / "jobs.json").exists())):
+            aside.put_back()  # the study is as last submitted
+            if folder:
+                shutil.rmtree(folder, ignore_errors=True)
+        raise
+    finally:
+        delete(aside)
 
 
 def _status(plan: "Plan") -> "StudyStatus | None":
@@ -350,14 +369,26 @@ def _run_slurm(
 
 
 def _run_here(
-    plan: "Plan", missing: "list[Task]", folder: Path, executor: str, cores: int | None, console: "Console"
+    plan: "Plan",
+    missing: "list[Task]",
+    folder: Path,
+    executor: str,
+    cores: int | None,
+    console: "Console",
+    begun: "Callable[[], None]",
 ) -> int:
+    """Run the tasks on this machine; ``begun`` is called when the first of them has been started."""
     from runner.debug import run_debug
     from runner.local import run_local
     from runner.view import duration, print_failures, watching
 
     start = time.monotonic()
-    with watching(console) as watch:
+    with watching(console) as show:
+
+        def watch(states: "list[TaskState]") -> None:
+            begun()
+            show(states)
+
         states = (
             run_debug(missing, folder, watch) if executor == "debug" else run_local(plan, missing, folder, watch, cores)
         )

@@ -16,6 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from srcnn.aside import Aside
 from srcnn.damage import DamagedFile, identity, is_content_fault, remade, set_aside
 from srcnn.files import parsed, read_cache, write_json
 from srcnn.metrics import METRICS, About, is_metric, learn
@@ -101,21 +102,23 @@ def is_loose(path: Path) -> bool:
     return not path.name.startswith((".", "compact-")) and not path.name.endswith(PARTIAL)
 
 
-def discard_shard(shard: Path) -> bool:
-    """Take a shard out of wherever it lies, so that it is made again; whether it was there.
+def has_rows(shard: Path) -> bool:
+    """Whether a shard is there, or some of its rows are in its partial file."""
+    return has_shard(shard) or partial_shard(shard).exists()
+
+
+def take_shard(shard: Path, aside: Aside) -> None:
+    """Take a shard, and its partial file, out of wherever it lies, so that it is made again.
 
     In a compacted file its rows stay, but nothing names them any more.
     """
-    there = False
     for compacted in compacted_files(shard.parent):
         if shard.name in compacted.shards:
             kept = {name: dict(entry) for name, entry in compacted.shards.items() if name != shard.name}
+            aside.keep(compacted.index)
             write_index(CompactedFile(compacted.index, compacted.generation, kept))
-            there = True
-    there |= shard.exists()
-    partial_shard(shard).unlink(missing_ok=True)
-    shard.unlink(missing_ok=True)  # last: an older copy must not take its place if this is interrupted
-    return there
+    aside.take(partial_shard(shard))
+    aside.take(shard)  # last: an older copy must not take its place if this is interrupted
 
 
 def compacted_files(folder: Path) -> list[CompactedFile]:

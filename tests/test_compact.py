@@ -11,9 +11,10 @@ from score_tables import EVAL, row, write_rows, write_study
 import analysis
 from analysis import compact
 from srcnn import shards
+from srcnn.aside import Aside
 from srcnn.metrics import Reference
 from srcnn.paths import StudyPaths
-from srcnn.shards import discard_shard, has_shard, read_shards, shards_in
+from srcnn.shards import has_shard, read_shards, shards_in
 
 
 class Killed(BaseException):
@@ -63,7 +64,7 @@ def test_what_came_later_is_merged_with_what_was_merged(study):
 def test_a_shard_made_again_replaces_its_merged_copy(study):
     compact.compact_study(study)
     shard = StudyPaths(study).shard("r0000000000", EVAL, 3, 0)
-    assert discard_shard(shard)
+    shards.take_shard(shard, Aside())
     assert not has_shard(shard)
     assert len(analysis.load(study, epoch=3, run="run", method="srcnn")) == 0
     write_rows(shard, [row("p0", psnr=77.0, epoch=3)])
@@ -183,7 +184,8 @@ def test_a_study_without_scores_is_refused(tmp_path, capsys):
 def test_a_merged_study_counts_as_done_and_its_scores_are_known_to_the_next_scoring(study_file, tmp_path, monkeypatch):
     """The whole road with the debug executor, which runs the tasks in this process."""
     from runner.config import load_study
-    from runner.plan import discard_stale, make_plan
+    from runner.plan import make_plan
+    from runner.stale import stale_results
     from srcnn.paths import RootPaths
 
     root = RootPaths(tmp_path / "results")
@@ -197,7 +199,7 @@ def test_a_merged_study_counts_as_done_and_its_scores_are_known_to_the_next_scor
     rows = len(analysis.load(plan.paths.folder))
     assert compact.compact_study(plan.paths.folder)
     assert [task.stage for task in plan.missing()] == ["report"]
-    assert discard_stale(plan) == 0
+    assert stale_results(plan) == []
     assert len(analysis.load(plan.paths.folder)) == rows
 
     # A new upsampler scores only what is new: what is known comes out of the merged file.

@@ -10,7 +10,8 @@ from conftest import REPOSITORY, opened, photograph, tiny_study
 
 import analysis
 from runner.config import load_study
-from runner.plan import discard_stale, make_plan
+from runner.plan import make_plan
+from runner.stale import stale_results
 from runner.submit import main
 from srcnn.metrics import Reference
 from srcnn.paths import RootPaths, StudyPaths
@@ -219,7 +220,7 @@ def test_training_patches_are_not_made_again_for_runs_that_are_trained(finished)
 def test_a_new_protocol_or_metric_retrains_nothing_and_computes_only_what_is_new(finished, monkeypatch):
     study, _ = load_study(str(finished.folder), ["evaluate.upsamplers=[nearest, bicubic, lanczos]"])
     plan = make_plan(study, RootPaths(finished.folder.parent))
-    assert discard_stale(plan) == 0
+    assert stale_results(plan) == []
     missing = plan.missing()
     assert {task.stage for task in missing} == {"baseline", "evaluate", "report"}
     computed = []

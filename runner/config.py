@@ -85,7 +85,7 @@ def load_study(study: str, overrides: Iterable[str] = ()) -> tuple[Study, Path]:
     except YamlError as error:
         raise ConfigError(f"{file}: {error}") from error
     if not isinstance(raw, dict):
-        raise ConfigError(f"{file}: expected sections such as data: and training:, found {type(raw).__name__}")
+        raise ConfigError(f"{file}: expected sections such as data: and training:, found {_found(raw)}")
     raw.setdefault("name", file.stem)
     absolute_sources(raw, file.parent)
     for override in overrides:
@@ -321,7 +321,7 @@ def _explain(error: ValidationError, file: Path | None, model: type[BaseModel]) 
         if fault["type"] == "extra_forbidden":
             full = ".".join(str(part) for part in fault["loc"])
             if key in _UNIONS:
-                lines.setdefault(key, f"{key}: expected {_UNIONS[key]}, found {fault['input']!r}")
+                lines.setdefault(key, f"{key}: expected {_UNIONS[key]}, found {_found(fault['input'])}")
                 continue
             lines[full] = f"{full}: unknown key{_nearest(full, known)}"
         elif key in _UNIONS:
@@ -332,11 +332,21 @@ def _explain(error: ValidationError, file: Path | None, model: type[BaseModel]) 
             message = fault["msg"].removeprefix("Value error, ")
             lines.setdefault(f"{key}{message}", f"{key}: {message}" if key else message)
         else:
-            lines.setdefault(key, f"{key}: {_expected(fault)}, found {fault['input']!r}")
+            lines.setdefault(key, f"{key}: {_expected(fault)}, found {_found(fault['input'])}")
     where = f"{file.name}: " if file else ""
     return "\n".join(where + line for line in lines.values())
 
 
+_IN_YAML = {None: "null", True: "true", False: "false"}
+
+
+def _found(value: Any) -> str:
+    """A value as the file shows it, and no more of it than can be read."""
+    text = _IN_YAML[value] if value is None or isinstance(value, bool) else repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+
+
+LONGEST_SHOWN = 200  # letters
 _EXPECTED = {
     "int_parsing": "expected an integer",
     "int_type": "expected an integer",

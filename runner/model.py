@@ -82,7 +82,7 @@ def _require_inner_pixels(experiment: Experiment) -> None:
 
 def _checked_weights(experiment: Experiment) -> tuple[str, str]:
     """The digest of the file of weights, and what was assumed of them."""
-    from srcnn.models import build_model
+    from srcnn.models import MODELS, build_model
     from srcnn.models.published import WeightsError, read_weights
     from srcnn.models.state import StateError, load_state
 
@@ -93,10 +93,14 @@ def _checked_weights(experiment: Experiment) -> tuple[str, str]:
     except WeightsError as error:
         raise ConfigError(f"model.weights: {error}") from error
     if (weights.name, weights.residual) != (config.name, config.residual):
+        remedy = (
+            f"set model.name={weights.name} and model.residual={str(weights.residual).lower()}"
+            if weights.name in MODELS
+            else f"the networks that are known are {', '.join(MODELS)}: choose another file"
+        )
         raise ConfigError(
             f"model.weights: {path.name} holds {weights.name} with residual={str(weights.residual).lower()}, but the "
-            f"study says {config.name} with residual={str(config.residual).lower()}; set model.name={weights.name} "
-            f"and model.residual={str(weights.residual).lower()}"
+            f"study says {config.name} with residual={str(config.residual).lower()}; {remedy}"
         )
     try:
         load_state(build_model(config.name, residual=config.residual, seed=0), weights.state)

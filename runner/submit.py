@@ -313,8 +313,10 @@ def _data_root(arguments: argparse.Namespace, file: Path) -> Path | None:
 
 def _submitted(file: Path) -> Path | None:
     """The contents file beside a study that was submitted before; None for a study yet to be."""
-    contents = StudyPaths(file.parent).contents
-    return contents if file == StudyPaths(file.parent).config and contents.exists() else None
+    paths = StudyPaths(file.parent)
+    # The folder of submissions tells it, too, where somebody took the contents away.
+    there = os.path.lexists(paths.contents) or paths.submissions.is_dir()
+    return paths.contents if file == paths.config and there else None
 
 
 def _executor(arguments: argparse.Namespace, console: "Console") -> str:

@@ -68,15 +68,19 @@ class Checkpoint:
         except FileNotFoundError as error:
             raise CheckpointError(f"{path}: no such checkpoint") from error
         except OSError as error:
-            raise CheckpointError(f"{path}: cannot be read ({error})") from error
+            raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
+        if content and not content.startswith(b"PK\x03\x04"):
+            raise CheckpointError(f"{path}: is no checkpoint, but a file of another kind; name one that training wrote")
         if not is_sealed(content):
             raise CheckpointError(f"{path}: is damaged ({len(content)} bytes that do not give its checksum)")
         try:
             checkpoint = cls(**torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
             checkpoint._require_sound()
             return checkpoint
-        except Exception as error:  # torch raises a dozen types for an archive that is not ours
-            raise CheckpointError(f"{path}: cannot be read as a checkpoint ({error})") from error
+        except Exception as error:  # torch raises a dozen types, with advice to open the file unsafely
+            ours = isinstance(error, TypeError | ValueError)
+            why = str(error) if ours and str(error) else "it holds something else than a checkpoint of this project"
+            raise CheckpointError(f"{path}: cannot be read as a checkpoint ({why})") from error
 
     def _require_sound(self) -> None:
         if not isinstance(self.model, dict) or not all(

@@ -110,12 +110,19 @@ def write_bytes(path: Path, content: bytes, durable: bool = False) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a whole UTF-8 file, or nothing."""
-    write_bytes(path, text.encode())
+    _write_own(path, text.encode())
 
 
 def write_json(path: Path, value: Any, durable: bool = False) -> None:
     """Write ``value`` as indented JSON, a whole file or nothing."""
-    write_bytes(path, f"{json.dumps(value, indent=1)}\n".encode(), durable)
+    _write_own(path, f"{json.dumps(value, indent=1)}\n".encode(), durable)
+
+
+def _write_own(path: Path, content: bytes, durable: bool = False) -> None:
+    """Write a record of this program's own: a folder that stands in its place is set aside, not removed."""
+    if path.is_dir() and not path.is_symlink():
+        set_aside(path)
+    write_bytes(path, content, durable)
 
 
 def read_text(path: Path) -> str:

@@ -1,0 +1,165 @@
+"""What is read from disk is checked where it is read: a value or a named error, and submit makes it again."""
+
+import json
+import os
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from analysis.table import main as table
+from jobs.checkpoint import CheckpointError
+from runner.cancel import main as cancel
+from runner.config import ConfigError, Study, load_study
+from runner.lock import Holder
+from runner.logs import main as logs
+from runner.status import main as status
+from runner.submission import submissions
+from runner.submit import main as submit
+from srcnn.attempts import read_attempt
+from srcnn.checkpoint import Checkpoint
+from srcnn.contents import Contents, read_contents
+from srcnn.damage import DamagedFile
+from srcnn.files import read_cache, write_text
+from srcnn.history import Epoch, read_history
+from srcnn.paths import StudyPaths
+from srcnn.records import record
+from srcnn.schema import Attempt
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+SAME = settings(
+    max_examples=80, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+WHOLE = {
+    Attempt: {"stage": "train", "task": "r0", "number": 1, "host": "h", "pid": 1, "start": 1.0},
+    Holder: {"host": "h", "pid": 1, "born": None, "executor": "local", "start": 1.0},
+    Contents: {"study": "s", "runs": [], "sets": {"a": {"group": "test", "set_id": "s0"}}},
+    Epoch: {
+        **dict.fromkeys(("epoch", "steps"), 1),
+        **dict.fromkeys(("train_loss", "holdout_loss", "learning_rate", "seconds", "cpu_seconds"), 0.5),
+        **{"patches_per_second": 2.0, "peak_memory_mb": 3.0, "precision": "float32", "sets": {}},
+    },
+}
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+@SAME
+@given(data=st.data())
+def test_a_record_with_any_field_changed_missing_or_added_is_a_record_or_refused(kind, data):
+    value = dict(WHOLE[kind])
+    assert record(kind)(value)
+    name = data.draw(st.sampled_from([*value, "more"]))
+    if name == "more" or data.draw(st.booleans()):
+        value[name] = data.draw(ANY_JSON)
+    else:
+        del value[name]
+    try:
+        record(kind)(value)
+    except ValueError as error:
+        assert len(str(error).splitlines()) == 1  # noqa: PT017
+
+
+@SAME
+@given(content=st.binary(max_size=60) | ANY_JSON.map(lambda value: json.dumps(value).encode()))
+def test_any_bytes_in_place_of_a_record_are_a_value_or_a_named_damage(tmp_path, content):
+    paths = StudyPaths(tmp_path / "study")
+    for file, read in (
+        (paths.contents, lambda: read_contents(paths)),
+        (tmp_path / "history.jsonl", lambda: read_history(tmp_path / "history.jsonl")),
+        (paths.submission("1-a") / "jobs.json", lambda: list(submissions(paths))),
+    ):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        try:
+            read()
+        except DamagedFile as error:
+            assert str(error).startswith(f"{file}: is damaged (")  # noqa: PT017
+    (tmp_path / "train-r0-1.json").write_bytes(content)
+    read_attempt(tmp_path / "train-r0-1.json")
+
+
+@SAME
+@given(text=st.text(max_size=60) | ANY_JSON.map(lambda value: yaml.safe_dump({"data": value})))
+def test_any_text_as_a_study_is_a_study_or_a_configuration_error(tmp_path, text):
+    file = tmp_path / "any.yaml"
+    file.write_bytes(text.encode("utf-8", "surrogatepass"))
+    try:
+        assert isinstance(load_study(str(file))[0], Study)
+    except ConfigError as error:
+        assert "any.yaml" in str(error) or str(error)  # noqa: PT017
+
+
+def test_an_empty_line_more_is_no_damage(finished):
+    history = next(finished.runs.glob("*/history.jsonl"))
+    before = read_history(history)
+    history.write_bytes(b"\n" + history.read_bytes() + b"\n\n")
+    assert read_history(history) == before
+
+
+@pytest.mark.parametrize("content", [{}, {"executor": "slurm"}, {"executor": "pbs", "sent_at": 0.0, "arrays": []}, []])
+def test_a_record_of_jobs_of_another_form_is_named_and_never_passed_over(finished, ends, content):
+    file = next(finished.submissions.iterdir()) / "jobs.json"
+    file.write_text(json.dumps(content))
+    for command in (status, logs, cancel):
+        ended = ends(command, finished.folder)
+        assert ended.status == 2
+        assert f"{file}: is damaged" in ended.said
+
+
+# --- something else stands in the place of a file --------------------------------------------
+FILES = {
+    "contents": lambda paths: paths.contents,
+    "fingerprints": lambda paths: paths.root.fingerprints,
+    "set": lambda paths: next(paths.root.data.glob("s*.json")),
+    "history": lambda paths: next(paths.runs.glob("*/history.jsonl")),
+}
+IN_PLACE = {"a folder": os.mkdir, "a pipe": os.mkfifo, "a link": lambda path: path.symlink_to("nowhere")}
+
+
+@pytest.mark.parametrize("thing", IN_PLACE)
+@pytest.mark.parametrize("name", FILES)
+def test_what_stands_in_the_place_of_a_record_stops_no_command_for_ever_and_submit_makes_it_again(
+    finished, ends, name, thing, monkeypatch
+):
+    # The page takes seconds to draw.
+    monkeypatch.setattr("analysis.report.write_report", lambda folder: write_text(finished.report_page, "page"))
+    file = FILES[name](finished)
+    file.unlink()
+    IN_PLACE[thing](file)
+    for command in (status, logs, table, cancel):
+        assert ends(command, finished.folder).status == (2 if name == "contents" else 0)
+    assert ends(submit, finished.folder, "--executor", "debug").status == 0
+    assert file.is_file()
+    assert "Everything is done." in ends(submit, finished.folder, "--executor", "debug").said
+
+
+# --- the right diagnosis ----------------------------------------------------------------------
+@pytest.mark.parametrize(("value", "shown"), [("null", "found null"), ("[true]", "found [true]")])
+def test_a_value_is_shown_as_the_file_has_it(tmp_path, value, shown):
+    file = tmp_path / "a.yaml"
+    file.write_text(f"data: {{train: bundled, scale: {value}}}\n")
+    with pytest.raises(ConfigError, match=shown.replace("[", r"\[").replace("]", r"\]")):
+        load_study(str(file))
+
+
+@pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\nand so on", b"a text of somebody's\n"])
+def test_a_file_of_another_kind_is_not_called_a_damaged_checkpoint(tmp_path, content):
+    (tmp_path / "a.pt").write_bytes(content)
+    with pytest.raises(CheckpointError, match="is no checkpoint, but a file of another kind"):
+        Checkpoint.load(tmp_path / "a.pt")
+
+
+def test_a_cache_that_can_neither_be_read_nor_set_aside_says_so(tmp_path, monkeypatch):
+    (tmp_path / "a.json").write_text("torn")
+
+    def refuse(*_):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("os.replace", refuse)
+    with pytest.raises(DamagedFile, match=r"could not be set aside \(Read-only file system\): delete it"):
+        read_cache(tmp_path / "a.json")

@@ -40,12 +40,14 @@ def compact_study(study_dir: Path | str) -> list[Compaction]:
 
     Raises FileNotFoundError if the folder holds no scores.
     """
-    from srcnn.paths import StudyPaths
+    from srcnn.paths import StudyPaths, is_within
 
-    scores = StudyPaths(Path(study_dir)).scores("").resolve()
+    paths = StudyPaths(Path(study_dir).resolve())
+    scores = paths.scores("")
     if not scores.is_dir():
         raise FileNotFoundError(f"{study_dir}: holds no scores")
-    folders = [folder for folder in sorted(scores.iterdir()) if folder.is_dir()]
+    # What a link leads to belongs to somebody else, perhaps another study.
+    folders = [each for each in sorted(scores.iterdir()) if each.is_dir() and is_within(each / "file", paths.folder)]
     return [done for folder in folders if (done := compact_folder(folder))]
 
 
@@ -54,11 +56,11 @@ def compact_folder(folder: Path) -> Compaction | None:
 
     Raises RuntimeError, and leaves everything as it was, if the merged file lacks a row.
     """
-    from srcnn.shards import CompactedFile, compacted_files, is_loose, made_from, shards_in, write_index
+    from srcnn.shards import CompactedFile, compacted_files, is_loose, is_shard, made_from, shards_in, write_index
 
     _remove_abandoned(folder)
     replaced = compacted_files(folder)
-    loose = {path: _stamp(path) for path in sorted(folder.glob("*.parquet")) if is_loose(path)}
+    loose = {path: _stamp(path) for path in sorted(folder.glob("*.parquet")) if is_loose(path) and is_shard(path)}
     if len(replaced) + len(loose) < 2:
         return None
     places = shards_in(folder)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srcnn.door import command
+from srcnn.output import refuse_to_replace
 
 if TYPE_CHECKING:
     from analysis.panels import Panel
@@ -32,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
         "--where", action="append", default=[], metavar="COLUMN=VALUE[,VALUE]", help="only these rows; may be repeated"
     )
     p.add_argument("--out", type=Path, required=True, help=f"the file to write: {', '.join(SUFFIXES)}")
+    p.add_argument("--overwrite", action="store_true", help="replace --out, but never a file of the study")
     return p
 
 
@@ -41,6 +43,10 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     if arguments.out.suffix not in SUFFIXES:
         print(f"error: --out {arguments.out}: its suffix is one of {', '.join(SUFFIXES)}", file=sys.stderr)
+        return 2
+
+    if refusal := refuse_to_replace(arguments.out, arguments.overwrite, arguments.study_dir):
+        print(f"error: {refusal}", file=sys.stderr)
         return 2
 
     from analysis.panels import save

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from srcnn.bounds import within
 from srcnn.door import command, sentence
 from srcnn.models.foreign import add_weights_scale
+from srcnn.output import refuse_to_replace
 from srcnn.paths import RunPaths
 
 if TYPE_CHECKING:
@@ -97,14 +98,12 @@ def main(argv: list[str] | None = None) -> int:
         print(f"note: {note}", file=sys.stderr)
 
     left_out = []
-    originals = {_identity(file) for file in files} - {None}
+    inputs = [*files, checkpoint_file(place)]
     for number, file in enumerate(files, 1):
         target = arguments.out / named_by[file].with_suffix(".png")
         try:
-            if _identity(target) in originals:
-                raise PictureError(f"{file}: the original {target} would be overwritten; choose another --out")
-            if os.path.lexists(target) and not arguments.overwrite:
-                raise PictureError(f"{file}: {target} is there already; choose another --out, or say --overwrite")
+            if refusal := refuse_to_replace(target, arguments.overwrite, *inputs):
+                raise PictureError(f"{file}: {refusal}")
             write_picture(
                 target, _restored(read_picture(file), is_grey_file(file), checkpoint, model, arguments.upsample or 1)
             )
@@ -144,15 +143,6 @@ def _named_by(pictures: list[Path]) -> dict[Path, PurePath]:
         for file in find_files(str(place), RootPaths(Path()), None):
             named_by.setdefault(file, file.relative_to(place) if place.is_dir() else PurePath(file.name))
     return named_by
-
-
-def _identity(file: Path) -> tuple[int, int] | None:
-    """What a file is known by, whatever path leads to it; None if there is none."""
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def _restored(picture: "Bytes", grey: bool, checkpoint: "Checkpoint", model: "SRCNN", factor: int) -> "Bytes":

@@ -1,6 +1,7 @@
 """``python -m runner.clean STUDY_DIR``: what a study no longer needs, shown with its size and price, and removed."""
 
 import argparse
+import itertools
 import os
 import sys
 import time
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from runner.ask import agrees
 from runner.removable import REMOVABLE, StudyFiles
 from srcnn.door import command
-from srcnn.paths import StudyPaths
+from srcnn.paths import StudyPaths, is_within
 from srcnn.words import counted
 
 if TYPE_CHECKING:
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Found:
-    """Files of one kind: where they lie (files and whole folders), how many, how large, what they cost to remove."""
+    """Files of one kind: where they lie (files and whole folders), how many, how large, what they cost to remove.
+
+    ``outside``: what a link or a damaged record says is among them, and lies elsewhere, so that it is left alone.
+    """
 
     kind: str
     places: tuple[Path, ...]
@@ -31,6 +35,7 @@ class Found:
     size: int
     cost: str
     chosen: bool
+    outside: tuple[Path, ...] = ()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("study", type=Path, help="the study's folder")
     p.add_argument("--what", type=_kinds, metavar="KIND[,KIND...]", help="remove exactly these kinds")
+    p.add_argument("--list", action="store_true", help="print the path of each file and folder that goes")
     p.add_argument("--yes", "-y", action="store_true", help="do not ask first")
     return p
 
@@ -66,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
     from runner.under_way import StudyUnderWayError
 
     try:
-        return _clean(paths, arguments.what, arguments.yes)
+        return _clean(paths, arguments.what, arguments.yes, arguments.list)
     except (FileNotFoundError, StudyBusyError, StudyUnderWayError, SchedulerError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -75,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
         return 130
 
 
-def _clean(paths: StudyPaths, what: Sequence[str] | None, yes: bool) -> int:
+def _clean(paths: StudyPaths, what: Sequence[str] | None, yes: bool, show_paths: bool) -> int:
     from runner.lock import study_lock
     from runner.space import size
     from runner.under_way import attempts_of, refuse_if_under_way
@@ -85,10 +91,17 @@ def _clean(paths: StudyPaths, what: Sequence[str] | None, yes: bool) -> int:
     refuse_if_under_way(paths, attempts)
     found = find(study, what, attempts)
     _show(found, paths)
+    outside = [place for each in found if each.chosen for place in each.outside]
+    for place in outside:
+        print(
+            f"error: {place} lies in {place.parent.resolve()}, outside of the study: it is left alone", file=sys.stderr
+        )
     chosen = [each for each in found if each.chosen and each.places]
+    for place in (place for each in chosen if show_paths for place in each.places):
+        print(place)
     if not chosen:
         print("Nothing to remove.")
-        return 0
+        return int(bool(outside))
     files, total = sum(each.files for each in chosen), size(sum(each.size for each in chosen))
     if not yes and not _agreed(f"Remove {counted(files, 'file')}, {total}?"):
         return 1
@@ -101,7 +114,7 @@ def _clean(paths: StudyPaths, what: Sequence[str] | None, yes: bool) -> int:
     for fault in faults:
         print(f"error: {fault}", file=sys.stderr)
     print(f"removed {counted(sum(each.files for each in chosen), 'file')}, {size(sum(each.size for each in chosen))}")
-    return int(bool(faults))
+    return int(bool(faults or outside))
 
 
 def _study_files(paths: StudyPaths) -> StudyFiles:
@@ -118,10 +131,16 @@ def find(study: StudyFiles, what: Sequence[str] | None, attempts: "Sequence[Atte
     found = []
     for kind, each in REMOVABLE.items():
         # A link leads to what lies elsewhere, which is not ours to remove.
-        places = tuple(place for place in each.find(study) if place.exists() and not place.is_symlink())
+        there = [place for place in each.find(study) if place.exists() and not place.is_symlink()]
+        inside = [
+            any(is_within(place, folder) for folder in (study.paths.folder, study.paths.root.data)) for place in there
+        ]
+        places = tuple(itertools.compress(there, inside))
+        outside = tuple(place for place, is_ours in zip(there, inside, strict=True) if not is_ours)
         sizes = [file.lstat().st_size for place in places for file in _files(place)]
         cost = each.cost + _duration_text(attempts, each.stages) * bool(places)
-        found.append(Found(kind, places, len(sizes), sum(sizes), cost, each.default if what is None else kind in what))
+        chosen = each.default if what is None else kind in what
+        found.append(Found(kind, places, len(sizes), sum(sizes), cost, chosen, outside))
     return found
 
 

@@ -171,6 +171,14 @@ class RunPaths:
         return self.folder / "attempts"
 
 
+def is_within(place: Path, folder: Path) -> bool:
+    """Whether a file or folder lies where its path says below ``folder``: not by way of a link, nor of ``..``."""
+    if not place.is_relative_to(folder) or place == folder:
+        return False
+    below = place.relative_to(folder).parent
+    return ".." not in place.parts[len(folder.parts) :] and place.parent.resolve() == folder.resolve() / below
+
+
 def view_folder(base: Path, set_name: str, view: str) -> Path:
     """Folder of one set's pictures in one view: ``full``, ``luma`` or ``zoom_<k>``.
 

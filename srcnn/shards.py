@@ -8,6 +8,7 @@ compacted file of the highest generation. Whoever asks by name, as all here do, 
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 COMPACTED = "compact-*.json"
 PARTIAL = ".partial.parquet"
+_SHARD = re.compile(r"e[0-9a-f]{10}-\d{4,}-\d{3,}\.parquet", re.ASCII)
 RETRIES = 5  # of a reader whose files are merged under its hands
 
 
@@ -89,12 +91,17 @@ def partial_shard(shard: Path) -> Path:
 def shards_in(folder: Path) -> dict[str, ShardPlace]:
     """Every shard of a folder of scores, by file name, in order."""
     # The files first: a shard that is merged after this look is then found in an index.
-    loose = [path for path in folder.glob("*.parquet") if is_loose(path)]
+    loose = [path for path in folder.glob("*.parquet") if is_loose(path) and is_shard(path)]
     found = {}
     for compacted in reversed(compacted_files(folder)):
         found.update({name: compacted.place(name) for name in compacted.shards})
     found.update({path.name: ShardPlace(path.name, path) for path in loose if path.exists()})
     return dict(sorted(found.items()))
+
+
+def is_shard(path: Path) -> bool:
+    """Whether a Parquet file has the name of a shard; any other beside it is somebody's own."""
+    return _SHARD.fullmatch(path.name) is not None
 
 
 def is_loose(path: Path) -> bool:

@@ -20,6 +20,7 @@ from srcnn.deprocess import Standardisation
 from srcnn.door import command
 from srcnn.models import MODELS
 from srcnn.models.foreign import CHANNELS, LAYERS, ForeignError, add_weights_scale, digest, read_foreign
+from srcnn.output import refuse_to_replace
 from srcnn.words import told
 
 if TYPE_CHECKING:
@@ -162,6 +163,7 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(prog="python -m srcnn.models.published", description="Import published SRCNN weights.")
     p.add_argument("file", type=Path, metavar="FILE", help="the authors' MATLAB file, or anybody's state dict (.pt)")
     p.add_argument("--out", type=Path, help="checkpoint to write (default: the file's name, .pt, in this folder)")
+    p.add_argument("--overwrite", action="store_true", help="replace --out, but never FILE or a picture of --score")
     p.add_argument(
         "--scale",
         type=within(int, 2, MOST_SCALE),
@@ -195,8 +197,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         weights = read_weights(arguments.file, stated_scale(arguments.weights_scale))
         out = arguments.out or Path(arguments.file.stem + ".pt")
-        if out.exists() and out.samefile(arguments.file):
-            raise WeightsError(f"{out}: would be overwritten; say another --out")
+        if refusal := refuse_to_replace(out, arguments.overwrite, arguments.file, *arguments.score):
+            raise WeightsError(refusal)
     except WeightsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -1,0 +1,32 @@
+"""Files that a command is told to write: none is replaced that it reads, and no other unless that is said."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def identity(file: Path) -> tuple[int, int] | None:
+    """What a file is known by, whatever path, link or spelling leads to it; None if there is none."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def refuse_to_replace(target: Path, overwrite: bool, *inputs: Path) -> str | None:
+    """Why a file must not be written; None if it may be. ``inputs`` are files, and folders with all below them."""
+    if not os.path.lexists(target):
+        return None
+    known = identity(target)
+    if known and any(identity(file) == known for each in inputs for file in _files(each)):
+        return f"{target} is read by this command and would be overwritten; choose another --out"
+    if not overwrite:
+        return f"{target} is there already; choose another --out, or say --overwrite"
+    return None
+
+
+def _files(place: Path) -> Iterable[Path]:
+    if not place.is_dir():
+        return [place]
+    return (Path(folder, name) for folder, _, names in os.walk(place) for name in names)

@@ -15,6 +15,7 @@ from jobs.scoring import (
     Subject,
     fill_shard,
     in_parallel,
+    recover,
     rows_or_reason,
     score_comparisons,
     take_rows,
@@ -74,6 +75,7 @@ class Baseline:
             for view in rendered_views(self.experiment.evaluate)[1]:
                 open_folder(self._folder(each, view), load_set(self.paths.root, each.set_id))
         evaluate = self.experiment.evaluate
+        recover(self.shard, set_ids(self.sets), evaluate)
         calls = [(Baseline.interpolate_and_score, self, *which) for which in pictures]
         results = in_parallel(rows_or_reason, calls, evaluate.workers, evaluate)
         names = [f"{each.name}/{picture.name}" for each, picture in pictures]

@@ -25,6 +25,7 @@ from jobs.scoring import (
     block_of,
     fill_shard,
     in_parallel,
+    recover,
     rows_or_reason,
     score_comparisons,
     take_rows,
@@ -86,6 +87,8 @@ class Evaluate:
         """
         epochs, pictures = self.missing_epochs(), self.pictures()
         evaluate = self.experiment.evaluate
+        for epoch in epochs:
+            recover(self.shard(epoch), set_ids(self.sets), evaluate)
         calls = [(Evaluate.score_picture, self, epoch, *which) for epoch in epochs for which in pictures]
         results = in_parallel(rows_or_reason, calls, evaluate.workers, evaluate)
         reasons = []

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from jobs.scoring import Row
 from srcnn.regular import open_regular
 
 State = list[str]
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ class KeptScores:
         kept = {name: (state, rows) for name, state, rows in self._lines() if name in files}
         return {name: rows for name, (state, rows) in kept.items() if state == state_of(*files[name])}
 
+    def rows(self) -> list[Row]:
+        """Rows of all pictures, whatever the state that they were scored in."""
+        kept = {name: rows for name, _, rows in self._lines()}
+        return [row for rows in kept.values() if isinstance(rows, list) for row in rows if isinstance(row, dict)]
+
     def _lines(self) -> Iterator[tuple[str, State, list[Row]]]:
         lines = self.file.read_bytes().split(b"\n") if self.file.exists() else []
         for line in lines:
@@ -40,6 +46,7 @@ class KeptScores:
     @contextmanager
     def adding(self) -> Iterator[Callable[[str, State, list[Row]], None]]:
         """A function that keeps the rows of one picture: from its return on they outlive this process."""
+        self.file.parent.mkdir(parents=True, exist_ok=True)
         with self.file.open("ab") as file:
             file.write(b"\n")  # ends a line that was cut
 

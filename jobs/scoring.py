@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from jobs.kept_scores import KeptScores
 from jobs.parallel import spread
 from jobs.pictures import Picture
 from srcnn.aside import Aside
@@ -32,6 +33,7 @@ from srcnn.shards import (
     readable,
     shards_in,
     take_shard,
+    unfinished_shard,
 )
 from srcnn.whole import check_parquet, seal_parquet
 from srcnn.words import listed, text_of, told
@@ -156,26 +158,40 @@ def fill_shard(
     """Why some pictures could not be scored; the rows of all others are written.
 
     ``pictures`` gives a name and its rows, or the reason why there are none. A shard that lacks rows is
-    written under its partial name, also when this is interrupted; a later call computes only the rest.
+    written under its partial name, also when this is interrupted; a later call computes only the rest. What
+    is killed leaves its rows to ``recover``.
     """
+    kept = KeptScores(unfinished_shard(shard))
     rows: list[Row] = []
     reasons: list[str] = []
     target = partial_shard(shard)
     try:
-        for number, (name, found) in enumerate(pictures, 1):
-            if isinstance(found, str):
-                reasons.append(f"{name}: {found}")
-            else:
-                rows += found
-            tell(number, len(rows))
+        with kept.adding() as add:
+            for number, (name, found) in enumerate(pictures, 1):
+                if isinstance(found, str):
+                    reasons.append(f"{name}: {found}")
+                else:
+                    rows += found
+                    add(name, [], found)
+                tell(number, len(rows))
         target = target if reasons else shard
     finally:
         if (rows or target == shard) and not has_shard(shard):  # another copy of this task may have been faster
             earlier = [] if target == shard else _left_of_others(target, rows)
             write_shard(target, rows + earlier, sets, evaluate)
+        kept.file.unlink(missing_ok=True)
     if target == shard:
         partial_shard(shard).unlink(missing_ok=True)
     return reasons
+
+
+def recover(shard: Path, sets: Mapping[str, str], evaluate: EvaluateConfig) -> None:
+    """Put what a killed process left of a shard under its partial name, where the scoring that follows finds it."""
+    columns = {*KEY_COLUMNS, *evaluate.metrics}
+    rows = [row for row in KeptScores(unfinished_shard(shard)).rows() if row.keys() == columns]
+    if rows and not has_shard(shard):
+        partial = partial_shard(shard)
+        write_shard(partial, rows + _left_of_others(partial, rows), sets, evaluate)
 
 
 def _left_of_others(partial: Path, rows: list[Row]) -> list[Row]:

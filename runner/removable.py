@@ -13,7 +13,7 @@ from srcnn.paths import GROUPS, RunPaths, StudyPaths
 from srcnn.place import has_ended
 
 DAY_S = 24 * 3600.0  # a temporary file of another machine or container is left over after this time
-_SHARD = re.compile(r"(?P<eval_id>e[0-9a-f]{10})-\d{4,}-\d{3,}(\.partial)?\.parquet")
+_SHARD = re.compile(r"(?P<eval_id>e[0-9a-f]{10})-\d{4,}-\d{3,}((\.partial)?\.parquet|\.unfinished\.jsonl)")
 _OWNER = re.compile(r"[rb][0-9a-f]{10}")
 
 
@@ -130,7 +130,7 @@ def _superseded(study: StudyFiles) -> Iterator[Path]:
             # Beside current ones in one file they stay: nothing would be gained.
             if compacted.shards and all(map(old, compacted.shards)):
                 yield from (compacted.index, compacted.file)  # the index first: it must not promise rows that are gone
-        yield from (file for file in sorted(folder.glob("*.parquet")) if old(file.name))
+        yield from (file for file in sorted(folder.glob("*")) if old(file.name))
 
 
 def _pictures(study: StudyFiles) -> Iterator[Path]:

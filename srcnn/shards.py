@@ -88,6 +88,11 @@ def partial_shard(shard: Path) -> Path:
     return shard.with_name(shard.stem + PARTIAL)
 
 
+def unfinished_shard(shard: Path) -> Path:
+    """The file in which the rows of a shard are safe as they come, until it is written."""
+    return shard.with_suffix(".unfinished.jsonl")
+
+
 def shards_in(folder: Path) -> dict[str, ShardPlace]:
     """Every shard of a folder of scores, by file name, in order."""
     # The files first: a shard that is merged after this look is then found in an index.
@@ -125,6 +130,7 @@ def take_shard(shard: Path, aside: Aside) -> None:
             aside.keep(compacted.index)
             write_index(CompactedFile(compacted.index, compacted.generation, kept))
     aside.take(partial_shard(shard))
+    aside.take(unfinished_shard(shard))
     aside.take(shard)  # last: an older copy must not take its place if this is interrupted
 
 

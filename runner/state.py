@@ -15,6 +15,7 @@ from runner.scheduler import Holder as JobHolder
 from runner.submission import Key, SentJob, Submission, latest_jobs, submissions
 from runner.tasks import KnownTask, known_tasks
 from runner.unrecorded import known_submissions
+from srcnn.damage import AGAIN
 from srcnn.paths import StudyPaths
 from srcnn.schema import Attempt
 from srcnn.words import counted
@@ -32,6 +33,7 @@ Cause = Literal[
     "dependency",
     "started too often",
     "no GPU",
+    "damaged",
     "unknown",
 ]
 MEMORY_TEXT = "it needed more memory than it asked for; submit again with --mem-gb"
@@ -182,6 +184,8 @@ def _judge(
         alive = is_alive(attempt.host, attempt.pid, attempt.born)
         if alive or (alive is None and local):
             return running()
+    if task.damaged:
+        return status("failed", "damaged", f"{task.damaged}: is damaged; {AGAIN}")
     if task.complete and (task.stage != "report" or outcome == "done"):
         return status("done")
     if attempt and outcome == "failed":

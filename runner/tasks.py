@@ -15,7 +15,8 @@ from runner.submission import Key
 from srcnn.contents import RunContents, read_contents
 from srcnn.paths import GROUPS, StudyPaths, epoch_name
 from srcnn.schema import Attempt
-from srcnn.shards import has_shard
+from srcnn.shards import find_shard, has_shard
+from srcnn.whole import is_cut
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class KnownTask:
     complete: bool
     attempt: Attempt | None
     attempts: int
+    damaged: Path | None = None  # a file of its own that is not whole, so that it counts as missing
 
     @property
     def key(self) -> Key:
@@ -47,9 +49,19 @@ def known_tasks(paths: StudyPaths) -> list[KnownTask]:
         stage: {} for stage in ("prepare", "baseline", "train", "render", "evaluate", "report")
     }
 
-    def add(stage: str, name: str, needs: list[Key], complete: bool, attempts: Any, label: str = "") -> None:
+    def add(
+        stage: str,
+        name: str,
+        needs: list[Key],
+        complete: bool,
+        attempts: Any,
+        label: str = "",
+        damaged: Path | None = None,
+    ) -> None:
         attempt, count = attempts.get((stage, name), (None, 0))
-        stages[stage].setdefault(name, KnownTask(stage, name, label, tuple(needs), complete, attempt, count))
+        complete &= damaged is None
+        task = KnownTask(stage, name, label, tuple(needs), complete, attempt, count, damaged)
+        stages[stage].setdefault(name, task)
 
     groups = {GROUPS[each["group"]] for each in contents["sets"].values()}
     for run in contents["runs"]:
@@ -59,20 +71,22 @@ def known_tasks(paths: StudyPaths) -> list[KnownTask]:
         needs: list[Key] = []
         patches = run.get("data_id")  # studies of an earlier version do not say
         if patches:
-            there = trained or paths.root.patches(patches).exists()
-            add("prepare", patches, [], there, shared)
+            file = paths.root.patches(patches)
+            torn = file if not trained and is_cut(file) else None
+            add("prepare", patches, [], trained or file.exists(), shared, damaged=torn)
             needs = [("prepare", patches)]
         add("train", run_id, needs, trained, own, run["label"])
         if not scored:
             continue
         baseline = paths.shard(run["degradation_id"], run["eval_id"], 0, 0)
         if run["degradation_id"] not in stages["baseline"]:
-            add("baseline", run["degradation_id"], [], has_shard(baseline), shared)
+            add("baseline", run["degradation_id"], [], has_shard(baseline), shared, damaged=_cut([baseline]))
         blocks = list(_scored_blocks(paths, run))
         drawn = all(blocks) or (_outcome(own, ("render", run_id)) == "done" and _has_epochs(run_paths, run, groups))
         add("render", run_id, [("train", run_id)], drawn, own, run["label"])
         for block, there in enumerate(blocks):
-            add("evaluate", f"{run_id}.{block}", [("render", run_id)], there, own, run["label"])
+            torn = _cut(_shards(paths, run, block)) if there else None
+            add("evaluate", f"{run_id}.{block}", [("render", run_id)], there, own, run["label"], torn)
     last = [task.key for stage in ("baseline", "train", "evaluate") for task in stages[stage].values()]
     add("report", "report", last, paths.report_page.exists(), shared)
     return [task for of_stage in stages.values() for task in of_stage.values()]
@@ -86,8 +100,18 @@ def _scored_blocks(paths: StudyPaths, run: RunContents) -> Iterator[bool]:
     """For each block of pictures, whether the shard of every kept epoch is there."""
     there = _names(paths.scores(run["run_id"]))
     for block in range(run["shards"]):
-        shards = [paths.shard(run["run_id"], run["eval_id"], epoch, block) for epoch in run["epochs"]]
+        shards = _shards(paths, run, block)
         yield all(shard.name in there or (_compacted(there) and has_shard(shard)) for shard in shards)
+
+
+def _shards(paths: StudyPaths, run: RunContents, block: int) -> list[Path]:
+    return [paths.shard(run["run_id"], run["eval_id"], epoch, block) for epoch in run["epochs"]]
+
+
+def _cut(shards: list[Path]) -> Path | None:
+    """The first file of some shards that is empty, cut or no file of scores at all; None if all are whole."""
+    files = dict.fromkeys(place.file for shard in shards if (place := find_shard(shard)))
+    return next(filter(is_cut, files), None)
 
 
 def _compacted(names: set[str]) -> bool:

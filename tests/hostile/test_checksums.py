@@ -10,6 +10,7 @@ import pytest
 
 import analysis
 from analysis.compact import compact_study
+from runner.status import main as status
 from srcnn.damage import DamagedFile, set_aside
 from srcnn.dataset import read_patches
 from srcnn.shards import read_shards, shards_in
@@ -102,3 +103,13 @@ def test_the_ends_of_a_file_tell_whether_it_was_cut(finished, suffix, content):
     made = {"cut": whole[:-1], "grown": whole + b"\0", "whole": whole}
     file.write_bytes(made.get(content, content))
     assert is_cut(file) is (content != "whole")
+
+
+@pytest.mark.parametrize("owner", ["r*", "b*"])
+@pytest.mark.parametrize("content", [b"", b"null\n"])
+def test_status_says_which_scores_cannot_be_read_and_that_submit_makes_them_again(finished, ends, owner, content):
+    shard = next(finished.folder.glob(f"scores/{owner}/*.parquet"))
+    shard.write_bytes(content)
+    ended = ends(status, finished.folder)
+    assert ended.status == 1
+    assert f"{shard}: is damaged; submit the study again to remake it" in ended.said

@@ -50,7 +50,7 @@ class Study:
     @property
     def name(self) -> str:
         """Its name."""
-        return str(self.contents["study"])
+        return self.folder.resolve().name
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:

@@ -1,6 +1,7 @@
 """Reading a study: YAML, overrides, checks, and its runs. Errors name file, key and remedy."""
 
 import difflib
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from runner.cluster import ClusterConfig
 from runner.sweep import SweepConfig
 from srcnn.experiment import Experiment
 from srcnn.files import EncodingError, locale_fault, read_text, write_text
-from srcnn.paths import RootPaths
+from srcnn.paths import RootPaths, StudyPaths
 from srcnn.yaml_text import YamlError, read_yaml
 
 MOST_SHARDS = 1_000_000  # files of scores: more of them than a file system likes
@@ -86,6 +87,8 @@ def load_study(study: str, overrides: Iterable[str] = ()) -> tuple[Study, Path]:
         raise ConfigError(f"{file}: {error}") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{file}: expected sections such as data: and training:, found {_found(raw)}")
+    if is_submitted(file):
+        raw["name"] = file.parent.name  # the folder is the study: it may have been copied or renamed
     raw.setdefault("name", file.stem)
     absolute_sources(raw, file.parent)
     for override in overrides:
@@ -100,16 +103,22 @@ def _find(study: str) -> Path:
         return packaged[study]
     if path.is_dir():
         if (path / "study.yaml").exists():
-            return path / "study.yaml"
+            return path.resolve() / "study.yaml"
         raise ConfigError(f"{study}: this folder holds no study.yaml, so no study was submitted into it")
     if path.is_file():
-        return path
+        return path.resolve() if is_submitted(path.resolve()) else path
     near = difflib.get_close_matches(study, packaged, n=1)
     hint = f" did you mean {near[0]!r}?" if near else ""
     raise ConfigError(
         f"no study {study!r}:{hint} expected a YAML file, the folder of a submitted study, or one of: "
         f"{', '.join(packaged)}"
     )
+
+
+def is_submitted(file: Path) -> bool:
+    """Whether a file is the ``study.yaml`` of a folder into which a study was submitted."""
+    paths = StudyPaths(file.parent)
+    return file == paths.config and any(map(os.path.lexists, (paths.contents, paths.submissions, paths.runs)))
 
 
 def absolute_sources(raw: dict[str, Any], folder: Path) -> None:

@@ -33,6 +33,11 @@ class Holder:
     born: str | None
     executor: str
     start: float
+    study: str = ""  # the folder that it works on
+
+    def works_on(self, folder: Path) -> bool:
+        """Whether it is this folder that it works on, and not one that this is a copy of."""
+        return not self.study or Path(self.study) == folder.resolve() or _is_same(Path(self.study), folder)
 
     def alive(self) -> bool:
         """Whether it still runs; taken for granted where it cannot be seen from here."""
@@ -48,7 +53,7 @@ def holder(paths: StudyPaths) -> Holder | None:
     if content is not None and found is None:
         remedy = "delete it, unless python -m runner.submit is at work on the study; the next one does so itself"
         raise DamagedFile(paths.lock, "it names no process", remedy)
-    return found if found and found.alive() else None
+    return found if found and found.works_on(paths.folder) and found.alive() else None
 
 
 @contextmanager
@@ -58,7 +63,9 @@ def study_lock(paths: StudyPaths, executor: str, wait_s: float = WAIT_S) -> Iter
     A submission to SLURM by somebody else is waited for. Raises StudyBusyError where a local
     execution is under way, here or on another machine.
     """
-    mine = Holder(socket.gethostname(), os.getpid(), born(os.getpid()), executor, time.time())
+    mine = Holder(
+        socket.gethostname(), os.getpid(), born(os.getpid()), executor, time.time(), str(paths.folder.resolve())
+    )
     replaced = _acquire(paths, mine, wait_s)
     try:
         yield replaced
@@ -81,13 +88,22 @@ def _acquire(paths: StudyPaths, mine: Holder, wait_s: float) -> Holder | None:
         stale, other = _read(paths)
         if stale is None:
             continue
-        if other is None or not other.alive():
+        if other and not other.works_on(paths.folder):
+            _set_aside(paths, stale)
+        elif other is None or not other.alive():
             if _set_aside(paths, stale):
                 replaced = other or replaced
         elif other.executor != "slurm" or time.monotonic() > end:
             raise StudyBusyError(_busy_text(paths, other))
         else:
             time.sleep(POLL_S)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def _text(mine: Holder) -> bytes:

@@ -41,7 +41,8 @@ def take_snapshot(plan: Plan, folder: Path) -> list[Path]:
 
 def write_provenance(folder: Path, command: Iterable[str]) -> None:
     """Write ``provenance.json``: what was submitted, from where, with which versions."""
-    write_json(folder / "provenance.json", provenance(command))
+    where = {"study": str(folder.parents[1].resolve()), "inode": folder.stat().st_ino}
+    write_json(folder / "provenance.json", provenance(command) | where)
 
 
 def provenance(command: Iterable[str]) -> dict[str, Any]:

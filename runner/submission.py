@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 from runner.scheduler import Origin
+from srcnn.damage import DamagedFile
 from srcnn.files import read_json, write_json
 from srcnn.paths import StudyPaths
 from srcnn.records import record
+from srcnn.schema import Attempt
 
 LOST = "only SLURM knows which jobs it named: cancel those of the study that squeue --me lists, then delete the file"
 Key = tuple[str, str]  # a task's stage and name
@@ -141,11 +143,37 @@ def submission_number(name: str) -> int:
     return int(number) if number.isdecimal() else 0
 
 
+def is_own(folder: Path) -> bool:
+    """Whether a submission was made in the study's folder that it lies in, and did not come here in a copy of it.
+
+    Its jobs write where it was made. A folder that was renamed since is the same, a copy is not.
+    """
+    try:
+        about = read_json(folder / "provenance.json", dict)
+    except DamagedFile:
+        return True
+    if not about or not isinstance(about.get("study"), str):
+        return True
+    home, here = Path(about["study"]), folder.parents[1].resolve()
+    if home == here:
+        return True
+    if (home / folder.parent.name / folder.name).is_dir():
+        return home.samefile(here)
+    return bool(about.get("inode") == folder.stat().st_ino)
+
+
+def own_attempt(paths: StudyPaths, attempt: Attempt) -> Attempt:
+    """An attempt as the study sees it: one that runs for the study that this is a copy of has ended here."""
+    if attempt.outcome == "running" and attempt.submission and not is_own(paths.submission(attempt.submission)):
+        return replace(attempt, outcome="interrupted")
+    return attempt
+
+
 def submissions(paths: StudyPaths) -> Iterator[Submission]:
     """Every submission of a study to SLURM, oldest first, as it is on record."""
     for file in sorted(paths.submissions.glob("*/jobs.json"), key=lambda file: submission_number(file.parent.name)):
         sent: _Sent | None = read_json(file, record(_Sent), LOST)
-        if sent:  # and the folder was not taken away since it was listed
+        if sent and is_own(file.parent):  # and the folder was not taken away since it was listed
             yield Submission(file.parent, list(sent.arrays), sent.sent_at)
 
 

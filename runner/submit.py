@@ -179,6 +179,9 @@ def _submit_alone(plan: "Plan", arguments: argparse.Namespace, executor: str, co
     if executor == "slurm":
         for line in take_on_record(plan.paths):
             console.print(f"note: {line}", soft_wrap=True, markup=False)
+    before = _contents(plan.paths)
+    if before and before["study"] != plan.study.name:
+        console.print(f"note: {plan.study.name} was {before['study']} when it was last submitted", markup=False)
     status = _status(plan)
     active = status.active_jobs() if status else {}
     if active and executor != "slurm":
@@ -298,9 +301,11 @@ def _print_plan(
 
 
 def _root(arguments: argparse.Namespace, file: Path) -> Path:
+    from runner.config import is_submitted
+
     if arguments.root:
         return Path(arguments.root).expanduser().resolve()
-    return file.parent.parent.resolve() if _submitted(file) else Path("results").resolve()
+    return file.parent.parent.resolve() if is_submitted(file) else Path("results").resolve()
 
 
 def _data_root(arguments: argparse.Namespace, file: Path) -> Path | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.attempt import last_attempts
-from runner.submission import Key
+from runner.submission import Key, own_attempt
 from srcnn.contents import RunContents, read_contents
 from srcnn.paths import GROUPS, StudyPaths, epoch_name
 from srcnn.schema import Attempt
@@ -59,6 +59,7 @@ def known_tasks(paths: StudyPaths) -> list[KnownTask]:
         damaged: Path | None = None,
     ) -> None:
         attempt, count = attempts.get((stage, name), (None, 0))
+        attempt = own_attempt(paths, attempt) if attempt else None
         complete &= damaged is None
         task = KnownTask(stage, name, label, tuple(needs), complete, attempt, count, damaged)
         stages[stage].setdefault(name, task)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from jobs.attempt import read_attempt
 from jobs.processes import is_alive
 from runner.lock import holder
+from runner.submission import own_attempt
 from srcnn.paths import StudyPaths
 from srcnn.schema import Attempt
 
@@ -20,7 +21,7 @@ def attempts_of(paths: StudyPaths) -> Iterator[Attempt]:
         for file in paths.folder.glob(pattern):
             attempt = read_attempt(file)
             if attempt:
-                yield attempt
+                yield own_attempt(paths, attempt)
 
 
 def refuse_if_under_way(paths: StudyPaths, attempts: Iterable[Attempt], own_lock: bool = False) -> None:

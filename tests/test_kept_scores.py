@@ -123,12 +123,13 @@ def test_a_metric_whose_code_cannot_be_read_is_refused_in_a_sentence(folders, ca
     assert "error: no module 'builtins' can be imported here" in capsys.readouterr().err
 
 
-def test_a_name_that_is_no_utf8_costs_its_own_rows(folders, capsys):
+def test_a_name_that_is_no_utf8_costs_its_own_rows(folders):
     (folders / "todo").write_text("")
     for folder in ("originals", "mine"):
         os.rename(folders / folder / "photo2.png", os.fsencode(folders / folder) + b"/caf\xe9.png")
-    assert evaluate(options(folders, "--workers", "1")) == 1
-    assert capsys.readouterr().err.count("its name is no UTF-8; rename it") == 2
+    done = in_a_process_of_its_own(folders, "--workers", "1")
+    assert done.returncode == 1
+    assert done.stderr.count(b"its name is no UTF-8; rename it") == 2
     assert images(folders) == ["photo1", "photo3"]
 
 

@@ -39,6 +39,7 @@ ALIVE = frozenset(
         "RESV_DEL_HOLD",
     ]
 )
+PUT_BACK = frozenset(["NODE_FAIL", "BOOT_FAIL", "PREEMPTED"])  # ends after which SLURM itself starts a job again
 HELD = frozenset(["REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD"])
 LAUNCH_FAILED = "launch failed requeued held"
 
@@ -83,6 +84,11 @@ class JobState:
     def waits(self) -> bool:
         """Whether it is in the queue and does not run."""
         return self.state == "PENDING" or self.state.startswith("REQUEUE") or self.state in HELD
+
+    @property
+    def stays(self) -> bool:
+        """Whether the queue has nothing to add: it runs, or it ended well, so that SLURM does not put it back."""
+        return self.state == "COMPLETED" or (self.alive and not self.waits)
 
     @property
     def held_by(self) -> Holder | None:
@@ -197,9 +203,9 @@ def job_states(
     except SchedulerError as error:
         note = f"no accounting ({str(error).splitlines()[0]}): causes of jobs that ended some time ago are unknown"
     lacking = wanted.keys() - states.keys()
-    if not lacking and not any(states[job].waits for job in wanted):
+    if not lacking and all(states[job].stays for job in wanted):
         return Answer(states, note)
-    try:  # accounting may be absent, down or behind, and calls every hold the user's
+    try:  # accounting may be absent, down or behind: of a job that is put back it tells its end first
         # --jobs would refuse the whole list for one number that is forgotten.
         user = f"--user={users}" if users else "--me"
         text = call("squeue", user, "--noheader", "--array", "--states=all", "--format=%i|%T|%r|%N|%S|%Q|%j|%k")
@@ -213,9 +219,17 @@ def job_states(
             states |= {job: queue[job]} if queue[job].held_by else {}
         elif known is None:
             states[job] = queue[job]
-        elif known.waits and queue[job].alive:
+        elif _is_newer(queue[job], known):
             states[job] = replace(queue[job], earlier_node=known.last_node)
     return Answer(states, note, complete=not note)
+
+
+def _is_newer(queued: JobState, known: JobState) -> bool:
+    """Whether the queue's word for a job is newer than accounting's. A job that still cleans up has ended all the same,
+    unless by what SLURM puts jobs back for."""
+    if known.stays or not queued.alive:
+        return False
+    return known.alive or queued.state != "COMPLETING" or known.state in PUT_BACK
 
 
 def controller_time() -> float:

@@ -196,6 +196,24 @@ def test_a_job_that_is_held_though_its_files_are_there_is_named_while_others_wai
     assert _judge(task, None, None, answer, {}, False).state == "done"
 
 
+@pytest.mark.parametrize("end", ["NODE_FAIL", "PREEMPTED", "TIMEOUT", "CANCELLED"])
+def test_accounting_that_is_behind_does_not_make_a_job_that_is_put_back_a_failed_one(monkeypatch, end):
+    """It is told of the end of the first start; of the next it hears when that begins."""
+    said = {
+        "sacct": f"7|{end}|None|0:0|node2|10|10|1795664332|tiny-train|",
+        "squeue": "7|PENDING|BeginTime||N/A|9|tiny-train|",
+    }
+    monkeypatch.setattr(scheduler, "call", lambda command, *_, **__: said[command])
+    (state,) = scheduler.job_states({"7": Origin()}).states.values()
+    assert (state.state, state.earlier_node) == ("PENDING", "node2")
+    said["squeue"] = "7|COMPLETING|None|node2|N/A|9|tiny-train|"
+    (state,) = scheduler.job_states({"7": Origin()}).states.values()
+    assert state.alive == (end in ("NODE_FAIL", "PREEMPTED"))  # whoever cancels is not told that it goes on
+    said["squeue"] = f"7|{end}|None|node2|N/A|9|tiny-train|"
+    (state,) = scheduler.job_states({"7": Origin()}).states.values()
+    assert (state.state, state.alive) == (end, False)
+
+
 @pytest.mark.parametrize("state", [JobState("PENDING", "Priority", priority=1), JobState("PENDING", "Priority")])
 def test_a_job_that_has_its_turn_to_come_is_not_held(state):
     assert (judged({"123": state}).state, state.held_by) == ("waiting", None)

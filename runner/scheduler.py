@@ -226,7 +226,8 @@ def job_states(
 
 def _is_newer(queued: JobState, known: JobState) -> bool:
     """Whether the queue's word for a job is newer than accounting's. A job that still cleans up has ended all the same,
-    unless by what SLURM puts jobs back for."""
+    unless by what SLURM puts jobs back for.
+    """
     if known.stays or not queued.alive:
         return False
     return known.alive or queued.state != "COMPLETING" or known.state in PUT_BACK

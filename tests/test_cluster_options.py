@@ -230,5 +230,5 @@ def test_tasks_run_with_the_interpreter_that_submits_where_no_other_is_named(tmp
     arguments = [str(tiny_study(tmp_path)), "--executor", "slurm", "--dry-run", "--root", str(tmp_path / "results")]
     assert main([*arguments, "cluster.train.python=/opt/python"]) == 0
     out = capsys.readouterr().out
-    assert f" {sys.executable} -I -S " in out.split("\nrender:\n")[1]
+    assert f" {shlex.quote(sys.executable)} -I -S " in out.split("\nrender:\n")[1]
     assert " /opt/python -I -S " in out.split("\ntrain:\n")[1].split("\nrender:\n")[0]

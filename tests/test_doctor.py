@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -149,7 +150,7 @@ def test_a_submitted_study_is_looked_at_where_it_lies_with_the_data_root_that_it
     paths = StudyPaths(tmp_path / "there" / "tiny")
     paths.folder.mkdir(parents=True)
     paths.config.write_text(tiny_study(tmp_path).read_text())
-    paths.contents.write_text(json.dumps({"data_root": "/pictures", "runs": [], "sets": {}}))
+    paths.contents.write_text(json.dumps({"study": "tiny", "data_root": "/pictures", "runs": [], "sets": {}}))
     found = doctor.circumstances(doctor.parser().parse_args([str(paths.folder)]))
     assert (found.root, str(found.data_root)) == (tmp_path / "there", "/pictures")
 
@@ -413,7 +414,7 @@ def container(tmp_path, monkeypatch):
 
     def make(line=""):
         program = tmp_path / "container"
-        program.write_text(f'#!/bin/sh\n{line}\nexec {sys.executable} "$@"\n')
+        program.write_text(f'#!/bin/sh\n{line}\nexec {shlex.quote(sys.executable)} "$@"\n')
         program.chmod(0o755)
         return asked(tmp_path, [f"cluster.train.python=[{program}]"])
 

@@ -62,9 +62,9 @@ def study(tmp_path_factory) -> Path:
     )
     with mock.patch.dict(os.environ, {CORES_VARIABLE: "1"}):
         assert submit.main([str(file), "--executor", "debug", "--root", str(folder / "results")]) == 0
-    paths = folder / "results" / "tiny"
+    paths = (folder / "results" / "tiny").rename(folder / "results" / NAMES[0])  # the folder's name is the study's
     contents = json.loads((paths / "contents.json").read_text())
-    contents["study"], contents["notes"], contents["data_root"] = NAMES[0], list(LABELS), LABELS[10]
+    contents["notes"], contents["data_root"] = list(LABELS), LABELS[10]
     contents["runs"][0] |= {"label": LABELS[10], "variant": LABELS[10]}
     (paths / "contents.json").write_text(json.dumps(contents))
     assert report.main([str(paths)]) == 0

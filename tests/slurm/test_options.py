@@ -1,6 +1,7 @@
 """What a site demands beyond our own keys reaches the jobs, and what sbatch would not understand is refused first."""
 
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -90,7 +91,7 @@ def test_the_doctor_asks_sbatch_about_all_options(slurm, tmp_path, monkeypatch):
 def wrapper(folder: Path, line: str) -> Path:
     """A program that stands for a container: it does a line, then starts Python."""
     program = folder / "my container"
-    program.write_text(f'#!/bin/sh\n{line}\nexec {sys.executable} "$@"\n')
+    program.write_text(f'#!/bin/sh\n{line}\nexec {shlex.quote(sys.executable)} "$@"\n')
     program.chmod(0o755)
     return program
 

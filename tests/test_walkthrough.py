@@ -86,7 +86,7 @@ def test_the_history_has_a_line_an_epoch_with_model_and_bicubic(finished):
 def test_shards_keep_the_column_contract_and_keys_are_unique(finished):
     for shard in finished.folder.glob("scores/*/*.parquet"):
         assert pq.read_schema(shard).equals(score_schema(), check_metadata=False)
-        assert pq.read_schema(shard).field("psnr").metadata == {b"unit": b"dB"}
+        assert pq.read_schema(shard).field("psnr").metadata == {b"unit": b"dB", b"higher_is_better": b"true"}
     frame = analysis.load(finished.folder)
     assert not frame.duplicated(list(KEY_COLUMNS)).any()
 

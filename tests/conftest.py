@@ -1,6 +1,7 @@
 """What many tests need: the large public data where it is at hand, and a tiny study."""
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ from jobs.attempt import Attempt, last_attempt
 from srcnn.paths import StudyPaths
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# A shell's background command ignores Ctrl-C, and so would every command that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

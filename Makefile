@@ -16,7 +16,7 @@ test: $(VENV)/ready-dev
 test-slurm: $(VENV)/ready-dev
 	PYTHON=$(BIN)/python tests/slurm/run.sh
 
-# Faults without end for up to ten minutes, on that SLURM and on this machine; then everything is compared to the bit.
+# Faults without end for some minutes, on that SLURM and on this machine; then everything is compared to the bit.
 storm: $(VENV)/ready-dev
 	PYTHON=$(BIN)/python tests/slurm/run.sh --storm $(STORM)
 

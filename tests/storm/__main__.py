@@ -36,8 +36,7 @@ from .truth import Moment, lies, living
 
 PAUSE_S = (0.8, 2.5)  # between two faults
 LOOK_S = 2.0  # between two looks at the status
-SETTLE_S = 120.0  # for a study to end after the last fault
-END_S = 600.0  # of everything
+SETTLE_S = 120.0  # for a study to end after the last fault, at least; three times what it takes on a quiet machine
 
 
 def main() -> int:
@@ -52,19 +51,20 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="srcnn-storm-") as name:
         folder = Path(name)
         reference = undisturbed(folder / "quiet")
-        say(f"{len(reference)} results of a quiet run on this machine, after {time.monotonic() - begin:.0f} s")
+        quiet = time.monotonic() - begin
+        settle = max(SETTLE_S, 3 * quiet)
+        say(f"{len(reference)} results of a quiet run on this machine, after {quiet:.0f} s")
         if arguments.local_s:
-            tallies.append(
-                on_this_machine(folder / "local", reference, random.Random(arguments.seed), arguments.local_s)
-            )
+            house = random.Random(arguments.seed)
+            tallies.append(on_this_machine(folder / "local", reference, house, arguments.local_s, settle))
             print(tallies[-1].text("\nthis machine"), flush=True)
         if arguments.cluster_s:
             if reason := missing():
                 say(f"no storm on a cluster: {reason}")
                 return 1
             with cluster() as slurm:
-                left = min(arguments.cluster_s, END_S - SETTLE_S - (time.monotonic() - begin))
-                tallies.append(on_a_cluster(slurm, folder / "cluster", reference, random.Random(arguments.seed), left))
+                weather = Weather(slurm, random.Random(arguments.seed))
+                tallies.append(on_a_cluster(weather, folder / "cluster", reference, arguments.cluster_s, settle))
             print(tallies[-1].text("\nSLURM"), flush=True)
     print(f"\nseed {arguments.seed}, {time.monotonic() - begin:.0f} s in all")
     return int(not all(tally.is_clean() for tally in tallies))
@@ -114,16 +114,21 @@ def strike(faults: Mapping[str, tuple[Any, int]], rng: random.Random, target: An
 
 
 # --- on one machine ---------------------------------------------------------------------------
-def on_this_machine(folder: Path, reference: dict[str, Any], rng: random.Random, seconds: float) -> Tally:
+def on_this_machine(
+    folder: Path, reference: dict[str, Any], rng: random.Random, seconds: float, settle: float
+) -> Tally:
     """Studies run by this machine under fault, one after the other."""
     tally, number, end = Tally(), 0, time.monotonic() + seconds
     while time.monotonic() < end:
         number += 1
-        _local_study(folder / f"{number}", reference, rng, end, tally)
+        _local_study(folder / f"{number}", reference, rng, (end, settle), tally)
     return tally
 
 
-def _local_study(folder: Path, reference: dict[str, Any], rng: random.Random, end: float, tally: Tally) -> None:
+def _local_study(
+    folder: Path, reference: dict[str, Any], rng: random.Random, until: tuple[float, float], tally: Tally
+) -> None:
+    end, settle = until
     file = storm_study(folder)
     study = folder / "results" / file.stem
     plan = plan_of(file, folder / "results")
@@ -138,7 +143,7 @@ def _local_study(folder: Path, reference: dict[str, Any], rng: random.Random, en
 
     house = House(start, study, rng)
     strikes, looks = time.monotonic() + 3, 0.0
-    while time.monotonic() < end + SETTLE_S:
+    while time.monotonic() < end + settle:
         house.undo(all_of_it=time.monotonic() > end)
         code = house.runner.poll()
         if code == 0:
@@ -168,19 +173,21 @@ def _reason(study: Path, said: str) -> str:
 
 
 # --- on a cluster -----------------------------------------------------------------------------
-def on_a_cluster(slurm: Cluster, folder: Path, reference: dict[str, Any], rng: random.Random, seconds: float) -> Tally:
+def on_a_cluster(weather: Weather, folder: Path, reference: dict[str, Any], seconds: float, settle: float) -> Tally:
     """Studies on a cluster under fault, one after the other."""
-    os.environ["SLURM_CONF"] = slurm.env["SLURM_CONF"]  # for what is asked in this process
+    os.environ["SLURM_CONF"] = weather.slurm.env["SLURM_CONF"]  # for what is asked in this process
     tally, number, end = Tally(), 0, time.monotonic() + seconds
-    weather = Weather(slurm, rng)
     while time.monotonic() < end:
         number += 1
-        _cluster_study(weather, folder / f"{number}", reference, end, tally)
+        _cluster_study(weather, folder / f"{number}", reference, (end, settle), tally)
     weather.undo(all_of_it=True)
     return tally
 
 
-def _cluster_study(weather: Weather, folder: Path, reference: dict[str, Any], end: float, tally: Tally) -> None:
+def _cluster_study(
+    weather: Weather, folder: Path, reference: dict[str, Any], until: tuple[float, float], tally: Tally
+) -> None:
+    end, settle = until
     file = storm_study(folder)
     study = folder / "results" / f"storm{folder.name}"
     file = file.rename(file.with_stem(study.name))
@@ -188,7 +195,7 @@ def _cluster_study(weather: Weather, folder: Path, reference: dict[str, Any], en
     weather.begin(study)
     _submit(weather.slurm, _command(file, "slurm"))
     strikes, looks = time.monotonic() + 2, 0.0
-    while time.monotonic() < end + SETTLE_S:
+    while time.monotonic() < end + settle:
         weather.undo(all_of_it=time.monotonic() > end)
         if end > time.monotonic() > strikes:
             strike(cluster_faults.FAULTS, weather.rng, weather, tally)

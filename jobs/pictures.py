@@ -11,7 +11,7 @@ import importlib.util
 import itertools
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path, PurePath
@@ -185,14 +185,23 @@ def _files_at(source: str) -> list[Path]:
 
 def _pictures_below(folder: Path) -> list[Path]:
     """Pictures in a folder; in its subfolders where it holds none itself."""
-    found = _walk(folder, PICTURE_SUFFIXES)
+    found = _walk(folder, PICTURE_SUFFIXES, _unreadable)
     return next(found, []) or sorted(itertools.chain(*found))
 
 
-def _walk(folder: Path, suffixes: Collection[str]) -> Iterator[list[Path]]:
+def _unreadable(error: OSError) -> None:
+    """A folder that cannot be looked into holds pictures or not: without them the set would be another."""
+    if isinstance(error, FileNotFoundError):
+        return
+    raise PictureError(f"{error.filename}: cannot be looked into ({error.strerror}), and may hold pictures") from error
+
+
+def _walk(
+    folder: Path, suffixes: Collection[str], on_fault: Callable[[OSError], None] | None = None
+) -> Iterator[list[Path]]:
     """Files of some kinds in a folder, then in each of its subfolders, also linked ones; nothing that is hidden."""
     seen = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
+    for place, folders, names in os.walk(folder, onerror=on_fault, followlinks=True):
         there = os.path.realpath(place)
         if there in seen:  # a link to a folder above
             folders.clear()

@@ -17,10 +17,11 @@ from jobs.pictures import is_named
 from runner.cluster import ClusterConfig
 from runner.sweep import SweepConfig
 from srcnn.experiment import Experiment
-from srcnn.files import EncodingError, locale_fault, read_text, write_text
+from srcnn.files import EncodingError, read_text, text_fault, write_text
 from srcnn.paths import RootPaths, StudyPaths
 from srcnn.yaml_text import YamlError, read_yaml
 
+MOST_LETTERS = 200  # of a study's name: a folder's name has 255, and jobs are named after it
 MOST_SHARDS = 1_000_000  # files of scores: more of them than a file system likes
 
 
@@ -31,7 +32,7 @@ class ConfigError(ValueError):
 class Study(Experiment):
     """One YAML file: an experiment, what is varied in it, and where it runs."""
 
-    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    name: str = Field(min_length=1, max_length=MOST_LETTERS, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     sweep: SweepConfig = SweepConfig()
     cluster: ClusterConfig = ClusterConfig()
 
@@ -144,7 +145,8 @@ def absolute_sources(raw: dict[str, Any], folder: Path) -> None:
         for kind in ("grid", "zip"):
             if isinstance(sweep.get(kind), dict):
                 _absolute_values(sweep[kind], folder, absolute)
-        for case in (sweep.get("cases") or {}).values():
+        cases = sweep.get("cases")
+        for case in cases.values() if isinstance(cases, dict) else ():
             if isinstance(case, dict):
                 _absolute_values(case, folder, absolute)
 
@@ -209,6 +211,8 @@ def get_dotted(raw: Mapping[str, Any], key: str) -> Any:
 
 def _checked(raw: dict[str, Any], file: Path) -> Study:
     try:
+        if fault := next(filter(None, map(text_fault, _texts(raw))), None):
+            raise ConfigError(fault)
         study = Study(**raw)
         shards = 0
         for run in runs_of(study):
@@ -218,9 +222,6 @@ def _checked(raw: dict[str, Any], file: Path) -> Study:
                     f"the study would have more than {MOST_SHARDS:,} files of scores (runs times kept epochs times "
                     "evaluate.shards); keep fewer epochs (render.epochs), or say fewer shards"
                 )
-        for text in _texts(raw):
-            if fault := locale_fault(text):
-                raise ConfigError(fault)
     except ValidationError as error:
         raise ConfigError(_explain(error, file, Study)) from error
     except ConfigError as error:
@@ -336,14 +337,16 @@ def _explain(error: ValidationError, file: Path | None, model: type[BaseModel]) 
         elif key in _UNIONS:
             lines[key] = f"{key}: expected {_UNIONS[key]}"
         elif fault["type"] == "missing":
-            lines[key] = f"{key}: is missing"
+            lines[key] = (
+                f"{key}: {'a list in it lacks an entry' if isinstance(fault['loc'][-1], int) else 'is missing'}"
+            )
         elif fault["type"] == "value_error":
             message = fault["msg"].removeprefix("Value error, ")
             lines.setdefault(f"{key}{message}", f"{key}: {message}" if key else message)
         else:
             lines.setdefault(key, f"{key}: {_expected(fault)}, found {_found(fault['input'])}")
     where = f"{file.name}: " if file else ""
-    return "\n".join(where + line for line in lines.values())
+    return "\n".join(where + _UNBROKEN.sub(r"\1...", line) for line in lines.values())
 
 
 _IN_YAML = {None: "null", True: "true", False: "false"}
@@ -356,6 +359,7 @@ def _found(value: Any) -> str:
 
 
 LONGEST_SHOWN = 200  # letters
+_UNBROKEN = re.compile(rf"(\S{{{LONGEST_SHOWN}}})\S+")
 _EXPECTED = {
     "int_parsing": "expected an integer",
     "int_type": "expected an integer",
@@ -365,6 +369,9 @@ _EXPECTED = {
     "bool_parsing": "expected true or false",
     "bool_type": "expected true or false",
     "string_type": "expected text",
+    "string_pattern_mismatch": "expected text of the form {pattern}",
+    "string_too_long": "expected at most {max_length} letters",
+    "finite_number": "expected a finite number",
     "tuple_type": "expected a list",
     "dict_type": "expected a mapping",
     "model_type": "expected a section with keys",

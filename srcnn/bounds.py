@@ -17,7 +17,7 @@ def within(kind: type[Number], least: Number, most: Number, above: bool = False)
 
     def number(text: str) -> Number:
         try:
-            value = kind(text)
+            value = kind(text) if text.isascii() and "_" not in text else None  # Python reads 1_0 as ten
         except ValueError:
             value = None
         if value is None or not (least < value if above else least <= value) or not value <= most:  # nan is none of it

@@ -32,6 +32,12 @@ REMEDIES = {
     errno.ENOENT: "look for it with ls, and whether a folder above it is a link that leads nowhere",
     errno.EISDIR: "a folder is in the place of a file; move it away",
     errno.ENOTDIR: "a file is in the place of a folder; move it away",
+    errno.EEXIST: "a file, or a link that leads nowhere, is in the place of a folder; move it away or choose another",
+    errno.ENOTEMPTY: "a folder is in its place; move it away",
+    errno.ELOOP: "links lead in a circle there; remove one of them",
+    errno.EXDEV: "its folder is on two file systems; choose another",
+    errno.EFBIG: "files may not grow so large here; see ulimit -f",
+    errno.EBUSY: "something uses it; try again",
     errno.EMFILE: "raise the number of open files with ulimit -n",
     errno.EIO: "the disk or its server failed; try again, then ask whoever runs it",
     errno.ESTALE: "the file server lost it; try again",
@@ -70,6 +76,11 @@ def _through_the_door(main: Main, answers: bool) -> Main:
         debug = "--debug" in before
         if debug:
             words.remove("--debug")
+        if "" in words:  # as a path it would be the working folder
+            print(
+                f"error: argument {words.index('') + 1} is empty; is a variable of the shell not set?", file=sys.stderr
+            )
+            return 2
         status = _ended(main, words, debug)
         lost = _flushed()
         if lost is not None:
@@ -133,7 +144,8 @@ def sentence(error: BaseException) -> str:
         more = f" (and {len(others)} more)" if others else ""
         return f"{source} could not be copied to {target}: {why}{more}; make it readable or move it away"
     if isinstance(error, OSError) and error.errno is not None:
-        path = error.filename2 if error.errno == errno.ENAMETOOLONG and error.filename2 else error.filename
+        # A file is renamed to its own name once it is complete: that name is the one to be told.
+        path = error.filename if error.errno == errno.ENOENT else error.filename2 or error.filename
         where = f"{os.fsdecode(path)}: " if isinstance(path, str | bytes | os.PathLike) else ""
         remedy = REMEDIES.get(error.errno)
         return f"{where}{error.strerror}" + (f"; {remedy}" if remedy else "")

@@ -24,6 +24,7 @@ from srcnn.damage import AGAIN, DamagedFile, NoFile, identity, set_aside, unmova
 from srcnn.place import has_ended, mark
 from srcnn.regular import NotRegular, open_regular, read_regular
 
+LARGEST_TEXT = 16_000_000  # bytes
 LONGEST_SUFFIX = 16  # bytes that a temporary name takes over
 # The name of what is being written or deleted, and by whom.
 TEMPORARY = re.compile(r"\.(?P<mark>[0-9a-f]{8}-\d+)-[0-9a-f]{8}(\..*)?", re.DOTALL)
@@ -128,8 +129,10 @@ def _write_own(path: Path, content: bytes, durable: bool = False) -> None:
 def read_text(path: Path) -> str:
     """The text of a UTF-8 file, whatever the locale; a byte order mark at its start is dropped.
 
-    Raises EncodingError, which names the first byte that is none, and the remedy.
+    Raises EncodingError, which names the first byte that is none, and the remedy, also for a file that is none of text.
     """
+    if (size := path.stat().st_size) > LARGEST_TEXT:
+        raise EncodingError(f"{path}: has {size:,} bytes; a file of settings has at most {LARGEST_TEXT:,}")
     content = read_regular(path)
     try:
         # UTF-16 and 32 give every letter zero bytes; a file of nothing but zeros is damaged, not encoded.
@@ -137,6 +140,8 @@ def read_text(path: Path) -> str:
             raise EncodingError(f"{path}: is UTF-16 or UTF-32, not UTF-8; {_convert(path, 'UTF-16')}")
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        if content.count(0):
+            raise EncodingError(f"{path}: is no text, but a file of another kind") from error
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - content.rfind(b"\n", 0, error.start)
         raise EncodingError(
@@ -150,6 +155,15 @@ _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 def _convert(path: Path, encoding: str) -> str:
     return f"save it as UTF-8: iconv -f {encoding} -t UTF-8 {shlex.quote(path.name)} > NEW"
+
+
+def text_fault(text: str) -> str | None:
+    """Why a text can stand in no file, or name none in this locale, with the remedy; None if it can do both."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return f"{text!a} is no UTF-8 (a letter of it is half a letter, or a byte); rename what it names"
+    return locale_fault(text)
 
 
 def locale_fault(name: str) -> str | None:

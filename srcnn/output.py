@@ -23,6 +23,8 @@ def refuse_to_replace(target: Path, overwrite: bool, *inputs: Path) -> str | Non
         return f"{target} is read by this command and would be overwritten; choose another --out"
     if not overwrite:
         return f"{target} is there already; choose another --out, or say --overwrite"
+    if target.exists() and not target.is_file():  # a device that is replaced is lost to the whole machine
+        return f"{target} is no file, but a folder, a pipe, a socket or a device; choose another --out"
     return None
 
 

@@ -55,7 +55,11 @@ def code_digest(name: str) -> str:
     module = name.partition(":")[0]
     files = dict(_reached(module))
     if module not in files:
-        raise ValueError(f"no module {module!r} can be imported here")
+        spec = _find(module)
+        fault = (
+            "is a part of Python itself, and has no file" if spec and not spec.has_location else "cannot be found here"
+        )
+        raise ValueError(f"module {module!r} {fault}; name a module of your own")
     contents = {each: hashlib.sha256(file.read_bytes()).hexdigest() for each, file in files.items()}
     versions = _versions(module) if _is_installed(files[module]) else []
     if len(contents) == 1 and not versions:

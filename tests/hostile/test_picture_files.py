@@ -1,5 +1,6 @@
 """What is called a picture and is none, or is one of an unusual kind, is named at every door and starts nothing."""
 
+import errno
 import os
 import struct
 import zlib
@@ -164,3 +165,23 @@ def test_a_picture_with_changed_bytes_is_read_or_refused_by_name(tmp_path, suffi
         (tmp_path / f"a.{suffix}").write_bytes(spoilt)
         with suppress(PictureError):  # no other error
             assert read_picture(tmp_path / f"a.{suffix}").dtype == np.uint8
+
+
+def test_a_folder_that_cannot_be_looked_into_is_no_folder_without_pictures(tmp_path, ends, monkeypatch):
+    """Root may look into every folder: for it the refusal is played."""
+    file = tiny_study(tmp_path)
+    (tmp_path / "train" / "more").mkdir()
+    for name in ("photo1.png", "photo2.png"):  # a folder with pictures itself is looked into no deeper
+        (tmp_path / "train" / name).rename(tmp_path / "train" / "more" / name)
+    closed = tmp_path / "train" / "closed"
+    closed.mkdir(mode=0o000)
+    real = os.scandir
+
+    def scandir(place):
+        if os.fspath(place) == os.fspath(closed):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(closed))
+        return real(place)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    ended = ends(submit, file, "--dry-run", "--executor", "debug", "--root", tmp_path / "root")
+    assert (ended.status, f"{closed}: cannot be looked into (Permission denied)" in ended.err) == (2, True), ended

@@ -79,6 +79,8 @@ class Render:
                 self._restore(each, picture, lacking, models)
             except PictureError as error:  # it keeps no other from being restored
                 reasons.append(str(error))
+            except FloatingPointError as error:
+                reasons.append(f"{picture.path}: {error}")
             progress(number, len(todo), f"{each.name}/{picture.name}")
         if reasons:
             raise PictureError(f"could not be restored:{listed(reasons)}")

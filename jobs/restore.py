@@ -110,7 +110,7 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{number}/{len(files)} {target}", flush=True)
         except PictureError as error:
             left_out.append(str(error))
-        except OSError as error:
+        except (OSError, FloatingPointError) as error:
             left_out.append(f"{file}: {sentence(error)}")
     for reason in left_out:
         print(f"left out: {reason}", file=sys.stderr)

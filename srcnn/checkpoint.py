@@ -21,7 +21,7 @@ from srcnn.files import write_bytes
 from srcnn.models import build_model, is_own_model
 from srcnn.models.state import StateError, load_state
 from srcnn.regular import read_regular
-from srcnn.whole import MARK, SEAL
+from srcnn.whole import MARK, SEAL, unpacks_to_more
 
 if TYPE_CHECKING:
     from srcnn.models.srcnn import SRCNN
@@ -74,6 +74,8 @@ class Checkpoint:
         if not is_sealed(content):
             raise CheckpointError(f"{path}: is damaged ({len(content)} bytes that do not give its checksum)")
         try:
+            if unpacks_to_more(io.BytesIO(content), len(content)):
+                raise ValueError("it is a packed archive")
             checkpoint = cls(**torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
             checkpoint._require_sound()
             return checkpoint

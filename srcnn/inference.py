@@ -24,6 +24,8 @@ def restore_luma(
     The border that valid convolutions would lose is added first by repeating the edge; padding
     with zeros instead costs 4 dB on a network trained without padding. Large pictures go through
     in strips or tiles that overlap by the border, so memory stays bounded and no seam can show.
+
+    Raises FloatingPointError where the network gives no finite numbers: as pixels they would be any.
     """
     device = next(model.parameters()).device
     border, (height, width) = model.border, luma.shape
@@ -37,6 +39,8 @@ def restore_luma(
                 tile = np.ascontiguousarray(padded[top : bottom + 2 * border, left : right + 2 * border])
                 values = model(torch.from_numpy(tile)[None, None].to(device))[0, 0].cpu().numpy()
                 restored[top:bottom, left:right] = standardisation.undo(values)
+    if not np.isfinite(restored).all():
+        raise FloatingPointError("the network gives nan or infinity for this picture; its weights are of no use")
     return restored
 
 

@@ -6,6 +6,8 @@ its footer, where no reader of Parquet looks, and HDF5 patches as an attribute (
 
 import hashlib
 import os
+import struct
+import zipfile
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -107,3 +109,15 @@ def _check_parquet(file: Path, *_seen: int) -> None:
         digest.update(_at(content, footer, size))
     if seal != MARK + digest.hexdigest().encode():
         raise NotWhole("its content does not give its checksum")
+
+
+def unpacks_to_more(file: Path | BinaryIO, size: int) -> bool:
+    """Whether a zip archive of ``size`` bytes holds more than that: torch packs nothing, so what does fills the memory.
+
+    What is no archive is left to its reader.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return sum(each.file_size for each in archive.infolist()) > size
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error):
+        return False

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from srcnn.whole import unpacks_to_more
+
 LAYERS = ("extract", "map", "reconstruct")
 CHANNELS = (1, 64, 32, 1)
 EXPECTED = (
@@ -22,6 +24,7 @@ EXPECTED = (
 )
 TORCH = (b"PK\x03\x04", b"\x80\x02\x8a\x0a")  # how files of torch begin, today's and those before 1.6
 LARGEST_KERNEL = 99  # a small file may claim any size
+LONGEST_NAME = 80  # letters of what a file calls its weights, in a message
 DEPTH = 3  # of dictionaries in dictionaries
 # How files of other kinds begin.
 _KINDS = {
@@ -55,7 +58,7 @@ def read_foreign(path: Path) -> dict[str, Any]:
     """
     import torch
 
-    kind = _kind(path)
+    kind = kind_of(path)
     if kind:
         raise ForeignError(f"is {kind}; {EXPECTED}")
     try:
@@ -128,21 +131,27 @@ def _sound(name: str, value: Any) -> Any:
     return value.detach().float()
 
 
-def _described(content: Any) -> str:
+def _described(content: Any, depth: int = DEPTH) -> str:
     """What a file holds, for people."""
     if _is_plain(content):
         return f"a tensor of {tuple(content.shape)}"
     if not isinstance(content, Mapping):
         return f"a {type(content).__name__}"
-    tensors = [f"{name} {tuple(value.shape)}" for name, value in content.items() if _is_plain(value)]
+    tensors = [f"{_short(name)} {tuple(value.shape)}" for name, value in content.items() if _is_plain(value)]
     if not tensors:
         inner = [value for value in content.values() if isinstance(value, Mapping) and value]
-        return _described(inner[0]) if inner else f"a dictionary of {', '.join(map(str, content)) or 'nothing'}"
+        if inner and depth:
+            return _described(inner[0], depth - 1)
+        return f"a dictionary of {', '.join(map(_short, list(content)[:6])) or 'nothing'}"
     more = f" and {len(tensors) - 6} more" if len(tensors) > 6 else ""
     return f"another network ({', '.join(tensors[:6])}{more})"
 
 
-def _kind(path: Path) -> str:
+def _short(name: Any) -> str:
+    return str(name)[:LONGEST_NAME]
+
+
+def kind_of(path: Path) -> str:
     """What a file is that torch.save did not write; empty where it may have."""
     with path.open("rb") as file:
         head = file.read(128)
@@ -151,6 +160,8 @@ def _kind(path: Path) -> str:
             return kind
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= path.stat().st_size:
         return "a safetensors file; torch.save(safetensors.torch.load_file(FILE), OTHER) writes one that is read"
+    if unpacks_to_more(path, path.stat().st_size):
+        return "a packed archive, and torch.save packs none"
     names = _names_in(path)
     if any(name.endswith(".npy") for name in names):
         return "a numpy archive"

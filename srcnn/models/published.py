@@ -19,7 +19,7 @@ from srcnn.bounds import within
 from srcnn.deprocess import Standardisation
 from srcnn.door import command
 from srcnn.models import MODELS
-from srcnn.models.foreign import CHANNELS, LAYERS, ForeignError, add_weights_scale, digest, read_foreign
+from srcnn.models.foreign import CHANNELS, LAYERS, ForeignError, add_weights_scale, digest, kind_of, read_foreign
 from srcnn.output import refuse_to_replace
 from srcnn.words import told
 
@@ -85,7 +85,9 @@ def _from_matlab(path: Path) -> Weights:
         flat = [arrays[f"weights_conv{number}"] for number in (1, 2, 3)]
         biases = [arrays[f"biases_conv{number}"] for number in (1, 2, 3)]
     except Exception as error:  # scipy raises its own and a dozen others for a file that is none
-        raise WeightsError(f"{path}: holds no SRCNN weights in the authors' layout ({told(error)})") from error
+        kind = kind_of(path)
+        why = f"is {kind}" if kind and "MATLAB file" not in kind else f"holds no SRCNN weights ({told(error)})"
+        raise WeightsError(f"{path}: {why}; expected the authors' layout, weights_conv1 to biases_conv3") from error
     # (k * k, out) for the first, (in, k * k, out) for the second, (in, k * k) for the last
     to_kernels = (lambda w: w.T[:, None], lambda w: w.transpose(2, 0, 1), lambda w: w[None])
     state: dict[str, Any] = {}
@@ -187,7 +189,7 @@ def stated_scale(values: list[float] | None) -> Standardisation | None:
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """0 if the weights were imported, 2 if not."""
+    """0 if the weights were imported, 1 if a picture could not be scored with them, 2 if not imported."""
     arguments = parser().parse_args(argv)
     found = re.search(r"(?:_x(\d+)|_(\d+)x)\.", arguments.file.name)
     scale = arguments.scale or (int(found[1] or found[2]) if found else None)
@@ -211,13 +213,16 @@ def main(argv: list[str] | None = None) -> int:
     print(f"use it: python -m jobs.restore --model {out} --upsample {scale} --out restored PICTURES")
     from srcnn.checkpoint import CheckpointError
 
+    left_out = []
     try:
         for folder in arguments.score:
-            _print_score(checkpoint, folder)
-    except CheckpointError as error:
+            left_out += _print_score(checkpoint, folder)
+    except (CheckpointError, FloatingPointError) as error:
         print(f"error: {arguments.file}: {error}", file=sys.stderr)
         return 2
-    return 0
+    for reason in left_out:
+        print(f"left out: {reason}", file=sys.stderr)
+    return int(bool(left_out))
 
 
 def as_checkpoint(weights: Weights, scale: int) -> "Checkpoint":
@@ -239,19 +244,28 @@ def as_checkpoint(weights: Weights, scale: int) -> "Checkpoint":
     )
 
 
-def _print_score(checkpoint: Any, folder: Path) -> None:
-    from srcnn.files import PICTURE_SUFFIXES, is_grey_file, read_picture
+def _print_score(checkpoint: Any, folder: Path) -> list[str]:
+    """Print what the network reaches on a folder's pictures; why some of them are left out."""
+    from srcnn.files import PICTURE_SUFFIXES, PictureError, is_grey_file, read_picture
     from srcnn.monitor import MonitoredPicture, mean_scores
 
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES)
-    pictures = [
-        MonitoredPicture(folder.name, read_picture(file), checkpoint.data, is_grey_file(file)) for file in files
-    ]
+    pictures, left_out = [], []
+    for file in sorted(file for file in folder.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES):
+        try:
+            picture = read_picture(file)
+            pictures.append(MonitoredPicture(folder.name, picture, checkpoint.data, is_grey_file(file)))
+        except PictureError as error:
+            left_out.append(str(error))
+        except ValueError as error:  # fewer pixels than the scale
+            left_out.append(f"{file}: cannot be scored ({error})")
+    if not pictures:
+        left_out.append(f"{folder}: holds no picture that can be scored")
     for name, values in mean_scores(checkpoint.build(), pictures, checkpoint.standardisation).items():
         print(
             f"{name}: PSNR {values['psnr']:.2f} dB (bicubic {values['bicubic_psnr']:.2f}), "
-            f"SSIM {values['ssim']:.4f} (bicubic {values['bicubic_ssim']:.4f}), {len(files)} pictures"
+            f"SSIM {values['ssim']:.4f} (bicubic {values['bicubic_ssim']:.4f}), {len(pictures)} pictures"
         )
+    return left_out
 
 
 if __name__ == "__main__":

@@ -49,7 +49,8 @@ def _fault(value: Any, wanted: torch.dtype, finite: bool) -> str:
         kinds = {"quantised": value.is_quantized, "nested": value.is_nested, "on no device": value.is_meta}
         kind = next((kind for kind, so in kinds.items() if so), "sparse")
         return f"is {kind}, expected a plain tensor of {wanted}"
-    if value.is_complex() or value.is_floating_point() != wanted.is_floating_point:
+    narrow = value.is_floating_point() and value.element_size() < 2  # float8, which has no arithmetic
+    if narrow or value.is_complex() or value.is_floating_point() != wanted.is_floating_point:
         return f"holds {value.dtype}, expected {wanted}"
     if not (finite and wanted.is_floating_point):
         return ""

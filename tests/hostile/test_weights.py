@@ -1,6 +1,7 @@
 """Weights that are no finite numbers of their network's kind and shape are refused by name at every door."""
 
 import os
+import zipfile
 from unittest import mock
 
 import numpy as np
@@ -15,6 +16,7 @@ from jobs.checkpoint import Checkpoint, CheckpointError
 from jobs.restore import main as restore
 from jobs.stage import CORES_VARIABLE
 from runner.config import ConfigError
+from srcnn.checkpoint import sealed
 from srcnn.models import build_model
 from srcnn.models.published import WeightsError, as_checkpoint, read_weights
 from srcnn.models.published import main as published
@@ -52,6 +54,7 @@ SPOILT = {
     "sparse": (lambda weights: weights.to_sparse(), "is sparse, expected a plain tensor"),
     "nowhere": (lambda weights: weights.to("meta"), "is on no device, expected a plain tensor"),
     "quantised": (quantised, "is quantised, expected a plain tensor"),
+    "of eight bits": (lambda weights: weights.to(torch.float8_e4m3fn), "holds torch.float8_e4m3fn, expected"),
 }
 
 
@@ -171,3 +174,63 @@ def test_unusable_weights_in_a_matlab_file_are_refused_by_name(tmp_path, changes
 def test_whole_numbers_that_matlab_stored_in_fewer_bytes_are_numbers(tmp_path):
     savemat(tmp_path / "a_x3.mat", matlab(biases_conv1=np.zeros((64, 1))))
     assert read_weights(tmp_path / "a_x3.mat").name == "9-1-5"
+
+
+def test_weights_that_give_no_finite_numbers_restore_no_picture(ends, tmp_path, finished):
+    torch.save(spoilt(lambda weights: weights * 0 + 3e38), tmp_path / "a.pt")
+    pictures = write_pictures(tmp_path / "pictures", [1])
+    ended = ends(restore, pictures, "--model", tmp_path / "a.pt", "--out", tmp_path / "out")
+    assert (ended.status, "photo1.png: the network gives nan or infinity" in ended.err) == (1, True)
+    assert not list((tmp_path / "out").iterdir())
+    ended = ends(published, tmp_path / "a.pt", "--scale", 2, "--out", tmp_path / "b.pt", "--score", pictures)
+    assert (ended.status, "a.pt: the network gives nan or infinity" in ended.err) == (2, True)
+    plan = small_plan(tmp_path, model={"weights": str(tmp_path / "a.pt"), "residual": False}, training={"epochs": 0})
+    with mock.patch.dict(os.environ, {CORES_VARIABLE: "1"}):
+        plan.stage("train")[0].job()
+        with pytest.raises(ValueError, match=r"c\.png: the network gives nan or infinity"):
+            plan.stage("render")[0].job()
+
+
+def test_a_small_file_that_unpacks_to_a_large_one_is_not_unpacked(ends, tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.pt", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02" + b"(" * 50_000_000)
+        archive.writestr("archive/version", "3")
+    pictures = write_pictures(tmp_path / "pictures", [1])
+    ended = ends(restore, pictures, "--model", tmp_path / "a.pt", "--out", tmp_path / "out")
+    assert (ended.status, "a.pt: is a packed archive, and torch.save packs none" in ended.err) == (2, True)
+    (tmp_path / "a.pt").write_bytes(sealed((tmp_path / "a.pt").read_bytes()))
+    with pytest.raises(CheckpointError, match="it is a packed archive"):
+        Checkpoint.load(tmp_path / "a.pt")
+
+
+def test_a_dictionary_within_itself_and_names_without_end_are_told_in_short(tmp_path):
+    inner = {}
+    inner["a"] = inner
+    for content in (inner, {"x" * 10_000: torch.zeros(1)}, {"x" * 10_000: 1}):
+        torch.save(content, tmp_path / "a.pt")
+        with pytest.raises(WeightsError, match=r"a\.pt: holds ") as caught:
+            read_weights(tmp_path / "a.pt")
+        assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"), [(b"\x89PNG\r\n\x1a\n", "a picture"), (b"\x89HDF\r\n\x1a\n", "an HDF5 file")]
+)
+def test_a_file_of_another_kind_is_not_called_a_cut_matlab_file(tmp_path, content, kind):
+    (tmp_path / "a_x3.mat").write_bytes(content)
+    with pytest.raises(WeightsError, match=f"a_x3.mat: is {kind}"):
+        read_weights(tmp_path / "a_x3.mat")
+
+
+def test_a_picture_that_cannot_be_scored_with_weights_is_left_out_by_name(ends, tmp_path):
+    read_whole(tmp_path)
+    pictures = write_pictures(tmp_path / "pictures", [1])
+    (pictures / "b.png").write_bytes(b"no picture")
+    (pictures / "c.png").mkdir()
+    (tmp_path / "none").mkdir()
+    command = [tmp_path / "whole.pt", "--scale", 2, "--out", tmp_path / "b.pt", "--score", pictures, tmp_path / "none"]
+    ended = ends(published, *command)
+    assert ended.status == 1
+    assert "pictures: PSNR" in ended.out
+    for words in ("b.png: is no picture", "c.png: is a folder", "none: holds no picture"):
+        assert words in ended.err

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from srcnn.files import read_own
 from srcnn.regular import open_regular
 
+_REMEDY = "move it away"
 State = list[str]
 Row = dict[str, Any]
 
@@ -32,16 +34,18 @@ class KeptScores:
     def rows(self) -> list[Row]:
         """Rows of all pictures, whatever the state that they were scored in."""
         kept = {name: rows for name, _, rows in self._lines()}
-        return [row for rows in kept.values() if isinstance(rows, list) for row in rows if isinstance(row, dict)]
+        return [row for rows in kept.values() for row in rows]
 
     def _lines(self) -> Iterator[tuple[str, State, list[Row]]]:
-        lines = self.file.read_bytes().split(b"\n") if self.file.exists() else []
+        lines = read_own(self.file, _REMEDY).split(b"\n") if self.file.exists() else []
         for line in lines:
             try:
                 kept = json.loads(line)
-                yield kept["name"], kept["state"], kept["rows"]
-            except (ValueError, LookupError, TypeError):  # cut by what ended the command
+                name, state, rows = kept["name"], kept["state"], kept["rows"]
+            except (ValueError, LookupError, TypeError, RecursionError):  # cut by what ended the command
                 continue
+            if isinstance(name, str) and isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+                yield name, state, rows
 
     @contextmanager
     def adding(self) -> Iterator[Callable[[str, State, list[Row]], None]]:

@@ -17,10 +17,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from srcnn.words import told
+from srcnn.words import signal_name, told
 
 LIMIT_VARIABLE = "SRCNN_OWN_CODE_S"
 LIMIT_S = 120.0  # of all imports together; torch alone may take half a minute from a busy file server
+MOST_S = 86_400
 LONGEST = 200  # letters of what it printed
 
 
@@ -50,7 +51,7 @@ def check_own_code(subjects: Iterable[Subject]) -> list[str]:
     wanted = list(dict.fromkeys(subjects))
     if not wanted:
         return []
-    limit_s = float(os.environ.get(LIMIT_VARIABLE) or LIMIT_S)
+    limit_s = _limit_s(wanted[0].kind)
     with tempfile.TemporaryDirectory(prefix="srcnn-own-") as folder:
         status = _run_child(Path(folder), wanted, limit_s)
         found = _results(Path(folder))
@@ -61,6 +62,14 @@ def check_own_code(subjects: Iterable[Subject]) -> list[str]:
         subject = wanted[len(found)]
         raise OwnCodeError(subject.kind, f"{subject.kind} {subject.name!r} {_ending(status, limit_s)}")
     return list(dict.fromkeys(note for result in found for note in result["notes"]))
+
+
+def _limit_s(kind: str) -> float:
+    said = os.environ.get(LIMIT_VARIABLE) or LIMIT_S
+    with contextlib.suppress(ValueError):
+        if 0 < float(said) <= MOST_S:
+            return float(said)
+    raise OwnCodeError(kind, f"{LIMIT_VARIABLE}={said}: expected seconds, above 0 and up to {MOST_S:,}")
 
 
 def _run_child(folder: Path, subjects: Sequence[Subject], limit_s: float) -> int | None:
@@ -104,7 +113,7 @@ def _ending(status: int | None, limit_s: float) -> str:
             f"{LIMIT_VARIABLE}"
         )
     if status < 0:
-        return f"ends Python when it is imported ({signal.Signals(-status).name})"
+        return f"ends Python when it is imported ({signal_name(-status)})"
     return f"ends Python when it is imported (status {status})"
 
 

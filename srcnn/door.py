@@ -193,6 +193,10 @@ class _Printable(io.TextIOWrapper):
         super().write(printable(text, breaks=True))
         return len(text)
 
+    def close(self) -> None:
+        """Written to the end and no more: code of somebody's own may close what others go on printing to."""
+        self.flush()
+
 
 def guard_output() -> None:
     """From now on no letter, no reader that has gone and no full disk ends a print, and no text steers a terminal."""

@@ -10,9 +10,13 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import os
+import sys
 import sysconfig
 import threading
+import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
@@ -43,6 +47,31 @@ def own_attribute(name: str) -> Any:
         return getattr(imported, attribute)
     except AttributeError as error:
         raise ValueError(f"module {module!r} has no {attribute!r}") from error
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """While the user's own function runs: what it changes of the process that it works in is as before at its end.
+
+    Paths of results are relative to the working folder, and what comes next (other metrics, other pictures) must not
+    depend on what it sets of numpy and of warnings, where text goes, or how deep calls may go.
+    """
+    import numpy as np
+
+    with suppress(OSError):  # the folder may be gone already
+        place = os.getcwd()
+    filters, depth, streams = list(warnings.filters), sys.getrecursionlimit(), (sys.stdout, sys.stderr)
+    try:
+        with np.errstate():
+            yield
+    finally:
+        sys.setrecursionlimit(depth)
+        sys.stdout, sys.stderr = streams
+        if warnings.filters != filters:
+            warnings.resetwarnings()  # tells the parts of it in C, too
+            warnings.filters[:] = filters  # type: ignore[index]
+        with suppress(OSError, NameError):
+            os.chdir(place)
 
 
 def code_digest(name: str) -> str:

@@ -1,5 +1,6 @@
 """Small words that messages share, and words from outside as they may be shown."""
 
+import signal
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
@@ -45,6 +46,14 @@ def listed(lines: Sequence[str]) -> str:
     """The first of some lines, indented, and how many more there are."""
     more = [f"and {len(lines) - LISTED} more"] if len(lines) > LISTED else []
     return "".join(f"\n  {line}" for line in [*lines[:LISTED], *more])
+
+
+def signal_name(number: int) -> str:
+    """The name of a signal; of one without, its number."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # of those for real time only the first and the last have one
+        return f"signal {number}"
 
 
 def text_of(error: BaseException) -> str:

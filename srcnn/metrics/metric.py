@@ -5,11 +5,11 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from srcnn.metrics.picture import Array, Pair
-from srcnn.own_code import own_attribute
-from srcnn.words import told
+from srcnn.own_code import own_attribute, undisturbed
+from srcnn.words import text_of, told
 
 Definition = Literal["paper", "package"]
 DEFINITIONS: tuple[Definition, ...] = ("paper", "package")
@@ -75,9 +75,22 @@ def plain(function: PlainScore) -> Score:
     def score(pair: Pair) -> float | None:
         images = _handed_out(pair.reference.image), _handed_out(pair.estimate.image)
         value = function(*images, pair.reference.data_range)
-        return None if value is None else float(value)
+        return None if value is None else _number(value)
 
     return score
+
+
+class NoNumberError(TypeError):
+    """What a metric returned instead of a number."""
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, str | bytes | bytearray):  # of which float would read some
+        raise NoNumberError(type(value).__name__)
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise NoNumberError(f"{type(value).__name__} ({text_of(error)})") from error
 
 
 def _handed_out(image: Array) -> Array:
@@ -95,7 +108,12 @@ def _own(name: str, function: PlainScore) -> Score:
 
     def named(pair: Pair) -> float | None:
         try:
-            return score(pair)
+            with undisturbed():
+                return score(pair)
+        except NoNumberError as error:
+            raise MetricError(
+                f"metric {name} returned {error}, expected a number, or None where it has none"
+            ) from error
         except BaseException as error:  # SystemExit, too: it would end the whole command, as if all were well
             if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
                 raise  # somebody's Ctrl-C; in other threads no signal arrives, and it is the metric's own

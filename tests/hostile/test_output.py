@@ -61,6 +61,14 @@ def test_what_is_printed_is_letters_in_every_encoding(program, encoding):
     assert done.stderr.splitlines() == [shown]
 
 
+def test_code_that_closes_the_output_does_not_end_what_is_printed_after_it(program):
+    text = PROGRAM.format(label="plain").replace("    print(NAME)\n", "    sys.stdout.close()\n    print(NAME)\n")
+    (program / "program.py").write_text(text)
+    done = run(program)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, b"plain"), done.stderr
+    assert done.stderr == b"plain\n"
+
+
 @pytest.mark.parametrize(
     ("redirection", "complaint"),
     [

@@ -24,6 +24,7 @@ REFUSED = {
         "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)",
         "ends Python when it is imported (SIGSEGV)",
     ),
+    "is_killed_without_a_name": ("import os\nos.kill(os.getpid(), 40)", "ends Python when it is imported (signal 40)"),
     "interrupts": ("raise KeyboardInterrupt", "KeyboardInterrupt when it was imported"),
     "raises": ("raise BaseException('no')", "BaseException: no when it was imported"),
     "is_mute": (MUTE, "Mute: its text cannot be made: SystemExit when it was imported"),
@@ -140,3 +141,10 @@ def test_a_task_that_imports_such_a_module_fails_and_is_not_taken_for_done(own):
         own_attribute("exits_of_mine:f")
     with pytest.raises(ModelError, match="SystemExit: 0 when it was imported"):
         build_model("exits_of_mine:f", residual=True, seed=0)
+
+
+@pytest.mark.parametrize("limit", ["soon", "0", "-1", "nan", "inf"])
+def test_a_limit_that_is_no_time_is_refused_by_name(own, monkeypatch, limit):
+    monkeypatch.setenv(own_check.LIMIT_VARIABLE, limit)
+    with pytest.raises(OwnCodeError, match=f"SRCNN_OWN_CODE_S={limit}: expected seconds"):
+        check_own_code(own_metrics(["fine_of_mine:f"]))

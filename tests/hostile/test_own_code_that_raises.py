@@ -1,6 +1,9 @@
 """A metric that raises anything, or writes to its arrays, costs its own rows and changes no others."""
 
+import json
+import os
 import sys
+import warnings
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,8 +14,10 @@ from PIL import Image
 import analysis
 from jobs.attempt import last_attempt, run_attempt
 from jobs.compare_folders import main as evaluate
+from jobs.kept_scores import KeptScores
 from jobs.scoring import rows_or_reason
 from runner.submit import main as submit
+from srcnn.damage import DamagedFile
 from srcnn.metrics import METRICS, score
 
 # Each does something else with dark pictures.
@@ -161,3 +166,71 @@ def test_the_reason_of_a_call_is_told_where_its_error_has_no_words():
         raise AssertionError
 
     assert rows_or_reason(call) == "AssertionError"
+
+
+STRANGE = """
+import os, sys, warnings
+import numpy as np
+
+
+class Odd:
+    def __float__(self):
+        raise TypeError("no")
+
+
+RETURNED = {"text": "1.0", "octets": b"1", "complex": 1 + 0j, "several": np.zeros(2), "huge": 10**400, "odd": Odd()}
+
+
+def returns(kind):
+    return lambda reference, estimate, data_range: RETURNED[kind]
+
+
+globals().update({kind: returns(kind) for kind in RETURNED})
+
+
+def moves(reference, estimate, data_range):
+    os.chdir("/")
+    sys.setrecursionlimit(200)
+    warnings.simplefilter("error")
+    np.seterr(all="raise")
+    sys.stdout = None
+    return 1.0
+"""
+
+
+@pytest.fixture
+def strange(tmp_path, monkeypatch):
+    (tmp_path / "strange_of_mine.py").write_text(STRANGE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    write_pictures(tmp_path / "a", [1, 2])
+    yield tmp_path
+    sys.modules.pop("strange_of_mine", None)
+
+
+@pytest.mark.parametrize("kind", ["text", "octets", "complex", "several", "huge", "odd"])
+def test_what_a_metric_returns_is_a_number_or_named(strange, kind):
+    with pytest.raises(ValueError, match=rf"metric strange_of_mine:{kind} returned \w+.*, expected a number, or None"):
+        score(photograph(1), photograph(2), [f"strange_of_mine:{kind}"])
+
+
+def test_what_a_metric_changes_of_the_process_is_as_before(strange, ends):
+    before = os.getcwd(), sys.getrecursionlimit(), list(warnings.filters), np.geterr()
+    command = ["--reference", "a", "--estimate", "a", "--metrics", "strange_of_mine:moves", "psnr", "--out", "out"]
+    ended = ends(evaluate, *command, "--workers", 1)
+    assert (ended.status, "2 comparisons of 2 pictures in out" in ended.out) == (0, True), ended
+    assert (os.getcwd(), sys.getrecursionlimit(), list(warnings.filters), np.geterr()) == before
+    assert (strange / "out" / "scores.parquet").exists()
+
+
+@pytest.mark.parametrize("line", [{"name": []}, {"rows": 5}, {"rows": [1]}, [], None, {"state": None}])
+def test_a_line_of_kept_scores_that_is_none_is_passed_over(tmp_path, line):
+    kept = KeptScores(tmp_path / "kept.jsonl")
+    whole = {"name": "a", "state": [], "rows": [{"psnr": 1.0}]}
+    text = json.dumps({**whole, **line} if isinstance(line, dict) else line)
+    kept.file.write_text(f"{text}\n{json.dumps({**whole, 'name': 'b'})}\n")
+    assert kept.read({"a": (), "b": ()}) == {"b": whole["rows"]}
+    kept.file.unlink()
+    os.mkfifo(kept.file)
+    with pytest.raises(DamagedFile, match="is a pipe"):
+        kept.read({})

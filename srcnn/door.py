@@ -81,6 +81,11 @@ def _through_the_door(main: Main, answers: bool) -> Main:
                 f"error: argument {words.index('') + 1} is empty; is a variable of the shell not set?", file=sys.stderr
             )
             return 2
+        try:
+            os.getcwd()
+        except FileNotFoundError:  # torch would end the process with a word of its own
+            print("error: the working folder is gone; change to one that is there with cd", file=sys.stderr)
+            return 2
         status = _ended(main, words, debug)
         lost = _flushed()
         if lost is not None:

@@ -234,6 +234,18 @@ def _set_aside_index(file: Path) -> None:
         set_aside(file.with_suffix(".json"))
 
 
+class NoScores(DamagedFile):
+    """A whole Parquet file whose columns are not those of scores: it is somebody's, and stays where it is."""
+
+    def fault(self) -> str:
+        """What is wrong with the file, in words."""
+        return f"holds no scores ({self.reason})"
+
+
+def _no_scores(file: Path, error: Exception) -> NoScores:
+    return NoScores(file, error, "move it away; where it is a study's, submit that again")
+
+
 @contextmanager
 def readable(file: Path) -> Iterator[None]:
     """Name and set aside the file if what is read of it in this block is damaged.
@@ -248,6 +260,8 @@ def readable(file: Path) -> Iterator[None]:
         yield
     except DamagedFile:
         raise
+    except LookupError as error:  # of Arrow: a column that is lacking, or there twice
+        raise _no_scores(file, error) from error
     except (pa.ArrowException, OSError, UnicodeError, NotWhole) as error:
         if not is_content_fault(error):
             raise
@@ -267,6 +281,8 @@ def read_shards(
     read as dictionaries, which group ten times as fast. A shard that is merged into
     another file meanwhile is read from there.
     """
+    import pyarrow as pa
+
     waiting = list(dict.fromkeys(shards))
     for attempt in range(RETRIES):
         places = [(shard, place) for shard in waiting if (place := find_shard(shard) or _partial_place(shard))]
@@ -284,7 +300,11 @@ def read_shards(
                 for shard, place in of_file:
                     with readable(file):
                         table = reader.read(place, columns)
-                    yield shard, _conform(table, columns, categories)
+                    try:
+                        table = _conform(table, columns, categories)
+                    except (pa.ArrowException, LookupError) as error:
+                        raise _no_scores(file, error) from error
+                    yield shard, table
         if not moved:
             return
         waiting = moved

@@ -177,3 +177,11 @@ def test_every_command_goes_through_the_door():
         if not getattr(importlib.import_module(name).main, "is_behind_the_door", False):
             beside.add(place)
     assert beside == BESIDE_THE_DOOR
+
+
+def test_a_working_folder_that_is_gone_is_named(tmp_path, monkeypatch, capsys):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    status, said = ends_with(NO_SPACE, capsys)
+    assert (status, said) == (2, "error: the working folder is gone; change to one that is there with cd\n")

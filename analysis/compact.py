@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srcnn.door import command
+from srcnn.door import command, sentence
 from srcnn.words import counted
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         done = compact_study(arguments.study_dir)
     except FileNotFoundError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     for each in done:
         print(f"{each.folder.name}: {each.rows:,} rows, {counted(each.files_before, 'file')} -> {each.files_after}")

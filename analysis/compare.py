@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srcnn.door import answer
+from srcnn.door import answer, sentence
 from srcnn.words import printable
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
             a, b, pairs, split(arguments.metric or "") or None, split(arguments.protocol or "") or None
         )
     except (FileNotFoundError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     if not len(table):
         print("The two have no scored patch in common.", file=sys.stderr)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srcnn.door import command
+from srcnn.door import command, sentence
 from srcnn.output import refuse_to_replace
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
         study = open_study(arguments.study_dir)
         panels = draw(study, arguments.x, split(arguments.y), arguments.by, parse_where(arguments.where))
     except (FileNotFoundError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     if not panels:
         print("no scores match", file=sys.stderr)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srcnn.door import command
+from srcnn.door import command, sentence
 from srcnn.words import printable
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         print(write_report(arguments.study_dir))
     except FileNotFoundError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     return 0
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srcnn.door import answer
+from srcnn.door import answer, sentence
 from srcnn.words import printable
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
         by = split(arguments.by)
         table, added = means(study, by, metrics, parse_where(arguments.where), arguments.spread)
     except (FileNotFoundError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     if not len(table):
         print("no scores match", file=sys.stderr)

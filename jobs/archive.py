@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from jobs.registry import JPEG_SUFFIXES, PublicSet, checksum
 from srcnn.files import PICTURE_SUFFIXES, read_picture, write_bytes, write_picture
+from srcnn.words import said
 
 LARGEST_BYTES = 64 * 2**20  # of one picture; the public sets' largest is below 1 MB
 # What zipfile and tarfile let through for a broken, truncated or encrypted archive.
@@ -60,7 +61,7 @@ def pictures_in(archive: Path) -> Iterator[tuple[str, bytes]]:
             is_zip = file.read(2) == b"PK"
         yield from _zipped(archive) if is_zip else _tarred(archive)
     except BROKEN as error:
-        raise ArchiveError(f"is no zip or tar archive, or a broken one ({error})") from error
+        raise ArchiveError(f"is no zip or tar archive, or a broken one ({said(error)})") from error
 
 
 def _zipped(archive: Path) -> Iterator[tuple[str, bytes]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from jobs.processes import born
 from jobs.stage import Progress, Stage, task_cores
 from srcnn.attempts import read_attempt
+from srcnn.door import sentence
 from srcnn.files import write_json
 from srcnn.schema import Attempt
 from srcnn.words import text_of
@@ -81,7 +82,7 @@ def run_attempt(
         _call(job, _Recorder(record, path, show))
     except BaseException as error:
         record.outcome = "failed" if isinstance(error, Exception) else "interrupted"
-        record.cause, record.message = type(error).__name__, text_of(error)
+        record.cause, record.message = cause_of(error)
         if isinstance(error, Exception):  # not where SLURM or Ctrl-C ends the process
             traceback.print_exc()
         raise
@@ -90,6 +91,11 @@ def run_attempt(
     finally:
         record.end = time.time()
         write_json(path, record.to_json())
+
+
+def cause_of(error: BaseException) -> tuple[str, str]:
+    """The class of an error, and what it says; of one of the system also what to do."""
+    return type(error).__name__, sentence(error) if isinstance(error, OSError) else text_of(error)
 
 
 def _call(job: Stage, progress: Progress) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srcnn.bounds import MOST_WORKERS, within
-from srcnn.door import command
+from srcnn.door import command, sentence
 from srcnn.words import counted
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
         evaluate, pairs, alone = _checked(arguments)
         comparison = _comparison(arguments, evaluate)
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
 
     from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -94,7 +94,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"what was scored is kept in {kept.file}; the same command goes on from there", file=sys.stderr)
         if not isinstance(error, WorkerKilled | TerminatedWorkerError):
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 1
     for reason in (*alone, *failed):
         print(f"left out: {reason}", file=sys.stderr)

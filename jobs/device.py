@@ -5,6 +5,9 @@ import socket
 import subprocess
 from typing import TYPE_CHECKING
 
+from srcnn.door import sentence
+from srcnn.words import said
+
 if TYPE_CHECKING:
     import torch
 
@@ -63,7 +66,7 @@ def _cuda_error() -> str:
     try:
         torch.cuda.init()
     except (RuntimeError, AssertionError) as error:
-        return f", which says {' '.join(str(error).split())!r}"
+        return f", which says {said(error)!r}"
     return ""
 
 
@@ -81,7 +84,7 @@ def nvidia_smi(*arguments: str) -> tuple[list[str], str]:
     except FileNotFoundError:
         return [], "it is not installed here"
     except (OSError, subprocess.SubprocessError) as error:
-        return [], str(error)
+        return [], sentence(error)
     lines = [line.rstrip() for line in done.stdout.splitlines() if line.strip()]
     if done.returncode:
         words = " ".join(f"{done.stdout} {done.stderr}".split())

@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srcnn.door import command
+from srcnn.door import command, sentence
 from srcnn.paths import RootPaths
 from srcnn.place import has_ended, mark
-from srcnn.words import counted
+from srcnn.words import counted, said
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -67,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         sets = read_registry(file).sets
     except RegistryError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     absent = [name for name in names if name not in sets]
     if absent:
@@ -89,7 +89,7 @@ def _status(source: "PublicSet", folder: Path, url: str | None) -> int:
             return 0
         fetch(source, folder, url)
     except (FetchError, OSError) as error:
-        print(f"error: {folder.name}: {error}", file=sys.stderr)
+        print(f"error: {folder.name}: {sentence(error)}", file=sys.stderr)
         return 1 if isinstance(error, IncompleteArchive) else 2
     print(f"{folder.name}: {counted(len(source.pictures), 'picture')} in {folder}")
     return 0
@@ -171,7 +171,7 @@ def download(url: str, target: Path, sha256: str | None) -> None:
         except requests.RequestException as error:
             raise FetchError(f"{url}: {_reason(error)}; another mirror can be named with --url") from error
         except ValueError as error:  # pooch's own, for a checksum
-            raise FetchError(f"{url}: {error}") from error
+            raise FetchError(f"{url}: {said(error)}") from error
 
 
 class _Bar:
@@ -206,7 +206,7 @@ def _reason(error: Exception) -> str:
         return "cannot be reached (is this machine online?)"
     if isinstance(error, ValueError):  # no address at all, or not of HTTP
         return "expected an address that begins with http:// or https://"
-    return str(error)
+    return said(error)
 
 
 if __name__ == "__main__":

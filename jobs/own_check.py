@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from srcnn.words import signal_name, told
+from srcnn.words import said, signal_name, told
 
 LIMIT_VARIABLE = "SRCNN_OWN_CODE_S"
 LIMIT_S = 120.0  # of all imports together; torch alone may take half a minute from a busy file server
@@ -177,7 +177,7 @@ def _fault(subject: Subject) -> str:
 
             check_model(subject.name, residual=subject.residual, patch_size=subject.patch_size)
     except ValueError as error:
-        return str(error)
+        return said(error)
     except BaseException as error:  # noqa: BLE001 - a constructor of somebody else's may raise anything
         return f"{subject.kind} {subject.name!r} raised {told(error)}"
     return ""

@@ -88,7 +88,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {place}: {error}", file=sys.stderr)
         return 2
     except (ValueError, FileNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     if arguments.upsample and arguments.upsample != checkpoint.data.scale:
         print(f"note: the model was trained for scale {checkpoint.data.scale}, not {arguments.upsample}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from runner.ask import agrees
 from runner.queued import QueuedJob, queued_jobs
-from srcnn.door import command
+from srcnn.door import command, sentence
 from srcnn.paths import StudyPaths
 from srcnn.words import counted
 
@@ -62,10 +62,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return _cancel(paths, arguments)
     except (FileNotFoundError, UnknownName, WrongUse) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     except (CannotCancel, SchedulerError, StudyBusyError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nLeft. What was cancelled until now stays cancelled.", file=sys.stderr)

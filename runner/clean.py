@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from runner.ask import agrees
 from runner.removable import REMOVABLE, StudyFiles
-from srcnn.door import command
+from srcnn.door import command, sentence
 from srcnn.paths import StudyPaths, is_within
 from srcnn.words import counted
 
@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return _clean(paths, arguments.what, arguments.yes, arguments.list)
     except (FileNotFoundError, StudyBusyError, StudyUnderWayError, SchedulerError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nStopped. What was removed until now is gone.", file=sys.stderr)

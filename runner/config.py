@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from jobs.pictures import is_named
 from runner.cluster import ClusterConfig
-from runner.sweep import SweepConfig
+from runner.sweep import SWEPT, SweepConfig
 from srcnn.experiment import Experiment
 from srcnn.files import EncodingError, read_text, text_fault, write_text
 from srcnn.paths import RootPaths, StudyPaths
@@ -302,7 +302,8 @@ def _check_key(key: str, where: str, model: type[BaseModel] = Study) -> None:
     # Below a mapping (sets, sweep.grid) the names are the user's own.
     parents = {key.rsplit(".", n)[0] for n in range(key.count(".") + 1)}
     if key not in known and not parents & _open_keys(model):
-        raise ConfigError(f"{where}: unknown key {key}{_nearest(key, known)}")
+        fit = known if model is Study else [each for each in known if each.partition(".")[0] in SWEPT]
+        raise ConfigError(f"{where}: unknown key {key}{_nearest(key, fit)}")
 
 
 def _open_keys(model: type[BaseModel]) -> set[str]:
@@ -312,14 +313,18 @@ def _open_keys(model: type[BaseModel]) -> set[str]:
 
 def _nearest(key: str, known: Iterable[str]) -> str:
     known = list(known)
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    same_name = [other for other in known if other.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
-    best = same_name or near
-    section = key.rpartition(".")[0]
-    siblings = [other for other in known if other.rpartition(".")[0] == section]
+    section, _, name = key.rpartition(".")
+    siblings = {other.rpartition(".")[2]: other for other in known if other.rpartition(".")[0] == section}
+    if best := [other for other in known if other.rpartition(".")[2] == name]:
+        best = difflib.get_close_matches(key, best, n=1, cutoff=0) if section else best
+    elif siblings:  # which all begin as the key does, so that only their own names tell what is alike
+        best = [siblings[each] for each in difflib.get_close_matches(name, siblings, n=1)]
+    else:
+        best = difflib.get_close_matches(key, known, n=1)
     if best:
         return f"; did you mean {best[0]}?"
-    return f"; {section or 'a study'} has: {', '.join(sorted(siblings))}" if siblings else ""
+    among = siblings.values() or [other for other in known if "." not in other]
+    return f"; {section if siblings and section else 'a study'} has: {', '.join(sorted(among))}"
 
 
 def _explain(error: ValidationError, file: Path | None, model: type[BaseModel]) -> str:

@@ -3,10 +3,10 @@
 import time
 from pathlib import Path
 
+from jobs.attempt import cause_of
 from runner.local import TaskState, Watcher, is_blocked
 from runner.plan import Task
 from runner.task import TaskCall
-from srcnn.words import text_of
 
 
 def run_debug(tasks: list[Task], folder: Path, watch: Watcher) -> list[TaskState]:
@@ -27,7 +27,7 @@ def run_debug(tasks: list[Task], folder: Path, watch: Watcher) -> list[TaskState
             TaskCall(task.job, task.stage, task.name, task.attempts, folder.name, state.cores)()
             state.state = "done"
         except Exception as error:  # noqa: BLE001 - recorded with its cause; the other tasks go on
-            state.state, state.error = "failed", f"{type(error).__name__}: {text_of(error)}"
+            state.state, state.error = "failed", ": ".join(filter(None, cause_of(error)))
         state.seconds = time.time() - state.started
         watch(states)
     return states

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srcnn.door import answer
+from srcnn.door import answer, sentence
+from srcnn.words import said, told
 
 if TYPE_CHECKING:
     from runner.checks import Check
@@ -41,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
         asked = circumstances(arguments)
         return _report_json(asked) if arguments.json else _report(asked)
     except FileNotFoundError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -76,7 +77,7 @@ def _read_study(asked: "Circumstances", name: str) -> None:
     try:
         from runner.config import ConfigError, load_study, packaged_studies
     except ImportError as error:  # which package, and the cure, is said under Python
-        asked.error = f"{name} was not read: {error}"
+        asked.error = f"{name} was not read: {said(error)}"
         return
     try:
         asked.study, _ = load_study(name)
@@ -105,7 +106,7 @@ def _broken(check: "Check", error: Exception, remedy: str) -> "Finding":
     from runner.checks.finding import Finding
 
     name = getattr(check, "__name__", str(check)).replace("_", " ")
-    return Finding("WRONG", f"the check {name!r} broke: {type(error).__name__}: {error}", remedy)
+    return Finding("WRONG", f"the check {name!r} broke: {told(error)}", remedy)
 
 
 def _report(asked: "Circumstances") -> int:

@@ -149,7 +149,7 @@ def _look(paths: StudyPaths, followed: list[Followed], now: float, screen: "_Scr
         if job and attempt.job != job:
             continue
         if attempt.outcome in ("done", "failed") or (attempt.outcome == "interrupted" and not job):
-            why = f": {attempt.cause}: {(attempt.message or '').partition(chr(10))[0]}" if attempt.cause else ""
+            why = f": {attempt.fault().partition(chr(10))[0]}" if attempt.cause else ""
             each.ends(f"{attempt.outcome}{why}", now)
         elif not job and is_alive(attempt.host, attempt.pid, attempt.born) is False:
             each.ends("its process ended without a word", now)

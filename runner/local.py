@@ -4,9 +4,7 @@ submitit starts each task in a process of its own; what to start when is decided
 its LocalExecutor would start everything at once and knows no dependencies.
 """
 
-import errno
 import os
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,7 +21,7 @@ from runner.gpus import Gpu, visible_gpus
 from runner.plan import Plan, Task
 from runner.snapshot import CODE, import_environment, take_snapshot
 from runner.task import TaskCall
-from srcnn.door import REMEDIES
+from srcnn.door import full_disk
 from srcnn.files import write_json
 from srcnn.schema import Attempt
 
@@ -35,7 +33,6 @@ POLL_S = 0.2
 ORPHANS_S = 5.0
 NO_LIMIT_MIN = 60 * 24 * 365
 MARK = "SRCNN_TASK"  # the variable that a task's processes have of their runner
-LEAST_FREE = 1 << 20  # bytes; with less no record of an error may have found room
 AFTER_ANY = ("report",)  # stages that run when what they need has ended, well or not
 
 
@@ -275,16 +272,15 @@ def _finish(state: TaskState) -> None:
     if attempt and attempt.outcome == "running":  # it died without a word
         _close(state, attempt, "failed", "Killed", _why_silent(state.task.attempts))
     if attempt:
-        state.error = f"{attempt.cause}: {attempt.message}"
+        state.error = attempt.fault()
     else:
         state.error = "the process ended before the task began"
 
 
 def _why_silent(folder: Path) -> str:
     """Why a process may have ended without a word: on a full disk it cannot leave any."""
-    if shutil.disk_usage(folder).free < LEAST_FREE:
-        return f"the process ended without a word, and the disk of {folder} is full: {REMEDIES[errno.ENOSPC]}"
-    return "the process ended without a word (killed, or out of memory?)"
+    full = full_disk(folder)
+    return f"the process ended without a word{f', and {full}' if full else ' (killed, or out of memory?)'}"
 
 
 def _own_attempt(state: TaskState) -> Attempt | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srcnn.bounds import within
-from srcnn.door import answer
+from srcnn.door import answer, sentence
 from srcnn.paths import StudyPaths
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         _logs(arguments)
     except (FileNotFoundError, UnknownName) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -36,14 +36,14 @@ def of_stage(tasks: Sequence["TaskStatus"], stage: str) -> list["TaskStatus"]:
 def matching(tasks: Sequence["TaskStatus"], what: str) -> list["TaskStatus"]:
     """The tasks that ``what`` names: a stage, or what ``matching_runs`` takes. Raises UnknownName."""
     of_that_stage = [task for task in tasks if task.stage == what]
-    return of_that_stage or matching_runs(tasks, what)
+    return of_that_stage or matching_runs(tasks, what, _stages(tasks))
 
 
-def matching_runs(tasks: Sequence["TaskStatus"], what: str) -> list["TaskStatus"]:
+def matching_runs(tasks: Sequence["TaskStatus"], what: str, stages: Sequence[str] = ()) -> list["TaskStatus"]:
     """The tasks of a run, or one task: by id, by whole parts of the label, by the beginning of an id, by letters.
 
     ``seed=1`` is a whole part of ``wide seed=1`` and not of ``wide seed=10``; only where it is no
-    run's part are labels that merely contain it meant. Raises UnknownName.
+    run's part are labels that merely contain it meant. Raises UnknownName, which also names ``stages``.
     """
     named = [task for task in tasks if what in (task.name, run_of(task.name))]
     if named:
@@ -65,19 +65,20 @@ def matching_runs(tasks: Sequence["TaskStatus"], what: str) -> list["TaskStatus"
         return containing
     if begun:
         raise UnknownName(f"{what} is the beginning of several names: {_listed(_runs(begun))}")
-    raise UnknownName(f"{what}: no run, stage or task is called so; {_near(tasks, what)}")
+    raise UnknownName(f"{what}: no run, stage or task is called so; {_near(tasks, what, stages)}")
 
 
-def _near(tasks: Sequence["TaskStatus"], what: str) -> str:
+def _near(tasks: Sequence["TaskStatus"], what: str, stages: Sequence[str]) -> str:
     from difflib import get_close_matches
 
     labels = list(dict.fromkeys(task.label for task in tasks if task.label))
     parts = [part for label in labels for part in label.split()]
-    names = [*_stages(tasks), *labels, *parts, *(task.name for task in tasks)]
+    names = [*stages, *labels, *parts, *(task.name for task in tasks)]
     close = get_close_matches(what, dict.fromkeys(names), n=4, cutoff=0.6)
     if close:
         return f"did you mean {', '.join(close)}?"
-    return f"there are the stages {', '.join(_stages(tasks))}, and the runs {_listed(_runs(tasks))}"
+    of_stages = f"the stages {', '.join(stages)}, and " if stages else ""
+    return f"there are {of_stages}the runs {_listed(_runs(tasks))}"
 
 
 def _stages(tasks: Iterable["TaskStatus"]) -> list[str]:

@@ -96,7 +96,9 @@ def _checked(options: Any) -> Any:
 
 def _name(name: Any) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        long = str(name).lstrip("-").replace("_", "-")
+        long = str(name).lstrip("-").replace("_", "-").lower()
+        if long in TAKEN:
+            return _name(long)  # which says by what key it is said
         hint = f"; did you mean {long}?" if _NAME.fullmatch(long) else ", written in full and without dashes before it"
         raise ValueError(f"expected an option of sbatch such as nice or reservation, found {name!r}{hint}")
     # sbatch takes a beginning for the whole, and would take this for an option that is refused.

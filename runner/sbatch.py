@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from runner.cluster import STAGES, ClusterConfig, StageResources
 from runner.config import ConfigError
-from runner.options import plain
+from runner.options import TAKEN, plain
 from runner.scheduler import SchedulerError, call
 from runner.site import COUNTING, site_options, with_site_options
 
@@ -71,7 +71,8 @@ def _unlisted(name: str, known: list[str]) -> str | None:
         except SchedulerError as error:
             if "unrecognized" not in str(error) and "ambiguous" not in str(error):
                 return None
-    near = whole or difflib.get_close_matches(name, known, n=1)
+    allowed = [each for each in known if each not in TAKEN]
+    near = [each for each in whole if each in allowed] or difflib.get_close_matches(name, allowed, n=1)
     return "sbatch has no such option" + (f"; did you mean {near[0]}?" if near else "; `sbatch --help` lists all")
 
 

@@ -16,6 +16,7 @@ from runner.submission import Key, SentJob, Submission, latest_jobs, submissions
 from runner.tasks import KnownTask, known_tasks
 from runner.unrecorded import known_submissions
 from srcnn.damage import AGAIN
+from srcnn.door import full_disk
 from srcnn.paths import StudyPaths
 from srcnn.schema import Attempt
 from srcnn.words import counted
@@ -171,7 +172,8 @@ def _judge(
         assert attempt is not None
         gone = is_alive(attempt.host, attempt.pid, attempt.born) is False
         where = "" if gone else f" (on {attempt.host}; it cannot be seen from here)"
-        return status("failed", "killed", f"the process ended without a word{where}")
+        full = full_disk(Path(attempt.log).parent) if attempt.log else ""
+        return status("failed", "killed", f"the process ended without a word{where}{f', and {full}' if full else ''}")
 
     outcome = attempt.outcome if attempt else None
     if attempt and outcome == "running" and known and known.alive and not answer.answered:
@@ -232,7 +234,7 @@ def _in_the_queue(
 def _own_words(attempt: Attempt, known: JobState | None) -> tuple[Cause, str]:
     """Cause and words of a failure that the task itself recorded, unless SLURM knows better."""
     if attempt.cause == "MemoryError" or (known and "OUT_OF_MEMORY" in {known.state, *known.step_states}):
-        return "out of memory", f"{MEMORY_TEXT} ({attempt.cause}: {attempt.message})"
+        return "out of memory", f"{MEMORY_TEXT} ({attempt.fault()})"
     if attempt.cause == "NoGpu":
         return "no GPU", attempt.message or ""
     if attempt.cause == "WorkerKilled":
@@ -245,7 +247,7 @@ def _own_words(attempt: Attempt, known: JobState | None) -> tuple[Cause, str]:
         return "time limit", f"{attempt.message} Submit again, with --timeout-min for more"
     if attempt.cause == "Killed":
         return "killed", attempt.message or ""
-    return "exception", f"{attempt.cause}: {attempt.message}"
+    return "exception", attempt.fault()
 
 
 # What sacct's reasons mean to somebody who waits.
@@ -330,6 +332,8 @@ def _ended(task: KnownTask, known: JobState, earlier: Mapping[Key, TaskStatus], 
         return "node failure", f"its node {known.node} failed and it was not put back; submit again"
     if known.state == "PREEMPTED":
         return "preempted", PREEMPTED
+    if log and (full := full_disk(Path(str(log)).parent)):
+        return "killed", f"it left no word, and {full}"
     if killed_from_outside(known.exit_code):
         return "killed", "it was killed, again and again or for good (see the end of its log)"
     if known.state == "COMPLETED":

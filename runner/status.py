@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srcnn.door import answer, is_unread
+from srcnn.door import answer, is_unread, sentence
 from srcnn.paths import StudyPaths
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
         else:
             _print(status)
     except FileNotFoundError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

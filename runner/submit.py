@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srcnn.bounds import MOST_WORKERS, within
-from srcnn.door import command
+from srcnn.door import command, sentence
 from srcnn.paths import StudyPaths
 from srcnn.words import counted
 
@@ -133,7 +133,7 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
             if trouble := unusable(home, "import"):
                 raise ConfigError(f"{trouble}; move {module} to another folder")
     except (ConfigError, MissingPictures, PictureError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
 
     if arguments.partition:
@@ -159,7 +159,7 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
                 end_orphans(plan)
             return _submit_alone(plan, arguments, executor, console)
     except (ConfigError, StudyBusyError, SchedulerError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
 
 

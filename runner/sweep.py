@@ -13,6 +13,8 @@ Values = Annotated[tuple[Any, ...], Field(min_length=1)]
 MOST_RUNS = 100_000
 # What a run is made of; everything else is a list already, or changes no result.
 SWEPT = ("data", "model", "training", "seed")
+LISTED, ONCE = ("render", "evaluate"), ("name", "keep", "cluster", "sweep")
+NO_RUN = f"it makes no new run (a sweep varies {', '.join(SWEPT)})"
 
 
 class SweepConfig(Section):
@@ -32,11 +34,10 @@ class SweepConfig(Section):
             if keys.count(key) > 1:
                 raise ValueError(f"{key} is varied twice; keep it in one of grid, zip and cases")
             section = key.split(".")[0]
-            if section not in SWEPT or key in ("data.test", "data.eval", "data.allow_leak"):
-                raise ValueError(
-                    f"{key} cannot be swept: it makes no new run (a sweep varies {', '.join(SWEPT)}); "
-                    "list all its values in the section itself"
-                )
+            if section in LISTED or key in ("data.test", "data.eval"):
+                raise ValueError(f"{key} cannot be swept: {NO_RUN}; list all its values in the section itself")
+            if section in ONCE or key == "data.allow_leak":
+                raise ValueError(f"{key} cannot be swept: {NO_RUN}; say it once for the whole study")
         if self.count > MOST_RUNS:
             raise ValueError(
                 f"would be {self.count:,} runs; a study has at most {MOST_RUNS:,}: vary fewer keys at once"

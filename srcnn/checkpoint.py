@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from srcnn.deprocess import Standardisation
-from srcnn.experiment import DataConfig, ModelConfig
+from srcnn.experiment import DataConfig, ModelConfig, faults
 from srcnn.files import write_bytes
 from srcnn.models import build_model, is_own_model
 from srcnn.models.state import StateError, load_state
 from srcnn.regular import read_regular
 from srcnn.whole import MARK, SEAL, unpacks_to_more
+from srcnn.words import said
 
 if TYPE_CHECKING:
     from srcnn.models.srcnn import SRCNN
@@ -81,7 +82,7 @@ class Checkpoint:
             return checkpoint
         except Exception as error:  # torch raises a dozen types, with advice to open the file unsafely
             ours = isinstance(error, TypeError | ValueError)
-            why = str(error) if ours and str(error) else "it holds something else than a checkpoint of this project"
+            why = said(error) if ours else "it holds something else than a checkpoint of this project"
             raise CheckpointError(f"{path}: cannot be read as a checkpoint ({why})") from error
 
     def _require_sound(self) -> None:
@@ -101,7 +102,7 @@ class Checkpoint:
         try:
             config = ModelConfig(**self.model_config)
         except (TypeError, ValueError) as error:
-            raise CheckpointError(f"what it says of its network cannot be read ({error})") from error
+            raise CheckpointError(f"what it says of its network cannot be read ({faults(error)})") from error
         if is_own_model(config.name) and config.name != own:
             raise CheckpointError(
                 f"holds the network {config.name}, whose code is somebody's own and runs only where it is named: "

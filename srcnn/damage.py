@@ -8,6 +8,8 @@ import logging
 import os
 from pathlib import Path
 
+from srcnn.words import said
+
 AGAIN = "submit the study again to remake it"
 SUFFIX = ".damaged"
 
@@ -18,7 +20,8 @@ class DamagedFile(ValueError):
     """A file whose content is not what it should be: which, why, and what to do."""
 
     def __init__(self, path: Path, reason: object, remedy: str = AGAIN) -> None:
-        self.path, self.reason = path, str(reason).removeprefix(f"{path}: ") or type(reason).__name__
+        self.path = path
+        self.reason = (said(reason) if isinstance(reason, Exception) else str(reason)).removeprefix(f"{path}: ")
         super().__init__(f"{path}: {self.fault()}; {remedy}")
 
     def fault(self) -> str:
@@ -30,11 +33,21 @@ class DamagedFile(ValueError):
 
 
 class NoFile(DamagedFile):
-    """Something else stands where a file should: a folder, a pipe, a device."""
+    """Something else stands where a file should: a folder, a pipe, a device, a file of another kind."""
 
     def fault(self) -> str:
         """What stands there."""
         return self.reason
+
+
+def of_another_kind(path: Path, start: bytes, kind: str) -> NoFile | None:
+    """The error for a file that does not begin as its kind does; None if it does, or is empty, or cannot be read."""
+    try:
+        with path.open("rb") as file:
+            begins = file.read(len(start))
+    except OSError:
+        return None
+    return NoFile(path, f"is no {kind} file") if begins and not begins.startswith(start) else None
 
 
 def _again(kind: type[DamagedFile], args: tuple[object, ...], state: dict[str, object]) -> DamagedFile:

@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srcnn.color import luma, own_standard, to_uint8
-from srcnn.damage import identity, is_content_fault, remade
+from srcnn.damage import identity, is_content_fault, of_another_kind, remade
 from srcnn.experiment import DataConfig
 from srcnn.files import atomic_path
+from srcnn.hdf5 import writing
 from srcnn.patches import extract_patches
 from srcnn.regular import require_regular
 from srcnn.schema import DIGEST, MEAN, PARAMETERS, PATCH_DATASETS, SOURCES, STD
 from srcnn.views import interpolated_bands, reference
+from srcnn.whole import NotWhole
 
 Patches = NDArray[np.generic]
 CHUNK_BYTES = 1 << 20  # about a thousand default patches; single-row chunks made reading 200 times slower
@@ -84,11 +86,7 @@ def write_patches(
     total, squares, count = 0.0, 0.0, 0
     digests = {name: hashlib.sha256() for name in PATCH_DATASETS}
     chunk = max(1, CHUNK_BYTES // (size**2 * np.dtype(data.dtype).itemsize))  # a chunk is never cut short on disk
-    # Some file systems of clusters know no locks, and a file that is renamed when it is whole needs none.
-    with (
-        atomic_path(path, durable=True) as temporary,
-        h5py.File(temporary, "w", locking=False) as file,
-    ):
+    with atomic_path(path, durable=True) as temporary, writing(temporary) as (file, disk):
         for name in PATCH_DATASETS:
             file.create_dataset(
                 name,
@@ -104,6 +102,7 @@ def write_patches(
                 dataset.resize(len(dataset) + len(values), axis=0)
                 dataset[len(dataset) - len(values) :] = values
                 digests[name].update(np.ascontiguousarray(values, dataset.dtype).data)
+            disk.check()
             values = patches[0].astype(np.float64) / 255.0
             total, squares, count = total + values.sum(), squares + (values**2).sum(), count + values.size
         if not count:
@@ -129,12 +128,13 @@ def read_patches(path: Path) -> TrainingPatches:
             arrays = {name: file[name][:] for name in PATCH_DATASETS}
             mean, std = float(file.attrs[MEAN]), float(file.attrs[STD])
             if file.attrs[DIGEST] != _digest(map(hashlib.sha256, arrays.values()), mean, std):
-                raise ValueError("its content does not give its checksum")
+                raise NotWhole("its content does not give its checksum")
             return TrainingPatches(**arrays, mean=mean, std=std)
     except (OSError, LookupError, TypeError, ValueError, RuntimeError) as error:
         if not is_content_fault(error):
             raise
-        raise remade(path, error, seen) from error
+        reason = error if isinstance(error, NotWhole) else "it does not hold what training reads, or is cut"
+        raise remade(path, of_another_kind(path, b"\x89HDF", "HDF5") or reason, seen) from error
 
 
 def _digest(datasets: Iterable[Any], mean: float, std: float) -> str:

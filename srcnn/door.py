@@ -14,10 +14,11 @@ import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from srcnn.damage import DamagedFile
-from srcnn.words import printable
+from srcnn.words import printable, said, text_of
 
 _ROOM = "make room (python -m runner.clean STUDY_DIR shows what can go) or choose another folder"
 _OWNER = "see whose it is with ls -ld; a copy in a folder of your own can be written"
@@ -44,6 +45,7 @@ REMEDIES = {
     errno.ENOMEM: "give it more memory, or fewer processes at once",
 }
 
+LEAST_FREE = 1 << 20  # bytes; with less no record of an error may have found room
 # What libraries raise for a file that they cannot read, by their names: they are not imported for this.
 READERS = {"json": "JSON", "yaml": "YAML", "pyarrow": "Parquet"}
 _OUTPUT_LOST = "what was printed could not be written"
@@ -153,7 +155,9 @@ def sentence(error: BaseException) -> str:
         path = error.filename if error.errno == errno.ENOENT else error.filename2 or error.filename
         where = f"{os.fsdecode(path)}: " if isinstance(path, str | bytes | os.PathLike) else ""
         remedy = REMEDIES.get(error.errno)
-        return f"{where}{error.strerror}" + (f"; {remedy}" if remedy else "")
+        # The system's own words: libraries add addresses and sizes of theirs.
+        words = os.strerror(error.errno) if error.errno in errno.errorcode else error.strerror
+        return f"{where}{words}" + (f"; {remedy}" if remedy else "")
     if isinstance(error, UnicodeDecodeError):
         return f"a text is no {error.encoding} ({error.reason} at byte {error.start}); save it as UTF-8"
     if isinstance(error, MemoryError):
@@ -164,7 +168,16 @@ def sentence(error: BaseException) -> str:
     if kind:
         first = str(error).strip().partition("\n")[0] or type(error).__name__
         return f"a file could not be read as {kind} ({first}); --debug shows which"
-    return str(error) or type(error).__name__
+    text = text_of(error)
+    return said(error) if isinstance(error, LookupError) or not text.strip() else text
+
+
+def full_disk(folder: Path) -> str:
+    """That the disk of a folder is full, and what to do: whoever ends there can leave no word. Empty if it is not."""
+    with suppress(OSError):  # it is gone, or not on this machine
+        if shutil.disk_usage(folder).free < LEAST_FREE:
+            return f"the disk of {folder} is full: {REMEDIES[errno.ENOSPC]}"
+    return ""
 
 
 def is_unread() -> bool:

@@ -18,6 +18,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -33,6 +34,7 @@ from srcnn.models import MODELS, is_own_model
 from srcnn.protocols import PROTOCOLS
 from srcnn.schedules import SCHEDULES
 from srcnn.upsample import UPSAMPLERS
+from srcnn.words import said
 
 
 class Section(BaseModel):
@@ -59,10 +61,20 @@ def one_of(kind: str, table: Iterable[str]) -> AfterValidator:
     return AfterValidator(lambda name: _listed(kind, table, name))
 
 
+def faults(error: ValueError) -> str:
+    """What is wrong with settings, in one line; pydantic's own text has a line for each and an address."""
+    if not isinstance(error, ValidationError):
+        return said(error)
+    each = (
+        f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}" for fault in error.errors()
+    )
+    return "; ".join(each)
+
+
 def _listed(kind: str, table: Iterable[str], name: str) -> str:
     if name in table:
         return name
-    near = difflib.get_close_matches(name, table, n=1)
+    near = difflib.get_close_matches(name.lower(), table, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise ValueError(f"unknown {kind} {name!r}; {hint}known: {', '.join(table)}")
 

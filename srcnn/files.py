@@ -23,6 +23,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from srcnn.damage import AGAIN, DamagedFile, NoFile, identity, set_aside, unmovable
 from srcnn.place import has_ended, mark
 from srcnn.regular import NotRegular, open_regular, read_regular
+from srcnn.words import said
 
 LARGEST_TEXT = 16_000_000  # bytes
 LONGEST_SUFFIX = 16  # bytes that a temporary name takes over
@@ -205,8 +206,7 @@ def parsed(path: Path, content: bytes, parse: Callable[[bytes], Any], remedy: st
     try:
         return parse(content)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        reason = f"{type(error).__name__}: {error}" if isinstance(error, LookupError) else error
-        raise DamagedFile(path, reason, remedy) from error
+        raise DamagedFile(path, error, remedy) from error
 
 
 def read_cache(path: Path, build: Callable[[Any], Any] | None = None) -> Any:
@@ -285,7 +285,7 @@ def _opened(path: Path) -> Iterator[tuple[ImageFile.ImageFile, BinaryIO]]:
     except UnidentifiedImageError as error:
         raise PictureError(f"{path}: is no picture of a kind that is read ({', '.join(PICTURE_FORMATS)})") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PictureError(f"{path}: is too large ({error})") from error
+        raise PictureError(f"{path}: is too large ({said(error)})") from error
     except MemoryError as error:
         raise PictureError(f"{path}: needs more memory than there is") from error
     except _BROKEN as error:
@@ -293,7 +293,7 @@ def _opened(path: Path) -> Iterator[tuple[ImageFile.ImageFile, BinaryIO]]:
             nowhere = error.errno == errno.ELOOP  # a link to itself
             reason = "is a link that leads nowhere" if nowhere else f"cannot be read ({error.strerror})"
             raise PictureError(f"{path}: {reason}") from error
-        raise PictureError(f"{path}: is broken ({str(error) or type(error).__name__})") from error
+        raise PictureError(f"{path}: is broken ({said(error)})") from error
 
 
 def _rgb(path: Path, image: ImageFile.ImageFile) -> NDArray[np.uint8]:

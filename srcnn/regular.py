@@ -1,5 +1,6 @@
 """Only regular files are opened: a pipe would be waited for without end, and a device may do anything."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -39,7 +40,9 @@ def read_regular(path: Path) -> bytes:
 
 
 def require_regular(path: Path) -> None:
-    """Raise as ``open_regular`` does, for a reader that opens the file itself; folders are left to it."""
+    """Raise as ``open_regular`` does, for a reader that opens the file itself."""
     mode = path.stat().st_mode
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
         raise NotRegular(path)

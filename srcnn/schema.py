@@ -93,6 +93,10 @@ class Attempt:
     born: str | None = None
     submission: str | None = None
 
+    def fault(self) -> str:
+        """What ended it: the class of the error, and what that says, if it says anything."""
+        return ": ".join(filter(None, (self.cause, self.message)))
+
     def to_json(self) -> dict[str, Any]:
         """The record as a JSON object."""
         return asdict(self)

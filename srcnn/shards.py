@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from srcnn.aside import Aside
-from srcnn.damage import DamagedFile, identity, is_content_fault, remade, set_aside
+from srcnn.damage import DamagedFile, identity, is_content_fault, of_another_kind, remade, set_aside
 from srcnn.files import parsed, read_cache, write_json
 from srcnn.metrics import METRICS, About, is_metric, learn
 from srcnn.records import record
@@ -268,7 +268,8 @@ def readable(file: Path) -> Iterator[None]:
         if seen == identity(file):
             with suppress(OSError):
                 _set_aside_index(file)
-        raise remade(file, error, seen) from error
+        reason = error if isinstance(error, NotWhole) else "its rows cannot be read: it is empty, cut or changed"
+        raise remade(file, of_another_kind(file, b"PAR1", "Parquet") or reason, seen) from error
 
 
 def read_shards(

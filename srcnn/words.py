@@ -64,6 +64,15 @@ def text_of(error: BaseException) -> str:
         return f"its text cannot be made: {type(other).__name__}"
 
 
+def said(error: BaseException) -> str:
+    """What an error says, in one line that is never empty.
+
+    Of one whose text is only the name of what was looked for, or nothing, the class says what it is about.
+    """
+    text = " ".join(text_of(error).split())
+    return told(error) if not text or isinstance(error, LookupError) else text
+
+
 def told(error: BaseException) -> str:
     """The class of an error of somebody else's, and what it says, in one line of bounded length."""
     kind, text = type(error), " ".join(text_of(error).split())[:LONGEST]

@@ -26,7 +26,7 @@ try:
     elif torch.version.cuda:
         torch.cuda.init()
 except Exception as error:
-    found["error"] = " ".join(str(error).split())
+    found["error"] = " ".join(str(error).split()) or type(error).__name__
 print("\\n" + json.dumps(found))
 """
 

@@ -6,7 +6,7 @@ import math
 import sys
 from pathlib import Path
 
-from srcnn.door import answer
+from srcnn.door import answer, sentence
 from srcnn.metrics import DEFINITIONS, METRICS, find, score
 
 
@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
         reference, estimate = read_picture(arguments.reference), read_picture(arguments.estimate)
         values = score(reference, estimate, arguments.metrics, arguments.definition)
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     if arguments.json:
         print(json.dumps({name: str(v) if v is not None and math.isinf(v) else v for name, v in values.items()}))

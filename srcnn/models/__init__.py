@@ -15,7 +15,7 @@ is imported only where a model is built.
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from srcnn.own_code import own_attribute
-from srcnn.words import told
+from srcnn.words import said, told
 
 if TYPE_CHECKING:
     from srcnn.models.srcnn import SRCNN
@@ -67,8 +67,11 @@ def build_model(name: str, *, residual: bool, seed: int, init: str = "default") 
         try:
             model: SRCNN = build(residual=residual)
         except TypeError as error:
-            raise ModelError(f"model {name!r} cannot be built with residual={residual}: {error}; {CONTRACT}") from error
-        except SystemExit as error:  # it would end the command, as if all were well
+            why = f"cannot be built with residual={residual}: {said(error)}; {CONTRACT}"
+            raise ModelError(f"model {name!r} {why}") from error
+        except (Exception, SystemExit) as error:  # which would end the command, as if all were well
+            if name in MODELS or isinstance(error, MemoryError):
+                raise
             raise ModelError(f"model {name!r} raised {told(error)} when it was built") from error
         INITS[init](model)
     return model
@@ -101,7 +104,7 @@ def check_model(name: str, *, residual: bool, patch_size: int) -> None:
             with torch.no_grad():
                 shape = tuple(model.eval()(torch.zeros(2, 1, height, width)).shape)
         except Exception as error:
-            raise ModelError(f"model {name!r} fails on luma (2, 1, {height}, {width}): {error}") from error
+            raise ModelError(f"model {name!r} fails on luma (2, 1, {height}, {width}): {told(error)}") from error
         if shape != expected:
             raise ModelError(
                 f"model {name!r} states border {border}, so luma (2, 1, {height}, {width}) must give {expected}, "

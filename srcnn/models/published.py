@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from srcnn.bounds import within
 from srcnn.deprocess import Standardisation
-from srcnn.door import command
+from srcnn.door import command, sentence
 from srcnn.models import MODELS
 from srcnn.models.foreign import CHANNELS, LAYERS, ForeignError, add_weights_scale, digest, kind_of, read_foreign
 from srcnn.output import refuse_to_replace
@@ -85,8 +85,8 @@ def _from_matlab(path: Path) -> Weights:
         flat = [arrays[f"weights_conv{number}"] for number in (1, 2, 3)]
         biases = [arrays[f"biases_conv{number}"] for number in (1, 2, 3)]
     except Exception as error:  # scipy raises its own and a dozen others for a file that is none
-        kind = kind_of(path)
-        why = f"is {kind}" if kind and "MATLAB file" not in kind else f"holds no SRCNN weights ({told(error)})"
+        kind, lack = kind_of(path), f"it has no {error.args[0]}" if isinstance(error, KeyError) else told(error)
+        why = f"is {kind}" if kind and "MATLAB file" not in kind else f"holds no SRCNN weights ({lack})"
         raise WeightsError(f"{path}: {why}; expected the authors' layout, weights_conv1 to biases_conv3") from error
     # (k * k, out) for the first, (in, k * k, out) for the second, (in, k * k) for the last
     to_kernels = (lambda w: w.T[:, None], lambda w: w.transpose(2, 0, 1), lambda w: w[None])
@@ -114,7 +114,7 @@ def _from_matlab(path: Path) -> Weights:
 
 def _from_torch(path: Path, scale: Standardisation | None) -> Weights:
     from srcnn.checkpoint import Checkpoint, CheckpointError
-    from srcnn.experiment import ModelConfig
+    from srcnn.experiment import ModelConfig, faults
     from srcnn.models.state import StateError, require_sound
 
     try:
@@ -124,7 +124,7 @@ def _from_torch(path: Path, scale: Standardisation | None) -> Weights:
     try:
         model = ModelConfig(**checkpoint.model_config)
     except (TypeError, ValueError) as error:
-        raise WeightsError(f"{path}: what it says of its network cannot be read ({error})") from error
+        raise WeightsError(f"{path}: what it says of its network cannot be read ({faults(error)})") from error
     try:
         if model.name in MODELS:  # what else a class of somebody's own keeps, it alone knows
             for name, value in checkpoint.model.items():
@@ -193,16 +193,15 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     found = re.search(r"(?:_x(\d+)|_(\d+)x)\.", arguments.file.name)
     scale = arguments.scale or (int(found[1] or found[2]) if found else None)
-    if scale is None or not 2 <= scale <= MOST_SCALE:
-        print(f"error: {arguments.file.name} does not say its scale, 2 to {MOST_SCALE}; add --scale", file=sys.stderr)
-        return 2
     try:
         weights = read_weights(arguments.file, stated_scale(arguments.weights_scale))
+        if scale is None or not 2 <= scale <= MOST_SCALE:
+            raise WeightsError(f"{arguments.file.name} does not say its scale, 2 to {MOST_SCALE}; add --scale")
         out = arguments.out or Path(arguments.file.stem + ".pt")
         if refusal := refuse_to_replace(out, arguments.overwrite, arguments.file, *arguments.score):
             raise WeightsError(refusal)
     except WeightsError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     if weights.assumed:
         print(f"note: {weights.assumed}")

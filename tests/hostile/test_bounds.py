@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 import yaml
 from conftest import REPOSITORY
 
@@ -12,7 +13,7 @@ from jobs import compare_folders, restore
 from runner import config, logs, submit
 from runner.config import ConfigError, load_study
 from runner.plan import make_plan
-from srcnn.models import published
+from srcnn.models import build_model, published
 from srcnn.paths import RootPaths
 
 STUDY = {"data": {"train": "bundled/coffee", "test": "bundled/chelsea"}}
@@ -106,7 +107,9 @@ def test_a_number_on_the_command_line_is_refused_with_the_range(capsys, main, ar
 
 
 def test_weights_whose_name_says_an_absurd_scale_need_another(capsys, tmp_path):
-    assert published.main([str(tmp_path / "weights_x999999999.mat")]) == 2
+    weights = tmp_path / "weights_x999999999.pt"
+    torch.save(build_model("9-1-5", residual=False, seed=0).state_dict(), weights)
+    assert published.main([str(weights)]) == 2
     assert "add --scale" in capsys.readouterr().err
 
 

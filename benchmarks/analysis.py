@@ -67,8 +67,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=lambda text: int(float(text.replace("_", ""))), default=10_000_000)
     parser.add_argument("--folder", type=Path, help="where the rows are or will be (default: a temporary folder)")
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
+    from benchmarks.written import add_json, require_free, write_figures
+
+    add_json(parser, "benchmarks/analysis.json")
     arguments = parser.parse_args()
+    require_free(arguments)
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
         make = Path(__file__).with_name("make_rows.py")
@@ -106,7 +109,7 @@ def main():
             verdict = "met" if found["wall_s"] < seconds and found["peak_gb"] < memory else "MISSED"
             print(f"{name}: under {seconds:.0f} s and {memory} GB: {verdict}")
         machine = {"cpu_count": os.cpu_count(), "machine": platform.machine(), "load": os.getloadavg()}
-        arguments.out.write_text(json.dumps({"machine": machine, "figures": figures}, indent=1) + "\n")
+        write_figures(arguments, "analysis", {"machine": machine, "figures": figures})
 
 
 if __name__ == "__main__":

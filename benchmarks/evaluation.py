@@ -12,12 +12,12 @@ for variable, value in {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THR
     os.environ[variable] = value  # for the workers, as the runner sets them
 
 import argparse
-import json
 import resource
 import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.written import add_json, require_free, write_figures
 from jobs.scoring import Subject, in_parallel, score_comparisons, write_shard
 from srcnn.experiment import EvaluateConfig
 from srcnn.files import read_picture
@@ -71,8 +71,9 @@ def main():
     parser.add_argument("--pictures", type=Path, default=PICTURES, help="folder of BSDS500's test pictures")
     parser.add_argument("--definition", choices=("paper", "package"), default="paper")
     parser.add_argument("--alone", type=int, default=50, help="pictures that are also scored by one worker")
-    parser.add_argument("--json", type=Path, default=Path("benchmarks/evaluation.json"))
+    add_json(parser, "benchmarks/evaluation.json")
     arguments = parser.parse_args()
+    require_free(arguments)
     evaluate = EvaluateConfig(protocols=["whole"], upsamplers=UPSAMPLERS, zooms=(), definitions=[arguments.definition])
     paths = sorted(arguments.pictures.glob("*.jpg"))
     evaluate_pictures(paths[:4], evaluate, 2)  # processes started, kernels loaded
@@ -95,7 +96,7 @@ def main():
     }
     for name, value in found.items():
         print(f"{name:62}{value if isinstance(value, (str, int)) else round(value, 2)!s:>12}")
-    arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+    write_figures(arguments, "evaluation", found)
 
 
 if __name__ == "__main__":

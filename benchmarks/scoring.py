@@ -23,6 +23,7 @@ from PIL import Image
 from skimage import data
 from skimage.metrics import structural_similarity
 
+from benchmarks.written import add_json, require_free, write_figures
 from srcnn.metrics import DEFINITIONS, METRICS, Reference, warm_up
 from srcnn.metrics.metric import Metric
 from srcnn.metrics.picture import Pair, Picture
@@ -88,9 +89,10 @@ def our_times(reference, estimates, definition):
 def main():
     """Print the tables and write them as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, default=Path("benchmarks/scoring.json"))
+    add_json(parser, "benchmarks/scoring.json")
     parser.add_argument("--peers", metavar="PYTHON", help="interpreter that has piq and torchmetrics")
     arguments = parser.parse_args()
+    require_free(arguments)
     import cv2
 
     cv2.setNumThreads(1)
@@ -111,7 +113,7 @@ def main():
             peers |= json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
         found[f"{height}x{width}x3"] = {"package": package, "ours": ours, "peers": peers}
         show(f"{height}x{width}x3", package, ours, peers)
-    arguments.json.write_text(json.dumps({"unit": "ms a comparison, one core", **found}, indent=1) + "\n")
+    write_figures(arguments, "scoring", {"unit": "ms a comparison, one core", **found})
 
 
 def gaussian_ssim(x, y):

@@ -17,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.written import add_json, require_free, write_figures
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 EPOCHS = (1, 2)
 SHARDS = 3
@@ -96,8 +98,9 @@ def main():
     """Print the table and write it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", type=int, default=10_000)
-    parser.add_argument("--json", type=Path, default=Path("benchmarks/status.json"))
+    add_json(parser, "benchmarks/status.json")
     arguments = parser.parse_args()
+    require_free(arguments)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         runs = -(-arguments.tasks // (2 + SHARDS))
@@ -137,7 +140,7 @@ def main():
     }
     for key, value in found.items():
         print(f"{key:50}{value if isinstance(value, int) else round(value, 2)!s:>12}")
-    arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+    write_figures(arguments, "status", found)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.written import add_json, require_free, write_figures
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 CLUSTER = REPOSITORY / "tests" / "slurm" / "cluster.sh"
 SINGLE = 20  # submissions of one task each, to compare with
@@ -101,8 +103,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--shards", type=int, default=8, help="blocks of evaluation: tasks a run is 2 more")
-    parser.add_argument("--json", type=Path, default=Path("benchmarks/submit.json"))
+    add_json(parser, "benchmarks/submit.json")
     arguments = parser.parse_args()
+    require_free(arguments)
     folder = Path(tempfile.mkdtemp(prefix="srcnn-bench-"))
     clean = {key: value for key, value in os.environ.items() if key != "SLURM_CONF"}
     try:
@@ -113,7 +116,7 @@ def main():
         shutil.rmtree(folder, ignore_errors=True)
     for name, value in found.items():
         print(f"{name:62}{value if isinstance(value, int) else round(value, 2)!s:>12}")
-    arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+    write_figures(arguments, "submit", found)
 
 
 if __name__ == "__main__":

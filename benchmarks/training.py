@@ -20,6 +20,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from benchmarks.written import add_json, require_free, write_figures
+
 os.environ.setdefault("RUNNER_CPUS", "1")
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--recipes", nargs="*", default=list(RECIPES), choices=list(RECIPES))
     p.add_argument("--rounds", type=int, default=3, help="of the throughput arms; 0 leaves them out")
     p.add_argument("--full", action="store_true", help="score Set14 and B100 too, at the end of each recipe")
-    p.add_argument("--json", type=Path, default=Path("training.json"))
+    add_json(p, "training.json")
     p.add_argument("--model", default="9-1-5", choices=["9-1-5", "9-3-5", "9-5-5", "9-1-7"], help="of the recipes")
     p.add_argument("--arm", help=argparse.SUPPRESS)  # a child process of the throughput comparison
     return p
@@ -79,6 +81,8 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Print both tables and write them as JSON."""
     arguments = parser().parse_args()
+    if not arguments.arm:
+        require_free(arguments)
     prepare = prepared(arguments)
     if arguments.arm:
         print(json.dumps(ARMS[arguments.arm](prepare, arguments.model)))
@@ -88,7 +92,7 @@ def main() -> None:
     print(f"x{arguments.scale}, one core of {os.cpu_count()}, load {load:.1f} at the start")
     result["throughput"] = throughput(arguments) if arguments.rounds else {}
     result["recipes"] = {name: train_recipe(arguments, prepare, RECIPES[name]) for name in arguments.recipes}
-    arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+    write_figures(arguments, "training", result)
     print(f"written to {arguments.json}")
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from srcnn.bounds import MOST_WORKERS, within
 from srcnn.door import command, sentence
+from srcnn.output import refuse_to_replace
 from srcnn.words import counted
 
 if TYPE_CHECKING:
@@ -70,22 +70,26 @@ def main(argv: list[str] | None = None) -> int:
 
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    from jobs.kept_scores import KeptScores
+    from jobs.kept_scores import KeptScores, is_kept
     from jobs.parallel import WorkerKilled
     from jobs.pictures import passed_over
     from jobs.scoring import write_shard
     from srcnn.files import make_folder
 
     target = arguments.out / "scores.parquet"
+    kept = KeptScores(arguments.out / f"scores.{comparison}.unfinished.jsonl")
     make_folder(arguments.out)  # before hours of scoring
-    if not (arguments.overwrite or _is_own(target)):
-        print(f"error: {target} is from elsewhere; choose another --out, or say --overwrite", file=sys.stderr)
-        return 2
+    inputs = [file for pair in pairs for file in (pair.reference, pair.estimate)]
+    for file, is_own in ((target, _is_own), (kept.file, is_kept)):
+        if refusal := refuse_to_replace(file, arguments.overwrite, *inputs, is_own=is_own):
+            print(f"error: {refusal}", file=sys.stderr)
+            return 2
+    if not is_kept(kept.file):  # to which is added
+        kept.file.unlink(missing_ok=True)
     for folder in (arguments.reference, arguments.estimate):
         for note in passed_over(str(folder.absolute())):
             print(f"note: {note}", file=sys.stderr)
 
-    kept = KeptScores(arguments.out / f"scores.{comparison}.unfinished.jsonl")
     try:
         rows, failed = _score(pairs, evaluate, arguments, kept)
         if rows:
@@ -112,12 +116,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _is_own(target: Path) -> bool:
-    """Whether a file of scores is not there yet, or was written by this command."""
+    """Whether a file of scores was written by this command."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if not os.path.lexists(target):
-        return True
     try:
         return "comparison" in json.loads((pq.read_schema(target).metadata or {}).get(b"made_from", b"{}"))
     except (OSError, ValueError, pa.ArrowException):

@@ -18,6 +18,7 @@ from srcnn.regular import open_regular
 _REMEDY = "move it away"
 State = list[str]
 Row = dict[str, Any]
+BEGINNING = b'{"name": '  # of each line
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,16 @@ class KeptScores:
                 file.flush()
 
             yield add
+
+
+def is_kept(file: Path) -> bool:
+    """Whether a file begins as one of kept scores does; one that is empty is just begun."""
+    if file.is_symlink() or not file.is_file():
+        return False
+    with open_regular(file) as content:
+        start = content.read(1 << 16)
+    line = start.lstrip(b"\n")[: len(BEGINNING)]
+    return not start or (start.startswith(b"\n") and BEGINNING.startswith(line))
 
 
 def state_of(*files: Path) -> State:

@@ -278,7 +278,12 @@ def _varied(study: Study, name: str, values: Mapping[str, Any]) -> Any:
 
 def save_study(study: Study, path: Path) -> None:
     """Write the resolved study, every default spelled out."""
-    write_text(path, yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False))
+    write_text(path, study_text(study))
+
+
+def study_text(study: Study) -> str:
+    """The resolved study as YAML."""
+    return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False)
 
 
 # --- errors that help -------------------------------------------------------------------------

@@ -140,6 +140,13 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
         plan = on_gpu_partition(plan, arguments.partition)
     for note in [*plan.notes, *(site_notes() if executor == "slurm" else ())]:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
+    if foreign := _foreign(plan):
+        print(
+            f"error: {foreign} is there already, and is of no study that was submitted; move it away, or submit to "
+            "another folder with name=NAME or --root",
+            file=sys.stderr,
+        )
+        return 2
     if arguments.dry_run:
         missing = plan.missing()
         status = _status(plan)
@@ -239,6 +246,17 @@ def _submit_alone(plan: "Plan", arguments: argparse.Namespace, executor: str, co
         raise
     finally:
         delete(aside)
+
+
+def _foreign(plan: "Plan") -> Path | None:
+    """A file that the study would replace in a folder into which none was submitted; None if there is none."""
+    from runner.config import is_submitted, study_text
+
+    paths = plan.paths
+    if is_submitted(paths.config):
+        return None
+    begun = paths.config.is_file() and paths.config.read_bytes() == study_text(plan.study).encode()
+    return next((file for file in (paths.config, paths.report_page) if os.path.lexists(file) and not begun), None)
 
 
 def _status(plan: "Plan") -> "StudyStatus | None":

@@ -1,8 +1,10 @@
 """Files that a command is told to write: none is replaced that it reads, and no other unless that is said."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+
+OTHERS = ", and not written by this command"
 
 
 def identity(file: Path) -> tuple[int, int] | None:
@@ -14,17 +16,24 @@ def identity(file: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def refuse_to_replace(target: Path, overwrite: bool, *inputs: Path) -> str | None:
-    """Why a file must not be written; None if it may be. ``inputs`` are files, and folders with all below them."""
+def refuse_to_replace(
+    target: Path, overwrite: bool, *inputs: Path, is_own: Callable[[Path], bool] | None = None, option: str = "--out"
+) -> str | None:
+    """Why a file must not be written; None if it may be. ``inputs`` are files, and folders with all below them.
+
+    ``is_own`` tells a regular file that the command wrote itself, which it may replace; ``option`` is what names
+    the target.
+    """
     if not os.path.lexists(target):
         return None
     known = identity(target)
     if known and any(identity(file) == known for each in inputs for file in _files(each)):
-        return f"{target} is read by this command and would be overwritten; choose another --out"
-    if not overwrite:
-        return f"{target} is there already; choose another --out, or say --overwrite"
+        return f"{target} is read by this command and would be overwritten; choose another {option}"
+    ours = is_own and target.is_file() and not target.is_symlink() and is_own(target)
+    if not (overwrite or ours):
+        return f"{target} is there already{OTHERS if is_own else ''}; choose another {option}, or say --overwrite"
     if target.exists() and not target.is_file():  # a device that is replaced is lost to the whole machine
-        return f"{target} is no file, but a folder, a pipe, a socket or a device; choose another --out"
+        return f"{target} is no file, but a folder, a pipe, a socket or a device; choose another {option}"
     return None
 
 

@@ -191,7 +191,10 @@ def test_a_table_from_elsewhere_is_replaced_only_if_told_to(folders, capsys, con
     else:
         target.symlink_to(folders / "nowhere")
     assert evaluate(options(folders, "--workers", "1")) == 2
-    assert "scores.parquet is from elsewhere; choose another --out, or say --overwrite" in capsys.readouterr().err
+    assert (
+        "scores.parquet is there already, and not written by this command; choose another --out"
+        in capsys.readouterr().err
+    )
     assert not (folders / "calls").exists()
     for more in (["--overwrite"], []):  # then it is this command's own
         assert evaluate(options(folders, "--workers", "1", *more)) == 0

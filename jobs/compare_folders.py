@@ -160,9 +160,8 @@ def _score(
     todo = [pair for pair in pairs if pair.name not in rows]
     results = in_parallel(_score_pair, [(pair, evaluate, arguments) for pair in todo], arguments.workers, evaluate)
     with kept.adding() as add:
-        for pair, (state, found) in zip(
-            todo, track(results, "scoring", total=len(todo), console=Terminal()), strict=True
-        ):
+        for pair, result in zip(todo, track(results, "scoring", total=len(todo), console=Terminal()), strict=True):
+            state, found = ([], f"{pair.estimate}: {result}") if isinstance(result, str) else result
             if isinstance(found, str):
                 failed.append(found)
             else:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from jobs.kept_scores import KeptScores
-from jobs.parallel import spread
+from jobs.parallel import Ended, spread
 from jobs.pictures import Picture
 from srcnn.aside import Aside
 from srcnn.damage import DamagedFile
@@ -102,11 +102,15 @@ def in_parallel(
 ) -> Iterator[Any]:
     """Results of the calls, in order, from as many processes as the task has cores (or ``workers``).
 
-    The metrics of ``evaluate`` are compiled before the processes start, so that not each of them does it.
+    Where a call ended its process, as a metric of one's own may, the reason stands for its result. The metrics of
+    ``evaluate`` are compiled before the processes start, so that not each of them does it.
     """
     if evaluate is not None:
         warm_up(evaluate.definitions, [name for name in evaluate.metrics if name in METRICS])
-    yield from spread(function, arguments, workers)
+    own = [name for name in evaluate.metrics if name not in METRICS] if evaluate is not None else []
+    who = f"one of the metrics {', '.join(own)} ends" if len(own) > 1 else f"metric {own[0]} ends" if own else "it ends"
+    for result in spread(function, arguments, workers, endings=True, apart=bool(own)):
+        yield f"{who} Python ({result.how})" if isinstance(result, Ended) else result
 
 
 def rows_or_reason(function: Callable[..., list[Row]], *arguments: Any) -> list[Row] | str:

@@ -66,7 +66,7 @@ def images(folders) -> list[str]:
 
 
 def test_a_killed_command_goes_on_with_the_pictures_that_were_not_scored(folders):
-    (folders / "todo").write_text(f"os.kill(os.getpid(), {int(signal.SIGKILL)})")
+    (folders / "todo").write_text(f"os.kill(os.getppid(), {int(signal.SIGKILL)})")
     killed = in_a_process_of_its_own(folders, "--workers", "1")
     assert killed.returncode == -signal.SIGKILL
     (kept,) = (folders / "out").glob("scores.*.unfinished.jsonl")
@@ -146,7 +146,7 @@ def test_a_pipe_among_the_pictures_is_named_and_never_waited_for(folders, capsys
 
 
 def test_a_command_whose_processes_die_says_what_is_kept(folders):
-    (folders / "todo").write_text(f"os.kill(os.getpid(), {int(signal.SIGSEGV)})")
+    (folders / "todo").write_text(f"os.kill(os.getpid(), {int(signal.SIGKILL)})")
     done = in_a_process_of_its_own(folders, "--workers", "2")
     assert done.returncode == 1
     assert b"what was scored is kept in" in done.stderr
@@ -191,10 +191,7 @@ def test_a_table_from_elsewhere_is_replaced_only_if_told_to(folders, capsys, con
     else:
         target.symlink_to(folders / "nowhere")
     assert evaluate(options(folders, "--workers", "1")) == 2
-    assert (
-        "scores.parquet is there already, and not written by this command; choose another --out"
-        in capsys.readouterr().err
-    )
+    assert "scores.parquet is there already, and not written by this command" in capsys.readouterr().err
     assert not (folders / "calls").exists()
     for more in (["--overwrite"], []):  # then it is this command's own
         assert evaluate(options(folders, "--workers", "1", *more)) == 0

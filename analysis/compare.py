@@ -45,7 +45,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
 
     from analysis.query import split
+    from srcnn.metrics import forget_metrics
 
+    forget_metrics()
     try:
         a, b = open_side(arguments.a), open_side(arguments.b)
         pairs = paired_runs(a, b)

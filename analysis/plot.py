@@ -52,7 +52,9 @@ def main(argv: list[str] | None = None) -> int:
     from analysis.panels import save
     from analysis.query import parse_where, split
     from analysis.study import open_study
+    from srcnn.metrics import forget_metrics
 
+    forget_metrics()
     try:
         study = open_study(arguments.study_dir)
         panels = draw(study, arguments.x, split(arguments.y), arguments.by, parse_where(arguments.where))

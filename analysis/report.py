@@ -32,7 +32,9 @@ def write_report(study_dir: Path | str) -> Path:
     from analysis.sections import SCORELESS, SECTIONS
     from analysis.study import open_study
     from srcnn.files import write_text
+    from srcnn.metrics import forget_metrics
 
+    forget_metrics()
     study = open_study(study_dir)
     evidence = Evidence(study)
     scored = bool(len(evidence.pictures))
@@ -120,9 +122,11 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """0 if the page was written, 2 if the folder holds no study."""
     arguments = parser().parse_args(argv)
+    from srcnn.metrics import MetricsDiffer
+
     try:
         print(write_report(arguments.study_dir))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, MetricsDiffer) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     return 0

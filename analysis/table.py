@@ -43,7 +43,9 @@ def main(argv: list[str] | None = None) -> int:
 
     from analysis.query import default_metrics, means, parse_where, split
     from analysis.study import open_study
+    from srcnn.metrics import forget_metrics
 
+    forget_metrics()
     try:
         study = open_study(arguments.study_dir)
         metrics = split(arguments.metric) if arguments.metric else default_metrics(study)

@@ -340,7 +340,7 @@ def _conform(table: "pa.Table", columns: Sequence[str] | None, categories: bool)
 def learn_metrics(schema: "pa.Schema") -> None:
     """Remember what a file of scores says of the user's own metrics, which are but names to whoever reads it."""
     for field in schema:
-        if is_metric(field.name) and field.name not in METRICS:
+        if is_metric(field.name) and field.name not in METRICS and field.metadata:
             learn(About.from_metadata(field.name, field.metadata))
 
 

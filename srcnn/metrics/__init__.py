@@ -20,9 +20,11 @@ __all__ = [
     "About",
     "Definition",
     "Metric",
+    "MetricsDiffer",
     "Reference",
     "about",
     "find",
+    "forget_metrics",
     "is_metric",
     "learn",
     "score",
@@ -38,7 +40,12 @@ QUICK_METRICS = tuple(METRICS)
 
 _log = logging.getLogger(__name__)
 _said: set[tuple[str, str]] = set()
-_learnt: dict[str, About] = {}  # of metrics of the user's own: what was said where they were computed or read
+# Of metrics of the user's own: each that was said where they were computed or read.
+_learnt: dict[str, list[About]] = {}
+
+
+class MetricsDiffer(ValueError):
+    """Two files of scores say of one metric what cannot both be true."""
 
 
 class Reference:
@@ -100,25 +107,38 @@ def find(name: str) -> Metric:
     if not is_metric(name):
         raise ValueError(_unknown(name))
     own = named_function(name)
-    learn(own)
+    _learnt[name] = [own]
     return own
 
 
 def about(name: str) -> About:
     """What is known of a metric, whose code need not be there: the user's own are never imported for it.
 
-    Raises ValueError, with the known names, for a name that can be no metric's.
+    Raises ValueError, with the known names, for a name that can be no metric's; MetricsDiffer.
     """
     if name in METRICS:
         return METRICS[name]
     if not is_metric(name):
         raise ValueError(_unknown(name))
-    return _learnt.get(name) or About.from_metadata(name)
+    said, *others = _learnt.get(name) or [About.from_metadata(name)]
+    if others:
+        raise MetricsDiffer(
+            f"metric {name!r} is {said.stated()} in one study's scores and {others[0].stated()} in another's: score "
+            "one of them anew, or leave the metric out (in one Python, call srcnn.metrics.forget_metrics() between)"
+        )
+    return said
 
 
 def learn(own: About) -> None:
-    """Remember what a file of scores, or the code itself, says of a metric of the user's own."""
-    _learnt[own.name] = own
+    """Remember what a file of scores says of a metric of the user's own."""
+    known = _learnt.setdefault(own.name, [])
+    if own.stated() not in [each.stated() for each in known]:
+        known.append(own)
+
+
+def forget_metrics() -> None:
+    """Forget what files of scores said of metrics of the user's own, before others are read."""
+    _learnt.clear()
 
 
 def _unknown(name: str) -> str:

@@ -33,6 +33,10 @@ class About:
         """As the metadata of the metric's column."""
         return {"unit": self.unit, "higher_is_better": str(self.higher_is_better).lower()}
 
+    def stated(self) -> str:
+        """Its unit and its direction, in words."""
+        return f"in {self.unit!r}, {'higher' if self.higher_is_better else 'lower'} is better"
+
     @classmethod
     def from_metadata(cls, name: str, stored: Mapping[bytes, bytes] | None = None) -> "About":
         """Of a metric of somebody's own, by its name and its column's metadata; nothing is imported for it."""

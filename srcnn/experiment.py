@@ -61,7 +61,7 @@ def one_of(kind: str, table: Iterable[str]) -> AfterValidator:
     return AfterValidator(lambda name: _listed(kind, table, name))
 
 
-def faults(error: ValueError) -> str:
+def faults(error: Exception) -> str:
     """What is wrong with settings, in one line; pydantic's own text has a line for each and an address."""
     if not isinstance(error, ValidationError):
         return said(error)

@@ -83,6 +83,8 @@ def main(argv: list[str] | None = None) -> int:
         checkpoint = _checkpoint(checkpoint_file(place), arguments)
         named_by = _named_by(arguments.pictures)
         files = list(by_name(named_by).values())
+        for note in _own_code_notes(checkpoint, own):
+            print(f"note: {note}", file=sys.stderr)
         model = checkpoint.build(own)
     except CheckpointError as error:
         print(f"error: {place}: {error}", file=sys.stderr)
@@ -130,6 +132,19 @@ def _checkpoint(file: Path, arguments: argparse.Namespace) -> "Checkpoint":
     if weights.assumed:
         print(f"note: {weights.assumed}")
     return as_checkpoint(weights, max(arguments.upsample or 2, 2))
+
+
+def _own_code_notes(checkpoint: "Checkpoint", own: str | None) -> list[str]:
+    """What the class of one's own did when it was imported by another process. Raises OwnCodeError.
+
+    So it can neither end this command nor keep it waiting for ever.
+    """
+    from jobs.own_check import Subject, check_own_code
+
+    stated = checkpoint.model_config
+    if own is None or stated.get("name") != own:
+        return []
+    return check_own_code([Subject("model", own, bool(stated.get("residual", True)), checkpoint.data.patch_size)])
 
 
 def _named_by(pictures: list[Path]) -> dict[Path, PurePath]:

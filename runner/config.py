@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +22,7 @@ from srcnn.files import EncodingError, read_text, text_fault, write_text
 from srcnn.paths import RootPaths, StudyPaths
 from srcnn.yaml_text import YamlError, read_yaml
 
+NAME = "[A-Za-z0-9][A-Za-z0-9_.-]*"
 MOST_LETTERS = 200  # of a study's name: a folder's name has 255, and jobs are named after it
 MOST_SHARDS = 1_000_000  # files of scores: more of them than a file system likes
 
@@ -32,7 +34,7 @@ class ConfigError(ValueError):
 class Study(Experiment):
     """One YAML file: an experiment, what is varied in it, and where it runs."""
 
-    name: str = Field(min_length=1, max_length=MOST_LETTERS, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    name: str = Field(min_length=1, max_length=MOST_LETTERS, pattern=f"^{NAME}$")
     sweep: SweepConfig = SweepConfig()
     cluster: ClusterConfig = ClusterConfig()
 
@@ -89,12 +91,26 @@ def load_study(study: str, overrides: Iterable[str] = ()) -> tuple[Study, Path]:
     if not isinstance(raw, dict):
         raise ConfigError(f"{file}: expected sections such as data: and training:, found {_found(raw)}")
     if is_submitted(file):
-        raw["name"] = file.parent.name  # the folder is the study: it may have been copied or renamed
+        raw["name"] = _folder_name(file.parent)  # the folder is the study: it may have been copied or renamed
     raw.setdefault("name", file.stem)
     absolute_sources(raw, file.parent)
     for override in overrides:
         _apply(raw, override, file)
     return _checked(raw, file), file
+
+
+def _folder_name(folder: Path) -> str:
+    """The name of the study in a folder. Raises ConfigError for one that no study may have, with one that it may."""
+    name, taken = folder.name, RootPaths(Path()).data.name
+    if re.fullmatch(NAME, name) and len(name) <= MOST_LETTERS and name != taken:
+        return name
+    fit = re.sub("[^A-Za-z0-9_.-]+", "_", name[: MOST_LETTERS // 2]).strip("_.-") or "study"
+    fit = f"{fit}_study" if fit == taken else fit
+    raise ConfigError(
+        f"{folder}: a study is called like its folder, by letters without accents, digits, '_', '.' and '-', at most "
+        f"{MOST_LETTERS} and not {taken!r}; rename it: mv {shlex.quote(str(folder))} "
+        f"{shlex.quote(str(folder.with_name(fit)))}"
+    )
 
 
 def _find(study: str) -> Path:

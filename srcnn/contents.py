@@ -1,11 +1,14 @@
 """What a study holds as it was last submitted: ``contents.json``, for whoever reads the results."""
 
+import re
 import shlex
-from typing import Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from srcnn.files import read_json
-from srcnn.paths import StudyPaths
-from srcnn.records import record
+from srcnn.paths import StudyPaths, is_set_name
+from srcnn.records import record, shown
+
+IDS = ("run_id", "eval_id", "degradation_id", "data_id")
 
 
 class RunContents(TypedDict):
@@ -39,11 +42,28 @@ class Contents(TypedDict):
     sets: dict[str, SetContents]
 
 
+ID = re.compile(r"[a-z][0-9a-z]{1,40}")  # of what short_hash makes, and never a path
+
+
+def _checked(value: Any) -> Contents:
+    """A study's contents, of which no id and no set's name leads elsewhere. Raises ValueError."""
+    contents: Contents = record(Contents)(value)
+    ids = {f"runs.{i}.{name}": run.get(name) for i, run in enumerate(contents["runs"]) for name in IDS}
+    ids |= {f"sets.{name}.set_id": each["set_id"] for name, each in contents["sets"].items()}
+    for place, found in ids.items():
+        if found is not None and not ID.fullmatch(str(found)):
+            raise ValueError(f"{place}: expected an id such as r1e7408ea0f, found {shown(found)}")
+    for name in contents["sets"]:
+        if not is_set_name(name):
+            raise ValueError(f"sets: {shown(name)} names no set")
+    return contents
+
+
 def read_contents(paths: StudyPaths) -> Contents | None:
     """The study's runs, sets and ids; None if nothing was submitted into the folder.
 
     Raises DamagedFile.
     """
     remedy = f"python -m runner.submit {shlex.quote(str(paths.folder))} writes it again"
-    found: Contents | None = read_json(paths.contents, record(Contents), remedy)
+    found: Contents | None = read_json(paths.contents, _checked, remedy)
     return found

@@ -31,6 +31,7 @@ from srcnn.deprocess import Standardisation
 from srcnn.losses import LOSSES
 from srcnn.metrics import DEFINITIONS, METRICS, QUICK_METRICS, Definition
 from srcnn.models import MODELS, is_own_model
+from srcnn.paths import is_set_name
 from srcnn.protocols import PROTOCOLS
 from srcnn.schedules import SCHEDULES
 from srcnn.upsample import UPSAMPLERS
@@ -133,7 +134,7 @@ def _as_sets(value: Any) -> Any:
 
 def _check_set_names(sets: dict[str, Any]) -> dict[str, Any]:
     for name in sets:
-        if not name or not all(c.isalnum() or c in "-_." for c in name) or name.startswith("."):
+        if not is_set_name(name):
             raise ValueError(f"a set's name is made of letters, digits, '-', '_' and '.', not {name!r}")
         if name == "luma" or name.startswith("zoom_"):
             raise ValueError(f"{name!r} cannot name a set: a folder of that name holds another view of the pictures")

@@ -179,6 +179,11 @@ def is_within(place: Path, folder: Path) -> bool:
     return ".." not in place.parts[len(folder.parts) :] and place.parent.resolve() == folder.resolve() / below
 
 
+def is_set_name(name: str) -> bool:
+    """Whether a set of pictures may be called so: folders are named after it."""
+    return bool(name) and all(c.isalnum() or c in "-_." for c in name) and not name.startswith(".")
+
+
 def view_folder(base: Path, set_name: str, view: str) -> Path:
     """Folder of one set's pictures in one view: ``full``, ``luma`` or ``zoom_<k>``.
 

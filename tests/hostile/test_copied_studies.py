@@ -1,14 +1,16 @@
 """A copied study is its own: it is called like its folder, and nothing of the original's is taken for its own."""
 
 import os
+import shlex
 import shutil
 import socket
 import time
 
 import pytest
 
+from analysis import report
 from jobs.processes import born
-from runner import submit
+from runner import cancel, clean, logs, status, submit
 from runner.lock import Holder, _text, holder, study_lock
 from runner.snapshot import write_provenance
 from runner.submission import Submission, submissions
@@ -61,3 +63,23 @@ def test_the_process_that_works_on_the_original_does_not_hold_the_copy(tmp_path)
     assert holder(copy) is None
     with study_lock(copy, "local") as replaced:
         assert replaced is None
+
+
+@pytest.mark.parametrize("name", ["my study (copy)", "data", ".hidden", "na\u00efve", "x" * 220, "-x", "a\nb", "[red]"])
+def test_a_folder_that_is_called_as_no_study_may_be_is_read_and_before_it_is_submitted_renamed(finished, ends, name):
+    folder = finished.folder.parent.parent / "elsewhere" / name
+    shutil.copytree(finished.folder, folder)
+    ended = ends(submit.main, folder, "--executor", "debug", "--dry-run")
+    assert (ended.status, "a study is called like its folder" in ended.err) == (2, True)
+    before = len(list(folder.parent.iterdir()))
+    for main, *more in ((status.main,), (cancel.main, "--yes"), (logs.main,), (clean.main, "--what", "baselines")):
+        assert ends(main, folder, *more).status == 0
+    if name == "my study (copy)":
+        assert ends(report.main, folder).status == 0
+    (_, command) = ended.err.rstrip("\n").split("; rename it: ")
+    words = shlex.split(command)
+    if name != "a\nb":  # which the message shows written out
+        assert words[:2] == ["mv", str(folder)]
+    folder.rename(words[2])
+    assert len(list(folder.parent.iterdir())) == before
+    assert ends(submit.main, words[2], "--executor", "debug", "--dry-run", "--root", finished.folder.parent).status == 0

@@ -13,7 +13,7 @@ from score_tables import row, write_study
 
 import analysis
 from analysis import compact, compare, plot, report, table
-from jobs import restore
+from jobs import own_check, restore
 from jobs.checkpoint import Checkpoint
 from runner import logs, status, submit
 from runner.checks import study as checks
@@ -161,3 +161,23 @@ def test_restoring_with_a_network_of_ones_own_that_was_named(foreign_run, tmp_pa
     assert ended.status == 0, ended
     assert (tmp_path / "out" / "photo7.png").exists()
     sys.modules.pop("evilmod")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import os\nos._exit(0)", "model 'evilmod:Net' ends Python when it is imported (status 0)"),
+        ("import time\ntime.sleep(600)", "does not come back from its import within 9 s; mend it, or give it more"),
+    ],
+)
+def test_a_network_that_was_named_can_neither_end_restoring_nor_keep_it_waiting(
+    foreign_run, tmp_path, ends, monkeypatch, code, said
+):
+    (tmp_path / "evilmod.py").write_text(f"{code}\n{OWN_NETWORK}")
+    shutil.rmtree(tmp_path / "__pycache__", ignore_errors=True)
+    if "sleep" in code:
+        monkeypatch.setenv(own_check.LIMIT_VARIABLE, "9")
+    pictures = write_pictures(tmp_path / "mine", [7])
+    ended = ends(restore.main, pictures, "--out", tmp_path / "out", "--model", foreign_run, "--model", "evilmod:Net")
+    assert (ended.status, said in ended.said, (tmp_path / "out").exists()) == (2, True, False), ended
+    assert "evilmod" not in sys.modules

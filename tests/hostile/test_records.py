@@ -163,3 +163,27 @@ def test_a_cache_that_can_neither_be_read_nor_set_aside_says_so(tmp_path, monkey
     monkeypatch.setattr("os.replace", refuse)
     with pytest.raises(DamagedFile, match=r"could not be set aside \(Read-only file system\): delete it"):
         read_cache(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        *((name, value) for name in ("run_id", "eval_id") for value in ("../../victim", "/etc", "r1\n", "", "R1")),
+        *(("degradation_id", "b/../.."), ("data_id", "."), ("set_id", "..%2f"), ("sets", "../x"), ("sets", ".x")),
+    ],
+)
+def test_ids_and_names_of_sets_that_could_lead_elsewhere_are_refused_where_they_are_read(finished, ends, where, value):
+    contents = json.loads(finished.contents.read_text())
+    if where == "sets":
+        contents["sets"][value] = contents["sets"].pop("tests")
+    elif where == "set_id":
+        contents["sets"]["tests"][where] = value
+    else:
+        contents["runs"][0][where] = value
+    finished.contents.write_text(json.dumps(contents))
+    ended = ends(status, finished.folder)
+    assert (ended.status, f"{finished.contents}: is damaged ({'sets' if 'set' in where else 'runs'}" in ended.said) == (
+        2,
+        True,
+    )
+    assert "writes it again" in ended.said

@@ -72,7 +72,12 @@ def test_a_folder_that_is_called_as_no_study_may_be_is_read_and_before_it_is_sub
     ended = ends(submit.main, folder, "--executor", "debug", "--dry-run")
     assert (ended.status, "a study is called like its folder" in ended.err) == (2, True)
     before = len(list(folder.parent.iterdir()))
-    for main, *more in ((status.main,), (cancel.main, "--yes"), (logs.main,), (clean.main, "--what", "baselines")):
+    for main, *more in (
+        (status.main,),
+        (cancel.main, "--yes"),
+        (logs.main,),
+        (clean.main, "--what", "baselines", "--yes"),
+    ):
         assert ends(main, folder, *more).status == 0
     if name == "my study (copy)":
         assert ends(report.main, folder).status == 0

@@ -125,7 +125,7 @@ def read_patches(path: Path) -> TrainingPatches:
     try:
         require_regular(path)
         with h5py.File(path, "r", locking=False) as file:
-            arrays = {name: file[name][:] for name in PATCH_DATASETS}
+            arrays = {name: _inside(file, name, path.stat().st_size)[:] for name in PATCH_DATASETS}
             mean, std = float(file.attrs[MEAN]), float(file.attrs[STD])
             if file.attrs[DIGEST] != _digest(map(hashlib.sha256, arrays.values()), mean, std):
                 raise NotWhole("its content does not give its checksum")
@@ -135,6 +135,21 @@ def read_patches(path: Path) -> TrainingPatches:
             raise
         reason = error if isinstance(error, NotWhole) else "it does not hold what training reads, or is cut"
         raise remade(path, of_another_kind(path, b"\x89HDF", "HDF5") or reason, seen) from error
+
+
+def _inside(file: h5py.File, name: str, size: int) -> h5py.Dataset:
+    """A data set that the file itself holds. Raises ValueError for one elsewhere, or of more than the file has.
+
+    HDF5 opens what a link names, a pipe too, and makes up what was never written.
+    """
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+        raise ValueError(f"{name} is not in it, or a link")
+    dataset = file[name]
+    if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
+        raise ValueError(f"{name} is no data set of its own")
+    if dataset.nbytes > size:
+        raise ValueError(f"{name} states {dataset.nbytes:,} bytes, and the file has {size:,}")
+    return dataset
 
 
 def _digest(datasets: Iterable[Any], mean: float, std: float) -> str:

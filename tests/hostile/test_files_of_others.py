@@ -1,11 +1,16 @@
-"""A whole Parquet file whose columns are not those of scores is named, and stays where it is."""
+"""Files that are whole and not ours: scores of other columns are named and stay, patches elsewhere are not read."""
 
+import os
+
+import h5py
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import analysis
 from analysis import plot, table
+from srcnn.damage import DamagedFile
+from srcnn.dataset import read_patches
 from srcnn.shards import NoScores
 
 
@@ -36,3 +41,33 @@ def test_what_is_no_table_of_scores_is_named_and_left_alone(finished, ends, tmp_
     with pytest.raises(NoScores, match="holds no scores"):
         analysis.load(shard)
     assert shard.read_bytes() == before
+
+
+def linked(file, link):
+    del file["train_input"]
+    file["train_input"] = link
+
+
+def claiming(file, **more):
+    shape = file["train_input"].shape[1:]
+    del file["train_input"]
+    file.create_dataset("train_input", (10**9, *shape), "u1", **more)
+
+
+ELSEWHERE = {
+    "a file elsewhere": lambda file, pipe: linked(file, h5py.ExternalLink(str(pipe), "x")),
+    "a link to itself": lambda file, pipe: linked(file, h5py.SoftLink("/train_input")),
+    "bytes elsewhere": lambda file, pipe: claiming(file, external=[(str(pipe), 0, h5py.h5f.UNLIMITED)]),
+    "more than there is": lambda file, pipe: claiming(file, chunks=(100, *file["train_input"].shape[1:])),
+    "nothing": lambda file, pipe: file.__delitem__("train_input"),
+}
+
+
+@pytest.mark.parametrize("kind", ELSEWHERE)
+def test_patches_are_read_from_the_file_itself_and_no_more_than_it_has(finished, tmp_path, kind):
+    (patches,) = finished.root.data.glob("*.h5")
+    os.mkfifo(tmp_path / "pipe")
+    with h5py.File(patches, "r+", locking=False) as file:
+        ELSEWHERE[kind](file, tmp_path / "pipe")
+    with pytest.raises(DamagedFile, match="train_input "):
+        read_patches(patches)

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from analysis.study import Run, Study
+from srcnn.damage import Identity, identity
 from srcnn.experiment import DataConfig
-from srcnn.files import PictureError, read_json, read_picture, read_text
+from srcnn.files import PictureError, read_picture, read_text
 from srcnn.patches import Box
-from srcnn.paths import view_folder
+from srcnn.paths import RootPaths, view_folder
+from srcnn.picture_list import read_list
 from srcnn.upsample import UPSAMPLERS
 from srcnn.views import low_resolution_picture, reduced, reference
 
@@ -86,17 +88,13 @@ def _read(path: str) -> Bytes:
 
 
 @lru_cache(maxsize=64)
-def _paths_of(folder: Path, set_name: str, list_file: Path, changed: int) -> dict[str, str]:
-    found: dict[str, str] = read_json(list_file, lambda value: {each["name"]: each["path"] for each in value}) or {}
-    return found
+def _paths_of(root: RootPaths, set_id: str, _seen: Identity | None) -> dict[str, str]:
+    return {each["name"]: each["path"] for each in read_list(root, set_id) or ()}
 
 
 def _paths(study: Study, set_name: str) -> dict[str, str]:
-    file = study.paths.root.pictures(study.sets[set_name]["set_id"])
-    try:
-        return _paths_of(study.folder, set_name, file, file.stat().st_mtime_ns)
-    except FileNotFoundError:
-        return {}
+    root, set_id = study.paths.root, study.sets[set_name]["set_id"]
+    return _paths_of(root, set_id, identity(root.pictures(set_id)))
 
 
 def _data_config(study: Study, run: Run) -> DataConfig | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srcnn.contents import read_contents
-from srcnn.files import parsed, read_json, read_own
+from srcnn.files import parsed, read_own
 from srcnn.paths import StudyPaths
 from srcnn.records import shown
 from srcnn.schema import METHODS
@@ -99,10 +99,6 @@ class Study:
     def setting(self, key: str, default: Any = None) -> Any:
         """A setting that all runs share (the first run's)."""
         return self.runs[0].settings.get(key, default) if self.runs else default
-
-    def pictures(self, set_name: str) -> list[dict[str, Any]]:
-        """The set's pictures: name, path, digest, height, width; empty if the list is gone."""
-        return list(read_json(self.paths.root.pictures(self.sets[set_name]["set_id"])) or [])
 
     def shard_paths(self, runs: "set[str] | None" = None, epochs: "set[int] | None" = None) -> list[Path]:
         """Every shard that belongs to the study, whether it is there or not.

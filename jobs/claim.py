@@ -10,7 +10,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from jobs.processes import born, is_alive
+from srcnn.damage import set_aside
 from srcnn.files import temporary_path
+from srcnn.records import record
+from srcnn.regular import read_regular
 
 HEARTBEAT_S = 5.0
 STALE_S = 120.0  # shared file systems may hide a changed time stamp for up to a minute
@@ -72,8 +75,10 @@ def _wait(target: Path, claim: Path, say: Callable[[str], None], poll_s: float, 
     """Return when the target is there, the claim is gone, or its job is dead or was silent for too long."""
     beat, since, said = None, time.monotonic(), ""
     while not target.exists():
+        if os.path.lexists(claim) and not claim.is_file():  # of no job: a folder, a pipe, a link to nowhere
+            set_aside(claim)
         try:
-            stamp, content = claim.stat().st_mtime_ns, claim.read_bytes()
+            stamp, content = claim.stat().st_mtime_ns, _content(claim)
         except FileNotFoundError:
             return
         # Only whether the stamp moves counts, not its value: clocks of two nodes differ.
@@ -98,10 +103,23 @@ def _wait(target: Path, claim: Path, say: Callable[[str], None], poll_s: float, 
 def _claimant(content: bytes) -> tuple[str, bool | None]:
     """Who made a claim, in words, and whether it lives; None if that cannot be known from here."""
     try:
-        host, pid, since = json.loads(content)
-    except (ValueError, TypeError):  # it was killed before it said so
+        host, pid, since = _claim(json.loads(content))
+    except (ValueError, RecursionError):  # it was killed before it said so
         return "another process", None
     return f"process {pid} on {host}", is_alive(host, pid, since)
+
+
+_claim = record(tuple[str, int, str | None])
+
+
+def _content(claim: Path) -> bytes:
+    """What a claim says; nothing where that cannot be read: what counts then is whether it beats."""
+    try:
+        return read_regular(claim)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return b""
 
 
 def _remove(claim: Path, content: bytes) -> None:
@@ -109,7 +127,7 @@ def _remove(claim: Path, content: bytes) -> None:
     aside = temporary_path(claim)
     with suppress(FileNotFoundError):
         os.rename(claim, aside)
-        if aside.read_bytes() != content:
+        if _content(aside) != content:
             with suppress(OSError):
                 os.link(aside, claim)
         aside.unlink(missing_ok=True)

@@ -6,19 +6,29 @@ no other; the same command goes on from what is there.
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
-from srcnn.files import read_own
-from srcnn.regular import open_regular
+from srcnn.damage import set_aside
+from srcnn.records import record
+from srcnn.regular import NotRegular, open_regular, read_regular
+from srcnn.schema import INTEGER_COLUMNS, KEY_COLUMNS
 
-_REMEDY = "move it away"
 State = list[str]
 Row = dict[str, Any]
 BEGINNING = b'{"name": '  # of each line
+
+
+class _Kept(TypedDict):
+    """A line: rows of one picture, and the state of the files that they are scored from."""
+
+    name: str
+    state: State
+    rows: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -38,20 +48,24 @@ class KeptScores:
         return [row for rows in kept.values() for row in rows]
 
     def _lines(self) -> Iterator[tuple[str, State, list[Row]]]:
-        lines = read_own(self.file, _REMEDY).split(b"\n") if self.file.exists() else []
+        try:
+            lines = read_regular(self.file).split(b"\n")
+        except (FileNotFoundError, IsADirectoryError, NotRegular):
+            return
         for line in lines:
             try:
-                kept = json.loads(line)
-                name, state, rows = kept["name"], kept["state"], kept["rows"]
-            except (ValueError, LookupError, TypeError, RecursionError):  # cut by what ended the command
+                kept = _kept(json.loads(line))
+            except (ValueError, RecursionError):  # cut by what ended the command
                 continue
-            if isinstance(name, str) and isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
-                yield name, state, rows
+            if all(map(_is_row, kept["rows"])):
+                yield kept["name"], kept["state"], kept["rows"]
 
     @contextmanager
     def adding(self) -> Iterator[Callable[[str, State, list[Row]], None]]:
         """A function that keeps the rows of one picture: from its return on they outlive this process."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
+        if os.path.lexists(self.file) and not self.file.is_file():
+            set_aside(self.file)
         with self.file.open("ab") as file:
             file.write(b"\n")  # ends a line that was cut
 
@@ -70,6 +84,20 @@ def is_kept(file: Path) -> bool:
         start = content.read(1 << 16)
     line = start.lstrip(b"\n")[: len(BEGINNING)]
     return not start or (start.startswith(b"\n") and BEGINNING.startswith(line))
+
+
+_kept = record(_Kept)
+
+
+def _is_row(row: Row) -> bool:
+    """Whether the table of scores takes a row: its columns in their types."""
+    if not row.keys() > set(KEY_COLUMNS):
+        return False
+    for name, value in row.items():
+        kinds = (int,) if name in INTEGER_COLUMNS else (str,) if name in KEY_COLUMNS else (float, int)
+        if value is not None and (type(value) not in kinds or (type(value) is int and abs(value) >= 2**31)):
+            return False
+    return True
 
 
 def state_of(*files: Path) -> State:

@@ -30,10 +30,11 @@ from srcnn.files import (
     holds,
     read_cache,
     read_hashed,
-    read_json,
     write_json,
 )
 from srcnn.paths import RootPaths
+from srcnn.picture_list import THUMBNAIL, PictureContent, read_list, require_sound
+from srcnn.records import record
 
 # Photographs that come inside scikit-image's wheel: public domain or CC0, no download needed.
 BUNDLED = {
@@ -56,7 +57,6 @@ UNREAD_SUFFIXES = frozenset(
     {".jfif", ".jpe", ".dib", ".jp2", ".j2k", ".jxl", ".avif", ".heic", ".heif", ".tga", ".pbm", ".pnm", ".pcx", ".exr"}
     | {".hdr", ".dng", ".nef", ".cr2", ".cr3", ".arw", ".raw", ".psd"}
 )
-THUMBNAIL = 16  # pixels each way
 
 
 class MissingPictures(ValueError):
@@ -124,10 +124,10 @@ class SetRef:
 @lru_cache(maxsize=64)
 def load_set(root: RootPaths, set_id: str) -> PictureSet:
     """The list of a set's pictures as last submitted."""
-    pictures = read_json(root.pictures(set_id), lambda value: tuple(Picture(**item) for item in value))
+    pictures = read_list(root, set_id)
     if pictures is None:
         raise MissingPictures(f"{root.pictures(set_id)} is gone; submit the study again")
-    return PictureSet(set_id, pictures)
+    return PictureSet(set_id, tuple(Picture(**each) for each in pictures))
 
 
 def is_named(source: str) -> bool:
@@ -250,8 +250,8 @@ def read_set(
     errors = [fault for name, file in names.items() if (fault := unnameable(file, name))]
     cache = read_cache(root.fingerprints, _fingerprints) or {}
     stamps = {file: _stamp(file) for file in files}
-    known = {file: cache.get(str(file), {}) for file in files}
-    same = {file for file in files if known[file].get("stamp") == list(stamps[file]) and "content" in known[file]}
+    known = {file: cache[str(file)] for file in files if str(file) in cache}
+    same = {file for file in known if known[file]["stamp"] == stamps[file]}
     new = [file for file in files if verify or file not in same]
     disguised = []
     for file, found in zip(new, Parallel(n_jobs=-1, prefer="threads")(delayed(_content)(f) for f in new), strict=True):
@@ -260,13 +260,13 @@ def read_set(
         else:
             if file in same and known[file]["digest"] != found["digest"]:
                 disguised.append(str(file))
-            cache[str(file)] = {"stamp": list(stamps[file]), **found}
+            cache[str(file)] = {"stamp": stamps[file], **found}
     if errors:
         raise PictureError("unusable pictures:\n  " + "\n  ".join(errors))
     if new:
         write_json(root.fingerprints, cache)
     pictures = tuple(
-        Picture(name=name, path=str(file), **{k: v for k, v in cache[str(file)].items() if k != "stamp"})
+        Picture(name, str(file), **{field: cache[str(file)][field] for field in PictureContent.__annotations__})
         for name, file in names.items()
     )
     set_id = short_hash("s", [[picture.name, picture.digest] for picture in pictures])
@@ -281,11 +281,20 @@ def _stamp(file: Path) -> tuple[int, int]:
     return stat.st_size, stat.st_mtime_ns
 
 
-def _fingerprints(value: Any) -> dict[str, dict[str, Any]]:
-    return {path: dict(about) for path, about in value.items()}
+class Fingerprint(PictureContent):
+    """What is remembered of a picture file; ``stamp``: the size and time of the file that was read."""
+
+    stamp: tuple[int, int]
 
 
-def _content(path: Path) -> dict[str, object] | PictureError:
+def _fingerprints(value: Any) -> dict[str, Fingerprint]:
+    found: dict[str, Fingerprint] = record(dict[str, Fingerprint])(value)
+    for about in found.values():
+        require_sound(about)
+    return found
+
+
+def _content(path: Path) -> PictureContent | PictureError:
     try:
         picture, in_one_band, content = read_hashed(path)
     except PictureError as error:

@@ -119,6 +119,15 @@ def is_content_fault(error: Exception) -> bool:
     """Whether a reader failed on what a file holds.
 
     HDF5 and Arrow raise OSError for that, too; where a disk or a server failed it has a number, and the file may be
-    whole. So it may be where memory lacked.
+    whole. So it may be where memory lacked. A folder in its place is no such file.
     """
-    return not isinstance(error, MemoryError) and (not isinstance(error, OSError) or error.errno is None)
+    if isinstance(error, OSError):
+        return error.errno is None or isinstance(error, IsADirectoryError)
+    return not isinstance(error, MemoryError)
+
+
+def named(error: Exception, path: Path) -> Exception:
+    """The error with the file that it is about, which readers leave out."""
+    if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+        return OSError(error.errno, os.strerror(error.errno), str(path))
+    return error

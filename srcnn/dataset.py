@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srcnn.color import luma, own_standard, to_uint8
-from srcnn.damage import identity, is_content_fault, of_another_kind, remade
+from srcnn.damage import identity, is_content_fault, named, of_another_kind, remade
 from srcnn.experiment import DataConfig
 from srcnn.files import atomic_path
 from srcnn.hdf5 import writing
@@ -132,7 +132,7 @@ def read_patches(path: Path) -> TrainingPatches:
             return TrainingPatches(**arrays, mean=mean, std=std)
     except (OSError, LookupError, TypeError, ValueError, RuntimeError) as error:
         if not is_content_fault(error):
-            raise
+            raise named(error, path) from error
         reason = error if isinstance(error, NotWhole) else "it does not hold what training reads, or is cut"
         raise remade(path, of_another_kind(path, b"\x89HDF", "HDF5") or reason, seen) from error
 

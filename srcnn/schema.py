@@ -37,7 +37,7 @@ KEY_COLUMNS = (
     "width",
     "height",
 )
-_INTEGERS = {"epoch", "zoom", "x", "y", "width", "height"}
+INTEGER_COLUMNS = frozenset({"epoch", "zoom", "x", "y", "width", "height"})
 
 
 def score_schema(metrics: Iterable[str] = ()) -> "pyarrow.Schema":
@@ -51,7 +51,7 @@ def score_schema(metrics: Iterable[str] = ()) -> "pyarrow.Schema":
     """
     import pyarrow as pa
 
-    key = [pa.field(name, pa.int32() if name in _INTEGERS else pa.string()) for name in KEY_COLUMNS]
+    key = [pa.field(name, pa.int32() if name in INTEGER_COLUMNS else pa.string()) for name in KEY_COLUMNS]
     names = dict.fromkeys((*METRICS, *metrics))
     values = [pa.field(name, pa.float64(), metadata=about(name).to_metadata()) for name in names]
     return pa.schema(key + values)

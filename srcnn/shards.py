@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from srcnn.aside import Aside
-from srcnn.damage import DamagedFile, identity, is_content_fault, of_another_kind, remade, set_aside
+from srcnn.damage import DamagedFile, identity, is_content_fault, named, of_another_kind, remade, set_aside
 from srcnn.files import parsed, read_cache, write_json
 from srcnn.metrics import METRICS, About, is_metric, learn
 from srcnn.records import record
@@ -144,8 +144,8 @@ def compacted_files(folder: Path) -> list[CompactedFile]:
             try:
                 stamp = index.stat()
                 compacted = _read_index(index, stamp.st_mtime_ns, stamp.st_ino)
-            except FileNotFoundError:  # merged into another since: look for that
-                complete = False
+            except FileNotFoundError:  # merged into another since: look for that, unless it is a link to nowhere
+                complete &= index.is_symlink()
                 continue
             if compacted.file.exists():
                 found.append(compacted)
@@ -264,7 +264,7 @@ def readable(file: Path) -> Iterator[None]:
         raise _no_scores(file, error) from error
     except (pa.ArrowException, OSError, UnicodeError, NotWhole) as error:
         if not is_content_fault(error):
-            raise
+            raise named(error, file) from error
         if seen == identity(file):
             with suppress(OSError):
                 _set_aside_index(file)

@@ -3,13 +3,19 @@
 import json
 import os
 
+import pyarrow as pa
 import pytest
 import yaml
+from conftest import write_pictures
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analysis.table import main as table
+from hostile.conftest import interrupted_after
 from jobs.checkpoint import CheckpointError
+from jobs.claim import build_once
+from jobs.kept_scores import KeptScores
+from jobs.pictures import Fingerprint, load_set, read_set
 from runner.cancel import main as cancel
 from runner.config import ConfigError, Study, load_study
 from runner.lock import Holder
@@ -23,9 +29,10 @@ from srcnn.contents import Contents, read_contents
 from srcnn.damage import DamagedFile
 from srcnn.files import read_cache, write_text
 from srcnn.history import Epoch, read_history
-from srcnn.paths import StudyPaths
+from srcnn.paths import RootPaths, StudyPaths
+from srcnn.picture_list import ListedPicture
 from srcnn.records import record
-from srcnn.schema import Attempt
+from srcnn.schema import KEY_COLUMNS, Attempt, score_schema
 
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -35,7 +42,10 @@ ANY_JSON = st.recursive(
 SAME = settings(
     max_examples=80, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+CONTENT = {"digest": "d", "height": 2, "width": 3, "thumbnail": "A" * 342 + "==", "grey": False, "content": "c"}
 WHOLE = {
+    ListedPicture: {"name": "a", "path": "/a.png", **CONTENT},
+    Fingerprint: {"stamp": [1, 2], **CONTENT},
     Attempt: {"stage": "train", "task": "r0", "number": 1, "host": "h", "pid": 1, "start": 1.0},
     Holder: {"host": "h", "pid": 1, "born": None, "executor": "local", "start": 1.0},
     Contents: {"study": "s", "runs": [], "sets": {"a": {"group": "test", "set_id": "s0"}}},
@@ -81,6 +91,103 @@ def test_any_bytes_in_place_of_a_record_are_a_value_or_a_named_damage(tmp_path, 
             assert str(error).startswith(f"{file}: is damaged (")  # noqa: PT017
     (tmp_path / "train-r0-1.json").write_bytes(content)
     read_attempt(tmp_path / "train-r0-1.json")
+
+
+@SAME
+@given(data=st.data())
+def test_a_list_of_pictures_is_one_or_a_named_damage(tmp_path, data):
+    root = RootPaths(tmp_path)
+    picture = dict(WHOLE[ListedPicture])
+    picture[data.draw(st.sampled_from([*picture, "more"]))] = data.draw(ANY_JSON)
+    write_text(root.pictures("s0"), json.dumps([picture]))
+    load_set.cache_clear()
+    try:
+        load_set(root, "s0")
+    except DamagedFile as error:
+        assert str(error).startswith(f"{root.pictures('s0')}: is damaged (")  # noqa: PT017
+
+
+@pytest.mark.parametrize("name", ["../../elsewhere", "/elsewhere", "a/../../b", ""])
+def test_a_name_in_a_list_of_pictures_that_leads_elsewhere_is_damage(tmp_path, name):
+    root = RootPaths(tmp_path)
+    write_text(root.pictures("s0"), json.dumps([{**WHOLE[ListedPicture], "name": name}]))
+    load_set.cache_clear()
+    with pytest.raises(DamagedFile, match="names no picture in a folder"):
+        load_set(root, "s0")
+
+
+@SAME
+@given(data=st.data())
+def test_fingerprints_with_any_field_changed_are_set_aside_and_the_pictures_read_again(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("pictures")
+    root, source = RootPaths(folder / "results"), str(write_pictures(folder / "own", [1], height=20, width=20))
+    before = read_set([source], root)
+    ((path, about),) = json.loads(root.fingerprints.read_text()).items()
+    field = data.draw(st.sampled_from([*about, "more", "all"]))
+    other = data.draw(ANY_JSON)
+    write_text(root.fingerprints, json.dumps(other if field == "all" else {path: {**about, field: other}}))
+    again = read_set([source], root)
+    if field in ("all", "more", "stamp"):  # a text in place of another is one
+        assert again == before
+    assert read_set([source], root) == again
+
+
+ROW = {**dict.fromkeys(KEY_COLUMNS), "set": "s", "image": "a", "epoch": 1, "psnr": 2.5}
+
+
+@SAME
+@given(data=st.data())
+def test_a_line_of_scores_that_are_kept_is_one_or_passed_over(tmp_path, data):
+    line = {"name": "a", "state": ["x"], "rows": [dict(ROW)]}
+    target = line if data.draw(st.booleans()) else line["rows"][0]
+    target[data.draw(st.sampled_from([*target, "more"]))] = data.draw(ANY_JSON)
+    file = tmp_path / "kept.jsonl"
+    file.write_text(json.dumps(line) + "\n" + json.dumps({"name": "b", "state": [], "rows": [ROW]}) + "\n")
+    kept = KeptScores(file)
+    assert ROW in kept.rows()
+    assert kept.read({"b": ()}) == {"b": [ROW]}
+    assert pa.Table.from_pylist(kept.rows(), schema=score_schema(["psnr"])).num_rows
+
+
+def _as_folder(path):
+    path.mkdir()
+    (path / "own").write_text("precious")
+
+
+STANDING = {
+    "a folder": _as_folder,
+    "a pipe": os.mkfifo,
+    "a link to nowhere": lambda path: path.symlink_to("nowhere"),
+}
+
+
+@pytest.mark.parametrize("thing", STANDING)
+def test_what_stands_in_the_place_of_kept_scores_is_set_aside(tmp_path, thing):
+    STANDING[thing](tmp_path / "kept.jsonl")
+    kept = KeptScores(tmp_path / "kept.jsonl")
+    assert kept.rows() == []
+    with kept.adding() as add:
+        add("b", [], [ROW])
+    assert kept.rows() == [ROW]
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("thing", STANDING)
+def test_what_stands_in_the_place_of_a_claim_is_set_aside(tmp_path, thing):
+    STANDING[thing](tmp_path / ".x.claim")
+    with interrupted_after(30):
+        build_once(tmp_path / "x", lambda: write_text(tmp_path / "x", "built"), poll_s=0.01)
+    assert (tmp_path / "x").read_text() == "built"
+    assert os.path.lexists(tmp_path / ".x.claim.damaged")
+
+
+@SAME
+@given(content=st.binary(max_size=40) | st.lists(ANY_JSON, max_size=4).map(lambda value: json.dumps(value).encode()))
+def test_any_content_of_a_claim_is_waited_for_and_taken_over(tmp_path_factory, content):
+    folder = tmp_path_factory.mktemp("claim")
+    (folder / ".x.claim").write_bytes(content)
+    build_once(folder / "x", lambda: write_text(folder / "x", "built"), poll_s=0.001, stale_s=0.0)
+    assert (folder / "x").read_text() == "built"
 
 
 @SAME

@@ -11,6 +11,7 @@ from analysis.style import Line, digits, metric_head, number, with_interval
 from analysis.svg import add, drawing, to_page
 from srcnn.files import write_text
 from srcnn.metrics import about
+from srcnn.paths import is_within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,7 +156,10 @@ class Section:
 
 
 def write_files(sections: Sequence[Section], folder: Path) -> None:
-    """Write every table as CSV and every figure as PNG and PDF, and delete those of an earlier page."""
+    """Write every table as CSV and every figure as PNG and PDF, and delete those of an earlier page.
+
+    What a link leads to outside of the report's folder stays, and so do folders.
+    """
     written = set()
     for section in sections:
         for block in section.blocks:
@@ -169,7 +173,8 @@ def write_files(sections: Sequence[Section], folder: Path) -> None:
                 save(block.panels, *files)
                 written |= set(files)
     for old in [*(folder / "tables").glob("*.csv"), *(folder / "figures").glob("*")]:
-        if old not in written and not old.name.startswith("."):
+        ours = is_within(old, folder.parent) and not (old.is_dir() and not old.is_symlink())
+        if ours and old not in written and not old.name.startswith("."):
             old.unlink(missing_ok=True)
 
 

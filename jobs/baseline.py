@@ -73,7 +73,7 @@ class Baseline:
         ]
         for each in self.sets:
             for view in rendered_views(self.experiment.evaluate)[1]:
-                open_folder(self._folder(each, view), load_set(self.paths.root, each.set_id))
+                open_folder(self._folder(each, view), load_set(self.paths.root, each.set_id), self.paths.folder)
         evaluate = self.experiment.evaluate
         recover(self.shard, set_ids(self.sets), evaluate)
         calls = [(Baseline.interpolate_and_score, self, *which) for which in pictures]

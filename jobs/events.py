@@ -1,12 +1,17 @@
 """TensorBoard events of a run: what history.jsonl says, for those who watch many runs at once."""
 
 import importlib.util
+import logging
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from srcnn.paths import is_within
+
 MISSING = "training.tensorboard needs the package tensorboard: pip install 'srcnn-runner[tensorboard]'"
+
+_log = logging.getLogger(__name__)
 
 
 def has_tensorboard() -> bool:
@@ -15,14 +20,24 @@ def has_tensorboard() -> bool:
 
 
 class Events:
-    """A folder of events that always says what the history says: it is written anew at every start."""
+    """A folder of events that always says what the history says: it is written anew at every start.
 
-    def __init__(self, folder: Path, history: Iterable[dict[str, Any]]) -> None:
+    What lies outside of the ``study`` by way of a link is not removed.
+    """
+
+    def __init__(self, folder: Path, history: Iterable[dict[str, Any]], study: Path) -> None:
         if not has_tensorboard():
             raise ModuleNotFoundError(MISSING)
         from torch.utils.tensorboard import SummaryWriter
 
-        shutil.rmtree(folder, ignore_errors=True)
+        if is_within(folder, study):
+            shutil.rmtree(folder, ignore_errors=True)
+        elif folder.exists():
+            _log.warning(
+                "%s lies in %s, outside of the study: what is in it stays, and TensorBoard shows both",
+                folder,
+                folder.parent.resolve(),
+            )
         self.writer = SummaryWriter(str(folder))
         for record in history:
             self.add(record)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jobs.pictures import PictureSet
 from srcnn.files import temporary_path, write_text
-from srcnn.paths import set_mark
+from srcnn.paths import require_within, set_mark
 from srcnn.regular import NotRegular, read_regular
 
 
@@ -36,10 +36,15 @@ def missing_pictures(folder: Path, pictures: PictureSet) -> list[str]:
     return [picture.name for picture in pictures.pictures if picture_file(folder, picture.name).name not in there]
 
 
-def open_folder(folder: Path, pictures: PictureSet) -> None:
-    """Make the folder ready for this set: what was made from another set is removed first."""
+def open_folder(folder: Path, pictures: PictureSet, study: Path) -> None:
+    """Make a folder of the study ready for this set: what was made from another set is removed first.
+
+    Raises OutsideStudy if a link leads to it.
+    """
     if _made_from(folder) == pictures.set_id:
         return
+    if os.path.lexists(folder):
+        require_within(folder, study)
     remove_folder(folder)
     write_text(set_mark(folder), pictures.set_id)
 

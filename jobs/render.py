@@ -105,7 +105,7 @@ class Render:
             for epoch in epochs:
                 folders = [self._folder(each, epoch, view) for view in views]
                 for folder in folders:
-                    open_folder(folder, pictures)
+                    open_folder(folder, pictures, self.paths.study)
                 for name in {name for folder in folders for name in missing_pictures(folder, pictures)}:
                     lacking.setdefault(name, []).append((zoom, epoch))
         return ((picture, lacking[picture.name]) for picture in pictures.pictures if picture.name in lacking)

@@ -244,7 +244,7 @@ class _Trainer:
     def _events(self, history: Iterable[Record]) -> Any:
         from jobs.events import Events
 
-        return Events(self.paths.events, history)
+        return Events(self.paths.events, history, self.paths.study)
 
     def _write_history(self, history: list[Record]) -> None:
         write_text(self.paths.history, "".join(json.dumps(record) + "\n" for record in history))

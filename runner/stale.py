@@ -25,9 +25,10 @@ from srcnn.whole import is_cut
 
 @dataclass(frozen=True)
 class Stale:
-    """A result whose origin is gone: the task that makes it again, and what takes the result away."""
+    """A result whose origin is gone: the task that makes it again, where it lies, and what takes it away."""
 
     task: Key
+    place: Path
     take: Callable[[Aside], None]
 
 
@@ -64,7 +65,7 @@ def _pictures(plan: Plan) -> Iterator[Stale]:
             for group in GROUPS:
                 folder = task.job.paths.rendered_epoch(group, epoch)
                 if folder.exists():
-                    yield Stale(task.key, partial(_take_folder, folder))
+                    yield Stale(task.key, folder, partial(_take_folder, folder))
 
 
 def _take_folder(folder: Path, aside: Aside) -> None:
@@ -82,7 +83,9 @@ def _scores(plan: Plan) -> Iterator[Stale]:
                 block = {(each.name, picture.name) for each, picture in job.pictures()}
                 lost = block if epoch in untrained else block & render.job.lacking(epoch)
                 if lost:
-                    yield Stale(task.key, partial(job.take_scores, epoch, None if lost == block else lost))
+                    yield Stale(
+                        task.key, job.shard(epoch), partial(job.take_scores, epoch, None if lost == block else lost)
+                    )
 
 
 def _baselines(plan: Plan) -> Iterator[Stale]:
@@ -90,7 +93,7 @@ def _baselines(plan: Plan) -> Iterator[Stale]:
         assert isinstance(task.job, Baseline)
         lost = task.job.lacking()
         if lost and has_rows(task.job.shard):
-            yield Stale(task.key, partial(task.job.take_scores, lost))
+            yield Stale(task.key, task.job.shard, partial(task.job.take_scores, lost))
 
 
 def _untrained(task: Task) -> list[int]:

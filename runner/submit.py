@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from srcnn.bounds import MOST_WORKERS, within
 from srcnn.door import command, sentence
-from srcnn.paths import StudyPaths
+from srcnn.paths import OutsideStudy, StudyPaths, require_within
 from srcnn.words import counted
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
             if replaced and replaced.executor == "local":
                 end_orphans(plan)
             return _submit_alone(plan, arguments, executor, console)
-    except (ConfigError, StudyBusyError, SchedulerError) as error:
+    except (ConfigError, StudyBusyError, SchedulerError, OutsideStudy) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
 
@@ -203,6 +203,8 @@ def _submit_alone(plan: "Plan", arguments: argparse.Namespace, executor: str, co
     plan, todo = _selected(plan, missing, status, arguments)
     made_again = {task.key for task in todo}.union(active)
     stale = [each for each in stale_results(plan) if each.task in made_again]
+    for each in stale:
+        require_within(each.place, plan.paths.folder)
     if count := damaged + len(stale):
         console.print(f"{counted(count, 'result')} whose origin is gone will be made again")
     _print_plan(plan, missing, todo, executor, arguments.cores, console)

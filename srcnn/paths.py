@@ -124,6 +124,11 @@ class RunPaths:
     folder: Path
 
     @property
+    def study(self) -> Path:
+        """The folder of the study that it belongs to."""
+        return self.folder.parents[1]
+
+    @property
     def config(self) -> Path:
         """The run's resolved configuration and label."""
         return self.folder / "config.yaml"
@@ -182,6 +187,19 @@ def is_within(place: Path, folder: Path) -> bool:
 def is_set_name(name: str) -> bool:
     """Whether a set of pictures may be called so: folders are named after it."""
     return bool(name) and all(c.isalnum() or c in "-_." for c in name) and not name.startswith(".")
+
+
+class OutsideStudy(ValueError):
+    """What would have to be removed lies elsewhere, by way of a link: the message names both places and a remedy."""
+
+
+def require_within(place: Path, folder: Path) -> None:
+    """Raise OutsideStudy unless a file or folder ``is_within`` a study's folder, so that it may be removed."""
+    if not is_within(place, folder):
+        raise OutsideStudy(
+            f"{place} is no longer of use and lies in {place.parent.resolve()}, outside of the study, where nothing is "
+            "removed: delete it yourself, or put a folder in the place of the link; then submit the study again"
+        )
 
 
 def view_folder(base: Path, set_name: str, view: str) -> Path:

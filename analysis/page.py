@@ -9,7 +9,7 @@ from analysis.panels import Panel, save, to_svg
 from analysis.spreadsheet import as_csv
 from analysis.style import Line, digits, metric_head, number, with_interval
 from analysis.svg import add, drawing, to_page
-from srcnn.files import write_text
+from srcnn.files import clear_place, write_text
 from srcnn.metrics import about
 from srcnn.paths import is_within
 
@@ -170,6 +170,8 @@ def write_files(sections: Sequence[Section], folder: Path) -> None:
                 written.add(path)
             if block.kind == "figure":
                 files = [folder / "figures" / f"{block.name}{suffix}" for suffix in (".png", ".pdf")]
+                for file in files:
+                    clear_place(file)
                 save(block.panels, *files)
                 written |= set(files)
     for old in [*(folder / "tables").glob("*.csv"), *(folder / "figures").glob("*")]:

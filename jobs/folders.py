@@ -1,13 +1,17 @@
 """Folders of rendered pictures: one a set and view, tied to the content of the set."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
 from jobs.pictures import PictureSet
-from srcnn.files import temporary_path, write_text
+from srcnn.damage import set_aside
+from srcnn.files import names_in, temporary_path, write_text
 from srcnn.paths import require_within, set_mark
 from srcnn.regular import NotRegular, read_regular
+
+_SET_ID = re.compile(r"s[0-9a-f]{10}")
 
 
 def picture_file(folder: Path, name: str) -> Path:
@@ -29,22 +33,22 @@ def lacking_pictures(folder: Path, pictures: PictureSet) -> list[str]:
 
 def missing_pictures(folder: Path, pictures: PictureSet) -> list[str]:
     """Names of the pictures that are not in the folder."""
-    try:
-        there = {entry.name for entry in os.scandir(folder)}
-    except FileNotFoundError:
-        there = set()
+    there = names_in(folder)
     return [picture.name for picture in pictures.pictures if picture_file(folder, picture.name).name not in there]
 
 
 def open_folder(folder: Path, pictures: PictureSet, study: Path) -> None:
     """Make a folder of the study ready for this set: what was made from another set is removed first.
 
-    Raises OutsideStudy if a link leads to it.
+    A folder that does not say what it was made from is set aside. Raises OutsideStudy if a link leads to it.
     """
-    if _made_from(folder) == pictures.set_id:
+    other = _made_from(folder)
+    if other == pictures.set_id:
         return
     if os.path.lexists(folder):
         require_within(folder, study)
+        if other is None or not _SET_ID.fullmatch(other):
+            set_aside(folder)
     remove_folder(folder)
     write_text(set_mark(folder), pictures.set_id)
 

@@ -60,9 +60,9 @@ class Registry(BaseModel):
 def read_registry(file: Path) -> Registry:
     """The sets in a registry file. Raises RegistryError."""
     try:
-        return Registry.model_validate_json(file.read_bytes())
+        return Registry.model_validate_json(read_regular(file))
     except OSError as error:
-        raise RegistryError(f"{file}: {error.strerror}") from error
+        raise RegistryError(f"{file}: {error.strerror}" if error.strerror else str(error)) from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

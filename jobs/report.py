@@ -37,5 +37,6 @@ class Report:
         """A short account of the files that the page is made from."""
         patterns = (self.paths.contents.name, "scores/*/*.parquet", "runs/*/history.jsonl")
         files = sorted(file for pattern in patterns for file in self.paths.folder.glob(pattern))
-        stamps = [(str(f.relative_to(self.paths.folder)), s.st_size, s.st_mtime_ns) for f in files for s in [f.stat()]]
+        seen = {file: file.stat() for file in files if file.exists()}  # and no link that leads nowhere
+        stamps = [(str(f.relative_to(self.paths.folder)), s.st_size, s.st_mtime_ns) for f, s in seen.items()]
         return {"files": len(files), "digest": hashlib.sha256(json.dumps(stamps).encode()).hexdigest()}

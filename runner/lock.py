@@ -14,6 +14,7 @@ from srcnn.damage import DamagedFile
 from srcnn.files import temporary_path
 from srcnn.paths import StudyPaths
 from srcnn.records import record
+from srcnn.regular import read_regular
 
 WAIT_S = 120.0  # for another submission to SLURM, which takes seconds
 POLL_S = 0.2
@@ -170,7 +171,7 @@ def _content(lock: Path) -> bytes | None:
     if not lock.is_file():
         return b"" if os.path.lexists(lock) else None
     try:
-        return lock.read_bytes()
+        return read_regular(lock)
     except FileNotFoundError:
         return None
 

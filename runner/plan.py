@@ -21,6 +21,7 @@ from runner.model import ModelContent, metric_code, model_content, own_code_note
 from srcnn.experiment import DataConfig, Experiment, Section, data_id, degradation_id, eval_id, run_id
 from srcnn.files import holds, write_json, write_text
 from srcnn.paths import RootPaths, StudyPaths, view_folder
+from srcnn.regular import read_regular
 from srcnn.words import counted
 
 
@@ -92,7 +93,7 @@ class Plan:
         for planned in self.runs:
             text = f"# {planned.run.label}\n{_settings_text(planned.run.experiment, sections)}"
             config = self.paths.run(planned.run_id).config
-            if not config.is_file() or config.read_bytes() != text.encode():
+            if not config.is_file() or read_regular(config) != text.encode():
                 write_text(config, text)
         contents = self._contents()
         if not holds(self.paths.contents, contents):

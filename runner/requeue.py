@@ -148,7 +148,7 @@ def _last_word(result: Path) -> Literal["success", "error"] | None:
     """
     try:
         word: Literal["success", "error"] = pickle.loads(result.read_bytes())[0]
-    except (FileNotFoundError, EOFError, pickle.UnpicklingError):  # a power loss leaves files without content
+    except Exception:  # noqa: BLE001 - a power loss leaves files of which no word can be read, and pickle raises anything
         return None
     return word
 
@@ -187,8 +187,10 @@ def _processes(task: str) -> Iterator[int]:
 
 
 def tail(log: Path) -> bytes:
-    """The end of a log; empty if there is none."""
+    """The end of a log; empty if there is none, or something else in its place, such as a pipe."""
     try:
+        if not log.is_file():
+            return b""
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - TAIL_BYTES))
             return file.read()

@@ -3,18 +3,20 @@
 import codecs
 from pathlib import Path
 
+from srcnn.regular import open_regular
+
 BLOCK = 65536
 
 
 def last_lines(file: Path, count: int | None) -> tuple[str, int]:
     """The last ``count`` lines of a file (None: all), and how many bytes it has; empty if it is not there.
 
-    Lines are as they are; bytes that are no UTF-8 are replaced.
+    Lines are as they are; bytes that are no UTF-8 are replaced. Raises OSError for what is no file.
     """
     blocks: list[bytes] = []
     ends = 0
     try:
-        with file.open("rb") as log:
+        with open_regular(file) as log:
             size = start = log.seek(0, 2)
             # The line end before the first line must be there, and the last byte may be one too.
             while start and (count is None or ends < count + 1):
@@ -44,7 +46,7 @@ class Growth:
         """The text that was added since."""
         # Opened each time: that is when a network file system looks whether the file has grown.
         try:
-            with self.file.open("rb") as log:
+            with open_regular(self.file) as log:
                 if log.seek(0, 2) < self.offset:
                     self.offset = 0
                 log.seek(self.offset)

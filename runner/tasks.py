@@ -4,7 +4,6 @@ No picture is read and no plan is made for it, so ten thousand tasks take a seco
 promises is checked by name (checkpoints, shards, folders), as the study's ``contents.json`` says.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from jobs.attempt import last_attempts
 from runner.submission import Key, own_attempt
 from srcnn.contents import RunContents, read_contents
+from srcnn.files import names_in
 from srcnn.paths import GROUPS, StudyPaths, epoch_name
 from srcnn.schema import Attempt
 from srcnn.shards import find_shard, has_shard
@@ -68,7 +68,7 @@ def known_tasks(paths: StudyPaths) -> list[KnownTask]:
     for run in contents["runs"]:
         run_id, run_paths = run["run_id"], paths.run(run["run_id"])
         own = last_attempts(run_paths.attempts)
-        trained = _is_trained(run, _names(run_paths.checkpoints))
+        trained = _is_trained(run, names_in(run_paths.checkpoints))
         needs: list[Key] = []
         patches = run.get("data_id")  # studies of an earlier version do not say
         if patches:
@@ -99,7 +99,7 @@ def _is_trained(run: RunContents, there: set[str]) -> bool:
 
 def _scored_blocks(paths: StudyPaths, run: RunContents) -> Iterator[bool]:
     """For each block of pictures, whether the shard of every kept epoch is there."""
-    there = _names(paths.scores(run["run_id"]))
+    there = names_in(paths.scores(run["run_id"]))
     for block in range(run["shards"]):
         shards = _shards(paths, run, block)
         yield all(shard.name in there or (_compacted(there) and has_shard(shard)) for shard in shards)
@@ -121,14 +121,7 @@ def _compacted(names: set[str]) -> bool:
 
 def _has_epochs(run_paths: Any, run: RunContents, groups: set[str]) -> bool:
     wanted = {epoch_name(epoch) for epoch in run["epochs"]}
-    return all(wanted <= _names(run_paths.folder / group) for group in groups)
-
-
-def _names(folder: Path) -> set[str]:
-    try:
-        return {entry.name for entry in os.scandir(folder)}
-    except FileNotFoundError:
-        return set()
+    return all(wanted <= names_in(run_paths.folder / group) for group in groups)
 
 
 def _outcome(attempts: dict[Key, tuple[Attempt, int]], key: Key) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from srcnn.files import temporary_path, write_bytes
+from srcnn.regular import read_regular
 
 
 class Aside:
@@ -32,7 +33,7 @@ class Aside:
     def keep(self, file: Path) -> None:
         """Remember how a file is that is about to be written, or that there is none."""
         try:
-            content = file.read_bytes()
+            content = read_regular(file)
         except FileNotFoundError:
             self._undo.append(lambda: file.unlink(missing_ok=True))
         else:

@@ -97,6 +97,15 @@ def remove_orphans(folder: Path) -> int:
     return count
 
 
+def names_in(folder: Path) -> set[str]:
+    """The names of what lies in a folder; links that lead nowhere are not there, and no folder holds nothing."""
+    try:
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:
+        return set()
+    return {entry.name for entry in entries if not entry.is_symlink() or os.path.exists(entry.path)}
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder, unless it is there, and make sure that files can be written in it. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -121,10 +130,14 @@ def write_json(path: Path, value: Any, durable: bool = False) -> None:
 
 
 def _write_own(path: Path, content: bytes, durable: bool = False) -> None:
-    """Write a record of this program's own: a folder that stands in its place is set aside, not removed."""
+    clear_place(path)
+    write_bytes(path, content, durable)
+
+
+def clear_place(path: Path) -> None:
+    """Set a folder aside that stands in the place of a file of this program's own, which is about to be written."""
     if path.is_dir() and not path.is_symlink():
         set_aside(path)
-    write_bytes(path, content, durable)
 
 
 def read_text(path: Path) -> str:

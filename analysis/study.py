@@ -173,6 +173,8 @@ def _settings(config: Path) -> dict[str, Any]:
         value = read_yaml(content.decode())
         if not isinstance(value, dict):
             raise ValueError(f"expected sections such as data and training, found {shown(value)}")
+        if "seed" not in value or not content.endswith(b"\n"):  # which is written last
+            raise ValueError("it ends before its last setting, seed")
         return dict(flatten(whole(value)))
 
     try:

@@ -1,11 +1,11 @@
 """Stage ``baseline``: what interpolation alone gives, rendered and scored once for all runs."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.evaluate import compare_full_size, set_ids
-from jobs.folders import lacking_pictures, open_folder, picture_file
+from jobs.folders import lacking_pictures, open_folder, picture_file, present_files
 from jobs.pictures import Picture, SetRef, load_set
 from jobs.render import as_view
 from jobs.scoring import (
@@ -58,6 +58,14 @@ class Baseline:
             for view in rendered_views(self.experiment.evaluate)[1]
             for name in lacking_pictures(self._folder(each, view), load_set(self.paths.root, each.set_id))
         }
+
+    def to_score(self) -> Iterator[Path]:
+        """The interpolated pictures that are there, if their scores are missing."""
+        if not has_shard(self.shard):
+            for each in self.sets:
+                names = [picture.name for picture in load_set(self.paths.root, each.set_id).pictures]
+                for view in rendered_views(self.experiment.evaluate)[1]:
+                    yield from present_files(self._folder(each, view), names)
 
     def take_scores(self, lost: Collection[tuple[str, str]] | None, aside: Aside) -> None:
         """Take away the scores of lost pictures, by set and name (None: of all)."""

@@ -55,5 +55,5 @@ def set_aside_damaged(path: Path) -> Path | None:
         return None if is_sealed(read_regular(path)) else set_aside(path)
     except FileNotFoundError:
         return None
-    except NotRegular:
+    except (IsADirectoryError, NotRegular):
         return set_aside(path)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from jobs.folders import picture_file
+from jobs.folders import picture_file, present_files
 from jobs.pictures import Picture, SetRef, load_set
 from jobs.scoring import (
     EarlierScores,
@@ -39,7 +39,7 @@ from srcnn.files import PictureError, read_picture
 from srcnn.paths import StudyPaths, view_folder
 from srcnn.protocols import Comparison
 from srcnn.shards import has_shard
-from srcnn.views import Bytes, measured_luma, reference
+from srcnn.views import Bytes, measured_luma, reference, rendered_views
 from srcnn.words import counted
 
 
@@ -75,6 +75,17 @@ class Evaluate:
                 load_set(self.paths.root, each.set_id).pictures, self.block, self.experiment.evaluate.shards
             )
         ]
+
+    def to_score(self) -> Iterator[Path]:
+        """The restored pictures that are there for the scores that are missing."""
+        pictures = self.pictures() if (epochs := self.missing_epochs()) else []
+        views = [view for views in rendered_views(self.experiment.evaluate).values() for view in views]
+        for epoch in epochs:
+            for each in self.sets:
+                base = self.paths.run(self.run_id).rendered_epoch(each.group, epoch)
+                names = [picture.name for own, picture in pictures if own == each]
+                for view in views:
+                    yield from present_files(view_folder(base, each.name, view), names)
 
     def take_scores(self, epoch: int, lost: Collection[tuple[str, str]] | None, aside: Aside) -> None:
         """Take away the scores of lost pictures, by set and name, at one epoch (None: of all)."""

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from jobs.pictures import PictureSet
@@ -35,6 +36,12 @@ def missing_pictures(folder: Path, pictures: PictureSet) -> list[str]:
     """Names of the pictures that are not in the folder."""
     there = names_in(folder)
     return [picture.name for picture in pictures.pictures if picture_file(folder, picture.name).name not in there]
+
+
+def present_files(folder: Path, names: Iterable[str]) -> list[Path]:
+    """The files of the named pictures that are in the folder, whole or not."""
+    there = names_in(folder)
+    return [file for file in (picture_file(folder, name) for name in names) if file.name in there]
 
 
 def open_folder(folder: Path, pictures: PictureSet, study: Path) -> None:

@@ -35,13 +35,17 @@ TIMINGS = ("seconds", "cpu_seconds", "patches_per_second", "peak_memory_mb")
 
 @dataclass(frozen=True)
 class Train:
-    """Train one run. ``monitor_sets`` maps a set's name to its id: scored after every epoch."""
+    """Train one run. ``monitor_sets`` maps a set's name to its id: scored after every epoch.
+
+    ``weights`` is the SHA-256 of the file that training starts from, as it was when the run got its id.
+    """
 
     root: RootPaths
     paths: RunPaths
     experiment: Experiment
     train_set: str
     monitor_sets: dict[str, str]
+    weights: str | None = None
 
     def checkpoints(self) -> list[Path]:
         """The files of the states that are there at the end."""
@@ -105,13 +109,18 @@ class _Trainer:
         """The scale of luma, and the patches on the device; none where nothing is to be trained."""
         from srcnn.dataset import read_patches
         from srcnn.deprocess import standardisation
-        from srcnn.models.published import read_weights
+        from srcnn.models.published import WeightsError, read_weights
         from srcnn.models.state import load_state
         from srcnn.training import Tensors
 
         scale = None
         if self.experiment.model.weights:
             weights = read_weights(Path(self.experiment.model.weights), self.experiment.model.stated_scale)
+            if weights.content != self.stage.weights:
+                raise WeightsError(
+                    f"{self.experiment.model.weights}: has changed since the study was submitted, and would give "
+                    "another run; put the file back as it was, or submit the study again to train from it as it is"
+                )
             if weights.assumed:
                 _log.warning(weights.assumed)
             load_state(self.model, weights.state)

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srcnn.door import answer, sentence
+from srcnn.damage import DamagedFile
+from srcnn.door import answer, is_of_the_surroundings, sentence
 from srcnn.words import said, told
 
 if TYPE_CHECKING:
@@ -63,7 +64,11 @@ def circumstances(arguments: argparse.Namespace) -> "Circumstances":
         from srcnn.contents import read_contents  # brings numpy, which may be what is broken
 
         asked.root = folder.resolve().parent
-        found = read_contents(StudyPaths(folder))
+        found = None
+        try:
+            found = read_contents(StudyPaths(folder))
+        except DamagedFile as error:
+            asked.damage = str(error)
         remembered = found.get("data_root") if found else None
         asked.data_root = data_root or (Path(remembered) if remembered else None)
     if arguments.root:
@@ -90,7 +95,9 @@ def _read_study(asked: "Circumstances", name: str) -> None:
 def findings(asked: "Circumstances") -> "Iterator[tuple[str, Finding]]":
     """Group and finding, one after the other as they are found."""
     from runner.checks import CHECKS
+    from runner.checks.finding import Finding
 
+    told = set()  # what keeps one check from reading a file keeps others from it, too
     for group, checks in CHECKS.items():
         for check in checks:
             try:
@@ -99,7 +106,12 @@ def findings(asked: "Circumstances") -> "Iterator[tuple[str, Finding]]":
             except ImportError as error:
                 yield group, _broken(check, error, "cure the packages that are WRONG under Python")
             except Exception as error:  # noqa: BLE001 - a check that breaks must not hide what the others find
-                yield group, _broken(check, error, "see what else is wrong, or report it")
+                if not is_of_the_surroundings(error):
+                    yield group, _broken(check, error, "see what else is wrong, or report it")
+                elif sentence(error) not in told:
+                    told.add(sentence(error))
+                    what, _, remedy = sentence(error).partition("; ")
+                    yield group, Finding("WRONG", what, remedy or "see what else is wrong")
 
 
 def _broken(check: "Check", error: Exception, remedy: str) -> "Finding":

@@ -44,7 +44,10 @@ class Task:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run with its ids and sets resolved; no ``data_id``, of training patches, where weights are used as they are."""
+    """A run with its ids and sets resolved; no ``data_id``, of training patches, where weights are used as they are.
+
+    ``weights`` is the SHA-256 of the file that its model starts from, if there is one.
+    """
 
     run: Run
     run_id: str
@@ -53,6 +56,7 @@ class PlannedRun:
     data_id: str | None
     train_set: str
     sets: tuple[SetRef, ...]
+    weights: str | None
 
 
 @dataclass(frozen=True)
@@ -160,15 +164,16 @@ class _Resolver:
 
     def __call__(self, run: Run) -> PlannedRun:
         experiment = run.experiment
-        data = self._data(experiment)
+        data, model = self._data(experiment), self._model(experiment)
         return PlannedRun(
             run,
-            run_id(experiment, data.data_id, self._model(experiment)),
+            run_id(experiment, data.data_id, model),
             self._eval_id(experiment, data),
             data.degradation_id,
             data.data_id if experiment.training.epochs > 0 else None,
             data.train_set,
             data.refs,
+            model["weights"],
         )
 
     def _data(self, experiment: Experiment) -> _Data:
@@ -288,7 +293,7 @@ def _tasks(runs: Iterable[PlannedRun], root: RootPaths, paths: StudyPaths) -> It
         monitor = {each.name: each.set_id for each in planned.sets if each.group == "eval"} or {
             each.name: each.set_id for each in planned.sets
         }
-        train_job = Train(root, run_paths, experiment, planned.train_set, monitor)
+        train_job = Train(root, run_paths, experiment, planned.train_set, monitor, planned.weights)
         train = add("train", planned.run_id, train_job, prepare, run_paths.attempts, label)
         if not planned.sets:
             continue

@@ -4,6 +4,7 @@ Done once, by the submission, before any task runs: a task never deletes another
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,6 +40,11 @@ def set_damaged_aside(plan: Plan) -> int:
         if is_cut(file):
             set_aside(file)
             count += 1
+    for task in plan.tasks:
+        for picture in task.job.to_score() if isinstance(task.job, Baseline | Evaluate) else ():
+            with suppress(OSError):  # one that a disk does not give costs its own scores, when it is read
+                if is_cut(picture) and set_aside(picture):
+                    count += 1
     return count
 
 

@@ -70,6 +70,11 @@ class Checkpoint:
             raise CheckpointError(f"{path}: no such checkpoint") from error
         except OSError as error:
             raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
+        return cls.of(path, content)
+
+    @classmethod
+    def of(cls, path: Path, content: bytes) -> "Checkpoint":
+        """The checkpoint that a file of this content is. Raises CheckpointError if it is damaged, or none."""
         if content and not content.startswith(b"PK\x03\x04"):
             raise CheckpointError(f"{path}: is no checkpoint, but a file of another kind; name one that training wrote")
         if not is_sealed(content):

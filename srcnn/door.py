@@ -110,7 +110,7 @@ def _ended(main: Main, words: list[str], debug: bool) -> int:
             print("\nEvery command also takes --debug: where an error arose is then shown.")
         raise
     except Exception as error:
-        if not _is_of_the_surroundings(error):
+        if not is_of_the_surroundings(error):
             error.add_note(_PLEASE)
             raise
         told = isinstance(error, DamagedFile) or (isinstance(error, OSError) and error.errno is None)
@@ -122,7 +122,8 @@ def _ended(main: Main, words: list[str], debug: bool) -> int:
         return 2
 
 
-def _is_of_the_surroundings(error: Exception) -> bool:
+def is_of_the_surroundings(error: Exception) -> bool:
+    """Whether an error is what a disk, a file or the memory does to a program, and no fault of ours."""
     kinds = (OSError, UnicodeError, MemoryError, RecursionError, DamagedFile)
     return isinstance(error, kinds) or _reader(error) is not None
 

@@ -21,6 +21,8 @@ SEAL = len(MARK) + 64  # bytes
 _MAGIC = b"PAR1"
 _TAIL = 8  # bytes behind a Parquet file's footer: its length, and the magic
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+_PNG = b"\x89PNG\r\n\x1a\n"
+_IEND = b"\0\0\0\0IEND\xaeB`\x82"  # the last chunk, which is always the same
 
 
 def is_cut(file: Path) -> bool:
@@ -55,6 +57,10 @@ def _has_hdf5_ends(content: BinaryIO, size: int) -> bool:
     return head[:9] == _HDF5 + b"\0" and int.from_bytes(head[40:48], "little") == size
 
 
+def _has_png_ends(content: BinaryIO, size: int) -> bool:
+    return _at(content, 0, 8) == _PNG and _at(content, size - len(_IEND), len(_IEND)) == _IEND
+
+
 def _has_checkpoint_ends(content: BinaryIO, size: int) -> bool:
     return _at(content, 0, 4) == b"PK\x03\x04" and _at(content, size - SEAL, len(MARK)) == MARK
 
@@ -63,6 +69,7 @@ _ENDS: dict[str, Callable[[BinaryIO, int], bool]] = {
     ".parquet": _has_parquet_ends,
     ".h5": _has_hdf5_ends,
     ".pt": _has_checkpoint_ends,
+    ".png": _has_png_ends,
 }
 
 

@@ -11,6 +11,7 @@ from small_study import small_plan, train
 from jobs.checkpoint import Checkpoint
 from jobs.stage import CORES_VARIABLE
 from runner.config import ConfigError, load_study
+from srcnn.models.published import WeightsError
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,26 @@ def test_training_goes_on_from_given_weights(tmp_path, weights):
     before = json.loads((weights.parent.parent / "history.jsonl").read_text().splitlines()[0])
     ((_, history),) = train(tmp_path, model={"weights": str(weights)}, training={"learning_rate": 1e-5})
     assert history[0]["train_loss"] < before["train_loss"]
+
+
+def test_weights_that_changed_since_the_study_was_submitted_train_no_run_of_the_earlier_ones(tmp_path, weights):
+    file = tmp_path / "w.pt"
+    file.write_bytes(weights.read_bytes())
+    plan = small_plan(tmp_path, model={"weights": str(file)}, training={"epochs": 0, "standardise": "dataset"})
+    (task,) = plan.stage("train")
+    changed = Checkpoint.load(file)
+    changed.model["extract.bias"] += 1
+    changed.save(file)
+    with pytest.raises(
+        WeightsError, match=r"w\.pt: has changed since the study was submitted.* submit the study again"
+    ):
+        task.job()
+    assert not plan.paths.run(plan.runs[0].run_id).last.exists()
+    again = small_plan(tmp_path, model={"weights": str(file)}, training={"epochs": 0, "standardise": "dataset"})
+    assert again.runs[0].run_id != plan.runs[0].run_id
+    again.stage("train")[0].job()
+    file.write_bytes(weights.read_bytes())
+    task.job()
 
 
 def test_weights_of_another_network_are_refused_with_the_settings_that_fit(tmp_path, weights):

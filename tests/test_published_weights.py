@@ -106,6 +106,23 @@ def test_a_file_that_holds_no_weights_is_named(tmp_path):
             read_weights(tmp_path / name)
 
 
+PLACES = {
+    "empty": (lambda file: file.write_bytes(b""), "is empty"),
+    "unreadable": (lambda file: file.symlink_to("/proc/self/mem"), "Input/output error"),
+    "a folder": (lambda file: file.mkdir(), "Is a directory"),
+    "a pipe": (os.mkfifo, "is a pipe"),
+}
+
+
+@pytest.mark.parametrize("suffix", ["mat", "pt"])
+@pytest.mark.parametrize("what", PLACES)
+def test_what_is_in_the_place_of_a_file_of_weights_is_named_with_it(tmp_path, suffix, what):
+    make, words = PLACES[what]
+    make(tmp_path / f"w.{suffix}")
+    with pytest.raises(WeightsError, match=rf"w\.{suffix}: .*{words}"):
+        read_weights(tmp_path / f"w.{suffix}")
+
+
 def test_a_grey_file_is_luma_already(tmp_path):
     from PIL import Image
 

@@ -6,6 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from srcnn.door import sentence
+
 if TYPE_CHECKING:
     from runner.cluster import ClusterConfig
     from runner.config import Study
@@ -18,11 +20,15 @@ _NO_CLUSTER = ("establish a configuration source", "process configuration file")
 
 @dataclass
 class Circumstances:
-    """The study asked about (None: none, or ``error`` says why it cannot be read) and where it would run."""
+    """The study asked about (None: none, or ``error`` says why it cannot be read) and where it would run.
+
+    ``damage`` says what of an earlier submission cannot be read and will be written again.
+    """
 
     root: Path
     study: "Study | None" = None
     error: str = ""
+    damage: str = ""
     partition: str | None = None
     data_root: Path | None = None
 
@@ -64,5 +70,7 @@ class Circumstances:
         assert self.study is not None
         try:
             return make_plan(self.study, RootPaths(self.root), self.data_root)
-        except (ConfigError, MissingPictures, PictureError, OSError) as error:
+        except (ConfigError, MissingPictures, PictureError) as error:
             return str(error)
+        except OSError as error:
+            return sentence(error)

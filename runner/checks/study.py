@@ -9,6 +9,8 @@ from srcnn.words import counted
 
 def readable(asked: Circumstances) -> Iterator[Finding]:
     """Whether the study is valid."""
+    if asked.damage:
+        yield Finding("note", asked.damage)
     if asked.error:
         yield Finding("WRONG", asked.error, "correct the study; README.md shows one with every setting")
     elif asked.study is None:

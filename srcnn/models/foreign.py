@@ -6,12 +6,12 @@ picture; whoever uses it must know the first, and is told what is done about the
 
 import argparse
 import hashlib
+import io
 import pickletools
 import re
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from srcnn.whole import unpacks_to_more
@@ -51,20 +51,20 @@ def add_weights_scale(p: argparse.ArgumentParser) -> None:
     )
 
 
-def read_foreign(path: Path) -> dict[str, Any]:
-    """The weights and biases of a file that ``torch.save`` wrote, by our names of the layers, in float32.
+def read_foreign(file: bytes) -> dict[str, Any]:
+    """The weights and biases in a file's content that ``torch.save`` wrote, by our names of the layers, in float32.
 
     Raises ForeignError for everything else, naming what the file is.
     """
     import torch
 
-    kind = kind_of(path)
+    kind = kind_of(file)
     if kind:
         raise ForeignError(f"is {kind}; {EXPECTED}")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(io.BytesIO(file), map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises a dozen types, with advice to open the file unsafely
-        raise ForeignError(_refused(path, str(error))) from error
+        raise ForeignError(_refused(file, str(error))) from error
     if isinstance(content, Mapping) and content.keys() >= {"model_config", "mean", "std"}:
         raise ForeignError("is a checkpoint of this project without its checksum: damaged, or written anew by torch")
     networks = {digest(state): state for state in _networks(content)}
@@ -151,18 +151,16 @@ def _short(name: Any) -> str:
     return str(name)[:LONGEST_NAME]
 
 
-def kind_of(path: Path) -> str:
+def kind_of(file: bytes) -> str:
     """What a file is that torch.save did not write; empty where it may have."""
-    with path.open("rb") as file:
-        head = file.read(128)
     for start, kind in _KINDS.items():
-        if head.startswith(start):
+        if file.startswith(start):
             return kind
-    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= path.stat().st_size:
+    if file[8:9] == b"{" and int.from_bytes(file[:8], "little") <= len(file):
         return "a safetensors file; torch.save(safetensors.torch.load_file(FILE), OTHER) writes one that is read"
-    if unpacks_to_more(path, path.stat().st_size):
+    if unpacks_to_more(io.BytesIO(file), len(file)):
         return "a packed archive, and torch.save packs none"
-    names = _names_in(path)
+    names = _names_in(file)
     if any(name.endswith(".npy") for name in names):
         return "a numpy archive"
     if any("/code/" in name for name in names):
@@ -170,19 +168,19 @@ def kind_of(path: Path) -> str:
     return "a zip archive" if names and not any(name.endswith("data.pkl") for name in names) else ""
 
 
-def _names_in(path: Path) -> list[str]:
+def _names_in(file: bytes) -> list[str]:
     """The names in a zip archive; none if it is damaged, or no archive."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(io.BytesIO(file)) as archive:
             return archive.namelist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error):
         return []
 
 
-def _refused(path: Path, words: str) -> str:
+def _refused(file: bytes, words: str) -> str:
     """Why torch does not open a file, without its advice to open it unsafely."""
     named = re.search(r"GLOBAL ([\w.]+)", words)
-    if named and _is_one_object(path):
+    if named and _is_one_object(file):
         return (
             f"is a whole pickled module ({named[1]}), which runs code when it is opened; save its state_dict() instead"
         )
@@ -191,18 +189,16 @@ def _refused(path: Path, words: str) -> str:
             f"holds Python objects besides tensors ({named[1]}: settings, or a whole pickled module), which are not "
             "opened, for that can run code; save the state dict alone"
         )
-    with path.open("rb") as file:
-        start = file.read(4)
-    if start in TORCH:
+    if file.startswith(TORCH):
         return "begins as a file of torch does and is cut or damaged; fetch it again"
     return f"is no file of weights; {EXPECTED}"
 
 
-def _is_one_object(path: Path) -> bool:
+def _is_one_object(file: bytes) -> bool:
     """Whether a file of torch holds an object of some class at its top, and no dictionary."""
-    if not _names_in(path):
+    if not _names_in(file):
         return False
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(io.BytesIO(file)) as archive:
         pickled = archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
     first = next(operation.name for operation, _, _ in pickletools.genops(pickled) if operation.name != "PROTO")
     return first == "GLOBAL"

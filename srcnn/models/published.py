@@ -5,10 +5,12 @@
 """
 
 import argparse
+import hashlib
+import io
 import math
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,7 @@ from srcnn.door import command, sentence
 from srcnn.models import MODELS
 from srcnn.models.foreign import CHANNELS, LAYERS, ForeignError, add_weights_scale, digest, kind_of, read_foreign
 from srcnn.output import refuse_to_replace
+from srcnn.regular import NotRegular, read_regular
 from srcnn.words import told
 
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ class WeightsError(ValueError):
 class Weights:
     """A network's name, its state, and the scale of luma that it was trained on.
 
-    ``assumed`` says in words what the file does not tell and was taken for granted.
+    ``assumed`` says in words what the file does not tell and was taken for granted; ``content`` is its SHA-256.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Weights:
     state: dict[str, Any]
     scale: Standardisation
     assumed: str = ""
+    content: str = ""
 
 
 def read_weights(path: Path, scale: Standardisation | None = None) -> Weights:
@@ -59,18 +63,26 @@ def read_weights(path: Path, scale: Standardisation | None = None) -> Weights:
     nobody says. Raises WeightsError for a file that is missing or holds something else, or that tells
     another scale.
     """
-    if not path.is_file():
-        raise WeightsError(f"{path}: no such file of weights")
-    weights = _from_matlab(path) if path.suffix.lower() == ".mat" else _from_torch(path, scale)
+    try:
+        content = read_regular(path)
+    except FileNotFoundError as error:
+        raise WeightsError(f"{path}: no such file of weights") from error
+    except NotRegular as error:
+        raise WeightsError(str(error)) from error
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read as weights ({error.strerror})") from error
+    if not content:
+        raise WeightsError(f"{path}: is empty; fetch it again")
+    weights = _from_matlab(path, content) if path.suffix.lower() == ".mat" else _from_torch(path, content, scale)
     if scale and scale != weights.scale:
         raise WeightsError(
             f"{path}: its luma has mean {weights.scale.mean:.6g} and deviation {weights.scale.std:.6g}, as the file "
             f"tells, not {scale.mean:.6g} and {scale.std:.6g}: leave model.weights_scale (--weights-scale) out"
         )
-    return weights
+    return replace(weights, content=hashlib.sha256(content).hexdigest())
 
 
-def _from_matlab(path: Path) -> Weights:
+def _from_matlab(path: Path, content: bytes) -> Weights:
     """The authors' layout: each kernel is flattened by columns, and filters are the last axis."""
     import torch
     from scipy.io import loadmat, whosmat
@@ -78,14 +90,14 @@ def _from_matlab(path: Path) -> Weights:
     from srcnn.models.state import StateError, require_sound
 
     try:
-        arrays = loadmat(path)
-        for name, _, kind in whosmat(path):  # MATLAB stores whole numbers in fewer bytes
+        arrays = loadmat(io.BytesIO(content))
+        for name, _, kind in whosmat(io.BytesIO(content)):  # MATLAB stores whole numbers in fewer bytes
             if kind == "double" and arrays[name].dtype.kind in "iu":
                 arrays[name] = arrays[name].astype(np.float64)
         flat = [arrays[f"weights_conv{number}"] for number in (1, 2, 3)]
         biases = [arrays[f"biases_conv{number}"] for number in (1, 2, 3)]
     except Exception as error:  # scipy raises its own and a dozen others for a file that is none
-        kind, lack = kind_of(path), f"it has no {error.args[0]}" if isinstance(error, KeyError) else told(error)
+        kind, lack = kind_of(content), f"it has no {error.args[0]}" if isinstance(error, KeyError) else told(error)
         why = f"is {kind}" if kind and "MATLAB file" not in kind else f"holds no SRCNN weights ({lack})"
         raise WeightsError(f"{path}: {why}; expected the authors' layout, weights_conv1 to biases_conv3") from error
     # (k * k, out) for the first, (in, k * k, out) for the second, (in, k * k) for the last
@@ -112,15 +124,15 @@ def _from_matlab(path: Path) -> Weights:
     return Weights(_known_name(path, state), residual=False, state=state, scale=RAW_SCALE)
 
 
-def _from_torch(path: Path, scale: Standardisation | None) -> Weights:
+def _from_torch(path: Path, content: bytes, scale: Standardisation | None) -> Weights:
     from srcnn.checkpoint import Checkpoint, CheckpointError
     from srcnn.experiment import ModelConfig, faults
     from srcnn.models.state import StateError, require_sound
 
     try:
-        checkpoint = Checkpoint.load(path)
+        checkpoint = Checkpoint.of(path, content)
     except CheckpointError:
-        return _from_others(path, scale)
+        return _from_others(path, content, scale)
     try:
         model = ModelConfig(**checkpoint.model_config)
     except (TypeError, ValueError) as error:
@@ -134,9 +146,9 @@ def _from_torch(path: Path, scale: Standardisation | None) -> Weights:
     return Weights(model.name, model.residual, checkpoint.model, checkpoint.standardisation)
 
 
-def _from_others(path: Path, scale: Standardisation | None) -> Weights:
+def _from_others(path: Path, content: bytes, scale: Standardisation | None) -> Weights:
     try:
-        state = read_foreign(path)
+        state = read_foreign(content)
     except ForeignError as error:
         raise WeightsError(f"{path}: {error}") from error
     name = _known_name(path, state)

@@ -10,7 +10,8 @@ import os
 import random
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from socket import gethostname
@@ -20,11 +21,13 @@ import pytest
 
 import analysis
 from analysis import compact, pictures, plot, report, table
+from jobs import compare_folders, restore
 from jobs.pictures import load_set
 from jobs.processes import born
-from runner import cancel, clean, logs, status, submit
+from runner import cancel, checks, clean, doctor, logs, status, submit
 from runner.lock import Holder
 from runner.submission import Submission
+from srcnn.damage import DamagedFile
 from srcnn.files import write_bytes, write_json, write_text
 from srcnn.paths import StudyPaths
 from srcnn.shards import partial_shard, unfinished_shard
@@ -42,9 +45,15 @@ def _folder(path: Path) -> None:
     (path / "own.txt").write_text(PRECIOUS)
 
 
+def _cut(whole: bytes) -> bytes:
+    """About half of a file; of a text all to the middle of a word, where no reader takes it for all there is."""
+    half = whole[: len(whole) // 2]
+    return half[: half.rfind(b": ") - 1]
+
+
 DAMAGES: dict[str, Callable[[Path, bytes], object]] = {
     "empty": lambda path, whole: path.write_bytes(b""),
-    "cut": lambda path, whole: path.write_bytes(whole[: len(whole) // 2]),
+    "cut": lambda path, whole: path.write_bytes(_cut(whole)),
     "garbage": lambda path, whole: path.write_bytes(GARBAGE),
     "null": lambda path, whole: path.write_bytes(b"null\n"),
     # A regular file of which the first byte is an input/output error, for whoever reads it.
@@ -63,13 +72,14 @@ class Tree:
     """A study's root that is changed and brought back, file by file."""
 
     root: Path
+    pictures: Path  # the originals of the set ``tests``
     whole: State
     contents: dict[str, bytes]
 
     @classmethod
-    def of(cls, root: Path) -> "Tree":
+    def of(cls, root: Path, pictures: Path) -> "Tree":
         """The tree as it is now."""
-        return cls(root, dict(_entries(root)), _contents(root))
+        return cls(root, pictures, dict(_entries(root)), _contents(root))
 
     @property
     def paths(self) -> StudyPaths:
@@ -239,45 +249,90 @@ def trees(finished_once: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
         root = tmp_path_factory.mktemp(name) / "results"
         shutil.copytree(finished_once, root)
         alter(StudyPaths(root / "tiny"))
-        made[name] = Tree.of(root)
+        made[name] = Tree.of(root, finished_once.parent / "test")
     return made
 
 
 # --- the commands, and how they should end ------------------------------------------------------
 Main = Callable[..., int]
-QUICK: dict[str, tuple[Main, tuple[str, ...]]] = {
-    "status": (status.main, ("--json",)),
-    "logs": (logs.main, ()),
-    "clean": (clean.main, ("--list",)),
-    "cancel": (cancel.main, ()),
+Arguments = Callable[[Tree, Path], Iterable[object]]  # of a study, and a folder for what is made elsewhere
+
+
+def _load(arguments: list[str]) -> int:
+    """``analysis.load`` as a command: what it raises is said, and nothing else may come out of it."""
+    try:
+        analysis.load(arguments[0])
+    except (DamagedFile, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+QUICK: dict[str, tuple[Main, Arguments]] = {
+    "status": (status.main, lambda tree, out: (tree.paths.folder, "--json")),
+    "logs": (logs.main, lambda tree, out: (tree.paths.folder,)),
+    "clean": (clean.main, lambda tree, out: (tree.paths.folder, "--list")),
+    "cancel": (cancel.main, lambda tree, out: (tree.paths.folder,)),
 }
-SLOWER: dict[str, tuple[Main, tuple[str, ...]]] = {
-    "table": (table.main, ()),
-    "dry-run": (submit.main, ("--dry-run", "--executor", "debug")),
-    "compact": (compact.main, ()),
-    "plot": (plot.main, ("--x", "run", "--overwrite", "--out")),
-    "report": (report.main, ()),
+SLOWER: dict[str, tuple[Main, Arguments]] = {
+    "table": (table.main, lambda tree, out: (tree.paths.folder,)),
+    "load": (_load, lambda tree, out: (tree.paths.folder,)),
+    "dry-run": (submit.main, lambda tree, out: (tree.paths.folder, "--dry-run", "--executor", "debug")),
+    "doctor": (doctor.main, lambda tree, out: (tree.paths.folder,)),
+    "compact": (compact.main, lambda tree, out: (tree.paths.folder,)),
+    "plot": (plot.main, lambda tree, out: (tree.paths.folder, "--x", "run", "--overwrite", "--out", out / "plot.svg")),
+    "report": (report.main, lambda tree, out: (tree.paths.folder,)),
+    "evaluate": (
+        compare_folders.main,
+        lambda tree, out: (
+            *("--reference", tree.pictures, "--estimate", _first(tree.paths.runs, "r*/Test_*/epoch_0001/tests")),
+            *("--metrics", "psnr", "--workers", 1, "--out", out / "scores"),
+        ),
+    ),
+    "restore": (
+        restore.main,
+        lambda tree, out: (tree.pictures, "--model", _first(tree.paths.runs, "r*"), "--overwrite", "--out", out),
+    ),
 }
 COMMANDS = QUICK | SLOWER
-WHEEL = ("table", "dry-run", "compact", "plot", "table", "dry-run", "compact", "report")
+WHEEL = ("table", "dry-run", "compact", "plot", "load", "doctor", "table", "report", "dry-run", "compact")
+# Commands that read only some kinds, which meet every damage of them.
+READERS = {
+    "a restored picture": ("evaluate",),
+    "the best state": ("restore",),
+    "scores": ("load",),
+}
+
 
 READ = "status logs clean cancel dry-run"  # what says how a study stands
-SHOW = "table plot report"  # what shows its results
+SHOW = "table load plot report"  # what shows its results
 # Of a kind: damages (none named: any but unreadable and a link that leads nowhere), commands, status; others give 0.
 RIGHT: dict[str, list[tuple[str, str, int]]] = {
-    "the study": [("", "dry-run", 2), ("unreadable, a dangling link", "dry-run", 2)],
+    "the study": [
+        ("", "dry-run", 2),
+        ("unreadable, a dangling link", "dry-run", 2),
+        ("empty, cut, garbage, null, a dangling link", "doctor", 1),
+        ("unreadable, a folder, a pipe", "doctor", 2),
+    ],
     "contents": [
         ("", f"status logs clean cancel {SHOW}", 2),
         ("a dangling link", f"status logs clean cancel {SHOW}", 2),
-        ("unreadable", f"{READ} {SHOW}", 2),
+        ("unreadable", f"{READ} doctor {SHOW}", 2),
     ],
     "a log": [("unreadable, a folder, a pipe", "logs", 2)],
     "the last state": [("a dangling link", "status", 3)],
     "a kept epoch": [("a dangling link", "status", 3)],
+    "the best state": [("", "restore", 2), ("unreadable", "restore", 2)],
+    "a restored picture": [("", "evaluate", 2), ("unreadable, a dangling link", "evaluate", 2)],
     "a run's settings": [("", SHOW, 2), ("unreadable", SHOW, 2)],
-    "a history": [("", "report", 2), ("empty", "report", 0), ("unreadable", "report dry-run", 2)],
-    "the mark of a folder": [("unreadable", "dry-run", 2)],
-    "the mark of a baseline": [("unreadable", "dry-run", 2)],
+    "a history": [
+        ("", "report", 2),
+        ("empty", "report", 0),
+        ("unreadable", "report dry-run", 2),
+        ("unreadable", "doctor", 1),
+    ],
+    "the mark of a folder": [("unreadable", "dry-run", 2), ("unreadable", "doctor", 1)],
+    "the mark of a baseline": [("unreadable", "dry-run", 2), ("unreadable", "doctor", 1)],
     "scores": [
         ("", "status", 1),
         ("", SHOW, 2),
@@ -287,12 +342,17 @@ RIGHT: dict[str, list[tuple[str, str, int]]] = {
     "an attempt": [("unreadable", f"{READ} report", 2)],
     "who works on it": [("", READ, 2), ("unreadable, a dangling link", READ, 2)],
     "the page": [("a dangling link", "status", 3)],
-    "what the page is made from": [("unreadable", "dry-run", 2)],
-    "a set": [("", "report", 2), ("unreadable", "report dry-run", 2)],
-    "the training set": [("unreadable", "dry-run", 2)],
-    "fingerprints": [("unreadable", "dry-run", 2)],
+    "what the page is made from": [("unreadable", "dry-run", 2), ("unreadable", "doctor", 1)],
+    "a set": [("", "report", 2), ("unreadable", "report dry-run", 2), ("unreadable", "doctor", 1)],
+    "the training set": [("unreadable", "dry-run", 2), ("unreadable", "doctor", 1)],
+    "fingerprints": [("unreadable", "dry-run", 2), ("unreadable", "doctor", 1)],
     "jobs": [("", READ, 2), ("unreadable", READ, 2)],
-    "an index": [("", "status", 3), ("a dangling link", "status", 3), ("unreadable", " ".join(COMMANDS), 2)],
+    "an index": [
+        ("", "status", 3),
+        ("a dangling link", "status", 3),
+        ("unreadable", f"{READ} compact {SHOW}", 2),
+        ("unreadable", "doctor", 1),
+    ],
     "some scores": [("", SHOW, 2), ("unreadable", SHOW, 2)],
 }
 RIGHT["a baseline's scores"] = RIGHT["merged scores"] = RIGHT["scores"]
@@ -301,10 +361,15 @@ SOMETHING_GOES = {"whole"}  # where clean finds what it would remove, and is tol
 NOT_DONE = {"unfinished"}  # where a task is missing
 
 
+def usual_status(kind: str, command: str) -> int:
+    """How a command ends on the study that a kind of file is in, where nothing is damaged."""
+    tree = KINDS[kind][0]
+    return {"clean": int(tree in SOMETHING_GOES), "status": 3 * (tree in NOT_DONE)}.get(command, 0)
+
+
 def right_status(kind: str, damage: str, command: str) -> int:
     """How a command should end where a file of a kind is damaged in a way."""
-    tree = KINDS[kind][0]
-    right = {"clean": int(tree in SOMETHING_GOES), "status": 3 * (tree in NOT_DONE)}.get(command, 0)
+    right = usual_status(kind, command)
     for damages, commands, as_told in RIGHT.get(kind, ()):
         meant = damage in damages.split(", ") if damages else damage not in ("unreadable", "a dangling link")
         if meant and command in commands.split():
@@ -332,6 +397,7 @@ def _draw_nothing(monkeypatch) -> None:
 def on(monkeypatch, ends, tmp_path):
     """``on(tree, command)``: how a command on its study ends, as a process of its own would."""
     monkeypatch.setattr("runner.lock.GRACE_S", 0.0)  # nobody writes the lock meanwhile
+    monkeypatch.setattr(checks, "CHECKS", {"study": checks.CHECKS["study"]})  # all others read no study
     _draw_nothing(monkeypatch)
 
     def run(tree: Tree, command: str):
@@ -339,8 +405,7 @@ def on(monkeypatch, ends, tmp_path):
             remembered.cache_clear()
         monkeypatch.setattr("sys.stdin", Terminal("n\n" * 9))
         main, arguments = COMMANDS[command]
-        out = (tmp_path / "plot.svg",) if command == "plot" else ()
-        return ends(main, tree.paths.folder, *arguments, *out, limit_s=LIMIT_S)
+        return ends(main, *arguments(tree, tmp_path), limit_s=LIMIT_S)
 
     return run
 
@@ -353,22 +418,26 @@ def _damaged(path: Path, damage: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_damaged_file_ends_every_command_as_it_should_and_harms_no_other_file(trees, on, kind):
-    name, find = KINDS[kind]
-    tree = trees[name]
+    tree_name, find = KINDS[kind]
+    tree = trees[tree_name]
     path = find(tree.paths)
     own = str(path.relative_to(tree.root).with_suffix(""))  # also what it is set aside as, and its index
     wrong = []
     for number, damage in enumerate(DAMAGES):
         slower = WHEEL[(number + list(KINDS).index(kind)) % len(WHEEL)]
-        for command in COMMANDS if ALL else (*QUICK, slower):
+        for command in COMMANDS if ALL else (*QUICK, slower, *READERS.get(kind, ())):
             _damaged(path, damage)
             ended = on(tree, command)
             after = tree.state()
             told = f"{damage}, {command}: {ended.status}, {ended.said[-400:]}"
             if ended.status != right_status(kind, damage, command):
                 wrong.append(f"not {right_status(kind, damage, command)}: {told}")
-            if ended.status == 2 and path.name not in ended.said:
+            # A folder is no picture, so it is the one that it lies in that holds none.
+            name = path.parent.name if (damage, command) == ("a folder", "evaluate") else path.name
+            if ended.status in {1, 2} - {usual_status(kind, command)} and name not in ended.said:
                 wrong.append(f"it is not named: {told}")
+            if "report it" in ended.said:
+                wrong.append(f"the program is blamed: {told}")
             changed = {each for each in {*tree.whole, *after} if tree.whole.get(each) != after.get(each)}
             made = "tiny/report/" if command == "report" else own
             lost = sorted(each for each in changed if not each.startswith((own, made)))
@@ -395,6 +464,7 @@ LOST = {
     "patches": "runs/*/checkpoints/*.pt",
 }
 KEPT = {"the study", "jobs"}  # what cannot be made again is named, and stays
+AT_ONCE = {"a restored picture", "a restored luma", "a baseline's picture"}  # found before they are scored
 SHOWN = {"a table", "a figure"}  # no submission looks at them: whoever wants them again makes a report
 
 
@@ -419,7 +489,8 @@ def test_a_submission_makes_the_study_whole_again_with_the_same_scores(trees, en
         _damaged(path, damage)
         for lost in tree.paths.folder.glob(LOST.get(kind, "nothing")):
             lost.unlink()
-        for _ in range(2):  # what is damaged within is found when it is read, and made again by the next
+        # What is damaged within is found when it is read, and made again by the next.
+        for _ in range(1 if kind in AT_ONCE else 2):
             load_set.cache_clear()
             ended = ends(submit.main, tree.paths.folder, "--executor", "debug", of_tasks=True, limit_s=4 * LIMIT_S)
             if ended.status == 0:

@@ -10,6 +10,7 @@ from conftest import write_pictures
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from analysis.study import open_study
 from analysis.table import main as table
 from hostile.conftest import interrupted_after
 from jobs.checkpoint import CheckpointError
@@ -130,6 +131,20 @@ def test_fingerprints_with_any_field_changed_are_set_aside_and_the_pictures_read
     if field in ("all", "more", "stamp"):  # a text in place of another is one
         assert again == before
     assert read_set([source], root) == again
+
+
+def test_settings_of_a_run_that_were_cut_anywhere_are_damaged(finished):
+    (config,) = finished.runs.glob("*/config.yaml")
+    text = config.read_bytes()
+    for end in range(0, len(text) - 1, 7):
+        config.write_bytes(text[:end])
+        with pytest.raises(DamagedFile, match=r"config\.yaml: is damaged"):
+            open_study(finished.folder)
+    lines = text.splitlines(keepends=True)
+    for count in range(1, len(lines)):
+        config.write_bytes(b"".join(lines[:count]))
+        with pytest.raises(DamagedFile, match=r"config\.yaml: is damaged"):
+            open_study(finished.folder)
 
 
 ROW = {**dict.fromkeys(KEY_COLUMNS), "set": "s", "image": "a", "epoch": 1, "psnr": 2.5}

@@ -127,9 +127,22 @@ def test_a_changed_bit_in_patches_stops_the_training_and_they_are_made_again(fin
 
 
 @pytest.mark.parametrize("how", DAMAGE)
-def test_a_damaged_picture_is_named_by_the_scoring_and_restored_again(finished, how, capsys):
+def test_a_picture_that_is_empty_cut_or_garbage_is_restored_again_before_it_is_scored(finished, how):
     before = scores(finished)
     picture = spoil(rendered(finished), how)
+    for shard in finished.folder.glob("scores/r*/*.parquet"):
+        shard.unlink()
+    assert submitted(finished) == 0
+    assert picture.with_name(picture.name + ".damaged").exists()
+    assert scores(finished) == before
+
+
+def test_a_picture_with_changed_bytes_within_is_named_by_the_scoring_and_restored_again(finished, capsys):
+    before = scores(finished)
+    picture = rendered(finished)
+    content = bytearray(picture.read_bytes())
+    content[len(content) // 2] ^= 0x55
+    picture.write_bytes(content)
     for shard in finished.folder.glob("scores/r*/*.parquet"):
         shard.unlink()
     assert submitted(finished) == 1

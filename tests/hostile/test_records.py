@@ -136,15 +136,11 @@ def test_fingerprints_with_any_field_changed_are_set_aside_and_the_pictures_read
 def test_settings_of_a_run_that_were_cut_anywhere_are_damaged(finished):
     (config,) = finished.runs.glob("*/config.yaml")
     text = config.read_bytes()
-    for end in range(0, len(text) - 1, 7):
+    line_ends = [place + 1 for place, byte in enumerate(text) if byte == ord("\n")][:-1]
+    for end in [*range(0, len(text), 30), *line_ends, len(text) - 1]:
         config.write_bytes(text[:end])
         with pytest.raises(DamagedFile, match=r"config\.yaml: is damaged"):
-            open_study(finished.folder)
-    lines = text.splitlines(keepends=True)
-    for count in range(1, len(lines)):
-        config.write_bytes(b"".join(lines[:count]))
-        with pytest.raises(DamagedFile, match=r"config\.yaml: is damaged"):
-            open_study(finished.folder)
+            assert open_study(finished.folder).runs
 
 
 ROW = {**dict.fromkeys(KEY_COLUMNS), "set": "s", "image": "a", "epoch": 1, "psnr": 2.5}

@@ -37,7 +37,8 @@ def write_study(
     listed = []
     for number, (label, about) in enumerate(runs.items()):
         run_id = f"r{number:010d}"
-        settings = {"evaluate": {"metrics": list(metrics), "crops": [[160, 160]]}, **about.get("settings", {})}
+        evaluate = {"metrics": list(metrics), "crops": [[160, 160]]}
+        settings = {"evaluate": evaluate, "seed": 0, **about.get("settings", {})}
         write_text(paths.run(run_id).config, yaml.safe_dump(settings))
         for epoch, rows in about["epochs"].items():
             filled = [{**each, "run_id": run_id, "epoch": epoch} for each in rows]

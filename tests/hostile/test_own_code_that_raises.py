@@ -1,6 +1,5 @@
 """A metric that raises anything, or writes to its arrays, costs its own rows and changes no others."""
 
-import json
 import os
 import sys
 import warnings
@@ -14,10 +13,8 @@ from PIL import Image
 import analysis
 from jobs.attempt import last_attempt, run_attempt
 from jobs.compare_folders import main as evaluate
-from jobs.kept_scores import KeptScores
 from jobs.scoring import rows_or_reason
 from runner.submit import main as submit
-from srcnn.damage import DamagedFile
 from srcnn.metrics import METRICS, score
 
 # Each does something else with dark pictures.
@@ -221,16 +218,3 @@ def test_what_a_metric_changes_of_the_process_is_as_before(strange, ends):
     assert (ended.status, "2 comparisons of 2 pictures in out" in ended.out) == (0, True), ended
     assert (os.getcwd(), sys.getrecursionlimit(), list(warnings.filters), np.geterr()) == before
     assert (strange / "out" / "scores.parquet").exists()
-
-
-@pytest.mark.parametrize("line", [{"name": []}, {"rows": 5}, {"rows": [1]}, [], None, {"state": None}])
-def test_a_line_of_kept_scores_that_is_none_is_passed_over(tmp_path, line):
-    kept = KeptScores(tmp_path / "kept.jsonl")
-    whole = {"name": "a", "state": [], "rows": [{"psnr": 1.0}]}
-    text = json.dumps({**whole, **line} if isinstance(line, dict) else line)
-    kept.file.write_text(f"{text}\n{json.dumps({**whole, 'name': 'b'})}\n")
-    assert kept.read({"a": (), "b": ()}) == {"b": whole["rows"]}
-    kept.file.unlink()
-    os.mkfifo(kept.file)
-    with pytest.raises(DamagedFile, match="is a pipe"):
-        kept.read({})

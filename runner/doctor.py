@@ -97,7 +97,7 @@ def findings(asked: "Circumstances") -> "Iterator[tuple[str, Finding]]":
     from runner.checks import CHECKS
     from runner.checks.finding import Finding
 
-    told = set()  # what keeps one check from reading a file keeps others from it, too
+    named = set()  # what keeps one check from reading a file keeps others from it, too
     for group, checks in CHECKS.items():
         for check in checks:
             try:
@@ -108,8 +108,8 @@ def findings(asked: "Circumstances") -> "Iterator[tuple[str, Finding]]":
             except Exception as error:  # noqa: BLE001 - a check that breaks must not hide what the others find
                 if not is_of_the_surroundings(error):
                     yield group, _broken(check, error, "see what else is wrong, or report it")
-                elif sentence(error) not in told:
-                    told.add(sentence(error))
+                elif sentence(error) not in named:
+                    named.add(sentence(error))
                     what, _, remedy = sentence(error).partition("; ")
                     yield group, Finding("WRONG", what, remedy or "see what else is wrong")
 

@@ -8,6 +8,7 @@ import logging
 import os
 from pathlib import Path
 
+from srcnn.regular import open_regular
 from srcnn.words import said
 
 AGAIN = "submit the study again to remake it"
@@ -43,7 +44,7 @@ class NoFile(DamagedFile):
 def of_another_kind(path: Path, start: bytes, kind: str) -> NoFile | None:
     """The error for a file that does not begin as its kind does; None if it does, or is empty, or cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             begins = file.read(len(start))
     except OSError:
         return None

@@ -18,7 +18,7 @@ from srcnn.experiment import DataConfig
 from srcnn.files import atomic_path
 from srcnn.hdf5 import writing
 from srcnn.patches import extract_patches
-from srcnn.regular import require_regular
+from srcnn.regular import NotRegular, require_regular
 from srcnn.schema import DIGEST, MEAN, PARAMETERS, PATCH_DATASETS, SOURCES, STD
 from srcnn.views import interpolated_bands, reference
 from srcnn.whole import NotWhole
@@ -133,7 +133,9 @@ def read_patches(path: Path) -> TrainingPatches:
     except (OSError, LookupError, TypeError, ValueError, RuntimeError) as error:
         if not is_content_fault(error):
             raise named(error, path) from error
-        reason = error if isinstance(error, NotWhole) else "it does not hold what training reads, or is cut"
+        reason = (
+            error if isinstance(error, NotWhole | NotRegular) else "it does not hold what training reads, or is cut"
+        )
         raise remade(path, of_another_kind(path, b"\x89HDF", "HDF5") or reason, seen) from error
 
 

@@ -22,7 +22,7 @@ from srcnn.damage import DamagedFile, identity, is_content_fault, named, of_anot
 from srcnn.files import parsed, read_cache, write_json
 from srcnn.metrics import METRICS, About, is_metric, learn
 from srcnn.records import record
-from srcnn.regular import require_regular
+from srcnn.regular import NotRegular, require_regular
 from srcnn.whole import NotWhole, check_parquet, is_cut
 
 if TYPE_CHECKING:
@@ -268,7 +268,11 @@ def readable(file: Path) -> Iterator[None]:
         if seen == identity(file):
             with suppress(OSError):
                 _set_aside_index(file)
-        reason = error if isinstance(error, NotWhole) else "its rows cannot be read: it is empty, cut or changed"
+        reason = (
+            error
+            if isinstance(error, NotWhole | NotRegular)
+            else "its rows cannot be read: it is empty, cut or changed"
+        )
         raise remade(file, of_another_kind(file, b"PAR1", "Parquet") or reason, seen) from error
 
 

@@ -18,6 +18,7 @@ from srcnn.regular import read_regular
 
 WAIT_S = 120.0  # for another submission to SLURM, which takes seconds
 POLL_S = 0.2
+LATEST = 1e11  # seconds since 1970, in the year 5138
 GRACE_S = 3.0  # a lock that names nobody may be being written
 
 
@@ -39,6 +40,10 @@ class Holder:
     def works_on(self, folder: Path) -> bool:
         """Whether it is this folder that it works on, and not one that this is a copy of."""
         return not self.study or Path(self.study) == folder.resolve() or _is_same(Path(self.study), folder)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < LATEST:
+            raise ValueError(f"start: expected seconds since 1970, found {self.start}")
 
     def alive(self) -> bool:
         """Whether it still runs; taken for granted where it cannot be seen from here."""

@@ -56,6 +56,8 @@ def _object(kind: Any, value: Any, place: str) -> Any:
     for name, each in fields.items():
         if name not in kinds:
             raise ValueError(f"{place.lstrip('.') or 'it'} has a field {shown(name)}, which is unknown")
+        if type(each) is str and "\0" in each:  # no path and no number of a job can hold one
+            _refuse("text without zero bytes", each, f"{place}.{name}")
         wanted, at_once = kinds[name]
         checked[name] = each if type(each) in at_once else _made(wanted, each, f"{place}.{name}")
     return kind(**checked)

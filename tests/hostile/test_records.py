@@ -18,6 +18,7 @@ from jobs.claim import build_once
 from jobs.kept_scores import KeptScores
 from jobs.pictures import Fingerprint, load_set, read_set
 from runner.cancel import main as cancel
+from runner.clean import main as clean
 from runner.config import ConfigError, Study, load_study
 from runner.lock import Holder
 from runner.logs import main as logs
@@ -305,3 +306,26 @@ def test_ids_and_names_of_sets_that_could_lead_elsewhere_are_refused_where_they_
         True,
     )
     assert "writes it again" in ended.said
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("start", 1e300), ("start", float("nan")), ("start", -1), ("study", "\0"), ("host", "a\0")]
+)
+def test_a_runner_that_is_none_is_named_by_its_file(finished, ends, name, value):
+    finished.lock.write_text(json.dumps({**WHOLE[Holder], name: value}))
+    for command in (status, cancel, clean):
+        assert f"{finished.lock}: is damaged" in ends(command, finished.folder).said
+    assert "Everything is done." in ends(submit, finished.folder, "--executor", "debug").said
+
+
+def test_a_log_that_is_a_pipe_or_no_path_is_named(finished, ends, tmp_path):
+    record_file = next(finished.runs.glob("*/attempts/train*.json"))
+    value = json.loads(record_file.read_text())
+    os.mkfifo(tmp_path / "pipe")
+    record_file.write_text(json.dumps({**value, "outcome": "failed", "log": str(tmp_path / "pipe")}))
+    ended = ends(logs, finished.folder)
+    assert (ended.status, "is a pipe" in ended.err) == (2, True), ended
+    for field in ("log", "submission"):
+        record_file.write_text(json.dumps({**value, field: "a\0b"}))
+        for command in (status, logs, cancel, clean):
+            ends(command, finished.folder)

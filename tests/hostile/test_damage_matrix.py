@@ -1,7 +1,7 @@
 """Every kind of file that a study consists of, damaged in every way, and every command that meets it.
 
 A command is tried on each pair of a kind and a damage if it is quick, else on so many that every kind, and
-every damage, meets every command. ``DAMAGE_MATRIX=all`` tries all on all, with all drawings, which takes minutes.
+every damage, meets every command. ``DAMAGE_MATRIX=all`` tries all on all, which takes minutes.
 """
 
 import io
@@ -386,11 +386,8 @@ class Terminal(io.StringIO):
 
 def _draw_nothing(monkeypatch) -> None:
     """Drawings take seconds, and read and remove no file."""
-    if not ALL:
-        monkeypatch.setattr("analysis.page.to_svg", lambda panel: "")
-        monkeypatch.setattr(
-            "analysis.page.save", lambda panels, *files: [write_bytes(file, b"drawn") for file in files]
-        )
+    monkeypatch.setattr("analysis.page.to_svg", lambda panel: "")
+    monkeypatch.setattr("analysis.page.save", lambda panels, *files: [write_bytes(file, b"drawn") for file in files])
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -100,12 +101,22 @@ def workers_fault() -> str:
     return ""
 
 
+def _of_this_task() -> tuple[int, str | None, tuple[str, ...]]:
+    """What a worker is told of the task: its process, and where it imports from."""
+    return os.getpid(), born(os.getpid()), tuple(sys.path)
+
+
+def _begin(pid: int, since: str | None, path: tuple[str, ...]) -> None:
+    """Begin as a worker: it imports what the task does, and ends with it."""
+    sys.path[:] = path
+    end_with(pid, since)
+
+
 def _one_by_one(function: Callable[..., Any], calls: list[tuple[Any, ...]]) -> Iterator[Any]:
     """Results of the calls, each made when the one before it is over, in one other process."""
     from joblib.externals.loky import ProcessPoolExecutor
 
-    me = os.getpid(), born(os.getpid())
-    with ProcessPoolExecutor(1, initializer=end_with, initargs=me) as executor:
+    with ProcessPoolExecutor(1, initializer=_begin, initargs=_of_this_task()) as executor:
         for call in calls:
             yield executor.submit(function, *call).result()
 
@@ -115,6 +126,5 @@ def _by_workers(function: Callable[..., Any], calls: list[tuple[Any, ...]], work
 
     # One thread in each process: the parallelism is over pictures, and oversubscription costs a third.
     # A killed task leaves no process behind that would compute on, or hold its memory, for minutes.
-    me = os.getpid(), born(os.getpid())
-    with parallel_config(backend="loky", inner_max_num_threads=1, initializer=end_with, initargs=me):
+    with parallel_config(backend="loky", inner_max_num_threads=1, initializer=_begin, initargs=_of_this_task()):
         yield from Parallel(n_jobs=workers, return_as="generator")(delayed(function)(*call) for call in calls)

@@ -57,6 +57,15 @@ def test_a_killed_worker_costs_no_result_and_fewer_go_on(tmp_path, caplog, by):
     assert caplog.records[0].message == "one of 4 worker processes was killed (too little memory?): 2 go on"
 
 
+def test_workers_import_from_where_their_task_does(tmp_path, monkeypatch):
+    assert list(spread(pow, [(2, 3), (3, 2)], 2)) == [8, 9]  # they are there now
+    (tmp_path / "late.py").write_text("def double(number):\n    return 2 * number\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    from late import double
+
+    assert list(spread(double, [(1,), (2,)], 2)) == [2, 4]
+
+
 def test_workers_that_are_killed_at_the_same_point_again_are_a_lack_of_memory(tmp_path):
     found = []
     with pytest.raises(WorkerKilled, match=r"more memory than there is\. Submit again with --mem-gb, or with fewer"):

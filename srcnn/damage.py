@@ -113,6 +113,8 @@ def unmovable(path: Path, reason: object, error: OSError) -> DamagedFile:
 def _with_remedy(path: Path, reason: object, remedy: str) -> DamagedFile:
     if isinstance(reason, DamagedFile):
         return type(reason)(path, reason.reason, remedy)
+    if isinstance(reason, IsADirectoryError):
+        return NoFile(path, "is a folder, and no file", remedy)
     return DamagedFile(path, reason, remedy)
 
 

@@ -133,24 +133,23 @@ def read_patches(path: Path) -> TrainingPatches:
     except (OSError, LookupError, TypeError, ValueError, RuntimeError) as error:
         if not is_content_fault(error):
             raise named(error, path) from error
-        reason = (
-            error if isinstance(error, NotWhole | NotRegular) else "it does not hold what training reads, or is cut"
-        )
+        told = isinstance(error, NotWhole | NotRegular | IsADirectoryError)
+        reason = error if told else "it does not hold what training reads, or is cut"
         raise remade(path, of_another_kind(path, b"\x89HDF", "HDF5") or reason, seen) from error
 
 
 def _inside(file: h5py.File, name: str, size: int) -> h5py.Dataset:
-    """A data set that the file itself holds. Raises ValueError for one elsewhere, or of more than the file has.
+    """A data set that the file itself holds. Raises NotWhole for one elsewhere, or of more than the file has.
 
     HDF5 opens what a link names, a pipe too, and makes up what was never written.
     """
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-        raise ValueError(f"{name} is not in it, or a link")
+        raise NotWhole(f"{name} is not in it, or a link")
     dataset = file[name]
     if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
-        raise ValueError(f"{name} is no data set of its own")
+        raise NotWhole(f"{name} is no data set of its own")
     if dataset.nbytes > size:
-        raise ValueError(f"{name} states {dataset.nbytes:,} bytes, and the file has {size:,}")
+        raise NotWhole(f"{name} states {dataset.nbytes:,} bytes, and the file has {size:,}")
     return dataset
 
 

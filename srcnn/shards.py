@@ -268,11 +268,8 @@ def readable(file: Path) -> Iterator[None]:
         if seen == identity(file):
             with suppress(OSError):
                 _set_aside_index(file)
-        reason = (
-            error
-            if isinstance(error, NotWhole | NotRegular)
-            else "its rows cannot be read: it is empty, cut or changed"
-        )
+        told = isinstance(error, NotWhole | NotRegular | IsADirectoryError)
+        reason = error if told else "its rows cannot be read: it is empty, cut or changed"
         raise remade(file, of_another_kind(file, b"PAR1", "Parquet") or reason, seen) from error
 
 

@@ -128,6 +128,7 @@ _UNDER_WAY = (0, 0)
 
 
 def _check_scalar(node: ScalarNode) -> None:
+    _refuse_zero_byte(node)
     shown = f"{node.value[:SHOWN]}{'...' * (len(node.value) > SHOWN)}"
     kind = node.tag.removeprefix(_TAG)
     if kind in _TAGGED and not _TAGGED[kind].fullmatch(node.value):
@@ -139,11 +140,17 @@ def _check_scalar(node: ScalarNode) -> None:
         )
 
 
+def _refuse_zero_byte(node: ScalarNode) -> None:
+    if "\0" in node.value:
+        raise YamlError(f"line {_line(node)}: {node.value!r} holds a zero byte, which no name or path can hold")
+
+
 def _check_keys(node: MappingNode) -> None:
     lines: dict[str, int] = {}
     for key, _ in node.value:
         if not isinstance(key, ScalarNode):
             raise YamlError(f"line {_line(key)}: a key is text, not a list or a mapping")
+        _refuse_zero_byte(key)
         line = _line(key)
         if key.value in lines:
             remedy = "write <<: [*one, *other]" if key.tag == _MERGE else "keep one of them"

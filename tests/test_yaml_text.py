@@ -48,6 +48,8 @@ def test_plain_text_means_what_it_looks_like(text, value):
         ("a\x01", r"line 1: the character '\\x01' is not allowed"),
         ("[" * 5000, r"more than 50 levels deep"),
         ("x" * 5_000_000, r"has 5,000,000 characters"),
+        ('a: "x\\0y"', "line 1: 'x\\\\x00y' holds a zero byte"),
+        ('"x\\0y": 1', "line 1: 'x\\\\x00y' holds a zero byte"),
     ],
 )
 def test_what_has_no_single_meaning_is_refused_with_its_line(text, complaint):

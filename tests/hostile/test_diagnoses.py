@@ -25,7 +25,7 @@ from jobs.compare_folders import main as evaluate
 from jobs.own_check import OwnCodeError, Subject, check_own_code
 from runner import status, submit
 from runner.config import ConfigError, Study, dotted_keys, load_study
-from srcnn.damage import DamagedFile
+from srcnn.damage import DamagedFile, NoFile
 from srcnn.dataset import read_patches
 from srcnn.door import sentence
 from srcnn.models import ModelError, check_model, published
@@ -227,7 +227,7 @@ def test_what_stands_where_patches_or_scores_should_is_no_such_file(finished, co
 def test_damage_is_said_without_what_libraries_say_of_their_insides(finished):
     (patches,) = finished.root.data.glob("*.h5")
     with h5py.File(patches, "r+") as file:
-        del file["train_input"]
+        del file.attrs["mean"]
     with pytest.raises(DamagedFile, match=r"is damaged \(it does not hold what training reads, or is cut\)"):
         read_patches(patches)
     for shard in list(finished.folder.glob("scores/*/*.parquet")):
@@ -236,15 +236,16 @@ def test_damage_is_said_without_what_libraries_say_of_their_insides(finished):
             list(read_shards([shard]))
 
 
-def test_a_folder_in_the_place_of_a_file_is_named(finished):
+def test_a_folder_in_the_place_of_a_file_is_named_and_set_aside(finished):
     (patches,) = finished.root.data.glob("*.h5")
     shard = next(finished.folder.glob("scores/*/*.parquet"))
     for file, read in ((patches, read_patches), (shard, lambda file: list(read_shards([file])))):
         file.unlink()
         file.mkdir()
-        with pytest.raises(IsADirectoryError) as caught:
+        with pytest.raises(NoFile) as caught:
             read(file)
-        assert sentence(caught.value) == f"{file}: Is a directory; a folder is in the place of a file; move it away"
+        assert sentence(caught.value).startswith(f"{file}: is a folder, and no file; it was set aside: submit")
+        assert not file.exists()
 
 
 # --- what is suggested exists -----------------------------------------------------------------

@@ -1,5 +1,6 @@
 """On SLURM: cancelling takes what it should and nothing else, and a log is followed to its end."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -121,6 +122,17 @@ def test_a_cancelled_run_leaves_the_other_runs_alone(slurm, tmp_path):
     assert after["tiny-evaluate"] == before["tiny-evaluate"] // 2
     assert after["tiny-report"] == 1
     assert states(slurm, paths)["train"] == {("failed", "cancelled"), ("running", None)}
+
+
+def test_a_copy_of_a_study_whose_jobs_run_has_none_of_them(slurm, tmp_path):
+    paths = submit(slurm, tmp_path, 2000)
+    wait_for_training(slurm, paths)
+    before = queue(slurm)
+    copy = StudyPaths(shutil.copytree(paths.folder, paths.folder.with_name("tried")))
+    assert runner(slurm, "cancel", copy.folder) == "Nothing of tried is queued or runs.\n"
+    assert queue(slurm) == before
+    assert not {"running", "waiting"} & {state for stage in states(slurm, copy).values() for state, _ in stage}
+    assert states(slurm, paths)["train"] == {("running", None)}
 
 
 def test_a_job_of_another_submission_with_the_same_number_is_not_ours(slurm, tmp_path):

@@ -105,7 +105,7 @@ def test_tasks_run_with_the_command_that_a_study_names_for_python(slurm, tmp_pat
 
 
 def test_a_task_that_would_import_other_code_than_was_submitted_fails_and_says_why(slurm, tmp_path):
-    program = wrapper(tmp_path, f"export PYTHONPATH={REPOSITORY}")
+    program = wrapper(tmp_path, f"export PYTHONPATH={shlex.quote(str(REPOSITORY))}")
     cluster = {**LITTLE, "prepare": {"python": [str(program)]}}
     study = Submitted(slurm, tiny_study(tmp_path, cluster=cluster))
     (task,) = slurm.wait_for(lambda: [t for t in study.tasks("prepare") if t["state"] == "failed"], "a refusal", 300)

@@ -105,6 +105,11 @@ def wait_for(condition: Callable[[], Any], seconds: float = 300) -> Any:
     return value
 
 
+def ended(pid: int) -> bool:
+    """Whether this process runs no more; one that was killed just now may still run for a moment: wait for it."""
+    return not Path(f"/proc/{pid}/exe").exists()  # a zombie has none
+
+
 HELD_NETWORK = """
 import time
 from pathlib import Path

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, tiny_study
+from conftest import REPOSITORY, ended, tiny_study, wait_for
 
 from runner.config import load_study
 from runner.plan import make_plan
@@ -170,8 +170,8 @@ def test_what_lives_on_of_a_task_is_ended_and_nothing_else(tmp_path, batch, othe
     run(tmp_path, f"{left}\n{other}\nexit 0")
     mine, other = (int((tmp_path / name).read_text()) for name in ("mine", "other"))
     try:
-        assert not Path(f"/proc/{mine}/exe").exists()
-        assert Path(f"/proc/{other}/exe").exists()
+        wait_for(lambda: ended(mine), seconds=60)
+        assert not ended(other)
     finally:
         os.kill(other, signal.SIGKILL)
 

@@ -4,7 +4,7 @@ DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: study test test-slurm storm lint bench clean
+.PHONY: study test test-slurm test-package storm lint bench clean
 
 study: $(VENV)/ready
 	$(BIN)/python -m runner.submit quickstart --executor local
@@ -15,6 +15,10 @@ test: $(VENV)/ready-dev
 # A real SLURM on this machine, in a temporary folder, for as long as the tests take.
 test-slurm: $(VENV)/ready-dev
 	PYTHON=$(BIN)/python tests/slurm/run.sh
+
+# image-similarity-measures itself against our kernels and the values of it that the tests keep.
+test-package: $(VENV)-package/ready
+	PYTHONPATH=. $(VENV)-package/bin/python -m pytest tests/package
 
 # Faults without end for some minutes, on that SLURM and on this machine; then everything is compared to the bit.
 storm: $(VENV)/ready-dev
@@ -27,7 +31,7 @@ lint: $(VENV)/ready-dev
 	$(BIN)/python -m mypy
 
 # The figures that the documents quote; each script prints a table and writes JSON.
-bench: $(VENV)/ready-dev
+bench: $(VENV)/ready-dev $(VENV)-package/ready
 	$(BIN)/python -m benchmarks.scoring
 	$(BIN)/python -m benchmarks.evaluation --pictures $(DATA)/bsds500/test
 	$(BIN)/python -m benchmarks.training --data-root $(DATA)
@@ -36,16 +40,21 @@ bench: $(VENV)/ready-dev
 	$(BIN)/python -m benchmarks.submit  # on a throw-away SLURM: make test-slurm installs what it needs
 
 $(VENV)/ready: setup.cfg pyproject.toml constraints.txt
-	@$(PYTHON) -c "import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 13) else 'Python 3.11 or 3.12 is needed, not ' + sys.version.split()[0] + '; say make PYTHON=/path/to/python3.11')"
+	@$(PYTHON) -c "import sys; sys.exit(None if sys.version_info >= (3, 11) else 'Python 3.11 or later is needed, not ' + sys.version.split()[0] + '; say make PYTHON=/path/to/python3.11')"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
-# OpenCV's usual wheel needs libGL, which bare servers lack; the headless one replaces its files.
-	$(BIN)/python -c "import cv2" 2>/dev/null || $(BIN)/python -m pip install --quiet --force-reinstall --no-deps -c constraints.txt opencv-python-headless
 	touch $@
 
 $(VENV)/ready-dev: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	touch $@
 
+# The package demands numpy 1, and an OpenCV that wants a screen's libraries: its needs are listed, with the headless one.
+$(VENV)-package/ready: tests/package/requirements.txt
+	test -x $(VENV)-package/bin/python || $(PYTHON) -m venv $(VENV)-package
+	$(VENV)-package/bin/python -m pip install --quiet --disable-pip-version-check -r tests/package/requirements.txt
+	$(VENV)-package/bin/python -m pip install --quiet --disable-pip-version-check --no-deps image-similarity-measures==0.3.6
+	touch $@
+
 clean:
-	rm -rf $(VENV) results
+	rm -rf $(VENV) $(VENV)-package results

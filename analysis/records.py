@@ -19,9 +19,9 @@ PACKAGES = (
     "pandas",
     "pyarrow",
     "pillow",
-    "opencv-python",
+    "opencv-python-headless",
     "scikit-image",
-    "image-similarity-measures",
+    "numba",
 )
 
 

@@ -17,6 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.scoring import PACKAGE, package_times
 from benchmarks.written import add_json, require_free, write_figures
 from jobs.scoring import Subject, in_parallel, score_comparisons, write_shard
 from srcnn.experiment import EvaluateConfig
@@ -56,13 +57,11 @@ def evaluate_pictures(paths, evaluate, workers):
     return time.perf_counter() - start, rows, list(memory.values())
 
 
-def package_seconds(path):
-    """Seconds of image-similarity-measures for one comparison."""
-    from benchmarks.scoring import package_times
-
+def package_seconds(python, path):
+    """Seconds of image-similarity-measures for one comparison, in the environment of ``python``."""
     picture = read_picture(path)
     comparison = next(whole(picture, ((160, 160),), ("bicubic",)))
-    return sum(package_times(picture, comparison.estimate()).values()) / 1e3
+    return sum(package_times(python, picture, comparison.estimate()).values()) / 1e3
 
 
 def main():
@@ -72,6 +71,7 @@ def main():
     parser.add_argument("--definition", choices=("paper", "package"), default="paper")
     parser.add_argument("--alone", type=int, default=50, help="pictures that are also scored by one worker")
     add_json(parser, "benchmarks/evaluation.json")
+    parser.add_argument("--package", default=PACKAGE, metavar="PYTHON", help="interpreter that has the package")
     arguments = parser.parse_args()
     require_free(arguments)
     evaluate = EvaluateConfig(protocols=["whole"], upsamplers=UPSAMPLERS, zooms=(), definitions=[arguments.definition])
@@ -81,7 +81,7 @@ def main():
     evaluate_pictures(paths[:4], evaluate, 2)
     seconds, rows, memory = evaluate_pictures(paths, evaluate, 2)
     rate, rate_alone = len(rows) / seconds, len(alone_rows) / alone
-    package = package_seconds(paths[0])
+    package = package_seconds(arguments.package, paths[0])
     found = {
         "definition": arguments.definition,
         "comparisons": len(rows),

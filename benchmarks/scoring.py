@@ -1,9 +1,10 @@
 """Time a comparison, for us and for image-similarity-measures, in one run on one core.
 
-    python -m benchmarks.scoring [--json FILE] [--peers PYTHON]
+    python -m benchmarks.scoring [--json FILE] [--package PYTHON] [--peers PYTHON]
 
 Six estimates share a reference, as six crops of a picture do; its features are part of our time.
-PYTHON is an interpreter of an environment with piq and torchmetrics (see tests/reference).
+Each PYTHON is an interpreter of an environment of its own: with the package (make test-package makes it), with piq
+and torchmetrics (see tests/reference).
 """
 
 import os
@@ -14,8 +15,9 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "
 import argparse
 import json
 import subprocess
+import sys
+import tempfile
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +31,7 @@ from srcnn.metrics.metric import Metric
 from srcnn.metrics.picture import Pair, Picture
 
 SIZES = ((321, 481), (160, 160))
-REPEATS = {"uiq": 1, "fsim": 2}  # the package's slow ones; the others 10 times
+PACKAGE = ".venv-package/bin/python"
 SHARED = 6
 
 
@@ -53,20 +55,16 @@ def best(function, repeats):
     return 1e3 * min(times)
 
 
-def package_times(reference, estimate):
-    """Milliseconds a comparison of the package, and of the report's own cos."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from image_similarity_measures.quality_metrics import metric_functions
-
-    def cos(x, y):
-        return np.dot(x.ravel(), y.ravel()) / (np.linalg.norm(x) * np.linalg.norm(y))
-
-    with np.errstate(all="ignore"):
-        return {
-            name: best(lambda f=({**metric_functions, "cos": cos}[name]): f(reference, estimate), REPEATS.get(name, 10))
-            for name in METRICS
-        }
+def package_times(python, reference, estimate):
+    """Milliseconds a comparison of the package, and of the report's own cos, in the environment of ``python``."""
+    if not Path(python).exists():
+        sys.exit(f"{python} is not there: make test-package makes an environment with image-similarity-measures")
+    with tempfile.NamedTemporaryFile(suffix=".npy") as file:
+        np.save(file, np.stack([reference, estimate]))
+        file.flush()
+        script = str(Path(__file__).with_name("package.py"))
+        found = json.loads(subprocess.run([python, script, file.name], stdout=-1, text=True, check=True).stdout)
+    return {name: found[name] for name in METRICS}
 
 
 def our_times(reference, estimates, definition):
@@ -90,6 +88,7 @@ def main():
     """Print the tables and write them as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_json(parser, "benchmarks/scoring.json")
+    parser.add_argument("--package", default=PACKAGE, metavar="PYTHON", help="interpreter that has the package")
     parser.add_argument("--peers", metavar="PYTHON", help="interpreter that has piq and torchmetrics")
     arguments = parser.parse_args()
     require_free(arguments)
@@ -101,7 +100,7 @@ def main():
     for height, width in SIZES:
         reference, estimates = pictures(height, width)
         ours = {definition: our_times(reference, estimates, definition) for definition in DEFINITIONS}
-        package = package_times(reference, estimates[0])
+        package = package_times(arguments.package, reference, estimates[0])
         package["together"] = sum(package.values())
         # Again, and the lesser of both: so that a burst of other work hits neither side alone.
         for definition in DEFINITIONS:

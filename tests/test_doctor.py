@@ -337,15 +337,17 @@ def test_outside_a_job_nothing_is_said_of_one(tmp_path):
 
 def test_the_list_of_required_packages_is_that_of_the_installed_project():
     wanted = packages.required()
-    assert wanted["image-similarity-measures"] == "==0.3.6"
-    assert "pytest" not in wanted
-    assert {"torch", "numpy", "opencv-python"} <= set(wanted)
+    assert wanted["torch"] == ">=2.4"
+    assert not {"pytest", "image-similarity-measures"} & set(wanted)
+    assert {"numpy", "opencv-python-headless"} <= set(wanted)
 
 
 def test_a_package_is_imported_by_its_own_name():
-    names = packages.import_names(["opencv-python", "pillow", "scikit-image", "pyyaml", "torch", "no-such-thing"])
+    names = packages.import_names(
+        ["opencv-python-headless", "pillow", "scikit-image", "pyyaml", "torch", "no-such-thing"]
+    )
     assert names == {
-        "opencv-python": "cv2",
+        "opencv-python-headless": "cv2",
         "pillow": "PIL",
         "scikit-image": "skimage",
         "pyyaml": "yaml",
@@ -377,14 +379,6 @@ def test_an_import_that_never_ends_is_not_waited_for(tmp_path, monkeypatch):
     (tmp_path / "endless.py").write_text("import time; time.sleep(60)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert packages.import_faults(["endless"], timeout_s=1) == {"endless": "the import did not end within 1 s"}
-
-
-def test_the_cure_of_a_missing_libgl_is_the_headless_wheel(tmp_path, monkeypatch):
-    reason = "ImportError: libGL.so.1: cannot open shared object file"
-    monkeypatch.setattr(packages, "import_faults", lambda modules: {"cv2": reason})
-    ((what, remedy),) = wrong(packages.requirements(Circumstances(tmp_path)))
-    assert what.startswith("opencv-python ")
-    assert "pip install --force-reinstall --no-deps -c constraints.txt opencv-python-headless" in remedy
 
 
 @pytest.mark.parametrize(

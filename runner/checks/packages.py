@@ -12,10 +12,6 @@ from runner.checks.finding import Finding
 DISTRIBUTION = "srcnn-runner"  # as setup.cfg names it
 IMPORTS_S = 180.0  # of all packages; the first time, on a file server, takes its time
 INSTALL = f"{sys.executable} -m pip install -c constraints.txt"
-HEADLESS = (
-    f"{sys.executable} -m pip install --force-reinstall --no-deps -c constraints.txt opencv-python-headless "
-    "(needs no libGL; or install libGL.so.1, on Debian libgl1)"
-)
 # Imports its arguments one by one, and says of each how it went before it goes on to the next.
 _PROGRAM = """
 import sys, importlib
@@ -61,8 +57,6 @@ def _package(name: str, specifier: str, fault: str | None) -> Finding:
     version = version_of(name)
     if version is None:
         return Finding("WRONG", f"{name}{specifier} is not installed", f"{INSTALL} -e .")
-    if fault and "libGL.so.1" in fault:
-        return Finding("WRONG", f"{name} {version} cannot be imported: {fault}", HEADLESS)
     if fault:
         return Finding("WRONG", f"{name} {version} cannot be imported: {fault}", f"{INSTALL} --force-reinstall {name}")
     if specifier and not _allows(specifier, version):
@@ -111,8 +105,6 @@ def import_names(distributions: Sequence[str]) -> dict[str, str | None]:
     for module, owners in importlib.metadata.packages_distributions().items():
         for owner in owners:
             modules.setdefault(_normal(owner), []).append(module)
-    # The headless wheel holds the same module, under another name.
-    modules.setdefault("opencv-python", modules.get("opencv-python-headless", []))
 
     def chosen(name: str) -> str | None:
         candidates = sorted(module for module in set(modules.get(_normal(name), [])) if module[0] != "_")

@@ -184,4 +184,4 @@ def ranks(values: Floats) -> Floats:
     """Rank of each value from 1, ties at their mean rank; infinite values take part."""
     import pandas as pd
 
-    return pd.Series(values).rank(method="average").to_numpy(float)
+    return np.asarray(pd.Series(values).rank(method="average"), np.float64)

@@ -1,13 +1,13 @@
 """Filtering in the frequency domain: one picture's spectrum through many filters."""
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 from scipy import fft
 
 from srcnn.metrics.kernels import jit
+from srcnn.metrics.kernels.kept import kept_by_thread
 from srcnn.metrics.kernels.prime import PrimeTransform, split
 
 SCALES = 4
@@ -43,7 +43,7 @@ class Transform(Protocol):
         ...
 
 
-@lru_cache(maxsize=4)
+@kept_by_thread(maxsize=4)
 def transform(height: int, width: int) -> Transform:
     """The quicker transform for one size."""
     splits = split(height), split(width)

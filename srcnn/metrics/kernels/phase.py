@@ -5,13 +5,13 @@ the odd filter's. Sources: Kovesi, Videre 1 (1999); Zhang et al. (2011), doi:10.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from scipy import fft
 
 from srcnn.metrics.kernels import inlined, jit, summing
 from srcnn.metrics.kernels.dft import Transform, transform
+from srcnn.metrics.kernels.kept import kept_by_thread
 
 SCALES = 4
 WAVELENGTHS = (6.0, 12.0, 24.0, 48.0)  # pixels: the smallest is 6, each next one twice as long
@@ -33,7 +33,7 @@ class Bank:
     maps: np.ndarray
 
 
-@lru_cache(maxsize=4)
+@kept_by_thread(maxsize=4)
 def paper_bank(height: int, width: int) -> Bank:
     """Zhang's bank: 4 orientations with a Gaussian spread, bandwidth 0.55; threshold of the energy.
 
@@ -56,7 +56,7 @@ def paper_bank(height: int, width: int) -> Bank:
     return _laid_out(transform(height, width), filters, noise)
 
 
-@lru_cache(maxsize=4)
+@kept_by_thread(maxsize=4)
 def package_bank(height: int, width: int) -> Bank:
     """The bank of phasepack: 6 orientations with a raised cosine of 120 degrees, bandwidth 0.5978.
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from srcnn.called import called
 from srcnn.door import command, sentence
 from srcnn.words import counted
 
@@ -156,7 +157,7 @@ def _remove_abandoned(folder: Path) -> None:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(
-        prog="python -m analysis.compact",
+        prog=called("analysis.compact"),
         description="Merge the small score files of a study, one file a run. Rows are never lost, whenever it is "
         "stopped; the merged study counts as done and is read like any other.",
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from srcnn.called import called
 from srcnn.door import answer, sentence
 from srcnn.words import printable
 
@@ -27,7 +28,7 @@ class Side:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(
-        prog="python -m analysis.compare",
+        prog=called("analysis.compare"),
         description="Compare two studies or runs: the settings that differ, and B minus A, paired over the same "
         "patches, with 95%% bootstrap intervals over pictures. A and B are each a study's folder, a run's folder "
         "(STUDY/runs/ID) or STUDY:LABEL. Runs of two studies are paired by label; seeds of one label are averaged.",

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srcnn.called import called
 from srcnn.door import command, sentence
 from srcnn.output import refuse_to_replace
 
@@ -19,7 +20,7 @@ MOST_PANELS = 24
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(
-        prog="python -m analysis.plot",
+        prog=called("analysis.plot"),
         description="Draw metrics over any column, a line for each value of another. What is neither --x nor --by nor "
         "chosen by --where (sets, protocols, definitions) becomes panels.",
     )

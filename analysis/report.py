@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from srcnn.called import called
 from srcnn.door import command, sentence
 from srcnn.words import printable
 
@@ -110,7 +111,7 @@ def _widths(sections: "Sequence[Section]") -> str:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(
-        prog="python -m analysis.report",
+        prog=called("analysis.report"),
         description="Write a study's report: one page that opens offline, with its tables as CSV and its figures as "
         "PNG and PDF beside it. The study may be half finished.",
     )

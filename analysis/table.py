@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srcnn.called import called
 from srcnn.door import answer, sentence
 from srcnn.words import printable
 
@@ -17,7 +18,7 @@ FORMATS = ("text", "csv", "markdown")
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(
-        prog="python -m analysis.table",
+        prog=called("analysis.table"),
         description="Means over pictures as a table. Unless epochs are asked for, each run's last scored epoch counts; "
         "protocols, definitions, zooms and patch sizes are never averaged over.",
     )

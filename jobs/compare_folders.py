@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srcnn.bounds import MOST_WORKERS, within
+from srcnn.called import called
 from srcnn.door import command, sentence
 from srcnn.output import refuse_to_replace
 from srcnn.words import counted
@@ -27,7 +28,7 @@ UPSAMPLERS = ("nearest", "bilinear", "bicubic", "lanczos", "zero_stuffing")
 def parser() -> argparse.ArgumentParser:
     """The command line. Names are listed here, not imported, so that --help answers at once."""
     p = argparse.ArgumentParser(
-        prog="python -m jobs.evaluate",
+        prog=called("jobs.evaluate"),
         description="Score the pictures of one folder against those of the same name in another. Writes "
         "OUT/scores.parquet in the columns of every study's scores.",
     )

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srcnn.called import called
 from srcnn.door import command, sentence
 from srcnn.paths import RootPaths
 from srcnn.place import has_ended, mark
@@ -42,7 +43,7 @@ class IncompleteArchive(FetchError):
 def parser() -> argparse.ArgumentParser:
     """The command line. Names are listed here, not imported, so that --help answers at once."""
     p = argparse.ArgumentParser(
-        prog="python -m jobs.fetch",
+        prog=called("jobs.fetch"),
         description="Download public sets of pictures to ROOT/data/downloads/NAME, where studies look for them.",
     )
     p.add_argument("names", nargs="+", choices=NAMES, metavar="NAME", help=", ".join(NAMES))

@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from srcnn.bounds import within
+from srcnn.called import called
 from srcnn.door import command, sentence
 from srcnn.models.foreign import add_weights_scale
 from srcnn.output import refuse_to_replace
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    p = argparse.ArgumentParser(prog="python -m jobs.restore", description="Restore pictures with a trained model.")
+    p = argparse.ArgumentParser(prog=called("jobs.restore"), description="Restore pictures with a trained model.")
     p.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE_OR_DIR")
     p.add_argument(
         "--model",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from runner.ask import agrees
 from runner.queued import QueuedJob, queued_jobs
+from srcnn.called import called
 from srcnn.door import command, sentence
 from srcnn.paths import StudyPaths
 from srcnn.words import counted
@@ -40,7 +41,7 @@ class WrongUse(ValueError):
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(
-        prog="python -m runner.cancel",
+        prog=called("runner.cancel"),
         description="Stop a study, one of its stages or one of its runs, with what needs it. What was done is kept.",
     )
     p.add_argument("study", type=Path, help="the study's folder")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from runner.ask import agrees
 from runner.removable import REMOVABLE, StudyFiles
+from srcnn.called import called
 from srcnn.door import command, sentence
 from srcnn.paths import StudyPaths, is_within
 from srcnn.words import counted
@@ -41,7 +42,7 @@ class Found:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(
-        prog="python -m runner.clean",
+        prog=called("runner.clean"),
         description="Remove from a finished study what it does not need. Shows how much that is, and asks. By default "
         "only what costs nothing goes: the next submit still finds everything done.",
         epilog=f"KIND is one of {', '.join(REMOVABLE)}. Reports, histories, records of attempts and scores of the "

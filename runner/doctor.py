@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srcnn.called import called
 from srcnn.damage import DamagedFile
 from srcnn.door import answer, is_of_the_surroundings, sentence
 from srcnn.words import said, told
@@ -23,7 +24,7 @@ STYLES = {"ok": "green", "note": "yellow", "WRONG": "bold red"}
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(
-        prog="python -m runner.doctor",
+        prog=called("runner.doctor"),
         description="Check what a study will need, on a login node or inside a job, and say what to do about what is "
         "wrong: scheduler, Python, GPU, disk, the study itself. Submits nothing.",
     )

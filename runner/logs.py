@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srcnn.bounds import within
+from srcnn.called import called
 from srcnn.door import answer, sentence
 from srcnn.paths import StudyPaths
 
@@ -22,7 +23,7 @@ ALONE, AMONG = 40, 10  # lines of a log that is shown alone, and of one among se
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(
-        prog="python -m runner.logs",
+        prog=called("runner.logs"),
         description="The end of the logs of what runs now, else of what failed, else of what ended last.",
     )
     p.add_argument("study", type=Path, help="the study's folder")

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from srcnn.called import called
 from srcnn.door import answer, is_unread, sentence
 from srcnn.paths import StudyPaths
 
@@ -20,7 +21,7 @@ WATCH_S = 5.0  # between two looks: each asks the scheduler once
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(
-        prog="python -m runner.status",
+        prog=called("runner.status"),
         description="Where a study stands: done, running, waiting (for what), held, failed (why), and the command that "
         "helps. Exit status: 0 all done, 1 something failed, 3 under way or not submitted, 4 a job is held and waits "
         "for ever unless it is released.",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srcnn.bounds import MOST_WORKERS, within
+from srcnn.called import called
 from srcnn.door import command, sentence
 from srcnn.paths import OutsideStudy, StudyPaths, require_within
 from srcnn.words import counted
@@ -31,7 +32,7 @@ EXECUTORS = ("auto", "slurm", "local", "debug")
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(
-        prog="python -m runner.submit",
+        prog=called("runner.submit"),
         description="Run a study: prepare patches, train, restore, score, report. Finishes what is missing, "
         "repeats nothing.",
     )

@@ -6,34 +6,40 @@ import math
 import sys
 from pathlib import Path
 
+from srcnn.called import called
 from srcnn.door import answer, sentence
 from srcnn.metrics import DEFINITIONS, METRICS, find, score
 
 
-@answer
-def main(argv: list[str] | None = None) -> int:
-    """0 if the pictures were compared, 2 if they could not be."""
-    parser = argparse.ArgumentParser(
-        prog="python -m srcnn.metrics",
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(
+        prog=called("srcnn.metrics"),
         description="Compare a picture with its reference by every metric. METRICS.md explains them.",
     )
-    parser.add_argument("reference", type=Path, help="picture file")
-    parser.add_argument("estimate", type=Path, help="picture file of the same size")
-    parser.add_argument(
+    p.add_argument("reference", type=Path, help="picture file")
+    p.add_argument("estimate", type=Path, help="picture file of the same size")
+    p.add_argument(
         "--definition",
         choices=DEFINITIONS,
         default="paper",
         help="paper: as published (default); package: as image-similarity-measures 0.3.6 gives it, faults included",
     )
-    parser.add_argument(
+    p.add_argument(
         "--metrics",
         nargs="+",
         metavar="NAME",
         default=list(METRICS),
         help=f"default: all of {', '.join(METRICS)}; or your own as package.module:function",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object; infinity as a string, undefined as null")
-    arguments = parser.parse_args(argv)
+    p.add_argument("--json", action="store_true", help="one JSON object; infinity as a string, undefined as null")
+    return p
+
+
+@answer
+def main(argv: list[str] | None = None) -> int:
+    """0 if the pictures were compared, 2 if they could not be."""
+    arguments = parser().parse_args(argv)
     from srcnn.files import read_picture
 
     try:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srcnn.bounds import within
+from srcnn.called import called
 from srcnn.deprocess import Standardisation
 from srcnn.door import command, sentence
 from srcnn.models import MODELS
@@ -174,7 +175,7 @@ def _known_name(path: Path, state: dict[str, Any]) -> str:
 # --- the command ------------------------------------------------------------------------------
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    p = argparse.ArgumentParser(prog="python -m srcnn.models.published", description="Import published SRCNN weights.")
+    p = argparse.ArgumentParser(prog=called("srcnn.models.published"), description="Import published SRCNN weights.")
     p.add_argument("file", type=Path, metavar="FILE", help="the authors' MATLAB file, or anybody's state dict (.pt)")
     p.add_argument("--out", type=Path, help="checkpoint to write (default: the file's name, .pt, in this folder)")
     p.add_argument("--overwrite", action="store_true", help="replace --out, but never FILE or a picture of --score")

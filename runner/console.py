@@ -1,0 +1,86 @@
+"""``srcnn COMMAND ...``: every command under one name, with the parsers that ``python -m`` uses."""
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from srcnn.called import call_it
+from srcnn.door import answer
+
+
+class Listed(NamedTuple):
+    """A command: what ``python -m`` calls it, the module that has its ``parser`` and ``main``, what it does."""
+
+    called: str
+    module: str
+    about: str
+
+
+COMMANDS = {
+    "submit": Listed("runner.submit", "runner.submit", "run a study, or finish one that was begun"),
+    "status": Listed("runner.status", "runner.status", "where a study stands, and why"),
+    "logs": Listed("runner.logs", "runner.logs", "what tasks printed"),
+    "cancel": Listed("runner.cancel", "runner.cancel", "stop what is queued or runs; what was done is kept"),
+    "clean": Listed("runner.clean", "runner.clean", "remove what can be made again"),
+    "doctor": Listed("runner.doctor", "runner.doctor", "what is missing here, and what to do about it"),
+    "evaluate": Listed("jobs.evaluate", "jobs.compare_folders", "score two folders of pictures"),
+    "restore": Listed("jobs.restore", "jobs.restore", "restore pictures with a trained network"),
+    "fetch": Listed("jobs.fetch", "jobs.fetch", "download public sets of pictures"),
+    "metrics": Listed("srcnn.metrics", "srcnn.metrics.__main__", "score two pictures"),
+    "report": Listed("analysis.report", "analysis.report", "make a study's report"),
+    "table": Listed("analysis.table", "analysis.table", "a table of means"),
+    "plot": Listed("analysis.plot", "analysis.plot", "a figure"),
+    "compare": Listed("analysis.compare", "analysis.compare", "two studies, or two settings of one, side by side"),
+    "compact": Listed("analysis.compact", "analysis.compact", "merge many small files of scores"),
+}
+COMPLETION = "completion"
+SHELLS = ("bash", "zsh", "tcsh")
+
+
+def parser(whole: bool = False) -> argparse.ArgumentParser:
+    """The command line; the ``whole`` of it, with what every command takes, is for the completion of shells."""
+    p = argparse.ArgumentParser(prog="srcnn", description="Batch experiments in super-resolution.")
+    commands = p.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, listed in COMMANDS.items():
+        if whole:
+            call_it(listed.called, f"srcnn {name}")
+            own = importlib.import_module(listed.module).parser()
+            commands.add_parser(name, parents=[_completed(own)], add_help=False, help=listed.about)
+        else:
+            commands.add_parser(name, add_help=False, help=listed.about)
+    completion = commands.add_parser(COMPLETION, help="print what completes these commands in a shell")
+    completion.add_argument("shell", choices=SHELLS)
+    return p
+
+
+def _completed(own: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """A command's parser whose paths a shell completes."""
+    import shtab
+
+    for action in own._actions:
+        if action.type is Path or action.dest == "study":
+            action.complete = shtab.FILE  # type: ignore[attr-defined]
+    return own
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The status of the command that was named."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    listed = COMMANDS.get(words[0]) if words else None
+    if listed is None:
+        return _complete(words)
+    call_it(listed.called, f"srcnn {words[0]}")
+    status: int = importlib.import_module(listed.module).main(words[1:])
+    return status
+
+
+@answer
+def _complete(words: list[str]) -> int:
+    """Print what completes the commands in a shell, or say which commands there are."""
+    shell = parser().parse_args(words).shell
+    import shtab
+
+    print(shtab.complete(parser(whole=True), shell=shell))
+    return 0

@@ -126,7 +126,8 @@ def make_study(folder, rows, blocks=1, name="bench"):
                 write(
                     run_id, epoch, shard_table(generator, run_id, epoch, range(block, PICTURES, blocks), skill), block
                 )
-    write_json(paths.contents, {"study": name, "runs": listed, "sets": {"bench": {"group": "test", "set_id": set_id}}})
+    sets = {"bench": {"group": "test", "set_id": set_id}}
+    write_json(paths.contents, {"study": name, "runs": listed, "sets": sets, "tasks": []})
     return total, files
 
 

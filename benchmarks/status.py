@@ -49,9 +49,8 @@ def make_study(folder, runs):
         for n, run in enumerate(ids)
     ]
     sets = {"cat": {"group": "eval", "set_id": "s1"}}
-    write(
-        folder / "contents.json", {"study": folder.name, "notes": [], "data_root": None, "runs": entries, "sets": sets}
-    )
+    contents = {"study": folder.name, "notes": [], "data_root": None, "runs": entries, "sets": sets}
+    write(folder / "contents.json", contents | {"tasks": list(tasks(ids))})
     write(folder.parent / "data" / "d1.h5")
     arrays, lines = [], []
     for number, (stage, names) in enumerate(stages.items(), 1):
@@ -60,6 +59,31 @@ def make_study(folder, runs):
             lines += task(folder, arrays[-1], index, name, runs)
     write(folder / "submissions" / SENT / "jobs.json", {"executor": "slurm", "sent_at": 0.0, "arrays": arrays})
     return lines
+
+
+def tasks(ids):
+    """The tasks as a submission writes them; those that have several epochs make a file for each."""
+
+    def made(kind, place, **more):
+        return {"kind": kind, "place": place, **more}
+
+    def of_run(run, stage, name, needs, *outputs):
+        return {"stage": stage, "name": name, "run": run, "needs": needs, "outputs": outputs}
+
+    yield {"stage": "prepare", "name": "d1", "outputs": [made("file", "../data/d1.h5")]}
+    yield {"stage": "baseline", "name": "b1", "outputs": [made("shard", "scores/b1/e1-0000-000.parquet")]}
+    for run in ids:
+        kept = made("file", f"runs/{run}/checkpoints/epoch_{{epoch}}.pt", epochs=EPOCHS)
+        last = made("file", f"runs/{run}/checkpoints/last.pt")
+        yield of_run(run, "train", run, [["prepare", "d1"]], kept, last)
+        folder = f"runs/{run}/Eval_SRCNN_Output/epoch_{{epoch}}/cat"
+        yield of_run(run, "render", run, [["train", run]], made("pictures", folder, epochs=EPOCHS, set_id="s1"))
+        for block in range(SHARDS):
+            shards = made("shard", f"scores/{run}/e1-{{epoch}}-{block:03d}.parquet", epochs=EPOCHS)
+            yield of_run(run, "evaluate", f"{run}.{block}", [["render", run]], shards)
+    needs = [["baseline", "b1"], *(["train", run] for run in ids)]
+    needs += [["evaluate", f"{run}.{block}"] for run in ids for block in range(SHARDS)]
+    yield {"stage": "report", "name": "report", "needs": needs, "outputs": [made("report", "report/index.html")]}
 
 
 def task(folder, array, index, name, runs):
@@ -78,7 +102,9 @@ def task(folder, array, index, name, runs):
                 write(run / "checkpoints" / f"epoch_{epoch:04d}.pt")
                 write(run / "checkpoints" / "last.pt")
             elif stage == "render":
-                (run / "Eval_SRCNN_Output" / f"epoch_{epoch:04d}").mkdir(parents=True)
+                mark = run / "Eval_SRCNN_Output" / f"epoch_{epoch:04d}" / "cat" / ".set"
+                mark.parent.mkdir(parents=True)
+                mark.write_text("s1")
             else:
                 block = int(name.partition(".")[2])
                 write(folder / "scores" / run.name / f"e1-{epoch:04d}-{block:03d}.parquet")

@@ -5,10 +5,11 @@ import re
 import socket
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
+from jobs.job import Progress, task_cores
 from jobs.processes import born
-from jobs.stage import Progress, Stage, task_cores
 from srcnn.attempts import read_attempt
 from srcnn.door import sentence
 from srcnn.files import write_json
@@ -52,7 +53,7 @@ def last_attempts(folder: Path) -> dict[tuple[str, str], tuple[Attempt, int]]:
 
 
 def run_attempt(
-    job: Stage,
+    job: Callable[[Progress], None],
     folder: Path,
     stage: str,
     task: str,
@@ -98,7 +99,7 @@ def cause_of(error: BaseException) -> tuple[str, str]:
     return type(error).__name__, sentence(error) if isinstance(error, OSError) else text_of(error)
 
 
-def _call(job: Stage, progress: Progress) -> None:
+def _call(job: Callable[[Progress], None], progress: Progress) -> None:
     """Call a task. What ends a process as if all were well is the task's own code, such as a network of one's own."""
     try:
         job(progress)

@@ -3,10 +3,13 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from jobs.evaluate import compare_full_size, set_ids
-from jobs.folders import lacking_pictures, open_folder, picture_file, present_files
+from jobs.folders import lacking_pictures, open_folder, present_files
+from jobs.job import Job, Progress, silent
 from jobs.pictures import Picture, SetRef, load_set
+from jobs.planned import PlannedRun
 from jobs.render import as_view
 from jobs.scoring import (
     EarlierScores,
@@ -20,19 +23,21 @@ from jobs.scoring import (
     score_comparisons,
     take_rows,
 )
-from jobs.stage import Progress, silent
+from jobs.sizes import picture_bytes
 from srcnn import protocols
 from srcnn.aside import Aside
 from srcnn.experiment import Experiment
 from srcnn.files import write_picture
+from srcnn.outputs import Output
 from srcnn.paths import StudyPaths, view_folder
+from srcnn.rendered import picture_file
 from srcnn.shards import has_shard
 from srcnn.views import interpolated_bands, low_resolution_picture, reduced, reference, rendered_views
 from srcnn.words import counted
 
 
 @dataclass(frozen=True)
-class Baseline:
+class Baseline(Job):
     """The interpolated inputs of all sets, and their scores (methods ``bicubic`` and ``direct``)."""
 
     paths: StudyPaths
@@ -41,14 +46,30 @@ class Baseline:
     experiment: Experiment
     sets: tuple[SetRef, ...]
 
+    @classmethod
+    def of(cls, run: PlannedRun) -> Iterator[tuple[str, Self]]:
+        """The inputs of a run whose pictures are scored."""
+        if run.sets:
+            yield run.degradation_id, cls(run.study, run.degradation_id, run.eval_id, run.experiment, run.sets)
+
     @property
     def shard(self) -> Path:
         """The Parquet file of all scores."""
         return self.paths.shard(self.degradation_id, self.eval_id, 0, 0)
 
-    def is_done(self) -> bool:
-        """Whether the scores and every picture are there."""
-        return has_shard(self.shard) and not self.lacking()
+    def outputs(self) -> tuple[Output, ...]:
+        """The scores, and the views of every set."""
+        views = rendered_views(self.experiment.evaluate)[1]
+        folders = [
+            Output("pictures", self._folder(each, view), pictures=self.paths.root.pictures(each.set_id))
+            for each in self.sets
+            for view in views
+        ]
+        return Output("shard", self.shard), *folders
+
+    def bytes_to_write(self) -> tuple[str, int]:
+        """The views of every picture."""
+        return "pictures", picture_bytes(self.paths.root, self.sets, {1: rendered_views(self.experiment.evaluate)[1]})
 
     def lacking(self) -> set[tuple[str, str]]:
         """Set and name of each picture that lacks an interpolated view."""

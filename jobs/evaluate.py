@@ -14,9 +14,12 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Self
 
-from jobs.folders import picture_file, present_files
+from jobs.folders import present_files
+from jobs.job import Job, Progress, silent
 from jobs.pictures import Picture, SetRef, load_set
+from jobs.planned import PlannedRun
 from jobs.scoring import (
     EarlierScores,
     Row,
@@ -30,21 +33,21 @@ from jobs.scoring import (
     score_comparisons,
     take_rows,
 )
-from jobs.stage import Progress, silent
 from srcnn import protocols
 from srcnn.aside import Aside
 from srcnn.damage import is_content_fault, remade
 from srcnn.experiment import Experiment
 from srcnn.files import PictureError, read_picture
+from srcnn.outputs import Output, Shelf
 from srcnn.paths import StudyPaths, view_folder
 from srcnn.protocols import Comparison
-from srcnn.shards import has_shard
+from srcnn.rendered import picture_file
 from srcnn.views import Bytes, measured_luma, reference, rendered_views
 from srcnn.words import counted
 
 
 @dataclass(frozen=True)
-class Evaluate:
+class Evaluate(Job):
     """Score one block of pictures of one run, at every kept epoch."""
 
     paths: StudyPaths
@@ -54,13 +57,22 @@ class Evaluate:
     sets: tuple[SetRef, ...]
     block: int
 
-    def is_done(self) -> bool:
-        """Whether the shard of every kept epoch is there."""
-        return not self.missing_epochs()
+    @classmethod
+    def of(cls, run: PlannedRun) -> Iterator[tuple[str, Self]]:
+        """The blocks of a run whose pictures are scored."""
+        for block in range(run.experiment.evaluate.shards if run.sets else 0):
+            job = cls(run.study, run.run_id, run.eval_id, run.experiment, run.sets, block)
+            yield f"{run.run_id}.{block}", job
+
+    def outputs(self) -> tuple[Output, ...]:
+        """The shard of every kept epoch."""
+        place = self.paths.each_shard(self.run_id, self.eval_id, self.block)
+        return (Output("shard", place, tuple(self.experiment.kept_epochs)),)
 
     def missing_epochs(self) -> list[int]:
         """Kept epochs without a shard."""
-        return [epoch for epoch in self.experiment.kept_epochs if not has_shard(self.shard(epoch))]
+        (shards,) = self.outputs()
+        return list(Shelf().lacking(shards))
 
     def shard(self, epoch: int) -> Path:
         """The Parquet file of one epoch of this block."""

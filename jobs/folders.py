@@ -1,4 +1,4 @@
-"""Folders of rendered pictures: one a set and view, tied to the content of the set."""
+"""Making and filling folders of rendered pictures."""
 
 import os
 import re
@@ -10,24 +10,14 @@ from jobs.pictures import PictureSet
 from srcnn.damage import set_aside
 from srcnn.files import names_in, temporary_path, write_text
 from srcnn.paths import require_within, set_mark
-from srcnn.regular import NotRegular, read_regular
+from srcnn.rendered import made_from, picture_file
 
 _SET_ID = re.compile(r"s[0-9a-f]{10}")
 
 
-def picture_file(folder: Path, name: str) -> Path:
-    """File of one rendered picture."""
-    return folder / f"{name}.png"
-
-
-def is_rendered(folder: Path, pictures: PictureSet) -> bool:
-    """Whether the folder holds a picture for every picture of the set, made from this set."""
-    return not lacking_pictures(folder, pictures)
-
-
 def lacking_pictures(folder: Path, pictures: PictureSet) -> list[str]:
     """Names of the set's pictures that are not in the folder, or not made from this set."""
-    if _made_from(folder) != pictures.set_id:
+    if made_from(folder) != pictures.set_id:
         return [picture.name for picture in pictures.pictures]
     return missing_pictures(folder, pictures)
 
@@ -49,7 +39,7 @@ def open_folder(folder: Path, pictures: PictureSet, study: Path) -> None:
 
     A folder that does not say what it was made from is set aside. Raises OutsideStudy if a link leads to it.
     """
-    other = _made_from(folder)
+    other = made_from(folder)
     if other == pictures.set_id:
         return
     if os.path.lexists(folder):
@@ -68,10 +58,3 @@ def remove_folder(folder: Path) -> None:
     except FileNotFoundError:
         return
     shutil.rmtree(doomed, ignore_errors=True)
-
-
-def _made_from(folder: Path) -> str | None:
-    try:
-        return read_regular(set_mark(folder)).decode(errors="replace")
-    except (FileNotFoundError, IsADirectoryError, NotRegular):
-        return None

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from jobs.job import task_cores
 from jobs.processes import born, end_with
-from jobs.stage import task_cores
 
 KILLS = 3  # more than that before the next result are no accident
 

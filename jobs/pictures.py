@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -117,7 +117,7 @@ class SetRef:
     """A set to restore and score: its name, its group (``test`` or ``eval``) and its content's id."""
 
     name: str
-    group: str
+    group: Literal["test", "eval"]
     set_id: str
 
 

@@ -2,32 +2,50 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 from jobs.claim import build_once
+from jobs.job import Job, Progress, silent
 from jobs.parallel import spread
 from jobs.pictures import Picture, load_set
-from jobs.stage import Progress, silent
+from jobs.planned import PlannedRun
 from srcnn.dataset import Patches, cut_patches, held_out_pictures, write_patches
 from srcnn.experiment import DataConfig, data_id
+from srcnn.outputs import Output
 from srcnn.paths import RootPaths
 
 
 @dataclass(frozen=True)
-class Prepare:
+class Prepare(Job):
     """Cut the training set into one HDF5 file that all runs with the same data section share."""
 
     root: RootPaths
     data: DataConfig
     train_set: str
 
+    @classmethod
+    def of(cls, run: PlannedRun) -> Iterator[tuple[str, Self]]:
+        """The patches of a run that is trained."""
+        if run.data_id:
+            yield run.data_id, cls(run.study.root, run.experiment.data, run.train_set)
+
     @property
     def name(self) -> str:
         """The data_id."""
         return data_id(self.data, self.train_set)
 
-    def is_done(self) -> bool:
-        """Whether the file is there."""
-        return self.root.patches(self.name).exists()
+    def outputs(self) -> tuple[Output, ...]:
+        """The file of patches."""
+        return (Output("file", self.root.patches(self.name)),)
+
+    def bytes_to_write(self) -> tuple[str, int]:
+        """Inputs and targets of all patches."""
+        side, size = self.data.patch_size, 4 if self.data.dtype == "float32" else 1
+        steps = (
+            [max(0, (length - side) // self.data.stride + 1) for length in (picture.height, picture.width)]
+            for picture in load_set(self.root, self.train_set).pictures
+        )
+        return "training patches", sum(down * across for down, across in steps) * 2 * side**2 * size
 
     def __call__(self, progress: Progress = silent) -> None:
         """Build the file, or wait for the job that is building it."""

@@ -3,20 +3,24 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jobs.device import task_device
-from jobs.folders import is_rendered, lacking_pictures, missing_pictures, open_folder, picture_file
+from jobs.folders import lacking_pictures, missing_pictures, open_folder
+from jobs.job import Job, Progress, silent, task_cores
 from jobs.pictures import Picture, PictureError, SetRef, load_set
-from jobs.stage import Progress, silent, task_cores
+from jobs.planned import PlannedRun
+from jobs.sizes import picture_bytes
 from srcnn.color import own_standard, to_uint8
 from srcnn.deprocess import Floats, as_measured_luma, deprocess
 from srcnn.experiment import DataConfig, Experiment
 from srcnn.files import write_picture
+from srcnn.outputs import Output, Shelf
 from srcnn.paths import RootPaths, RunPaths, view_folder
+from srcnn.rendered import picture_file
 from srcnn.views import interpolated_bands, reduced, rendered_views
 from srcnn.words import listed
 
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Render:
+class Render(Job):
     """Restore the pictures of one run's sets at every kept epoch."""
 
     root: RootPaths
@@ -35,13 +39,36 @@ class Render:
     experiment: Experiment
     sets: tuple[SetRef, ...]
 
-    def is_done(self) -> bool:
-        """Whether every picture of every kept epoch is there."""
-        return not self.missing_epochs()
+    @classmethod
+    def of(cls, run: PlannedRun) -> Iterator[tuple[str, Self]]:
+        """The pictures of a run that has any to restore."""
+        if run.sets:
+            yield run.run_id, cls(run.study.root, run.paths, run.experiment, run.sets)
+
+    def outputs(self) -> tuple[Output, ...]:
+        """Every view of every set at every kept epoch."""
+        return tuple(
+            Output(
+                "pictures",
+                view_folder(self.paths.each_rendered_epoch(each.group), each.name, view),
+                tuple(self.experiment.kept_epochs),
+                self.root.pictures(each.set_id),
+            )
+            for each in self.sets
+            for views in rendered_views(self.experiment.evaluate).values()
+            for view in views
+        )
+
+    def bytes_to_write(self) -> tuple[str, int]:
+        """The pictures of the epochs that lack one."""
+        once = picture_bytes(self.root, self.sets, rendered_views(self.experiment.evaluate))
+        return "pictures", once * len(self.missing_epochs())
 
     def missing_epochs(self) -> list[int]:
         """Kept epochs that lack a picture."""
-        return [epoch for epoch in self.experiment.kept_epochs if not all(self._rendered(epoch))]
+        shelf = Shelf()
+        lacking = {epoch for output in self.outputs() for epoch in shelf.lacking(output)}
+        return [epoch for epoch in self.experiment.kept_epochs if epoch in lacking]
 
     def lacking(self, epoch: int) -> set[tuple[str, str]]:
         """Set and name of each picture that lacks a view at one epoch."""
@@ -52,13 +79,6 @@ class Render:
             for view in views
             for name in lacking_pictures(self._folder(each, epoch, view), load_set(self.root, each.set_id))
         }
-
-    def _rendered(self, epoch: int) -> Iterator[bool]:
-        for each in self.sets:
-            pictures = load_set(self.root, each.set_id)
-            for views in rendered_views(self.experiment.evaluate).values():
-                for view in views:
-                    yield is_rendered(self._folder(each, epoch, view), pictures)
 
     def _folder(self, each: SetRef, epoch: int, view: str) -> Path:
         return view_folder(self.paths.rendered_epoch(each.group, epoch), each.name, view)

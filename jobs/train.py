@@ -4,18 +4,19 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from jobs.device import task_device
+from jobs.job import Job, Progress, silent, task_cores
 from jobs.pictures import load_set
-from jobs.stage import Progress, silent, task_cores
-from srcnn.damage import DamagedFile
+from jobs.planned import PlannedRun
+from jobs.sizes import checkpoint_bytes
 from srcnn.experiment import Experiment, data_id
 from srcnn.files import remove_orphans, write_bytes, write_text
-from srcnn.history import read_history
+from srcnn.outputs import Output
 from srcnn.paths import RootPaths, RunPaths
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ TIMINGS = ("seconds", "cpu_seconds", "patches_per_second", "peak_memory_mb")
 
 
 @dataclass(frozen=True)
-class Train:
+class Train(Job):
     """Train one run. ``monitor_sets`` maps a set's name to its id: scored after every epoch.
 
     ``weights`` is the SHA-256 of the file that training starts from, as it was when the run got its id.
@@ -47,19 +48,31 @@ class Train:
     monitor_sets: dict[str, str]
     weights: str | None = None
 
+    @classmethod
+    def of(cls, run: PlannedRun) -> Iterator[tuple[str, Self]]:
+        """The training of a run; the sets for watching are its ``eval`` ones, or all where there is none."""
+        watched = [each for each in run.sets if each.group == "eval"] or run.sets
+        sets = {each.name: each.set_id for each in watched}
+        yield run.run_id, cls(run.study.root, run.paths, run.experiment, run.train_set, sets, run.weights)
+
     def checkpoints(self) -> list[Path]:
         """The files of the states that are there at the end."""
         kept = [self.paths.checkpoint(epoch) for epoch in self.experiment.kept_epochs]
         return [*kept, self.paths.last, *([self.paths.best] if self.experiment.keep.best else [])]
 
-    def is_done(self) -> bool:
-        """Whether every kept checkpoint is there and the history is complete."""
-        return (
-            not self.missing_epochs()
-            and self.paths.last.exists()
-            and (self.paths.best.exists() or not self.experiment.keep.best)
-            and read_epochs(self.paths.history) >= self.experiment.training.epochs
-        )
+    def outputs(self) -> tuple[Output, ...]:
+        """Every kept checkpoint, the last state, the best one if it is kept, the complete history."""
+        kept = Output("file", self.paths.each_checkpoint, tuple(self.experiment.kept_epochs))
+        states = [Output("file", self.paths.last)]
+        if self.experiment.keep.best:
+            states.append(Output("file", self.paths.best))
+        if self.experiment.training.epochs:
+            states.append(Output("history", self.paths.history, (self.experiment.training.epochs,)))
+        return kept, *states
+
+    def bytes_to_write(self) -> tuple[str, int]:
+        """The checkpoints that are not there, and the states that are kept beside them."""
+        return "checkpoints", checkpoint_bytes(self.experiment, self.missing_epochs(), len(self.monitor_sets))
 
     def missing_epochs(self) -> list[int]:
         """Kept epochs without a checkpoint."""
@@ -69,15 +82,6 @@ class Train:
         """Train from the last checkpoint on, and remake any that were lost."""
         if not self.is_done():
             _Trainer(self, progress).run()
-
-
-def read_epochs(history: Path) -> int:
-    """The last epoch of a history file; 0 if there is none, or if it is damaged: the checkpoints know it, too."""
-    try:
-        records = read_history(history)
-    except DamagedFile:
-        return 0
-    return int(records[-1]["epoch"]) if records else 0
 
 
 class _Trainer:

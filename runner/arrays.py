@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from runner.plan import Plan, Task
+from runner.stages import STAGES, Per
 from runner.submission import Key
 
-# The stages of one run, in order; element i of each of their arrays belongs to the same run.
-CHAIN = ("train", "render", "evaluate")
 Kind = Literal["afterok", "aftercorr", "afterany"]
 
 
@@ -43,36 +42,36 @@ def arrange(plan: Plan, tasks: Sequence[Task], active: Mapping[Key, str], array_
     or running already; what needs such a task waits for its job.
     """
     array_size = max(1, array_size)
-    batches: list[Batch] = []
-    prepared = _simple(tasks, "prepare", array_size)
-    batches += prepared + _simple(tasks, "baseline", array_size)
+    shared = [batch for stage in _stages("patches", "degradation") for batch in _shared(tasks, stage, array_size)]
+    batches = list(shared)
     for lacking, runs in _runs_alike(tasks).items():
         for first in range(0, len(runs), array_size):
-            batches += _chain(lacking, runs[first : first + array_size], prepared, active)
+            batches += _chain(lacking, runs[first : first + array_size], shared, active)
     _share_parallelism(plan, batches)
-    for task in tasks:
-        if task.stage == "report":
-            waits: list[tuple[Kind, Batch | str]] = [("afterany", batch) for batch in batches]
-            waits += [("afterany", number) for number in _numbers(active, active)]
-            batches.append(Batch("report", [task], waits))
-    return batches
+    last = [task for task in tasks if STAGES[task.stage].after]
+    everything: list[tuple[Kind, Batch | str]] = [("afterany", batch) for batch in batches]
+    everything += [("afterany", number) for number in _numbers(active, active)]
+    return [*batches, *(Batch(task.stage, [task], list(everything)) for task in last)]
 
 
-def _simple(tasks: Sequence[Task], stage: str, array_size: int) -> list[Batch]:
+def _stages(*per: Per) -> list[str]:
+    return [name for name, stage in STAGES.items() if stage.per in per]
+
+
+def _shared(tasks: Sequence[Task], stage: str, array_size: int) -> list[Batch]:
     of_stage = [task for task in tasks if task.stage == stage]
     return [Batch(stage, of_stage[first : first + array_size]) for first in range(0, len(of_stage), array_size)]
 
 
-Place = tuple[str, str]  # a stage of the chain, and which block of it
+Place = tuple[str, str]  # a stage of runs, and which block of one
 
 
 def _runs_alike(tasks: Sequence[Task]) -> dict[tuple[Place, ...], list[dict[Place, Task]]]:
     """Runs by what they lack, each as its tasks by place."""
     runs: dict[str, dict[Place, Task]] = defaultdict(dict)
     for task in tasks:
-        if task.stage in CHAIN:
-            run, _, block = task.name.partition(".")
-            runs[run][task.stage, block] = task
+        if task.run:
+            runs[task.run][task.stage, task.name.removeprefix(task.run)] = task
     alike: dict[tuple[Place, ...], list[dict[Place, Task]]] = defaultdict(list)
     for places in runs.values():
         alike[tuple(places)].append(places)
@@ -80,27 +79,25 @@ def _runs_alike(tasks: Sequence[Task]) -> dict[tuple[Place, ...], list[dict[Plac
 
 
 def _chain(
-    lacking: Sequence[Place], runs: list[dict[Place, Task]], prepared: list[Batch], active: Mapping[Key, str]
+    lacking: Sequence[Place], runs: list[dict[Place, Task]], shared: list[Batch], active: Mapping[Key, str]
 ) -> list[Batch]:
-    """The arrays of some runs that lack the same tasks: train, render, each block of evaluate."""
-    made: dict[str, Batch] = {}
+    """The arrays of some runs that lack the same tasks, one a place; element i of each belongs to the same run."""
+    made: dict[str, list[Batch]] = defaultdict(list)
     batches = []
     for place in lacking:
         stage = place[0]
         batch = Batch(stage, [run[place] for run in runs])
         needs = {need.key: need for task in batch.tasks for need in task.needs}
         for needed in dict.fromkeys(need.stage for need in needs.values()):
-            if needed in made:
-                batch.waits.append(("aftercorr" if len(runs) > 1 else "afterok", made[needed]))
-            elif needed == "prepare":
-                # With several sets of patches, one that fails must not take the runs of the others with
-                # it: a training whose patches are not there says so.
-                kind: Kind = "afterok" if len(prepared) == 1 == len(prepared[0].tasks) else "afterany"
-                batch.waits += [(kind, each) for each in prepared]
+            batch.waits += [("aftercorr" if len(runs) > 1 else "afterok", each) for each in made[needed]]
+            several = [each for each in shared if each.stage == needed]
+            # With several sets of patches, one that fails must not take the runs of the others with
+            # it: a training whose patches are not there says so.
+            kind: Kind = "afterok" if len(several) == 1 == len(several[0].tasks) else "afterany"
+            batch.waits += [(kind, each) for each in several]
         # What runs already may end in any way: a task whose input is not there says so.
         batch.waits += [("afterany", number) for number in _numbers(needs, active)]
-        if stage != "evaluate":  # the blocks of evaluate wait for render, not for one another
-            made[stage] = batch
+        made[stage].append(batch)
         batches.append(batch)
     return batches
 

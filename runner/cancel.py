@@ -160,7 +160,7 @@ def stop_here(paths: StudyPaths, runner: "Holder") -> None:
 
 def _listed(counts: Mapping[str, int], frame: str = "{}") -> str:
     """``train 4, render 4``, in the order of the stages; empty for nothing."""
-    from runner.cluster import STAGES
+    from runner.stages import STAGES
 
     text = ", ".join(f"{stage} {counts[stage]}" for stage in STAGES if counts.get(stage))
     return frame.format(text) if text else ""
@@ -168,8 +168,8 @@ def _listed(counts: Mapping[str, int], frame: str = "{}") -> str:
 
 def _cancel_on_slurm(paths: StudyPaths, arguments: argparse.Namespace, stopped: bool) -> int:
     from runner import scheduler
-    from runner.cluster import STAGES
     from runner.lock import study_lock
+    from runner.stages import STAGES
 
     status = _look(paths)
     with study_lock(paths, "slurm"):  # a submission under way is waited for
@@ -216,37 +216,39 @@ def _chosen(status: "StudyStatus", jobs: Sequence[QueuedJob], stage: str | None,
     """
     if not stage and not run:
         return list(jobs)
-    from runner.cluster import STAGES
     from runner.matching import UnknownName, matching_runs, run_of
+    from runner.stages import STAGES
 
     if stage and stage not in STAGES:
         raise UnknownName(f"--stage {stage}: no such stage; there are {', '.join(STAGES)}")
     of_run = None
     if run:
-        found = list(dict.fromkeys(run_of(task.name) for task in matching_runs(_of_runs(status), run)))
+        found = list(dict.fromkeys(run_of(task) for task in matching_runs(_of_runs(status), run)))
         if len(found) > 1:
-            labels = {task.name: task.label for task in status.tasks if task.stage == "train"}
+            labels = {task.run: task.label for task in status.tasks if task.run}
             names = ", ".join(f"{each} ({labels.get(each, '')})" for each in found[:8])
             raise UnknownName(f"--run {run} stands for {len(found)} runs: {names}; name one of them")
         of_run = found[0]
+    runs = {task.key: task.run for task in status.tasks}
     keys = {
-        job.key for job in jobs if (not stage or job.key[0] == stage) and (not of_run or run_of(job.key[1]) == of_run)
+        job.key for job in jobs if (not stage or job.key[0] == stage) and (not of_run or runs.get(job.key) == of_run)
     }
     keys = _with_dependents(status, keys)
     return [job for job in jobs if job.key in keys]
 
 
 def _of_runs(status: "StudyStatus") -> list["TaskStatus"]:
-    return [task for task in status.tasks if task.stage in ("train", "render", "evaluate")]
+    return [task for task in status.tasks if task.run]
 
 
 def _with_dependents(status: "StudyStatus", keys: "set[Key]") -> "set[Key]":
-    """The tasks, and all that need one of them, directly or not; without the report."""
+    """The tasks, and all that need one of them to end well, directly or not."""
+    from runner.stages import STAGES
     from runner.tasks import known_tasks
 
     grown = set(keys)
     for task in known_tasks(StudyPaths(status.folder)):  # in the order of the stages
-        if task.stage != "report" and any(need in grown for need in task.needs):
+        if not STAGES[task.stage].after and any(need in grown for need in task.needs):
             grown.add(task.key)
     return grown
 

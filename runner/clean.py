@@ -5,7 +5,7 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -129,6 +129,8 @@ def _study_files(paths: StudyPaths) -> StudyFiles:
 
 def find(study: StudyFiles, what: Sequence[str] | None, attempts: "Sequence[Attempt]" = ()) -> list[Found]:
     """Every kind with what there is of it. ``what`` chooses some by name; None those that cost nothing."""
+    from runner.stages import remade_by
+
     found = []
     for kind, each in REMOVABLE.items():
         # A link leads to what lies elsewhere, which is not ours to remove.
@@ -139,7 +141,7 @@ def find(study: StudyFiles, what: Sequence[str] | None, attempts: "Sequence[Atte
         places = tuple(itertools.compress(there, inside))
         outside = tuple(place for place, is_ours in zip(there, inside, strict=True) if not is_ours)
         sizes = [file.lstat().st_size for place in places for file in _files(place)]
-        cost = each.cost + _duration_text(attempts, each.stages) * bool(places)
+        cost = each.cost + _duration_text(attempts, remade_by(kind)) * bool(places)
         chosen = each.default if what is None else kind in what
         found.append(Found(kind, places, len(sizes), sum(sizes), cost, chosen, outside))
     return found
@@ -151,7 +153,7 @@ def _files(place: Path) -> Iterable[Path]:
     return [Path(folder, name) for folder, _, names in os.walk(place) for name in names]
 
 
-def _duration_text(attempts: "Sequence[Attempt]", stages: Sequence[str]) -> str:
+def _duration_text(attempts: "Sequence[Attempt]", stages: Collection[str]) -> str:
     """How long the tasks took that would be repeated."""
     from runner.view import duration
 

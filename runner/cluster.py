@@ -1,17 +1,17 @@
 """What each stage asks of a cluster or of this machine. Nothing here enters an id."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, create_model, model_validator
 
 from runner.gres import checked_gpus, gpus_by_kind, names_gpu, without_gpus
 from runner.minutes import Minutes
 from runner.options import Options, PlainText
+from runner.stages import STAGES
 from srcnn.bounds import MOST_WORKERS
 from srcnn.experiment import Section
 
 MOST_GB = 100_000.0  # memory of a node
-STAGES = ("prepare", "baseline", "train", "render", "evaluate", "report")
 
 
 def _words(command: object) -> object:
@@ -68,26 +68,12 @@ class StageResources(Section):
         return sum(self.gpu_kinds.values()) or int(names_gpu(self.gres or ""))
 
 
-_DEFAULTS: dict[str, dict[str, Any]] = {
-    "prepare": {"cpus": 4, "mem_gb": 4, "timeout_min": 60},
-    "baseline": {"cpus": 8, "mem_gb": 8, "timeout_min": 120},
-    "train": {"gpus": 1, "cpus": 2, "mem_gb": 8, "timeout_min": 240},
-    "render": {"cpus": 4, "mem_gb": 8, "timeout_min": 240},
-    "evaluate": {"cpus": 8, "mem_gb": 8, "timeout_min": 240},
-    "report": {"cpus": 1, "mem_gb": 4, "timeout_min": 30},
-}
 _CLUSTER_DEFAULTS: dict[str, Any] = {"gpus": 0, "parallelism": 64, "setup": ()}
 
 
-class ClusterConfig(StageResources):
-    """Settings for all stages, and sections that override them for one stage."""
+class _Common(StageResources):
+    """Settings for all stages, and what is asked of one."""
 
-    prepare: StageResources = StageResources()
-    baseline: StageResources = StageResources()
-    train: StageResources = StageResources()
-    render: StageResources = StageResources()
-    evaluate: StageResources = StageResources()
-    report: StageResources = StageResources()
     mail: PlainText | None = None  # address that hears of failures, and of the end
     # How often SLURM may start one task again: after its time limit, a preemption, a lost node, a kill.
     requeues: int = Field(20, ge=0, le=10_000)
@@ -100,17 +86,17 @@ class ClusterConfig(StageResources):
         common = self.model_dump(include=set(StageResources.model_fields), exclude_none=True)
         own = getattr(self, name).model_dump(exclude_none=True)
         found: dict[str, Any] = {}
-        for layer in (_CLUSTER_DEFAULTS, _DEFAULTS[name], common, own):
+        for layer in (_CLUSTER_DEFAULTS, STAGES[name].resources, common, own):
             sbatch = found.get("sbatch", {}) | layer.get("sbatch", {})
             found = _without_what_is_said_anew(found, layer) | layer | {"sbatch": sbatch}
         return StageResources(**found)
 
-    def with_stage(self, name: str, **resources: Any) -> "ClusterConfig":
+    def with_stage(self, name: str, **resources: Any) -> Self:
         """These settings with some resources of one stage changed."""
         own = _without_what_is_said_anew(getattr(self, name).model_dump(exclude_none=True), resources)
         return self.model_copy(update={name: StageResources(**(own | resources))})
 
-    def with_gpu_partition(self, partition: str) -> "ClusterConfig":
+    def with_gpu_partition(self, partition: str) -> Self:
         """These settings with the stages that ask for GPUs on a partition."""
         changed = self
         for name in STAGES:
@@ -122,6 +108,18 @@ class ClusterConfig(StageResources):
         """Cores of a stage's tasks on this machine, where the study names them."""
         own: int | None = getattr(self, name).cpus
         return own if own is not None else self.cpus
+
+
+if TYPE_CHECKING:
+    ClusterConfig = _Common
+else:
+    ClusterConfig = create_model(
+        "ClusterConfig",
+        __base__=_Common,
+        __module__=__name__,
+        __doc__="Settings for all stages, and a section for each stage that overrides them for it.",
+        **{name: (StageResources, StageResources()) for name in STAGES},
+    )
 
 
 def _without_what_is_said_anew(settings: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from jobs.attempt import last_attempts
 from jobs.processes import is_alive
-from runner.matching import run_of, task_text
+from runner.matching import task_text
 from runner.tail import Growth, last_lines
 from srcnn.door import is_unread
 from srcnn.paths import StudyPaths
@@ -30,8 +30,7 @@ LATE_S = 10.0  # longer than this nobody waits for its last lines
 
 def attempts_folder(paths: StudyPaths, task: "TaskStatus") -> Path:
     """Where the records of a task's attempts lie."""
-    own = paths.run(run_of(task.name)).attempts
-    return own if task.stage in ("train", "render", "evaluate") else paths.attempts
+    return paths.run(task.run).attempts if task.run else paths.attempts
 
 
 def found_again(paths: StudyPaths, log: str) -> Path:

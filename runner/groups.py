@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from runner.matching import task_text
 from runner.scheduler import collapse
+from runner.stages import STAGES
 from runner.state import TaskStatus
 from srcnn.words import counted
 
@@ -26,7 +27,7 @@ class TaskGroup:
     @property
     def text(self) -> str:
         """How many they are; a single one by its name."""
-        run = self.first.stage in ("train", "render")
+        run = STAGES[self.first.stage].per == "run"
         return task_text(self.first) if len(self.tasks) == 1 else counted(len(self.tasks), "run" if run else "task")
 
     @property

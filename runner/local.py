@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from jobs.attempt import attempt_files, last_attempt, last_attempts
+from jobs.job import usable_cores
 from jobs.processes import born, is_alive, kill_tree, started_with
-from jobs.stage import usable_cores
 from runner.cluster import ClusterConfig
 from runner.gpus import Gpu, visible_gpus
 from runner.plan import Plan, Task
 from runner.snapshot import CODE, import_environment, take_snapshot
+from runner.stages import STAGES
 from runner.task import TaskCall
 from srcnn.door import full_disk
 from srcnn.files import write_json
@@ -33,7 +34,6 @@ POLL_S = 0.2
 ORPHANS_S = 5.0
 NO_LIMIT_MIN = 60 * 24 * 365
 MARK = "SRCNN_TASK"  # the variable that a task's processes have of their runner
-AFTER_ANY = ("report",)  # stages that run when what they need has ended, well or not
 
 
 @dataclass
@@ -158,14 +158,14 @@ def _interrupt(number: int, frame: object) -> None:
 def is_blocked(state: TaskState, needs: list[TaskState]) -> bool:
     """Whether a task can never start because one that it needs did not finish; the reason is noted."""
     failed = [need.task for need in needs if need.state in ("failed", "skipped")]
-    if failed and state.task.stage not in AFTER_ANY:
+    if failed and not STAGES[state.task.stage].after:
         state.error = f"needs {failed[0].stage} {failed[0].name}, which did not finish"
         return True
     return False
 
 
 def _is_ready(state: TaskState, needs: list[TaskState]) -> bool:
-    ended = ("done", "failed", "skipped") if state.task.stage in AFTER_ANY else ("done",)
+    ended = ("done", "failed", "skipped") if STAGES[state.task.stage].after else ("done",)
     return all(need.state in ended for need in needs)
 
 

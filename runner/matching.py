@@ -13,14 +13,14 @@ class UnknownName(ValueError):
     """Nothing is called so, or too much is; the message lists what there is."""
 
 
-def run_of(name: str) -> str:
-    """The id of the run that a task called ``name`` belongs to (of anything else, its whole name)."""
-    return name.partition(".")[0]
+def run_of(task: "TaskStatus") -> str:
+    """The id of the run that a task belongs to; of any other its own name."""
+    return task.run or task.name
 
 
 def task_text(task: "TaskStatus") -> str:
     """A task in words: stage, label, block."""
-    block = task.name.partition(".")[2]
+    block = task.name.removeprefix(run_of(task)).lstrip(".")
     name = task.label or (task.name if task.name != task.stage else "")
     return " ".join(filter(None, [task.stage, name, f"block {block}" if block else ""]))
 
@@ -45,7 +45,7 @@ def matching_runs(tasks: Sequence["TaskStatus"], what: str, stages: Sequence[str
     ``seed=1`` is a whole part of ``wide seed=1`` and not of ``wide seed=10``; only where it is no
     run's part are labels that merely contain it meant. Raises UnknownName, which also names ``stages``.
     """
-    named = [task for task in tasks if what in (task.name, run_of(task.name))]
+    named = [task for task in tasks if what in (task.name, run_of(task))]
     if named:
         return named
     words = set(what.split())
@@ -58,7 +58,7 @@ def matching_runs(tasks: Sequence["TaskStatus"], what: str, stages: Sequence[str
         for task in tasks
         if beginning and task.name.startswith(beginning) and (not dot or task.name.endswith(f".{block}"))
     ]
-    if len({run_of(task.name) for task in begun}) == 1:
+    if len({run_of(task) for task in begun}) == 1:
         return begun
     containing = [task for task in tasks if what and what in task.label]
     if containing:
@@ -87,8 +87,8 @@ def _stages(tasks: Iterable["TaskStatus"]) -> list[str]:
 
 def _runs(tasks: Iterable["TaskStatus"]) -> list[str]:
     """Each run's id, and its label."""
-    labels = {run_of(task.name): task.label for task in tasks if task.label}
-    return [f"{run} ({label})" for run, label in labels.items()] or sorted({run_of(task.name) for task in tasks})
+    labels = {run_of(task): task.label for task in tasks if task.label}
+    return [f"{run} ({label})" for run, label in labels.items()] or sorted({run_of(task) for task in tasks})
 
 
 def _listed(names: Sequence[str]) -> str:

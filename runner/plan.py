@@ -1,39 +1,39 @@
 """The plan of a study: which tasks it has, what each waits for, what is done already."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from jobs.baseline import Baseline
-from jobs.evaluate import Evaluate
-from jobs.folders import picture_file
+from jobs.job import Job
 from jobs.names import too_long
 from jobs.pictures import Picture, PictureError, PictureSet, SetRef, find_leaks, passed_over, read_set
-from jobs.prepare import Prepare
-from jobs.render import Render
-from jobs.report import Report
-from jobs.stage import Stage
-from jobs.train import Train
-from runner.cluster import STAGES
+from jobs.planned import PlannedRun
 from runner.config import ConfigError, Run, Study, runs_of, save_study
+from runner.graph import missing_keys
 from runner.model import ModelContent, metric_code, model_content, own_code_notes
+from runner.stages import STAGES
+from srcnn.contents import Contents, TaskContents
 from srcnn.experiment import DataConfig, Experiment, Section, data_id, degradation_id, eval_id, run_id
 from srcnn.files import holds, write_json, write_text
+from srcnn.outputs import Output, Shelf
 from srcnn.paths import RootPaths, StudyPaths, view_folder
 from srcnn.regular import read_regular
+from srcnn.rendered import picture_file
 from srcnn.words import counted
 
 
 @dataclass(frozen=True)
 class Task:
-    """One task of the plan: its stage, a name unique in it, the job, and the tasks it waits for."""
+    """One task of the plan: its stage, a name unique in it, the job, the tasks it waits for, the run it belongs to."""
 
     stage: str
     name: str
-    job: Stage
+    job: Job
     needs: tuple["Task", ...]
     attempts: Path
+    run: str | None = None
     label: str = ""
 
     @property
@@ -41,22 +41,23 @@ class Task:
         """Stage and name."""
         return self.stage, self.name
 
+    @cached_property
+    def outputs(self) -> tuple[Output, ...]:
+        """What it makes."""
+        return self.job.outputs()
 
-@dataclass(frozen=True)
-class PlannedRun:
-    """A run with its ids and sets resolved; no ``data_id``, of training patches, where weights are used as they are.
-
-    ``weights`` is the SHA-256 of the file that its model starts from, if there is one.
-    """
-
-    run: Run
-    run_id: str
-    eval_id: str
-    degradation_id: str
-    data_id: str | None
-    train_set: str
-    sets: tuple[SetRef, ...]
-    weights: str | None
+    def to_json(self, study: StudyPaths) -> TaskContents:
+        """The task as ``contents.json`` has it."""
+        about: TaskContents = {
+            "stage": self.stage,
+            "name": self.name,
+            "outputs": [output.to_json(study) for output in self.outputs],
+        }
+        if self.run:
+            about["run"] = self.run
+        if self.needs:
+            about["needs"] = [list(need.key) for need in self.needs]
+        return about
 
 
 @dataclass(frozen=True)
@@ -75,17 +76,11 @@ class Plan:
         return [task for task in self.tasks if task.stage == name]
 
     def missing(self) -> list[Task]:
-        """Tasks whose files are not all there, and those that depend on one of them.
-
-        Training patches only serve training: they are not made again for runs that are trained.
-        """
-        missing: dict[tuple[str, str], Task] = {}
-        for task in self.tasks:
-            waits = any(need.key in missing for need in task.needs if need.stage != "prepare")
-            if waits or not task.job.is_done():
-                missing[task.key] = task
-        needed = {need.key for task in missing.values() for need in task.needs}
-        return [task for task in missing.values() if task.stage != "prepare" or task.key in needed]
+        """Tasks of which not all is there, and those that depend on one of them."""
+        shelf = Shelf()
+        there = {task.key: all(map(shelf.has, task.outputs)) for task in self.tasks}
+        lacking = missing_keys(((task.key, [need.key for need in task.needs]) for task in self.tasks), there)
+        return [task for task in self.tasks if task.key in lacking]
 
     def save(self) -> None:
         """Write what the study is now: its configuration, its runs, where everything is.
@@ -95,7 +90,7 @@ class Plan:
         save_study(self.study, self.paths.config)
         sections: dict[tuple[str, int], str] = {}
         for planned in self.runs:
-            text = f"# {planned.run.label}\n{_settings_text(planned.run.experiment, sections)}"
+            text = f"# {planned.label}\n{_settings_text(planned.experiment, sections)}"
             config = self.paths.run(planned.run_id).config
             if not config.is_file() or read_regular(config) != text.encode():
                 write_text(config, text)
@@ -103,26 +98,27 @@ class Plan:
         if not holds(self.paths.contents, contents):
             write_json(self.paths.contents, contents, durable=True)
 
-    def _contents(self) -> dict[str, object]:
+    def _contents(self) -> Contents:
         return {
             "study": self.study.name,
             "notes": list(self.notes),
             "data_root": str(self.data_root) if self.data_root else None,
             "runs": [
                 {
-                    "run_id": planned.run_id,
-                    "label": planned.run.label,
-                    "variant": planned.run.variant,
-                    "seed": planned.run.experiment.seed,
-                    "eval_id": planned.eval_id,
-                    "degradation_id": planned.degradation_id,
-                    "data_id": planned.data_id,
-                    "epochs": list(planned.run.experiment.kept_epochs),
-                    "shards": planned.run.experiment.evaluate.shards,
+                    "run_id": run.run_id,
+                    "label": run.label,
+                    "variant": run.variant,
+                    "seed": run.experiment.seed,
+                    "eval_id": run.eval_id,
+                    "degradation_id": run.degradation_id,
+                    "data_id": run.data_id,
+                    "epochs": list(run.experiment.kept_epochs),
+                    "shards": run.experiment.evaluate.shards,
                 }
-                for planned in self.runs
+                for run in self.runs
             ],
             "sets": {each.name: {"group": each.group, "set_id": each.set_id} for run in self.runs for each in run.sets},
+            "tasks": [task.to_json(self.paths) for task in self.tasks],
         }
 
 
@@ -137,7 +133,7 @@ def make_plan(study: Study, root: RootPaths, data_root: Path | None = None, veri
     wanted = list(runs_of(study))
     resolve.notes |= dict.fromkeys(own_code_notes(run.experiment for run in wanted))
     runs = tuple({planned.run_id: planned for run in wanted if (planned := resolve(run))}.values())
-    return Plan(study, paths, runs, tuple(_tasks(runs, root, paths)), data_root, tuple(resolve.notes))
+    return Plan(study, paths, runs, tuple(_tasks(runs, paths)), data_root, tuple(resolve.notes))
 
 
 class _Data(NamedTuple):
@@ -166,7 +162,10 @@ class _Resolver:
         experiment = run.experiment
         data, model = self._data(experiment), self._model(experiment)
         return PlannedRun(
-            run,
+            self.paths,
+            run.label,
+            run.variant,
+            experiment,
             run_id(experiment, data.data_id, model),
             self._eval_id(experiment, data),
             data.degradation_id,
@@ -276,37 +275,24 @@ def _leak_text(leaks: list[tuple[str, Picture, Picture]]) -> str:
     )
 
 
-def _tasks(runs: Iterable[PlannedRun], root: RootPaths, paths: StudyPaths) -> Iterable[Task]:
+def _tasks(runs: Iterable[PlannedRun], paths: StudyPaths) -> Iterator[Task]:
     """Tasks stage by stage, each after those it needs."""
-    made: dict[str, dict[str, Task]] = {stage: {} for stage in STAGES}
-
-    def add(stage: str, name: str, job: Stage, needs: Iterable[Task], attempts: Path, label: str = "") -> Task:
-        return made[stage].setdefault(name, Task(stage, name, job, tuple(needs), attempts, label))
-
-    for planned in runs:
-        experiment, run_paths = planned.run.experiment, paths.run(planned.run_id)
-        label = planned.run.label
-        prepare: list[Task] = []
-        if planned.data_id:
-            prepare_job = Prepare(root, experiment.data, planned.train_set)
-            prepare = [add("prepare", planned.data_id, prepare_job, (), paths.attempts)]
-        monitor = {each.name: each.set_id for each in planned.sets if each.group == "eval"} or {
-            each.name: each.set_id for each in planned.sets
-        }
-        train_job = Train(root, run_paths, experiment, planned.train_set, monitor, planned.weights)
-        train = add("train", planned.run_id, train_job, prepare, run_paths.attempts, label)
-        if not planned.sets:
-            continue
-        baseline_job = Baseline(paths, planned.degradation_id, planned.eval_id, experiment, planned.sets)
-        add("baseline", planned.degradation_id, baseline_job, (), paths.attempts)
-        render_job = Render(root, run_paths, experiment, planned.sets)
-        render = add("render", planned.run_id, render_job, [train], run_paths.attempts, label)
-        for block in range(experiment.evaluate.shards):
-            job = Evaluate(paths, planned.run_id, planned.eval_id, experiment, planned.sets, block)
-            add("evaluate", f"{planned.run_id}.{block}", job, [render], run_paths.attempts, label)
-    last = [task for stage in ("baseline", "train", "evaluate") for task in made[stage].values()]
-    add("report", "report", Report(paths), last, paths.attempts)
-    return [task for stage in STAGES for task in made[stage].values()]
+    runs = list(runs)
+    made: dict[str, dict[str, Task]] = {}
+    of_run: dict[str, dict[str, list[Task]]] = {}  # by stage and run, those that it has or shares
+    for stage, about in STAGES.items():
+        jobs, tasks, by_run = about.tasks(), made.setdefault(stage, {}), of_run.setdefault(stage, {})
+        after = [task for each in about.after for task in made[each].values()]
+        for run in runs:
+            needs = [task for each in about.needs for task in of_run[each][run.run_id]]
+            attempts = run.paths.attempts if about.of_run else paths.attempts
+            whose = {"run": run.run_id, "label": run.label} if about.of_run else {}
+            of_this = by_run.setdefault(run.run_id, [])
+            for name, job in jobs(run):
+                if name not in tasks:
+                    tasks[name] = Task(stage, name, job, (*needs, *after), attempts, **whose)
+                of_this.append(tasks[name])
+        yield from tasks.values()
 
 
 def _settings_text(experiment: Experiment, known: dict[tuple[str, int], str]) -> str:

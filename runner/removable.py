@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +36,12 @@ class StudyFiles:
 class Removable:
     """A kind of files: what they are, where they lie, what is lost with them.
 
-    ``cost`` says it in words; ``stages`` are those that the next submit repeats for it. Only what
-    costs nothing is removed by default.
+    ``cost`` says it in words. Only what costs nothing is removed by default.
     """
 
     what: str
     find: Callable[[StudyFiles], Iterable[Path]]
     cost: str = "nothing"
-    stages: tuple[str, ...] = ()
     default: bool = False
 
 
@@ -108,16 +107,15 @@ def _code(study: StudyFiles) -> Iterator[Path]:
 
 def _superseded(study: StudyFiles) -> Iterator[Path]:
     """Shards of other settings than the study's, where all of its own are there: new ones copy from old ones."""
+    from srcnn.outputs import Output
     from srcnn.shards import compacted_files, shards_in
 
-    wanted: dict[str, set[str]] = {}
-    for run in study.contents["runs"]:
-        shards = [(epoch, block) for epoch in run["epochs"] for block in range(run["shards"])]
-        for owner, places in ((run["run_id"], shards), (run["degradation_id"], [(0, 0)])):
-            names = {study.paths.shard(owner, run["eval_id"], *place).name for place in places}
-            wanted.setdefault(owner, set()).update(names)
-    for owner, current in wanted.items():
-        folder = study.paths.scores(owner)
+    wanted: dict[Path, set[str]] = {}
+    for task in study.contents["tasks"]:
+        outputs = (Output.from_json(each, study.paths) for each in task["outputs"] if each["kind"] == "shard")
+        for _, place in chain.from_iterable(output.places() for output in outputs):
+            wanted.setdefault(place.parent, set()).add(place.name)
+    for folder, current in wanted.items():
         if not current <= set(shards_in(folder)):
             continue
         eval_ids = {name.partition("-")[0] for name in current}
@@ -175,19 +173,16 @@ REMOVABLE = {
         "restored pictures: scoring reads them, and the report's figures show some",
         _pictures,
         f"{AGAIN}: restoring, then scoring",
-        ("render", "evaluate"),
     ),
     "baselines": Removable(
         "interpolated pictures: as above",
         _baselines,
         f"{AGAIN}: interpolating and scoring",
-        ("baseline",),
     ),
     "checkpoints": Removable(
         "trained networks: kept epochs, best.pt and last.pt",
         _checkpoints,
         f"{AGAIN}: training, restoring, scoring",
-        ("train", "render", "evaluate"),
     ),
     "runs": Removable(
         "runs and baselines that the study no longer has: networks, pictures, scores, records",

@@ -5,11 +5,12 @@ import math
 import re
 from collections.abc import Iterator
 
-from runner.cluster import STAGES, ClusterConfig, StageResources
+from runner.cluster import ClusterConfig, StageResources
 from runner.config import ConfigError
 from runner.options import TAKEN, plain
 from runner.scheduler import SchedulerError, call
 from runner.site import COUNTING, site_options, with_site_options
+from runner.stages import STAGES
 
 
 def sbatch_options(resources: StageResources) -> dict[str, str | bool]:

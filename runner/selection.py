@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from runner.plan import Plan, Task
+from runner.stages import STAGES
 from runner.submission import Key
 
 
@@ -13,9 +14,9 @@ def tasks_to_send(missing: Sequence[Task], active: Collection[Key]) -> list[Task
     A report that is queued waits for the tasks of its own submission only, so more tasks come with
     a report of their own.
     """
-    others = [task for task in missing if task.stage != "report" and task.key not in active]
-    report = [task for task in missing if task.stage == "report" and (others or task.key not in active)]
-    return others + report
+    others = [task for task in missing if not STAGES[task.stage].after and task.key not in active]
+    last = [task for task in missing if STAGES[task.stage].after and (others or task.key not in active)]
+    return others + last
 
 
 def only_failed(todo: Sequence[Task], failed: Collection[Key]) -> list[Task]:
@@ -25,7 +26,7 @@ def only_failed(todo: Sequence[Task], failed: Collection[Key]) -> list[Task]:
         if task.key in failed or any(need.key in kept for need in task.needs):
             kept[task.key] = task
     for task in reversed(todo):  # needs come before what needs them
-        if task.key in kept and task.stage != "report":
+        if task.key in kept and not STAGES[task.stage].after:
             kept |= {need.key: need for need in task.needs if need in todo}
     return [task for task in todo if task.key in kept]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.device import GPUS_VARIABLE
-from jobs.stage import CORES_VARIABLE
+from jobs.job import CORES_VARIABLE
 from runner import requeue, scheduler
 from runner.arrays import Batch, arrange
 from runner.cluster import ClusterConfig
@@ -22,6 +22,7 @@ from runner.sbatch import sbatch_options
 from runner.scheduler import SchedulerError
 from runner.site import is_foreign
 from runner.snapshot import CODE, import_environment, own_homes, take_snapshot
+from runner.stages import STAGES
 from runner.submission import Key, Submission
 from runner.task import KEEP_MEMORY, TaskCall
 
@@ -40,7 +41,7 @@ def sbatch_parameters(study: str, stage: str, cluster: ClusterConfig) -> dict[st
     resources = cluster.stage(stage)
     options = sbatch_options(resources)
     if cluster.mail:
-        options |= {"mail-user": cluster.mail, "mail-type": "END,FAIL" if stage == "report" else "FAIL"}
+        options |= {"mail-user": cluster.mail, "mail-type": "END,FAIL" if STAGES[stage].per == "study" else "FAIL"}
     # Without --requeue a site's default may forbid what preemption and time limits need.
     options["requeue" if cluster.requeues else "no-requeue"] = True
     wanted = {

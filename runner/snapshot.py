@@ -73,7 +73,7 @@ def own_modules(plan: Plan) -> list[str]:
     """Modules of the user's that a study names, as ``package.module:attribute``."""
     names: dict[str, None] = {}
     for run in plan.runs:
-        experiment = run.run.experiment
+        experiment = run.experiment
         for name in (experiment.model.name, *experiment.evaluate.metrics):
             if ":" in name:
                 names[name.partition(":")[0]] = None

@@ -12,7 +12,6 @@ from pathlib import Path
 from jobs.baseline import Baseline
 from jobs.evaluate import Evaluate
 from jobs.folders import remove_folder
-from jobs.prepare import Prepare
 from jobs.render import Render
 from jobs.train import Train
 from runner.plan import Plan, Task
@@ -50,10 +49,9 @@ def set_damaged_aside(plan: Plan) -> int:
 
 def _files_to_check(plan: Plan) -> Iterable[Path]:
     for task in plan.tasks:
-        if isinstance(task.job, Prepare):
-            yield task.job.root.patches(task.job.name)
-        if isinstance(task.job, Train):
-            yield from task.job.checkpoints()
+        for output in task.outputs:
+            if output.kind == "file":
+                yield from (place for _, place in output.places())
 
 
 def stale_results(plan: Plan) -> list[Stale]:

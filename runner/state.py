@@ -12,6 +12,7 @@ from runner.queued import users_of
 from runner.requeue import MEMORY, killed_from_outside, tail
 from runner.scheduler import LAUNCH_FAILED, Answer, JobState, Origin, SchedulerError, job_states
 from runner.scheduler import Holder as JobHolder
+from runner.stages import STAGES
 from runner.submission import Key, SentJob, Submission, latest_jobs, submissions
 from runner.tasks import KnownTask, known_tasks
 from runner.unrecorded import known_submissions
@@ -65,6 +66,7 @@ class TaskStatus:
     host: str | None = None
     log: str | None = None
     held_by: JobHolder | None = None
+    run: str | None = None
 
     @property
     def under_way(self) -> bool:
@@ -131,8 +133,7 @@ def _origins(jobs: Mapping[Key, SentJob]) -> dict[str, Origin]:
 
 def _is_settled(task: KnownTask) -> bool:
     """Whether the study's own files say all: nothing is asked of the scheduler then."""
-    # The page is written again by a later submission while the earlier one still lies there.
-    return task.complete and task.stage != "report" and (task.attempt is None or task.attempt.outcome == "done")
+    return task.complete and not STAGES[task.stage].after and (task.attempt is None or task.attempt.outcome == "done")
 
 
 def _judge(
@@ -150,7 +151,7 @@ def _judge(
         else:
             attempt = None  # it belongs to an earlier submission, which may have been started again
     known = answer.states.get(job) if job else None
-    fields: dict[str, object] = {"attempts": task.attempts, "job": job}
+    fields: dict[str, object] = {"run": task.run, "attempts": task.attempts, "job": job}
     if attempt:
         fields |= {"host": attempt.host, "log": attempt.log}
     elif job and submission:
@@ -188,7 +189,7 @@ def _judge(
             return running()
     if task.damaged:
         return status("failed", "damaged", f"{task.damaged}: is damaged; {AGAIN}")
-    if task.complete and (task.stage != "report" or outcome == "done"):
+    if task.complete and (not STAGES[task.stage].after or _have_ended(task, earlier)):
         return status("done")
     if attempt and outcome == "failed":
         cause, detail = _own_words(attempt, known)
@@ -206,7 +207,7 @@ def _judge(
     if job and not answer.complete:
         return status("failed", "unknown", "its job is gone; why, only accounting could tell")
     blocked = any(need in earlier and earlier[need].state == "failed" for need in task.needs)
-    if blocked and task.stage != "report":
+    if blocked and not STAGES[task.stage].after:
         return status("failed", "dependency", _blocked_text(task, earlier))
     if local:
         return status("waiting", detail=_needs_text(task, earlier) or "free cores")
@@ -229,6 +230,11 @@ def _in_the_queue(
             return status("held", detail=_held_text(known), held_by=known.held_by)
         return status("waiting", detail=_waits_for(task, known, earlier, began or bool(known.last_node)))
     return running()
+
+
+def _have_ended(task: KnownTask, earlier: Mapping[Key, TaskStatus]) -> bool:
+    """Whether all that a task waits for has ended, well or not, so that what it made shows what there is."""
+    return all(earlier[need].state in ("done", "failed") for need in task.needs if need in earlier)
 
 
 def _own_words(attempt: Attempt, known: JobState | None) -> tuple[Cause, str]:
@@ -296,7 +302,7 @@ def _reason_text(known: JobState, put_back: bool) -> str:
 
 def _needs_text(task: KnownTask, earlier: Mapping[Key, TaskStatus]) -> str:
     open_needs = [earlier[need] for need in task.needs if need in earlier and earlier[need].state != "done"]
-    if task.stage == "report":
+    if STAGES[task.stage].after:
         open_needs = [need for need in open_needs if need.under_way]
     stages = list(dict.fromkeys(need.stage for need in open_needs))
     return ", ".join(stages) + f" ({len(open_needs)} tasks)" * (len(open_needs) > 1)

@@ -10,9 +10,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from runner.cluster import STAGES
 from runner.groups import TaskGroup, by_detail, failure_groups
 from runner.matching import task_text
+from runner.stages import STAGES
 from runner.state import STATES, StudyStatus, TaskStatus
 from runner.view import duration
 from srcnn.paths import StudyPaths
@@ -152,7 +152,7 @@ def _progress(task: TaskStatus) -> str:
     job = f", job {task.job}" if task.job else ""
     if not task.total:
         return f"{task_text(task)}: {task.detail or 'starting'}{where}{job}"
-    unit = "epoch " if task.stage == "train" else ""
+    unit = f"{STAGES[task.stage].steps} ".lstrip()
     left = f", about {duration(task.seconds_left)} left" if task.seconds_left else ""
     return f"{task_text(task)}: {unit}{task.done} of {task.total}{left}{where}{job}  {task.note}"
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from jobs.attempt import run_attempt
 from jobs.device import GPUS_VARIABLE
+from jobs.job import CORES_VARIABLE, Job, Progress, silent
 from jobs.processes import end_with
-from jobs.stage import CORES_VARIABLE, Progress, Stage, silent
 from runner.hold import release
 from runner.requeue import WARNED
 from runner.scheduler import answers
@@ -44,7 +44,7 @@ class TaskCall:
     and birth) with which a task on this machine ends; ``code`` is the folder of the code that was submitted.
     """
 
-    job: Stage
+    job: Job
     stage: str
     name: str
     attempts: Path
@@ -84,12 +84,9 @@ class TaskCall:
 class _Guarded:
     """A job that refuses to run other code than what was submitted, and to be started by SLURM for ever."""
 
-    job: Stage
+    job: Job
     requeues: int | None
     code: Path | None
-
-    def is_done(self) -> bool:
-        return self.job.is_done()
 
     def __call__(self, progress: Progress = silent) -> None:
         if self.code:

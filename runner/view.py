@@ -11,12 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.attempt import last_attempt
-from jobs.stage import usable_cores
-from runner.cluster import STAGES, StageResources
+from jobs.job import usable_cores
+from runner.cluster import StageResources
 from runner.gpus import visible_gpus
 from runner.local import TaskState, Watcher, local_states
 from runner.plan import Plan, Task
 from runner.site import with_site_options
+from runner.stages import STAGES
 from srcnn.words import counted
 
 REFRESH_S = 0.5
@@ -36,7 +37,7 @@ def plan_table(plan: Plan, missing: list[Task], executor: str, cores: int | None
         tasks = plan.stage(stage)
         if tasks:
             todo = sum(task.stage == stage for task in missing)
-            needs = sorted({need.stage for task in tasks for need in task.needs}, key=STAGES.index)
+            needs = [*STAGES[stage].needs, *STAGES[stage].after]
             resources = plan.study.cluster.stage(stage)
             asks = resources_text(resources) if executor == "slurm" else _local_text(here.get(stage))
             table.add_row(stage, str(len(tasks)), str(len(tasks) - todo), str(todo), asks, ", ".join(needs) or "-")

@@ -5,6 +5,7 @@ import shlex
 from typing import Any, Literal, NotRequired, TypedDict
 
 from srcnn.files import read_json
+from srcnn.outputs import OutputRecord
 from srcnn.paths import StudyPaths, is_set_name
 from srcnn.records import record, shown
 
@@ -32,14 +33,25 @@ class SetContents(TypedDict):
     set_id: str
 
 
+class TaskContents(TypedDict):
+    """A task: its stage, its name, the run that it belongs to, if any, the tasks that it needs, what it makes."""
+
+    stage: str
+    name: str
+    run: NotRequired[str]
+    needs: NotRequired[list[list[str]]]  # stage and name of each
+    outputs: list[OutputRecord]
+
+
 class Contents(TypedDict):
-    """A study: its name, its runs, its sets by name."""
+    """A study: its name, its runs, its sets by name, its tasks in an order in which they could run one by one."""
 
     study: str
     notes: NotRequired[list[str]]
     data_root: NotRequired[str | None]
     runs: list[RunContents]
     sets: dict[str, SetContents]
+    tasks: list[TaskContents]
 
 
 ID = re.compile(r"[a-z][0-9a-z]{1,40}")  # of what short_hash makes, and never a path

@@ -171,9 +171,11 @@ class DataConfig(Section):
         return self
 
     @property
-    def sets(self) -> dict[str, tuple[str, Sources]]:
+    def sets(self) -> dict[str, tuple[Literal["test", "eval"], Sources]]:
         """Every set that is restored and scored: name -> (``test`` or ``eval``, sources)."""
-        return {name: (group, sources) for group in ("test", "eval") for name, sources in getattr(self, group).items()}
+        found: dict[str, tuple[Literal["test", "eval"], Sources]] = {}
+        found |= {name: ("test", sources) for name, sources in self.test.items()}
+        return found | {name: ("eval", sources) for name, sources in self.eval.items()}
 
 
 class WeightsScale(Section):

@@ -6,6 +6,9 @@ from typing import NotRequired, TypedDict
 
 from srcnn.files import parsed, read_own
 from srcnn.records import record
+from srcnn.regular import NotRegular, open_regular
+
+_LINE = 1 << 16  # bytes that hold a line of any history
 
 
 class Epoch(TypedDict):
@@ -34,6 +37,17 @@ def read_history(path: Path) -> list[Epoch]:
     # Weights that are used as they are have a history without epochs.
     found: list[Epoch] = parsed(path, content, _epochs) if content else []
     return found
+
+
+def last_epoch(path: Path) -> int:
+    """The epoch of the last line, and no more is read; 0 if there is none, or it is no record of an epoch."""
+    try:
+        with open_regular(path) as file:
+            file.seek(max(0, file.seek(0, 2) - _LINE))
+            lines = file.read().splitlines()
+        return int(_epoch(json.loads(lines[-1]))["epoch"]) if lines else 0
+    except (FileNotFoundError, IsADirectoryError, NotRegular, ValueError, RecursionError):
+        return 0
 
 
 def _epochs(content: bytes) -> list[Epoch]:

@@ -106,6 +106,10 @@ class StudyPaths:
         """One Parquet file of scores; epoch 0 stands for a baseline."""
         return self.scores(owner_id) / f"{eval_id}-{epoch:04d}-{block:03d}.parquet"
 
+    def each_shard(self, owner_id: str, eval_id: str, block: int) -> Path:
+        """Parquet files of scores, with ``{epoch}`` for each."""
+        return self.scores(owner_id) / f"{eval_id}-{{epoch}}-{block:03d}.parquet"
+
     @property
     def report(self) -> Path:
         """Folder of the report."""
@@ -148,6 +152,11 @@ class RunPaths:
         return self.checkpoints / f"{epoch_name(epoch)}.pt"
 
     @property
+    def each_checkpoint(self) -> Path:
+        """Checkpoints of kept epochs, with ``{epoch}`` for each."""
+        return self.checkpoints / "epoch_{epoch}.pt"
+
+    @property
     def last(self) -> Path:
         """Checkpoint of the last finished epoch, to resume from."""
         return self.checkpoints / "last.pt"
@@ -165,6 +174,10 @@ class RunPaths:
     def best(self) -> Path:
         """Checkpoint of the lowest held-out loss."""
         return self.checkpoints / "best.pt"
+
+    def each_rendered_epoch(self, group: str) -> Path:
+        """Restored pictures, with ``{epoch}`` for each."""
+        return self.folder / GROUPS[group] / "epoch_{epoch}"
 
     def rendered_epoch(self, group: str, epoch: int) -> Path:
         """Restored pictures of one epoch; group is ``test`` or ``eval``."""

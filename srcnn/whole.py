@@ -28,11 +28,14 @@ _IEND = b"\0\0\0\0IEND\xaeB`\x82"  # the last chunk, which is always the same
 def is_cut(file: Path) -> bool:
     """Whether a file, of a kind that its suffix tells, is empty, cut, of another kind or no file at all.
 
+    Of a kind whose ends tell nothing it is only asked whether it is a file.
+
     What lies between the ends is checked when it is read. Raises OSError if it cannot be read.
     """
     try:
         with open_regular(file) as content:
-            return not _ENDS[file.suffix](content, os.fstat(content.fileno()).st_size)
+            is_whole = _ENDS.get(file.suffix)
+            return is_whole is not None and not is_whole(content, os.fstat(content.fileno()).st_size)
     except FileNotFoundError:  # or merged into another since
         return False
     except (IsADirectoryError, NotRegular):

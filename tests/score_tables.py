@@ -57,5 +57,5 @@ def write_study(
         write_rows(paths.shard(BASELINE, EVAL, 0, 0), baseline)
     sets = {each["set"] for about in runs.values() for rows in about["epochs"].values() for each in rows}
     contents = {name: {"group": "test", "set_id": f"s{name}"} for name in sorted(sets or {"test"})}
-    write_json(paths.contents, {"study": folder.name, "runs": listed, "sets": contents})
+    write_json(paths.contents, {"study": folder.name, "runs": listed, "sets": contents, "tasks": []})
     return folder

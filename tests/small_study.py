@@ -6,8 +6,8 @@ from unittest import mock
 
 import numpy as np
 
+from jobs.job import CORES_VARIABLE
 from jobs.prepare import Prepare
-from jobs.stage import CORES_VARIABLE
 from jobs.train import Train
 from runner.config import Study
 from runner.plan import make_plan

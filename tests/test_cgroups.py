@@ -88,7 +88,7 @@ def group():
 
 
 def test_a_process_of_a_real_group_of_one_core_uses_one(group):
-    code = "from jobs.stage import usable_cores; print(usable_cores())"
+    code = "from jobs.job import usable_cores; print(usable_cores())"
     join = ["sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh"]
     done = subprocess.run(
         [*join, sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True

@@ -9,7 +9,7 @@ import torch
 from small_study import small_plan, train
 
 from jobs.checkpoint import Checkpoint
-from jobs.stage import CORES_VARIABLE
+from jobs.job import CORES_VARIABLE
 from runner.config import ConfigError, load_study
 from srcnn.models.published import WeightsError
 

@@ -47,7 +47,7 @@ def test_one_failing_run_does_not_stop_the_other_and_is_explained(tmp_path):
     (log,) = [line.split("log: ")[1] for line in result.stdout.splitlines() if "log: " in line]
     assert "TrainingDiverged" in Path(log).read_text()
     paths = StudyPaths(tmp_path / "results" / "tiny")
-    runs = {planned.run.label: planned for planned in make_plan(load_study(str(paths.folder))[0], paths.root).runs}
+    runs = {planned.label: planned for planned in make_plan(load_study(str(paths.folder))[0], paths.root).runs}
     assert paths.shard(runs["good"].run_id, runs["good"].eval_id, 2, 0).exists()
     assert not paths.run(runs["bad"].run_id).checkpoint(2).exists()
     page = paths.report_page.read_text()

@@ -12,10 +12,10 @@ import pytest
 from conftest import REPOSITORY, write_pictures
 
 from jobs.attempt import last_attempt, run_attempt
+from jobs.job import silent
 from jobs.parallel import WorkerKilled, spread
 from jobs.processes import born, descendants
 from jobs.scoring import rows_or_reason
-from jobs.stage import silent
 from runner.state import _own_words
 
 NO_SHARED_MEMORY = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]

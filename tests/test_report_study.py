@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from analysis.load import load
-from jobs.stage import CORES_VARIABLE
+from jobs.job import CORES_VARIABLE
 from runner.config import ConfigError, load_study
 from runner.plan import make_plan
 from srcnn.files import write_picture

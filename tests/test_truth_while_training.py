@@ -9,9 +9,10 @@ from small_study import small_plan, train
 
 from jobs.checkpoint import Checkpoint
 from jobs.events import has_tensorboard
+from jobs.sizes import weight_count
 from jobs.train import progress_note
 from runner.config import ConfigError
-from runner.space import size, space_needed, space_text, weight_count
+from runner.space import size, space_needed, space_text
 from srcnn.deprocess import Standardisation
 from srcnn.experiment import TrainingConfig
 from srcnn.models import MODELS, build_model
@@ -115,16 +116,16 @@ def test_weights_are_counted_without_torch(name):
 
 def test_the_space_that_is_said_is_about_what_checkpoints_take(tmp_path):
     plan = small_plan(tmp_path, keep={"every_s": 0})
-    need = space_needed(plan, plan.tasks)
+    need = space_needed(plan.tasks)
     ((paths, _),) = train(tmp_path, keep={"every_s": 0})
     there = sum(file.stat().st_size for file in paths.checkpoints.iterdir())
-    assert there == pytest.approx(need.checkpoints, rel=0.1)
-    assert space_needed(plan, []).total == 0
+    assert there == pytest.approx(need["checkpoints"], rel=0.1)
+    assert space_needed([]).total() == 0
 
 
 def test_nine_thousand_epochs_do_not_fill_a_disk(tmp_path):
     plan = small_plan(tmp_path, training={"epochs": 9000}, render={"epochs": {"log_spaced": 10}})
-    assert space_needed(plan, plan.tasks).checkpoints < 30e6
+    assert space_needed(plan.tasks)["checkpoints"] < 30e6
 
 
 def test_a_study_that_does_not_fit_says_so(tmp_path, monkeypatch):

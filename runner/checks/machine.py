@@ -10,7 +10,7 @@ from runner.checks.finding import Finding
 def cores(asked: Circumstances) -> Iterator[Finding]:
     """Cores, beside the quota of a control group such as a container's; inside a job, its own check says it."""
     from jobs.cgroups import cpu_quota
-    from jobs.stage import usable_cores
+    from jobs.job import usable_cores
 
     if "SLURM_JOB_ID" in os.environ:
         return

@@ -28,7 +28,7 @@ _NODES = "where only the nodes of the cluster have it, run this in a job: srun p
 
 def starts(asked: Circumstances) -> Iterator[Finding]:
     """Each command that a stage names, by the stages that it is for."""
-    from runner.cluster import STAGES
+    from runner.stages import STAGES
 
     by_command: dict[tuple[str, ...], list[str]] = {}
     for stage in STAGES:

@@ -149,9 +149,9 @@ def accounts(asked: Circumstances) -> Iterator[Finding]:
 
 
 def _stages() -> tuple[str, ...]:
-    from runner.cluster import STAGES
+    from runner.stages import STAGES
 
-    return STAGES
+    return tuple(STAGES)
 
 
 def _known(kind: str, column: str) -> set[str]:

@@ -87,7 +87,7 @@ def space(asked: Circumstances) -> Iterator[Finding]:
     from runner.checks.disk import existing
     from runner.space import size, space_needed
 
-    need = space_needed(asked.plan, asked.plan.missing()).total
+    need = space_needed(asked.plan.missing()).total()
     left = shutil.disk_usage(existing(asked.root)).free
     text = f"about {size(need)} will be written, {size(left)} are free"
     if need > left:

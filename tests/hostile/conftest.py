@@ -15,7 +15,7 @@ from unittest import mock
 import pytest
 from conftest import REPOSITORY, tiny_study
 
-from jobs.stage import CORES_VARIABLE
+from jobs.job import CORES_VARIABLE
 from runner import submit
 from srcnn.paths import StudyPaths
 

@@ -162,6 +162,6 @@ def test_a_study_that_is_saved_again_writes_no_file_anew(study_file, tmp_path):
     configs = [plan.paths.run(run.run_id).config for run in plan.runs]
     written = [file.stat().st_ino for file in configs]
     whole = [yaml.safe_load(file.read_text()) for file in configs]
-    assert whole == [run.run.experiment.model_dump(mode="json") for run in plan.runs]
+    assert whole == [run.experiment.model_dump(mode="json") for run in plan.runs]
     plan.save()
     assert [file.stat().st_ino for file in configs] == written

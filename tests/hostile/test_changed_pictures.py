@@ -12,11 +12,11 @@ from PIL import Image
 
 from jobs.baseline import Baseline
 from jobs.compare_folders import main as evaluate
+from jobs.job import CORES_VARIABLE
 from jobs.pictures import Picture, PictureError, load_set
 from jobs.prepare import Prepare
 from jobs.render import Render
 from jobs.scoring import ScoringError
-from jobs.stage import CORES_VARIABLE
 from jobs.train import Train
 from runner.config import load_study
 from runner.plan import make_plan

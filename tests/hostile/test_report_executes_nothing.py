@@ -22,7 +22,7 @@ from analysis.panels import save, to_svg
 from analysis.plots import evaluation_plot, image_plot, line_plot, upsampling_plot
 from analysis.spreadsheet import as_csv
 from analysis.style import run_styles, upsampler_styles
-from jobs.stage import CORES_VARIABLE
+from jobs.job import CORES_VARIABLE
 from runner import submit
 from srcnn.patches import Box
 

@@ -13,8 +13,8 @@ from scipy.sparse import csc_array
 from small_study import small_plan, train
 
 from jobs.checkpoint import Checkpoint, CheckpointError
+from jobs.job import CORES_VARIABLE
 from jobs.restore import main as restore
-from jobs.stage import CORES_VARIABLE
 from runner.config import ConfigError
 from srcnn.checkpoint import sealed
 from srcnn.models import build_model

@@ -1,11 +1,11 @@
-"""What a stage is: inputs held in a frozen dataclass, files as the result."""
+"""What a job is: inputs held in a frozen dataclass, files as the result."""
 
 import math
 import os
 from collections.abc import Callable
-from typing import Protocol
 
 from jobs.cgroups import cpu_quota
+from srcnn.outputs import Output, Shelf
 
 # Steps done, steps in all, a note for people. The first call comes before the first step: it says where a task begins.
 Progress = Callable[[int, int, str], None]
@@ -17,16 +17,24 @@ def silent(done: int, total: int, note: str) -> None:
     """Progress that nobody reads."""
 
 
-class Stage(Protocol):
-    """One task. Calling it makes what is missing; it may be called again at any moment."""
+class Job:
+    """The work of one task. Calling it makes what is missing; it may be called again at any moment."""
+
+    def outputs(self) -> tuple[Output, ...]:
+        """What it makes."""
+        raise NotImplementedError
+
+    def bytes_to_write(self) -> tuple[str, int]:
+        """About how many bytes it is going to write, and of which kind they are, in a word."""
+        return "", 0
 
     def is_done(self) -> bool:
-        """Whether every file that this task makes is there."""
-        ...
+        """Whether all that it makes is there."""
+        return all(map(Shelf().has, self.outputs()))
 
     def __call__(self, progress: Progress = silent) -> None:
         """Make what is missing."""
-        ...
+        raise NotImplementedError
 
 
 def task_cores() -> int:

@@ -1,0 +1,33 @@
+"""A run whose pictures were looked at: what the jobs of its stages are made from."""
+
+from dataclasses import dataclass
+
+from jobs.pictures import SetRef
+from srcnn.experiment import Experiment
+from srcnn.paths import RunPaths, StudyPaths
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run with its ids and sets; no ``data_id``, of training patches, where weights are used as they are.
+
+    ``variant`` is the label without the seed: runs of one variant differ by nothing else. ``weights`` is the SHA-256 of
+    the file that its network starts from, if there is one.
+    """
+
+    study: StudyPaths
+    label: str
+    variant: str
+    experiment: Experiment
+    run_id: str
+    eval_id: str
+    degradation_id: str
+    data_id: str | None
+    train_set: str
+    sets: tuple[SetRef, ...]
+    weights: str | None = None
+
+    @property
+    def paths(self) -> RunPaths:
+        """The paths of the run."""
+        return self.study.run(self.run_id)

@@ -1,0 +1,42 @@
+"""About how many bytes results take, told before they are made."""
+
+from collections.abc import Iterable, Mapping
+
+from jobs.pictures import SetRef, load_set
+from srcnn.experiment import Experiment
+from srcnn.paths import RootPaths
+
+# Measured on restored photographs: PNG takes this share of the raw bytes.
+PNG_SHARE = 0.55
+RECORD_BYTES = 120  # of one epoch's history in a checkpoint, and for each monitored set
+SET_BYTES = 90
+OVERHEAD_BYTES = 8_000  # names, settings and the archive's own
+
+
+def picture_bytes(root: RootPaths, sets: Iterable[SetRef], views: Mapping[int, Iterable[str]]) -> int:
+    """Of some views of every picture; ``views`` has them by the zoom that they are reduced by."""
+    pixels = sum(p.height * p.width for each in sets for p in load_set(root, each.set_id).pictures)
+    bands = sum((1 if view == "luma" else 3) / zoom**2 for zoom, several in views.items() for view in several)
+    return round(pixels * bands * PNG_SHARE)
+
+
+def checkpoint_bytes(experiment: Experiment, epochs: Iterable[int], sets: int) -> int:
+    """Of the checkpoints of some epochs and of the states beside them; ``sets`` are watched while training."""
+    count = experiment.training.epochs
+    copies = 3 if experiment.training.optimiser == "adam" else 2  # weights and moments
+    fixed = 4 * copies * weight_count(experiment.model.name) + OVERHEAD_BYTES
+    record = RECORD_BYTES + SET_BYTES * sets
+    always = min(experiment.keep.last, max(1, count)) + experiment.keep.best
+    return sum(fixed + record * epoch for epoch in epochs) + always * (fixed + record * count) + record * count
+
+
+def weight_count(name: str) -> int:
+    """Weights and biases of a network."""
+    from srcnn.models import MODELS
+
+    if name in MODELS:  # named by their kernels, so torch is not needed
+        first, middle, last = (int(kernel) ** 2 for kernel in name.split("-"))
+        return 64 * first + 64 + 32 * 64 * middle + 32 + 32 * last + 1
+    from srcnn.models import build_model
+
+    return sum(parameter.numel() for parameter in build_model(name, residual=True, seed=0).parameters())

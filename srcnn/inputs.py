@@ -1,0 +1,21 @@
+"""What a report was made from, so that it is made anew when that changes, and only then."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from srcnn.paths import StudyPaths
+
+_PATTERNS = ("contents.json", "scores/*/*.parquet", "runs/*/history.jsonl")
+
+
+def inputs_file(paths: StudyPaths) -> Path:
+    """The file beside a report in which the account of its inputs stands."""
+    return paths.report / "inputs.json"
+
+
+def report_inputs(paths: StudyPaths) -> dict[str, str | int]:
+    """A short account of the files that a report is made from: how many, and a digest of names, sizes and times."""
+    files = sorted(file for pattern in _PATTERNS for file in paths.folder.glob(pattern))
+    stamps = [(str(f.relative_to(paths.folder)), s.st_size, s.st_mtime_ns) for f in files for s in [f.stat()]]
+    return {"files": len(files), "digest": hashlib.sha256(json.dumps(stamps).encode()).hexdigest()}

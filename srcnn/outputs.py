@@ -1,0 +1,138 @@
+"""What a task leaves behind, and whether it is there: the one meaning of "done", for plan, tasks and status alike."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, NotRequired, TypedDict, get_args
+
+from srcnn.damage import DamagedFile
+from srcnn.files import holds, names_in
+from srcnn.history import last_epoch
+from srcnn.inputs import inputs_file, report_inputs
+from srcnn.paths import RootPaths, StudyPaths
+from srcnn.picture_list import read_list
+from srcnn.rendered import made_from, picture_file
+from srcnn.shards import find_shard, has_shard
+from srcnn.whole import is_cut
+
+Kind = Literal["file", "history", "pictures", "shard", "report"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+EPOCH = "{epoch}"  # stands in the name of a place for each epoch, in four digits
+
+
+class OutputRecord(TypedDict):
+    """An output as ``contents.json`` has it; the place is relative to the study's folder."""
+
+    kind: Kind
+    place: str
+    epochs: NotRequired[list[int]]
+    set_id: NotRequired[str]
+
+
+@dataclass(frozen=True)
+class Output:
+    """Files that a task makes: of one kind, at one place, or at one for each of ``epochs`` where it names the epoch.
+
+    file: a file. history: of a training, up to the last of ``epochs``. pictures: a folder with every picture of the
+    set whose list is ``pictures``. shard: a file of scores, wherever it lies by now. report: a page that shows what is
+    there.
+    """
+
+    kind: Kind
+    place: Path
+    epochs: tuple[int, ...] = ()
+    pictures: Path | None = None
+
+    def places(self) -> Iterator[tuple[int, Path]]:
+        """Each epoch and its place; epoch 0 for what belongs to none."""
+        if EPOCH not in str(self.place):
+            yield 0, self.place
+            return
+        for epoch in self.epochs:
+            yield epoch, Path(str(self.place).replace(EPOCH, f"{epoch:04d}"))
+
+    def to_json(self, study: StudyPaths) -> OutputRecord:
+        """The output as ``contents.json`` has it."""
+        about: OutputRecord = {"kind": self.kind, "place": os.path.relpath(self.place, study.folder)}
+        if self.epochs:
+            about["epochs"] = list(self.epochs)
+        if self.pictures:
+            about["set_id"] = self.pictures.stem
+        return about
+
+    @classmethod
+    def from_json(cls, about: OutputRecord, study: StudyPaths) -> "Output":
+        """The output of a record. Raises ValueError for a place outside of the study and the root's data."""
+        place = Path(os.path.normpath(study.folder / about["place"]))
+        if not any(place.is_relative_to(folder) for folder in (study.folder, study.root.data)):
+            raise ValueError(f"{about['place']} lies outside of the study")
+        pictures = study.root.pictures(about["set_id"]) if "set_id" in about else None
+        return cls(about["kind"], place, tuple(about.get("epochs", ())), pictures)
+
+
+class Shelf:
+    """What lies in folders, each looked at once."""
+
+    def __init__(self) -> None:
+        self._names = lru_cache(maxsize=None)(names_in)
+        self._wanted = lru_cache(maxsize=None)(_names_of_pictures)
+
+    def has(self, output: Output) -> bool:
+        """Whether all of an output is there."""
+        return not any(True for _ in self.lacking(output))
+
+    def lacking(self, output: Output) -> Iterator[int]:
+        """The epochs of an output that are not there, 0 for what belongs to none."""
+        check = _CHECKS[output.kind]
+        return (epoch for epoch, place in output.places() if not check(self, output, place))
+
+    def damaged(self, output: Output) -> Path | None:
+        """The first file of scores or patches of an output that is there and not whole by its ends; None if all are."""
+        if output.kind == "shard":
+            shards = (find_shard(place) for _, place in output.places())
+            files = dict.fromkeys(shard.file for shard in shards if shard)
+        elif output.place.suffix == ".h5":
+            files = {output.place: None}
+        else:
+            return None
+        return next(filter(is_cut, files), None)
+
+    def _is_file(self, output: Output, place: Path) -> bool:
+        return place.name in self._names(place.parent)
+
+    def _is_shard(self, output: Output, place: Path) -> bool:
+        names = self._names(place.parent)
+        return place.name in names or (any(name.startswith("compact-") for name in names) and has_shard(place))
+
+    def _is_history(self, output: Output, place: Path) -> bool:
+        return self._is_file(output, place) and last_epoch(place) >= max(output.epochs, default=0)
+
+    def _holds_pictures(self, output: Output, place: Path) -> bool:
+        if output.pictures is None or made_from(place) != output.pictures.stem:
+            return False
+        # Where the list is gone nobody can say what lacks; the next submit writes it again.
+        return (self._wanted(output.pictures) or frozenset()) <= self._names(place)
+
+    def _shows_what_is_there(self, output: Output, place: Path) -> bool:
+        study = StudyPaths(place.parents[1])
+        return self._is_file(output, place) and holds(inputs_file(study), report_inputs(study))
+
+
+def _names_of_pictures(file: Path) -> frozenset[str] | None:
+    """The files of a set's restored pictures, by the list of the set; None if there is no such list."""
+    try:
+        pictures = read_list(RootPaths(file.parents[1]), file.stem)
+    except DamagedFile:
+        return None
+    return None if pictures is None else frozenset(picture_file(Path(), each["name"]).name for each in pictures)
+
+
+_CHECKS: dict[Kind, Callable[[Shelf, Output, Path], bool]] = {
+    "file": Shelf._is_file,
+    "history": Shelf._is_history,
+    "pictures": Shelf._holds_pictures,
+    "shard": Shelf._is_shard,
+    "report": Shelf._shows_what_is_there,
+}

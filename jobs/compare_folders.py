@@ -129,7 +129,7 @@ def _is_own(target: Path) -> bool:
 
 def _comparison(arguments: argparse.Namespace, evaluate: "EvaluateConfig") -> str:
     """A name for all that decides the scores, but for the pictures themselves."""
-    from srcnn.experiment import short_hash
+    from srcnn.identity import short_hash
     from srcnn.metrics import METRICS, find
     from srcnn.own_code import code_digest
 

@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from jobs.names import by_name, unnameable
-from srcnn.experiment import short_hash
 from srcnn.files import (
     PICTURE_SUFFIXES,
     PictureError,
@@ -32,6 +31,7 @@ from srcnn.files import (
     read_hashed,
     write_json,
 )
+from srcnn.identity import short_hash
 from srcnn.paths import RootPaths
 from srcnn.picture_list import THUMBNAIL, PictureContent, read_list, require_sound
 from srcnn.records import record

@@ -10,7 +10,8 @@ from jobs.parallel import spread
 from jobs.pictures import Picture, load_set
 from jobs.planned import PlannedRun
 from srcnn.dataset import Patches, cut_patches, held_out_pictures, write_patches
-from srcnn.experiment import DataConfig, data_id
+from srcnn.experiment import DataConfig
+from srcnn.identity import data_id
 from srcnn.outputs import Output
 from srcnn.paths import RootPaths
 

@@ -14,8 +14,9 @@ from jobs.job import Job, Progress, silent, task_cores
 from jobs.pictures import load_set
 from jobs.planned import PlannedRun
 from jobs.sizes import checkpoint_bytes
-from srcnn.experiment import Experiment, data_id
+from srcnn.experiment import Experiment
 from srcnn.files import remove_orphans, write_bytes, write_text
+from srcnn.identity import data_id
 from srcnn.outputs import Output
 from srcnn.paths import RootPaths, RunPaths
 

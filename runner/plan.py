@@ -15,8 +15,9 @@ from runner.graph import missing_keys
 from runner.model import ModelContent, metric_code, model_content, own_code_notes
 from runner.stages import STAGES
 from srcnn.contents import Contents, TaskContents
-from srcnn.experiment import DataConfig, Experiment, Section, data_id, degradation_id, eval_id, run_id
+from srcnn.experiment import DataConfig, Experiment, Section
 from srcnn.files import holds, write_json, write_text
+from srcnn.identity import data_id, degradation_id, eval_id, run_id
 from srcnn.outputs import Output, Shelf
 from srcnn.paths import RootPaths, StudyPaths, view_folder
 from srcnn.regular import read_regular

@@ -5,12 +5,10 @@ moved to another machine, folder or partition keeps its name.
 """
 
 import difflib
-import hashlib
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import PurePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -39,8 +37,12 @@ from srcnn.words import said
 
 
 class Section(BaseModel):
-    """A frozen group of settings that refuses keys it does not know."""
+    """A frozen group of settings that refuses keys it does not know.
 
+    ``version`` counts the changes of its defaults: ids hold what differs from them (see srcnn.identity).
+    """
+
+    version: ClassVar[int] = 1
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @field_validator("*", mode="before")
@@ -377,54 +379,3 @@ class Experiment(Section):
     def kept_epochs(self) -> tuple[int, ...]:
         """Epochs whose checkpoint, pictures and scores the study keeps, ascending."""
         return self.render.kept(self.training.epochs)
-
-
-# --- identity ---------------------------------------------------------------------------------
-_DEGRADATION = ("scale", "blur_sigma", "resampling", "crop_to_scale", "luma")
-_PATCHES = (*_DEGRADATION, "patch_size", "stride", "holdout", "dtype")
-
-
-def short_hash(letter: str, value: Any) -> str:
-    """``letter`` and ten hex digits of the SHA-256 of a JSON value; never mistaken for a number."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return letter + hashlib.sha256(text.encode()).hexdigest()[:10]
-
-
-def data_id(data: DataConfig, train_set_id: str) -> str:
-    """Name of the training patches: the pictures' content, the degradation, the cutting."""
-    return short_hash("d", {"train": train_set_id, **data.model_dump(mode="json", include=set(_PATCHES))})
-
-
-def run_id(experiment: Experiment, patches: str, model_content: Mapping[str, str | None] | None = None) -> str:
-    """Name of a training: the data_id of its patches, model, training and seed.
-
-    ``model_content`` holds digests of what the model's settings only point to: a file of weights,
-    the code of a user's own class. The weights' path itself does not count.
-    """
-    training = experiment.training.model_dump(mode="json", exclude={"device", "monitor_pictures", "tensorboard"})
-    if training["precision"] == "auto":
-        del training["precision"]
-    # The scale of given weights, where it is not stated, follows from their content.
-    unsaid = {"weights_scale"} if experiment.model.weights_scale is None else set()
-    model = {
-        **experiment.model.model_dump(mode="json", exclude={"weights", *unsaid}),
-        **{name: digest for name, digest in (model_content or {}).items() if digest},
-    }
-    return short_hash("r", {"data": patches, "model": model, "training": training, "seed": experiment.seed})
-
-
-def degradation_id(data: DataConfig, set_ids: Mapping[str, str]) -> str:
-    """Name of a baseline: the degradation and the content of the sets it is applied to."""
-    return short_hash("b", {"sets": dict(set_ids), **data.model_dump(mode="json", include=set(_DEGRADATION))})
-
-
-def eval_id(experiment: Experiment, set_ids: Mapping[str, str], metric_code: Mapping[str, str] | None = None) -> str:
-    """Name of a scoring: the sets' content, protocols, crops, upsamplers, zooms and definitions.
-
-    ``metric_code`` holds digests of the code of the user's own metrics.
-    """
-    evaluate = experiment.evaluate.model_dump(mode="json", exclude={"workers"})
-    # The user's own have no version: their code is in the name.
-    versions = {name: METRICS[name].version if name in METRICS else 1 for name in experiment.evaluate.metrics}
-    code = {"code": dict(metric_code)} if metric_code else {}
-    return short_hash("e", {"sets": dict(set_ids), "evaluate": evaluate, "versions": versions, **code})

@@ -5,19 +5,8 @@ import re
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from srcnn.experiment import (
-    DataConfig,
-    EvaluateConfig,
-    Experiment,
-    RenderConfig,
-    TrainingConfig,
-    data_id,
-    degradation_id,
-    eval_id,
-    run_id,
-    short_hash,
-    source_name,
-)
+from srcnn.experiment import DataConfig, EvaluateConfig, Experiment, RenderConfig, TrainingConfig, source_name
+from srcnn.identity import data_id, degradation_id, eval_id, run_id, short_hash
 from srcnn.metrics import METRICS
 from srcnn.models import MODELS
 from srcnn.upsample import UPSAMPLERS
@@ -100,7 +89,7 @@ CHANGES = {
     "evaluate.zooms": ([4], SCORING),
     "evaluate.metrics": (["psnr"], SCORING),
     "evaluate.definitions": (["package"], SCORING),
-    "evaluate.shards": (2, SCORING),
+    "evaluate.shards": (2, NOTHING),
     "evaluate.workers": (3, NOTHING),
     "seed": (1, TRAINING),
 }
@@ -126,6 +115,89 @@ def test_a_field_changes_the_ids_of_what_it_changes_and_no_other(key):
     assert other != experiment(), "the value must differ from the default for the test to mean anything"
     before, after = ids(experiment()), ids(other)
     assert {name for name in before if before[name] != after[name]} == expected
+
+
+def test_a_new_setting_with_a_default_changes_no_id():
+    class Newer(TrainingConfig):
+        clip_gradients: float | None = None
+
+    plain = experiment()
+    assert ids(plain.model_copy(update={"training": Newer()})) == ids(plain)
+    assert ids(plain.model_copy(update={"training": Newer(clip_gradients=1.0)}))["run"] != ids(plain)["run"]
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"), [(DataConfig, DEGRADATION), (TrainingConfig, TRAINING), (EvaluateConfig, SCORING)]
+)
+def test_a_new_version_of_a_section_changes_the_ids_of_what_it_decides(monkeypatch, section, expected):
+    before = ids(experiment())
+    monkeypatch.setattr(section, "version", section.version + 1)
+    after = ids(experiment())
+    assert {name for name in before if before[name] != after[name]} == expected
+
+
+# What the ids leave unsaid. Who changes a default here has to raise the version of its section with it.
+DEFAULTS = {
+    "data": (
+        1,
+        {
+            "test": {},
+            "eval": {},
+            "scale": 3,
+            "blur_sigma": 0.0,
+            "resampling": "matlab",
+            "crop_to_scale": False,
+            "luma": "bt601",
+            "patch_size": 33,
+            "stride": 14,
+            "holdout": 0.05,
+            "dtype": "uint8",
+            "allow_leak": False,
+        },
+    ),
+    "model": (1, {"name": "9-1-5", "residual": True, "init": "default", "weights": None, "weights_scale": None}),
+    "training": (
+        1,
+        {
+            "epochs": 10,
+            "batch_size": 16,
+            "optimiser": "adam",
+            "learning_rate": 0.002,
+            "last_layer_rate": 1.0,
+            "schedule": "cosine",
+            "warmup_steps": 100,
+            "final_rate": 0.01,
+            "loss": "mse",
+            "standardise": "centre",
+            "augment": True,
+            "precision": "auto",
+            "device": "auto",
+            "monitor_pictures": 3,
+            "tensorboard": False,
+        },
+    ),
+    "evaluate": (
+        1,
+        {
+            "protocols": ("whole", "region", "compound", "luma"),
+            "crops": ((160, 160),),
+            "upsamplers": ("nearest", "bilinear", "bicubic", "lanczos", "zero_stuffing"),
+            "zooms": (2,),
+            "metrics": ("psnr", "ssim", "rmse", "sre", "sam", "cos", "uiq", "fsim", "issm"),
+            "definitions": ("paper",),
+            "shards": 1,
+            "workers": None,
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_a_default_that_changes_has_a_new_version(name):
+    section = Experiment.model_fields[name].annotation
+    fields = {field: about for field, about in section.model_fields.items() if not about.is_required()}
+    found = {field: about.get_default(call_default_factory=True) for field, about in fields.items()}
+    assert (section.version, found) == DEFAULTS[name], f"raise {section.__name__}.version, then write both here"
 
 
 def test_the_content_of_the_training_set_names_patches_and_runs():

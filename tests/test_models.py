@@ -10,7 +10,8 @@ import torch
 from runner.config import ConfigError, load_study
 from runner.plan import make_plan
 from srcnn.deprocess import Standardisation
-from srcnn.experiment import Experiment, ModelConfig, run_id
+from srcnn.experiment import Experiment, ModelConfig
+from srcnn.identity import run_id
 from srcnn.inference import restore_luma, tile_shape
 from srcnn.losses import LOSSES
 from srcnn.models import MODELS, ModelError, build_model, check_model

@@ -1,0 +1,84 @@
+"""Names by content: what was made in one way has one name, wherever and whenever it is asked for.
+
+An id is a hash of what differs from the defaults of a section's version, so that a new setting with a default renames
+nothing. Who changes a default raises the version of the section. What settings only point to (pictures, weights,
+code) is in the id by its content; how work is divided, and where it is done, is in none.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from srcnn.experiment import DataConfig, Experiment, Section
+from srcnn.metrics import METRICS
+
+DEGRADATION = frozenset({"scale", "blur_sigma", "resampling", "crop_to_scale", "luma"})
+PATCHES = DEGRADATION | {"patch_size", "stride", "holdout", "dtype"}
+# Settings that are in no id: they change no result, or count by the content of what they point to.
+NOT_OF_TRAINING = frozenset({"device", "monitor_pictures", "tensorboard"})
+NOT_OF_MODEL = frozenset({"weights"})
+NOT_OF_SCORING = frozenset({"shards", "workers"})
+
+
+def short_hash(letter: str, value: Any) -> str:
+    """``letter`` and ten hex digits of the SHA-256 of a JSON value; never mistaken for a number."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return letter + hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def differences(section: Section, of: Collection[str] | None = None, but: Collection[str] = ()) -> dict[str, Any]:
+    """What of a section, or ``of`` some of its settings ``but`` others, differs from the defaults of its version."""
+    fields = type(section).model_fields
+    names = [
+        name
+        for name in fields
+        if (of is None or name in of)
+        and name not in but
+        and getattr(section, name) != fields[name].get_default(call_default_factory=True)
+    ]
+    return {"version": section.version, **section.model_dump(mode="json", include=set(names))}
+
+
+def data_id(data: DataConfig, train_set_id: str) -> str:
+    """Name of the training patches: the pictures' content, the degradation, the cutting."""
+    return short_hash("d", {"train": train_set_id, "data": differences(data, PATCHES)})
+
+
+def run_id(experiment: Experiment, patches: str, model_content: Mapping[str, str | None] | None = None) -> str:
+    """Name of a training: the data_id of its patches, model, training and seed.
+
+    ``model_content`` holds digests of what the model's settings only point to: a file of weights,
+    the code of a user's own class. The weights' path itself does not count.
+    """
+    content = {name: digest for name, digest in (model_content or {}).items() if digest}
+    about = {
+        "data": patches,
+        "model": differences(experiment.model, but=NOT_OF_MODEL),
+        "content": content,
+        "training": differences(experiment.training, but=NOT_OF_TRAINING),
+        "seed": experiment.seed,
+    }
+    return short_hash("r", about)
+
+
+def degradation_id(data: DataConfig, set_ids: Mapping[str, str]) -> str:
+    """Name of a baseline: the degradation and the content of the sets it is applied to."""
+    return short_hash("b", {"sets": dict(set_ids), "data": differences(data, DEGRADATION)})
+
+
+def eval_id(experiment: Experiment, set_ids: Mapping[str, str], metric_code: Mapping[str, str] | None = None) -> str:
+    """Name of a scoring: the sets' content, protocols, crops, upsamplers, zooms, metrics and definitions.
+
+    ``metric_code`` holds digests of the code of the user's own metrics.
+    """
+    evaluate = experiment.evaluate
+    # The user's own have no version: their code is in the name.
+    versions = {name: METRICS[name].version if name in METRICS else 1 for name in evaluate.metrics}
+    about = {
+        "sets": dict(set_ids),
+        "evaluate": differences(evaluate, but=NOT_OF_SCORING),
+        "versions": versions,
+        "code": dict(metric_code or {}),
+    }
+    return short_hash("e", about)

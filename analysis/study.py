@@ -107,13 +107,13 @@ class Study:
         """
         wanted: dict[Path, None] = {}
         for run in self.runs:
-            wanted[self.paths.shard(run.degradation_id, run.eval_id, 0, 0)] = None
+            wanted[self.paths.shard(run.degradation_id, run.eval_id, 0)] = None
             if runs is not None and run.run_id not in runs:
                 continue
             for epoch in run.epochs:
                 if epochs is None or epoch in epochs:
                     for block in range(run.blocks):
-                        wanted[self.paths.shard(run.run_id, run.eval_id, epoch, block)] = None
+                        wanted[self.paths.shard(run.run_id, run.eval_id, epoch, block, run.blocks)] = None
         return list(wanted)
 
     def missing(self) -> list[Path]:

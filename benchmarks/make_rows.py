@@ -99,7 +99,7 @@ def make_study(folder, rows, blocks=1, name="bench"):
 
     def write(owner, epoch, table, block):
         nonlocal total, files
-        target = paths.shard(owner, eval_id, epoch, block)
+        target = paths.shard(owner, eval_id, epoch, block, blocks if epoch else 1)
         target.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(table, target, compression="zstd")
         total, files = total + len(table), files + 1

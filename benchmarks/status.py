@@ -71,7 +71,7 @@ def tasks(ids):
         return {"stage": stage, "name": name, "run": run, "needs": needs, "outputs": outputs}
 
     yield {"stage": "prepare", "name": "d1", "outputs": [made("file", "../data/d1.h5")]}
-    yield {"stage": "baseline", "name": "b1", "outputs": [made("shard", "scores/b1/e1-0000-000.parquet")]}
+    yield {"stage": "baseline", "name": "b1", "outputs": [made("shard", "scores/b1/e1-0000-000of001.parquet")]}
     for run in ids:
         kept = made("file", f"runs/{run}/checkpoints/epoch_{{epoch}}.pt", epochs=EPOCHS)
         last = made("file", f"runs/{run}/checkpoints/last.pt")
@@ -79,7 +79,7 @@ def tasks(ids):
         folder = f"runs/{run}/Eval_SRCNN_Output/epoch_{{epoch}}/cat"
         yield of_run(run, "render", run, [["train", run]], made("pictures", folder, epochs=EPOCHS, set_id="s1"))
         for block in range(SHARDS):
-            shards = made("shard", f"scores/{run}/e1-{{epoch}}-{block:03d}.parquet", epochs=EPOCHS)
+            shards = made("shard", f"scores/{run}/e1-{{epoch}}-{block:03d}of{SHARDS:03d}.parquet", epochs=EPOCHS)
             yield of_run(run, "evaluate", f"{run}.{block}", [["render", run]], shards)
     needs = [["baseline", "b1"], *(["train", run] for run in ids)]
     needs += [["evaluate", f"{run}.{block}"] for run in ids for block in range(SHARDS)]
@@ -107,7 +107,7 @@ def task(folder, array, index, name, runs):
                 mark.write_text("s1")
             else:
                 block = int(name.partition(".")[2])
-                write(folder / "scores" / run.name / f"e1-{epoch:04d}-{block:03d}.parquet")
+                write(folder / "scores" / run.name / f"e1-{epoch:04d}-{block:03d}of{SHARDS:03d}.parquet")
         return []
     if stage != "train":
         return [f"{job}|PENDING|Dependency|0:0|None assigned|0|240|{SENT_AT}|job|"]

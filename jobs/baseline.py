@@ -55,7 +55,7 @@ class Baseline(Job):
     @property
     def shard(self) -> Path:
         """The Parquet file of all scores."""
-        return self.paths.shard(self.degradation_id, self.eval_id, 0, 0)
+        return self.paths.shard(self.degradation_id, self.eval_id, 0)
 
     def outputs(self) -> tuple[Output, ...]:
         """The scores, and the views of every set."""

@@ -66,7 +66,7 @@ class Evaluate(Job):
 
     def outputs(self) -> tuple[Output, ...]:
         """The shard of every kept epoch."""
-        place = self.paths.each_shard(self.run_id, self.eval_id, self.block)
+        place = self.paths.each_shard(self.run_id, self.eval_id, self.block, self.experiment.evaluate.shards)
         return (Output("shard", place, tuple(self.experiment.kept_epochs)),)
 
     def missing_epochs(self) -> list[int]:
@@ -76,7 +76,7 @@ class Evaluate(Job):
 
     def shard(self, epoch: int) -> Path:
         """The Parquet file of one epoch of this block."""
-        return self.paths.shard(self.run_id, self.eval_id, epoch, self.block)
+        return self.paths.shard(self.run_id, self.eval_id, epoch, self.block, self.experiment.evaluate.shards)
 
     def pictures(self) -> list[tuple[SetRef, Picture]]:
         """The pictures of the block, with their sets."""

@@ -265,8 +265,10 @@ class EarlierScores:
         """Values that still hold for one epoch and picture of set ``name``, by key."""
         values: dict[Key, dict[str, float | None]] = {}
         for shard in shards_in(self.folder):
-            if f"-{epoch:04d}-" in shard and not shard.startswith(self.eval_id):
-                for key, found in _read_shard(self.folder / shard, name, self.sets[name]).get(image, {}).items():
+            if f"-{epoch:04d}-" in shard:
+                # The same scoring in another division is by the same code, also of the user's own metrics.
+                same = shard.startswith(self.eval_id)
+                for key, found in _read_shard(self.folder / shard, name, self.sets[name], same).get(image, {}).items():
                     values.setdefault(key, {}).update(found)
         # What an earlier try of this scoring left, by the same metrics: those of the user's own, too.
         for partial in self.folder.glob(f"{self.eval_id}-{epoch:04d}-*{PARTIAL}"):
@@ -291,14 +293,14 @@ def _nothing_if_damaged(read: Callable[..., dict[str, Known]]) -> Callable[..., 
 
 @lru_cache(maxsize=8)
 @_nothing_if_damaged
-def _read_shard(path: Path, name: str, set_id: str) -> dict[str, Known]:
+def _read_shard(path: Path, name: str, set_id: str, same_scoring: bool) -> dict[str, Known]:
     """Values by image and key, of one set and of the metrics that still have their version."""
     place = find_shard(path)
     origin = json.loads(made_from(place)) if place else {}
     if origin.get("sets", {}).get(name) != set_id:
         return {}
-    # The user's own functions carry no version, so their values are never taken over.
-    metrics = [m for m, version in origin["metrics"].items() if m in METRICS and METRICS[m].version == version]
+    # The user's own functions carry no version: their values are those of this scoring or of none.
+    metrics = [m for m, v in origin["metrics"].items() if same_scoring or (m in METRICS and METRICS[m].version == v)]
     return _by_image((row for _, table in read_shards([path]) for row in table.to_pylist()), name, metrics)
 
 

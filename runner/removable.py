@@ -14,7 +14,7 @@ from srcnn.paths import GROUPS, RunPaths, StudyPaths
 from srcnn.place import has_ended
 
 DAY_S = 24 * 3600.0  # a temporary file of another machine or container is left over after this time
-_SHARD = re.compile(r"(?P<eval_id>e[0-9a-f]{10})-\d{4,}-\d{3,}((\.partial)?\.parquet|\.unfinished\.jsonl)")
+_SHARD = re.compile(r"(?P<stem>e[0-9a-f]{10}-\d{4,}-\d{3,}of\d{3,})((\.partial)?\.parquet|\.unfinished\.jsonl)")
 _OWNER = re.compile(r"[rb][0-9a-f]{10}")
 
 
@@ -106,7 +106,7 @@ def _code(study: StudyFiles) -> Iterator[Path]:
 
 
 def _superseded(study: StudyFiles) -> Iterator[Path]:
-    """Shards of other settings than the study's, where all of its own are there: new ones copy from old ones."""
+    """Shards of other settings or another division, where all of the study's are there: new ones copy from old ones."""
     from srcnn.outputs import Output
     from srcnn.shards import compacted_files, shards_in
 
@@ -118,11 +118,10 @@ def _superseded(study: StudyFiles) -> Iterator[Path]:
     for folder, current in wanted.items():
         if not current <= set(shards_in(folder)):
             continue
-        eval_ids = {name.partition("-")[0] for name in current}
 
-        def old(name: str, eval_ids: set[str] = eval_ids) -> bool:
+        def old(name: str, current: set[str] = current) -> bool:
             match = _SHARD.fullmatch(name)
-            return match is not None and match["eval_id"] not in eval_ids
+            return match is not None and f"{match['stem']}.parquet" not in current
 
         for compacted in compacted_files(folder):
             # Beside current ones in one file they stay: nothing would be gained.

@@ -102,13 +102,13 @@ class StudyPaths:
         """Score shards of a run or of a baseline."""
         return self.folder / "scores" / owner_id
 
-    def shard(self, owner_id: str, eval_id: str, epoch: int, block: int) -> Path:
-        """One Parquet file of scores; epoch 0 stands for a baseline."""
-        return self.scores(owner_id) / f"{eval_id}-{epoch:04d}-{block:03d}.parquet"
+    def shard(self, owner_id: str, eval_id: str, epoch: int, block: int = 0, blocks: int = 1) -> Path:
+        """One Parquet file of scores: a block of pictures, of so many; epoch 0 stands for a baseline."""
+        return Path(str(self.each_shard(owner_id, eval_id, block, blocks)).replace("{epoch}", f"{epoch:04d}"))
 
-    def each_shard(self, owner_id: str, eval_id: str, block: int) -> Path:
+    def each_shard(self, owner_id: str, eval_id: str, block: int = 0, blocks: int = 1) -> Path:
         """Parquet files of scores, with ``{epoch}`` for each."""
-        return self.scores(owner_id) / f"{eval_id}-{{epoch}}-{block:03d}.parquet"
+        return self.scores(owner_id) / f"{eval_id}-{{epoch}}-{block:03d}of{blocks:03d}.parquet"
 
     @property
     def report(self) -> Path:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 COMPACTED = "compact-*.json"
 PARTIAL = ".partial.parquet"
-_SHARD = re.compile(r"e[0-9a-f]{10}-\d{4,}-\d{3,}\.parquet", re.ASCII)
+_SHARD = re.compile(r"e[0-9a-f]{10}-\d{4,}-\d{3,}of\d{3,}\.parquet", re.ASCII)
 RETRIES = 5  # of a reader whose files are merged under its hands
 
 

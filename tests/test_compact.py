@@ -56,7 +56,7 @@ def test_merged_shards_are_found_by_name_and_read_with_their_own_rows(study):
 def test_what_came_later_is_merged_with_what_was_merged(study):
     compact.compact_study(study)
     write_rows(StudyPaths(study).shard("r0000000000", EVAL, 4, 0), [row("p0", psnr=99.0, epoch=4)])
-    assert list(shards_in(folder_of(study))) == [f"{EVAL}-{epoch:04d}-000.parquet" for epoch in (1, 2, 3, 4)]
+    assert list(shards_in(folder_of(study))) == [f"{EVAL}-{epoch:04d}-000of001.parquet" for epoch in (1, 2, 3, 4)]
     assert compact.compact_study(study)[0].rows == 10
     assert len(list(folder_of(study).iterdir())) == 2
 

@@ -171,7 +171,7 @@ def test_a_changed_bit_in_scores_is_never_read_as_scores(finished, capsys):
 def test_merged_scores_of_which_a_part_is_damaged_are_made_again(finished, part, how):
     before = scores(finished)
     (owner,) = finished.folder.glob("scores/r*")
-    shutil.copy(next(owner.iterdir()), owner / "e0000000000-0009-000.parquet")
+    shutil.copy(next(owner.iterdir()), owner / "e0000000000-0009-000of001.parquet")
     assert compact_study(finished.folder)
     spoil(next(owner.glob(f"compact-*.{part}")), how)
     assert submitted(finished) == 0
@@ -180,7 +180,7 @@ def test_merged_scores_of_which_a_part_is_damaged_are_made_again(finished, part,
 
 def test_an_index_of_merged_scores_is_set_aside_beside_their_table(finished):
     (owner,) = finished.folder.glob("scores/r*")
-    shutil.copy(next(owner.iterdir()), owner / "e0000000000-0009-000.parquet")
+    shutil.copy(next(owner.iterdir()), owner / "e0000000000-0009-000of001.parquet")
     assert compact_study(finished.folder)
     index = next(owner.glob("compact-*.json"))
     whole = index.read_bytes()

@@ -154,7 +154,7 @@ def test_a_command_whose_processes_die_says_what_is_kept(folders):
 
 
 def test_an_interrupted_second_try_loses_no_score_of_the_first(tmp_path):
-    settings, shard = EvaluateConfig(metrics=("psnr",)), tmp_path / "e0-0001-000.parquet"
+    settings, shard = EvaluateConfig(metrics=("psnr",)), tmp_path / "e0-0001-000of001.parquet"
     rows = {
         image: [dict.fromkeys(KEY_COLUMNS) | {"set": "s", "image": image, "psnr": float(len(image))}]
         for image in ("a", "bb")

@@ -65,7 +65,7 @@ def test_an_own_metric_is_scored_shown_and_survives_merging(study, capsys):
     assert "contrast ↓" in capsys.readouterr().out
     for path in (study / "scores").iterdir():
         shard = next(path.glob("*.parquet"))
-        shard.with_name(f"{shard.stem[:-8]}0009-000.parquet").write_bytes(shard.read_bytes())
+        shard.with_name(f"{shard.stem[:-13]}0009-000of001.parquet").write_bytes(shard.read_bytes())
     assert compact_study(study)
     assert sorted(analysis.load(study)[NAME]) == pytest.approx(sorted(before))
 

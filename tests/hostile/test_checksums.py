@@ -50,7 +50,7 @@ def test_any_reader_of_parquet_reads_what_is_sealed(finished):
 
 def test_merged_scores_are_sealed_too_and_checked_when_a_part_of_them_is_read(finished):
     (owner,) = finished.folder.glob("scores/r*")
-    shutil.copy(next(owner.iterdir()), owner / "e0000000000-0009-000.parquet")
+    shutil.copy(next(owner.iterdir()), owner / "e0000000000-0009-000of001.parquet")
     assert compact_study(finished.folder)
     (merged,) = owner.glob("compact-*.parquet")
     check_parquet(merged)
@@ -71,7 +71,7 @@ def test_a_changed_scale_of_patches_is_noticed_where_hdf5_has_no_check(finished,
 
 def test_an_index_that_promises_rows_that_are_not_there_is_no_traceback(finished):
     (owner,) = finished.folder.glob("scores/r*")
-    shutil.copy(next(owner.iterdir()), owner / "e0000000000-0009-000.parquet")
+    shutil.copy(next(owner.iterdir()), owner / "e0000000000-0009-000of001.parquet")
     assert compact_study(finished.folder)
     (index,) = owner.glob("compact-*.json")
     value = json.loads(index.read_text())

@@ -61,7 +61,7 @@ def test_what_goes_is_listed_by_path(finished, ends):
 
 def test_merging_leaves_alone_what_a_link_leads_to_and_what_is_no_shard(finished, ends, tmp_path):
     owner, other = sorted(finished.scores("").iterdir())
-    for name in ("mine", "eaaaaaaaaaa-0001-000", "eaaaaaaaaaa-0002-000"):
+    for name in ("mine", "eaaaaaaaaaa-0001-000of001", "eaaaaaaaaaa-0002-000of001"):
         shutil.copy(next(other.glob("e*.parquet")), other / f"{name}.parquet")
     shutil.move(other, tmp_path / "elsewhere")
     other.symlink_to(tmp_path / "elsewhere")

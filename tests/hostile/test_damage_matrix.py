@@ -215,7 +215,7 @@ def _sent(paths: StudyPaths) -> None:
 
 
 def _merged(paths: StudyPaths) -> None:
-    shutil.copy(_shard(paths), _shard(paths).with_name("e0000000000-0001-000.parquet"))
+    shutil.copy(_shard(paths), _shard(paths).with_name("e0000000000-0001-000of001.parquet"))
     assert compact.compact_study(paths.folder)
 
 

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from analysis import load
 from jobs.pictures import load_set
+from runner import clean, submit
 from runner.config import load_study
-from runner.plan import make_plan
+from runner.plan import Plan, make_plan
 from runner.state import study_status
+from srcnn.files import write_text
 from srcnn.paths import StudyPaths
 
 
@@ -17,8 +20,7 @@ def to_do(study: StudyPaths) -> tuple[list[tuple[str, str]], list[tuple[str, str
     """The tasks that ``status`` does not call done, and those that ``submit`` would send."""
     load_set.cache_clear()
     shown = [task.key for task in study_status(study, time.time()).tasks if task.state != "done"]
-    plan = make_plan(load_study(str(study.folder))[0], study.root)
-    return shown, [task.key for task in plan.missing()]
+    return shown, [task.key for task in planned(study).missing()]
 
 
 def test_whatever_file_is_gone_both_name_the_same_tasks(finished, tmp_path):
@@ -46,3 +48,27 @@ def test_patches_are_made_again_for_a_training_and_for_nothing_else(finished, lo
     shown, planned = to_do(finished)
     assert shown == planned
     assert ("prepare" in {stage for stage, _ in planned}) == (lost == "checkpoints")
+
+
+def planned(study: StudyPaths, *changes: str) -> Plan:
+    return make_plan(load_study(str(study.folder), changes)[0], study.root)
+
+
+def rows(study: StudyPaths) -> list[dict[str, object]]:
+    found = load(study.folder).drop(columns=["label"]).astype(object)
+    found = found.where(found.notna(), None).to_dict("records")
+    return sorted(found, key=lambda row: str(row))
+
+
+def test_scores_that_are_divided_otherwise_are_taken_over(finished, monkeypatch):
+    before, halves = rows(finished), "evaluate.shards=2"
+    assert [task.stage for task in planned(finished, halves).missing()] == ["evaluate", "evaluate", "report"]
+    monkeypatch.setattr("jobs.scoring.Reference", None)  # nothing can be computed
+    monkeypatch.setattr("analysis.report.write_report", lambda folder: write_text(finished.report_page, "page"))
+    assert submit.main([str(finished.folder), halves, "--executor", "debug"]) == 0
+    assert rows(finished) == before
+    assert clean.main([str(finished.folder), "--what", "superseded", "--yes"]) == 0
+    names = [file.name.rsplit("-", 1)[1] for file in sorted(finished.folder.glob("scores/r*/*"))]
+    assert names == ["000of002.parquet", "001of002.parquet"]
+    assert rows(finished) == before
+    assert [task.stage for task in planned(finished).missing()] == ["report"]

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from srcnn.contents import LAYOUT
 from srcnn.files import write_json, write_text
 from srcnn.metrics import METRICS
 from srcnn.patches import crop_grid
@@ -127,7 +128,7 @@ def make_study(folder, rows, blocks=1, name="bench"):
                     run_id, epoch, shard_table(generator, run_id, epoch, range(block, PICTURES, blocks), skill), block
                 )
     sets = {"bench": {"group": "test", "set_id": set_id}}
-    write_json(paths.contents, {"study": name, "runs": listed, "sets": sets, "tasks": []})
+    write_json(paths.contents, {"layout": LAYOUT, "study": name, "runs": listed, "sets": sets, "tasks": []})
     return total, files
 
 

@@ -49,7 +49,7 @@ def make_study(folder, runs):
         for n, run in enumerate(ids)
     ]
     sets = {"cat": {"group": "eval", "set_id": "s1"}}
-    contents = {"study": folder.name, "notes": [], "data_root": None, "runs": entries, "sets": sets}
+    contents = {"layout": 2, "study": folder.name, "notes": [], "data_root": None, "runs": entries, "sets": sets}
     write(folder / "contents.json", contents | {"tasks": list(tasks(ids))})
     write(folder.parent / "data" / "d1.h5")
     arrays, lines = [], []

@@ -14,7 +14,7 @@ from runner.config import ConfigError, Run, Study, runs_of, save_study
 from runner.graph import missing_keys
 from runner.model import ModelContent, metric_code, model_content, own_code_notes
 from runner.stages import STAGES
-from srcnn.contents import Contents, TaskContents
+from srcnn.contents import LAYOUT, Contents, TaskContents
 from srcnn.experiment import DataConfig, Experiment, Section
 from srcnn.files import holds, write_json, write_text
 from srcnn.identity import data_id, degradation_id, eval_id, run_id
@@ -101,6 +101,7 @@ class Plan:
 
     def _contents(self) -> Contents:
         return {
+            "layout": LAYOUT,
             "study": self.study.name,
             "notes": list(self.notes),
             "data_root": str(self.data_root) if self.data_root else None,

@@ -270,11 +270,13 @@ def _status(plan: "Plan") -> "StudyStatus | None":
 
 def _contents(paths: StudyPaths) -> "Contents | None":
     """What the study held as last submitted; None where nothing was submitted, or nobody can tell any more."""
-    from srcnn.contents import read_contents
+    from srcnn.contents import OtherLayout, read_contents
     from srcnn.damage import DamagedFile
 
     try:
         return read_contents(paths)
+    except OtherLayout:
+        raise
     except DamagedFile:
         return None
 

@@ -4,11 +4,13 @@ import re
 import shlex
 from typing import Any, Literal, NotRequired, TypedDict
 
+from srcnn.damage import DamagedFile
 from srcnn.files import read_json
-from srcnn.outputs import OutputRecord
+from srcnn.outputs import OutputRecord, require_own_place
 from srcnn.paths import StudyPaths, is_set_name
 from srcnn.records import record, shown
 
+LAYOUT = 2  # of a study's folder; raised when files lie elsewhere, or mean something else, than before
 IDS = ("run_id", "eval_id", "degradation_id", "data_id")
 
 
@@ -46,6 +48,7 @@ class TaskContents(TypedDict):
 class Contents(TypedDict):
     """A study: its name, its runs, its sets by name, its tasks in an order in which they could run one by one."""
 
+    layout: int  # of the study's folder: LAYOUT
     study: str
     notes: NotRequired[list[str]]
     data_root: NotRequired[str | None]
@@ -68,14 +71,44 @@ def _checked(value: Any) -> Contents:
     for name in contents["sets"]:
         if not is_set_name(name):
             raise ValueError(f"sets: {shown(name)} names no set")
+    runs = {run["run_id"] for run in contents["runs"]}
+    for i, task in enumerate(contents["tasks"]):
+        if "run" in task and task["run"] not in runs:
+            raise ValueError(f"tasks.{i}.run: the study has no run {shown(task['run'])}")
+        for output in task["outputs"]:
+            require_own_place(output["place"])
     return contents
+
+
+class OtherLayout(DamagedFile):
+    """A study that another version of this program made: its files are neither understood nor touched."""
+
+    def fault(self) -> str:
+        """What is known of it."""
+        return f"this study was made by another version (layout {self.reason}; this one knows {LAYOUT})"
 
 
 def read_contents(paths: StudyPaths) -> Contents | None:
     """The study's runs, sets and ids; None if nothing was submitted into the folder.
 
-    Raises DamagedFile.
+    Raises DamagedFile, and OtherLayout for a study of another version.
     """
-    remedy = f"python -m runner.submit {shlex.quote(str(paths.folder))} writes it again"
-    found: Contents | None = read_json(paths.contents, _checked, remedy)
+    again = shlex.quote(str(paths.folder))
+    value = read_json(paths.contents, _object, f"python -m runner.submit {again} writes it again")
+    if value is None:
+        return None
+    layout = value.get("layout", 1)
+    if layout != LAYOUT:
+        elsewhere = (
+            "submit the study's own file anew, below another root: python -m runner.submit FILE --root ELSEWHERE"
+        )
+        raise OtherLayout(paths.contents, layout, elsewhere)
+    try:
+        return _checked(value)
+    except ValueError as error:
+        raise DamagedFile(paths.contents, error, f"python -m runner.submit {again} writes it again") from error
+
+
+def _object(value: Any) -> dict[str, Any]:
+    found: dict[str, Any] = record(dict[str, Any])(value)
     return found

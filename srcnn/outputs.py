@@ -64,12 +64,17 @@ class Output:
 
     @classmethod
     def from_json(cls, about: OutputRecord, study: StudyPaths) -> "Output":
-        """The output of a record. Raises ValueError for a place outside of the study and the root's data."""
+        """The output of a record."""
         place = Path(os.path.normpath(study.folder / about["place"]))
-        if not any(place.is_relative_to(folder) for folder in (study.folder, study.root.data)):
-            raise ValueError(f"{about['place']} lies outside of the study")
         pictures = study.root.pictures(about["set_id"]) if "set_id" in about else None
         return cls(about["kind"], place, tuple(about.get("epochs", ())), pictures)
+
+
+def require_own_place(place: str) -> None:
+    """Raise ValueError for a place, relative to a study's folder, outside of that and of the root's data."""
+    normal = os.path.normpath(place)
+    if os.path.isabs(normal) or (normal.split(os.sep)[0] == ".." and not normal.startswith(f"..{os.sep}data{os.sep}")):
+        raise ValueError(f"{place} lies outside of the study")
 
 
 class Shelf:

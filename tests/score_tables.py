@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from srcnn.contents import LAYOUT
 from srcnn.files import write_json, write_text
 from srcnn.metrics import METRICS
 from srcnn.paths import StudyPaths
@@ -57,5 +58,5 @@ def write_study(
         write_rows(paths.shard(BASELINE, EVAL, 0, 0), baseline)
     sets = {each["set"] for about in runs.values() for rows in about["epochs"].values() for each in rows}
     contents = {name: {"group": "test", "set_id": f"s{name}"} for name in sorted(sets or {"test"})}
-    write_json(paths.contents, {"study": folder.name, "runs": listed, "sets": contents, "tasks": []})
+    write_json(paths.contents, {"layout": LAYOUT, "study": folder.name, "runs": listed, "sets": contents, "tasks": []})
     return folder

@@ -17,6 +17,7 @@ from runner.checks.gpu import Torch
 from runner.checks.partitions import minutes, read_partitions
 from runner.cluster import StageResources
 from runner.config import load_study
+from srcnn.contents import LAYOUT
 from srcnn.paths import StudyPaths
 
 # As SLURM 22.05 says it of tests/slurm's cluster.
@@ -151,7 +152,7 @@ def test_a_submitted_study_is_looked_at_where_it_lies_with_the_data_root_that_it
     paths.folder.mkdir(parents=True)
     paths.config.write_text(tiny_study(tmp_path).read_text())
     paths.contents.write_text(
-        json.dumps({"study": "tiny", "data_root": "/pictures", "runs": [], "sets": {}, "tasks": []})
+        json.dumps({"layout": LAYOUT, "study": "tiny", "data_root": "/pictures", "runs": [], "sets": {}, "tasks": []})
     )
     found = doctor.circumstances(doctor.parser().parse_args([str(paths.folder)]))
     assert (found.root, str(found.data_root)) == (tmp_path / "there", "/pictures")

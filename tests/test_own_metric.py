@@ -115,7 +115,7 @@ def test_only_metrics_of_ones_own_enter_the_id_of_the_scores_with_their_code(tmp
         return plan.runs[0].run_id, plan.runs[0].eval_id
 
     built_in = small_plan(tmp_path).runs[0].eval_id
-    assert built_in == "ecd8eb475f8"
+    assert built_in == "e578465aa57"
     own_code(alone=one_line(1.0))
     run, scores = ids()
     own_code(alone=one_line(2.0))

@@ -27,7 +27,7 @@ from runner.submission import submissions
 from runner.submit import main as submit
 from srcnn.attempts import read_attempt
 from srcnn.checkpoint import Checkpoint
-from srcnn.contents import Contents, read_contents
+from srcnn.contents import LAYOUT, Contents, read_contents
 from srcnn.damage import DamagedFile
 from srcnn.files import read_cache, write_text
 from srcnn.history import Epoch, read_history
@@ -50,7 +50,13 @@ WHOLE = {
     Fingerprint: {"stamp": [1, 2], **CONTENT},
     Attempt: {"stage": "train", "task": "r0", "number": 1, "host": "h", "pid": 1, "start": 1.0},
     Holder: {"host": "h", "pid": 1, "born": None, "executor": "local", "start": 1.0},
-    Contents: {"study": "s", "runs": [], "sets": {"a": {"group": "test", "set_id": "s0"}}, "tasks": []},
+    Contents: {
+        "layout": LAYOUT,
+        "study": "s",
+        "runs": [],
+        "sets": {"a": {"group": "test", "set_id": "s0"}},
+        "tasks": [],
+    },
     Epoch: {
         **dict.fromkeys(("epoch", "steps"), 1),
         **dict.fromkeys(("train_loss", "holdout_loss", "learning_rate", "seconds", "cpu_seconds"), 0.5),

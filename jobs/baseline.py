@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 from jobs.evaluate import compare_full_size, set_ids
 from jobs.folders import lacking_pictures, open_folder, present_files
-from jobs.job import Job, Progress, silent
+from jobs.job import Job, Lost, Progress, Stale, silent
 from jobs.pictures import Picture, SetRef, load_set
 from jobs.planned import PlannedRun
 from jobs.render import as_view
@@ -31,7 +32,7 @@ from srcnn.files import write_picture
 from srcnn.outputs import Output
 from srcnn.paths import StudyPaths, view_folder
 from srcnn.rendered import picture_file
-from srcnn.shards import has_shard
+from srcnn.shards import has_rows, has_shard
 from srcnn.views import interpolated_bands, low_resolution_picture, reduced, reference, rendered_views
 from srcnn.words import counted
 
@@ -80,7 +81,13 @@ class Baseline(Job):
             for name in lacking_pictures(self._folder(each, view), load_set(self.paths.root, each.set_id))
         }
 
-    def to_score(self) -> Iterator[Path]:
+    def stale(self, needed: Lost) -> Iterator[Stale]:
+        """The scores of pictures that are lacking."""
+        lost = self.lacking()
+        if lost and has_rows(self.shard):
+            yield Stale(self.shard, partial(self.take_scores, lost))
+
+    def to_read(self) -> Iterator[Path]:
         """The interpolated pictures that are there, if their scores are missing."""
         if not has_shard(self.shard):
             for each in self.sets:

@@ -12,12 +12,13 @@ if __name__ == "__main__":  # before the imports below, so that --help answers a
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Self
 
 from jobs.folders import present_files
-from jobs.job import Job, Progress, silent
+from jobs.job import Job, Lost, Progress, Stale, silent
 from jobs.pictures import Picture, SetRef, load_set
 from jobs.planned import PlannedRun
 from jobs.scoring import (
@@ -42,6 +43,7 @@ from srcnn.outputs import Output, Shelf
 from srcnn.paths import StudyPaths, view_folder
 from srcnn.protocols import Comparison
 from srcnn.rendered import picture_file
+from srcnn.shards import has_rows
 from srcnn.views import Bytes, measured_luma, reference, rendered_views
 from srcnn.words import counted
 
@@ -88,7 +90,17 @@ class Evaluate(Job):
             )
         ]
 
-    def to_score(self) -> Iterator[Path]:
+    def stale(self, needed: Lost) -> Iterator[Stale]:
+        """The scores of lost pictures."""
+        for epoch in sorted(needed):
+            if has_rows(self.shard(epoch)):
+                block, gone = {(each.name, picture.name) for each, picture in self.pictures()}, needed[epoch]
+                lost = block if gone is None else block & set(gone)
+                if lost:
+                    take = partial(self.take_scores, epoch, None if lost == block else lost)
+                    yield Stale(self.shard(epoch), take)
+
+    def to_read(self) -> Iterator[Path]:
         """The restored pictures that are there for the scores that are missing."""
         pictures = self.pictures() if (epochs := self.missing_epochs()) else []
         views = [view for views in rendered_views(self.experiment.evaluate).values() for view in views]

@@ -2,9 +2,12 @@
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 from jobs.cgroups import cpu_quota
+from srcnn.aside import Aside
 from srcnn.outputs import Output, Shelf
 
 # Steps done, steps in all, a note for people. The first call comes before the first step: it says where a task begins.
@@ -17,6 +20,18 @@ def silent(done: int, total: int, note: str) -> None:
     """Progress that nobody reads."""
 
 
+# What an origin lacks, by epoch: set and name of each lost picture, or None where everything of the epoch is lost.
+Lost = Mapping[int, Collection[tuple[str, str]] | None]
+
+
+@dataclass(frozen=True)
+class Stale:
+    """A result whose origin is gone: where it lies, and what takes it away."""
+
+    place: Path
+    take: Callable[[Aside], None]
+
+
 class Job:
     """The work of one task. Calling it makes what is missing; it may be called again at any moment."""
 
@@ -27,6 +42,18 @@ class Job:
     def bytes_to_write(self) -> tuple[str, int]:
         """About how many bytes it is going to write, and of which kind they are, in a word."""
         return "", 0
+
+    def lost(self, needed: Lost) -> Lost:
+        """What those that need it cannot build on any more; ``needed`` is what it needs itself and is lost."""
+        return {}
+
+    def stale(self, needed: Lost) -> Iterable[Stale]:
+        """What it made from something that is lost, which is made again once that is."""
+        return ()
+
+    def to_read(self) -> Iterable[Path]:
+        """Files that others made and it is about to read, and that cannot be used unless they are whole."""
+        return ()
 
     def is_done(self) -> bool:
         """Whether all that it makes is there."""

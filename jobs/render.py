@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -10,16 +11,17 @@ from numpy.typing import NDArray
 
 from jobs.device import task_device
 from jobs.folders import lacking_pictures, missing_pictures, open_folder
-from jobs.job import Job, Progress, silent, task_cores
+from jobs.job import Job, Lost, Progress, Stale, silent, task_cores
 from jobs.pictures import Picture, PictureError, SetRef, load_set
 from jobs.planned import PlannedRun
 from jobs.sizes import picture_bytes
+from srcnn.aside import Aside
 from srcnn.color import own_standard, to_uint8
 from srcnn.deprocess import Floats, as_measured_luma, deprocess
 from srcnn.experiment import DataConfig, Experiment
 from srcnn.files import write_picture
 from srcnn.outputs import Output, Shelf
-from srcnn.paths import RootPaths, RunPaths, view_folder
+from srcnn.paths import GROUPS, RootPaths, RunPaths, view_folder
 from srcnn.rendered import picture_file
 from srcnn.views import interpolated_bands, reduced, rendered_views
 from srcnn.words import listed
@@ -63,6 +65,18 @@ class Render(Job):
         """The pictures of the epochs that lack one."""
         once = picture_bytes(self.root, self.sets, rendered_views(self.experiment.evaluate))
         return "pictures", once * len(self.missing_epochs())
+
+    def lost(self, needed: Lost) -> Lost:
+        """The pictures that are lacking, and all of an epoch whose checkpoint is."""
+        return {epoch: self.lacking(epoch) for epoch in self.missing_epochs()} | dict(needed)
+
+    def stale(self, needed: Lost) -> Iterator[Stale]:
+        """The pictures of epochs whose checkpoint is lost."""
+        for epoch in needed:
+            for group in GROUPS:
+                folder = self.paths.rendered_epoch(group, epoch)
+                if folder.exists():
+                    yield Stale(folder, partial(_take_folder, folder))
 
     def missing_epochs(self) -> list[int]:
         """Kept epochs that lack a picture."""
@@ -143,6 +157,10 @@ class Render(Job):
                 for view in rendered_views(self.experiment.evaluate)[zoom]:
                     file = picture_file(self._folder(each, epoch, view), picture.name)
                     write_picture(file, as_view(view, luma, bands, data, picture.grey))
+
+
+def _take_folder(folder: Path, aside: Aside) -> None:
+    aside.take(folder)
 
 
 def as_view(view: str, luma: Floats, bands: Floats, data: DataConfig, grey: bool = False) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from jobs.device import task_device
-from jobs.job import Job, Progress, silent, task_cores
+from jobs.job import Job, Lost, Progress, silent, task_cores
 from jobs.pictures import load_set
 from jobs.planned import PlannedRun
 from jobs.sizes import checkpoint_bytes
@@ -74,6 +74,10 @@ class Train(Job):
     def bytes_to_write(self) -> tuple[str, int]:
         """The checkpoints that are not there, and the states that are kept beside them."""
         return "checkpoints", checkpoint_bytes(self.experiment, self.missing_epochs(), len(self.monitor_sets))
+
+    def lost(self, needed: Lost) -> Lost:
+        """The kept epochs without a checkpoint."""
+        return dict.fromkeys(self.missing_epochs())
 
     def missing_epochs(self) -> list[int]:
         """Kept epochs without a checkpoint."""

@@ -203,7 +203,7 @@ def _submit_alone(plan: "Plan", arguments: argparse.Namespace, executor: str, co
     missing = plan.missing()
     plan, todo = _selected(plan, missing, status, arguments)
     made_again = {task.key for task in todo}.union(active)
-    stale = [each for each in stale_results(plan) if each.task in made_again]
+    stale = [each for task, each in stale_results(plan) if task in made_again]
     for each in stale:
         require_within(each.place, plan.paths.folder)
     if count := damaged + len(stale):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -174,9 +175,56 @@ class HeldTraining:
         self._held.unlink()
 
 
+@dataclass(frozen=True)
+class HeldStub:
+    """A study of stub stages (see stub_stages.py) whose training halts in its second epoch until it is let go."""
+
+    folder: Path
+    epochs: int = 5
+
+    @property
+    def paths(self) -> StudyPaths:
+        return StudyPaths(self.folder / "results" / "tiny")
+
+    def study(self, **changes: object) -> Path:
+        """The study's file."""
+        (self.folder / "held").touch()
+        training = {"epochs": self.epochs, "batch_size": 8, "monitor_pictures": 0}
+        return tiny_study(self.folder, training=training, render={"epochs": [self.epochs]}, **changes)
+
+    def attempt(self) -> Attempt:
+        """The record of the attempt that trains, once the training halts."""
+        (counted,) = wait_for(lambda: list(self.paths.folder.glob("runs/*/epochs.txt")))
+        last = last_attempt(counted.parent / "attempts", "train", counted.parent.name)
+        assert last is not None
+        return last
+
+    def counted(self) -> list[int]:
+        """The epochs that the training has on record."""
+        (file,) = self.paths.folder.glob("runs/*/epochs.txt")
+        return [int(line) for line in file.read_text().splitlines()]
+
+    def let_go(self) -> None:
+        """From here on it goes on to its end."""
+        (self.folder / "held").unlink()
+
+
 @pytest.fixture
-def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HeldTraining:
-    """A training that halts; processes started by the test find its network."""
+def stubs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What starts a command on stub stages, before the command's name; its processes find them, too."""
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY / "tests"))
+    return [sys.executable, "-m", "stub_stages"]
+
+
+@pytest.fixture
+def held(tmp_path: Path, stubs: list[str]) -> HeldStub:
+    """A training that halts."""
+    return HeldStub(tmp_path)
+
+
+@pytest.fixture
+def held_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HeldTraining:
+    """A training of a real network that halts; processes started by the test find the network."""
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.syspath_prepend(tmp_path)
     return HeldTraining(tmp_path)

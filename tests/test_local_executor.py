@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import REPOSITORY, HeldTraining, tiny_study, wait_for
+from conftest import REPOSITORY, HeldStub, tiny_study, wait_for
 
 from jobs.attempt import last_attempt
 from jobs.processes import born
@@ -22,12 +22,15 @@ from runner.local import Budget, TaskState, local_states
 from runner.plan import make_plan
 from runner.state import study_status
 from runner.submit import main
+from runner.tasks import known_tasks
 from srcnn.paths import RootPaths, StudyPaths
 
+REAL, STUBS = ("-m", "runner.submit"), ("-m", "stub_stages", "submit")
 
-def submit(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+
+def submit(*arguments: str, stages: tuple[str, ...] = REAL, **options: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "runner.submit", *arguments],
+        [sys.executable, *stages, *arguments],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
@@ -36,32 +39,29 @@ def submit(*arguments: str, **options: object) -> subprocess.CompletedProcess[st
     )
 
 
-def test_one_failing_run_does_not_stop_the_other_and_is_explained(tmp_path):
+def test_one_failing_run_does_not_stop_the_other_and_is_explained(tmp_path, stubs):
     rates = {"good": {}, "bad": {"training.learning_rate": 1e30}}
     file = tiny_study(tmp_path, sweep={"cases": rates})
-    result = submit(str(file), "--executor", "local", "--root", str(tmp_path / "results"))
+    result = submit(str(file), "--executor", "local", "--root", str(tmp_path / "results"), stages=STUBS)
     assert result.returncode == 1
     assert "failed: train bad" in result.stdout
-    assert "TrainingDiverged: training diverged: the loss is" in result.stdout
+    assert "Diverged: training diverged: the loss is" in result.stdout
     assert f"python -m runner.submit {tmp_path}/results/tiny" in result.stdout
     (log,) = [line.split("log: ")[1] for line in result.stdout.splitlines() if "log: " in line]
-    assert "TrainingDiverged" in Path(log).read_text()
+    assert "Diverged" in Path(log).read_text()
     paths = StudyPaths(tmp_path / "results" / "tiny")
-    runs = {planned.label: planned for planned in make_plan(load_study(str(paths.folder))[0], paths.root).runs}
-    assert paths.shard(runs["good"].run_id, runs["good"].eval_id, 2, 0).exists()
-    assert not paths.run(runs["bad"].run_id).checkpoint(2).exists()
-    page = paths.report_page.read_text()
-    assert "TrainingDiverged" in page
-    assert "good" in page
+    runs = {task.label: task for task in known_tasks(paths) if task.stage == "evaluate"}
+    assert {label: task.complete for label, task in runs.items()} == {"good": True, "bad": False}
+    assert runs["good"].run in paths.report_page.read_text()
 
 
-def test_a_finished_local_study_has_nothing_left_to_do(tmp_path):
+def test_a_finished_local_study_has_nothing_left_to_do(tmp_path, stubs):
     file = tiny_study(tmp_path)
     arguments = [str(file), "--executor", "local", "--root", str(tmp_path / "results")]
-    first = submit(*arguments)
+    first = submit(*arguments, stages=STUBS)
     assert first.returncode == 0, first.stdout + first.stderr
     assert first.stdout.splitlines()[-1] == f"Report: {tmp_path}/results/tiny/report/index.html"
-    again = submit(*arguments)
+    again = submit(*arguments, stages=STUBS)
     assert again.returncode == 0
     assert "Everything is done." in again.stdout
 
@@ -78,9 +78,9 @@ def children_of(pid: int) -> list[int]:
     return found + [grandchild for child in found for grandchild in children_of(child)]
 
 
-def started(held: HeldTraining, **options: object) -> subprocess.Popen[str]:
+def started(held: HeldStub, **options: object) -> subprocess.Popen[str]:
     """A local execution of a study that trains, and halts."""
-    command = [sys.executable, "-m", "runner.submit", str(held.study()), "--executor", "local", "--cores", "1"]
+    command = [sys.executable, *STUBS, str(held.study()), "--executor", "local", "--cores", "1"]
     return subprocess.Popen(
         [*command, "--root", str(held.paths.folder.parent)],
         cwd=REPOSITORY,
@@ -108,12 +108,10 @@ def test_an_interrupt_stops_the_children_and_the_next_submit_goes_on(held, numbe
     wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
     (attempts,) = held.paths.folder.glob("runs/*/attempts")
     assert last_attempt(attempts, "train", attempts.parent.name).outcome == "interrupted"
-    (history,) = held.paths.folder.glob("runs/*/history.jsonl")
-    assert 0 < len(history.read_text().splitlines()) < held.epochs
+    assert held.counted() == [1]
     held.let_go()
-    assert submit(str(held.paths.folder), "--executor", "local", "--cores", "1").returncode == 0
-    records = [json.loads(line) for line in history.read_text().splitlines()]
-    assert [record["epoch"] for record in records] == list(range(1, held.epochs + 1))
+    assert submit(str(held.paths.folder), "--executor", "local", "--cores", "1", stages=STUBS).returncode == 0
+    assert held.counted() == list(range(1, held.epochs + 1))
 
 
 def test_a_killed_task_is_a_failure_with_a_reason(held):
@@ -176,7 +174,7 @@ def test_an_interrupt_reaches_a_task_whose_controller_was_killed(training, held)
     assert last_attempt(attempts, "train", attempts.parent.name).outcome == "interrupted"
 
 
-def test_a_task_whose_controller_is_killed_before_it_began_is_waited_for(tmp_path):
+def test_a_task_whose_controller_is_killed_before_it_began_is_waited_for(tmp_path, stubs):
     """While Python still imports there is no record of the task yet."""
     home = tmp_path / "home"
     home.mkdir()
@@ -188,11 +186,12 @@ def test_a_task_whose_controller_is_killed_before_it_began_is_waited_for(tmp_pat
         "    os.kill(os.getppid(), signal.SIGKILL)\n"
     )
     file = tiny_study(tmp_path, training__epochs=1)
-    environment = {**os.environ, "PYTHONPATH": str(home)}
-    result = submit(str(file), "--executor", "local", "--root", str(tmp_path / "results"), env=environment)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(home), os.environ["PYTHONPATH"]])}
+    root = ("--executor", "local", "--root", str(tmp_path / "results"))
+    result = submit(str(file), *root, stages=STUBS, env=environment)
     assert (home / "killed").exists()
     assert result.returncode == 0, result.stdout + result.stderr
-    (only,) = (tmp_path / "results" / "tiny" / "attempts").glob("prepare-*.json")
+    (only,) = (tmp_path / "results" / "tiny" / "runs").glob("*/attempts/train-*.json")
     assert json.loads(only.read_text())["outcome"] == "done"
 
 
@@ -245,11 +244,12 @@ def test_each_gpu_serves_one_task_at_a_time(tmp_path):
 
 
 @pytest.mark.parametrize("visible", ["0,1", "GPU-5c89852c-d268-c3f3-1b07-005d5ae1dc3f,GPU-e8c4b8f6"])
-def test_a_training_on_a_gpu_machine_sees_its_own_gpu_only(tmp_path, two_gpus, visible):
+def test_a_training_on_a_gpu_machine_sees_its_own_gpu_only(tmp_path, two_gpus, stubs, visible):
     file = tiny_study(tmp_path, sweep={"grid": {"seed": [1, 2]}}, data__eval={}, data__test={}, training__epochs=1)
     probe = f'cluster.train.setup=["echo $CUDA_VISIBLE_DEVICES >> {tmp_path}/sees.txt"]'
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": visible}
-    submit(str(file), probe, "--executor", "local", "--root", str(tmp_path / "results"), env=environment)
+    where = ("cluster.train.gpus=1", "--executor", "local", "--root", str(tmp_path / "results"))
+    assert submit(str(file), probe, *where, stages=STUBS, env=environment).returncode == 0
     assert sorted((tmp_path / "sees.txt").read_text().splitlines()) == visible.split(",")
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, HeldTraining, tiny_study
+from conftest import REPOSITORY, HeldStub, tiny_study
 
 from jobs.processes import born, descendants
 from runner import cancel, follow, logs
@@ -25,7 +25,8 @@ from srcnn.paths import StudyPaths
 
 
 def command(module: str, *arguments: object) -> list[str]:
-    return [sys.executable, "-m", f"runner.{module}", *map(str, arguments)]
+    stages = ["stub_stages", module] if module == "submit" else [f"runner.{module}"]
+    return [sys.executable, "-m", *stages, *map(str, arguments)]
 
 
 def run(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -45,9 +46,9 @@ def start(module: str, *arguments: object) -> subprocess.Popen[str]:
     )
 
 
-def halted_study(held: HeldTraining) -> list[object]:
+def halted_study(held: HeldStub) -> list[object]:
     """Arguments of a submission whose training halts."""
-    file = held.study(data__test={}, evaluate__shards=1, evaluate__metrics=["psnr"])
+    file = held.study()
     return [file, "--executor", "local", "--cores", 1, "--root", held.paths.folder.parent]
 
 
@@ -56,9 +57,10 @@ def failed_study(tmp_path_factory):
     """A finished study: one good run, and three that diverge."""
     folder = tmp_path_factory.mktemp("failed")
     cases = {"good": {}} | {f"hot{n}": {"training.learning_rate": 1e30, "seed": n} for n in (1, 2, 3)}
-    few = {"training__epochs": 1, "data__test": {}, "evaluate__shards": 1, "evaluate__metrics": ["psnr"]}
-    file = tiny_study(folder, sweep={"cases": cases}, **few)
-    assert run("submit", file, "--executor", "local", "--cores", 1, "--root", folder / "results").returncode == 1
+    file = tiny_study(folder, sweep={"cases": cases}, training__epochs=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(REPOSITORY / "tests"))
+        assert run("submit", file, "--executor", "local", "--cores", 1, "--root", folder / "results").returncode == 1
     return StudyPaths(folder / "results" / "tiny")
 
 
@@ -210,7 +212,7 @@ def test_identical_failures_are_one_group_with_one_example(failed_study, capsys)
     assert "failed: train: 3 runs, one cause: exception" in out
     assert out.count("==> ") == 1
     shown, others = out.split("and 2 more:\n")[:2]
-    assert "TrainingDiverged: training diverged" in shown
+    assert "Diverged: training diverged" in shown
     hot = {task.label: task.log for task in statuses(failed_study) if task.state == "failed" and task.stage == "train"}
     listed = [label for label, log in hot.items() if f"  train {label}  {log}\n" in others]
     assert len(listed) == 2
@@ -255,8 +257,8 @@ def test_a_moved_study_still_has_its_logs(failed_study, capsys):
     ("arguments", "complaint"),
     [
         (["hto2"], "hto2: no run, stage or task is called so; did you mean hot2"),
-        (["zzzz"], "there are the stages prepare, baseline, train, render, evaluate, report, and the runs "),
-        (["--stage", "trian"], "--stage trian: no such stage; this study has prepare, baseline, train"),
+        (["zzzz"], "there are the stages train, render, evaluate, report, and the runs "),
+        (["--stage", "trian"], "--stage trian: no such stage; this study has train, render, evaluate"),
         (
             ["good", "--stage", "train", "--attempt", "2"],
             "--attempt 2: no such attempt; there are: 1 to 1 (train good)",
@@ -270,8 +272,9 @@ def test_an_unknown_name_is_answered_with_those_that_exist(failed_study, capsys,
 
 def tasks_of(**labels: str) -> list[TaskStatus]:
     runs = list(labels.items())
-    tasks = [TaskStatus("train", run, label, "done") for run, label in runs]
-    return tasks + [TaskStatus("evaluate", f"{run}.{block}", label, "done") for run, label in runs for block in (0, 1)]
+    tasks = [TaskStatus("train", run, label, "done", run=run) for run, label in runs]
+    blocks = [(f"{run}.{block}", label, run) for run, label in runs for block in (0, 1)]
+    return tasks + [TaskStatus("evaluate", name, label, "done", run=run) for name, label, run in blocks]
 
 
 @pytest.mark.parametrize(
@@ -301,7 +304,7 @@ def test_the_beginning_of_two_ids_names_neither():
 # Logs of what runs.
 
 
-def followed(held: HeldTraining, *arguments: object) -> list[str]:
+def followed(held: HeldStub, *arguments: object) -> list[str]:
     """The lines of ``runner.logs --follow``, begun while the study trains, until it ends by itself."""
     runner = start("submit", *halted_study(held))
     held.attempt()

@@ -27,10 +27,10 @@ def started(file, *arguments):
     )
 
 
-def test_no_task_outlives_a_runner_that_is_killed(held):
-    file, folder = held.study(), held.paths.folder
+def test_no_task_outlives_a_runner_that_is_killed(held_training):
+    file, folder = held_training.study(), held_training.paths.folder
     runner = started(file)
-    task = held.attempt()
+    task = held_training.attempt()
     children = descendants(runner.pid)
     assert task.pid in children
     runner.kill()
@@ -42,17 +42,17 @@ def test_no_task_outlives_a_runner_that_is_killed(held):
     (train,) = [each for each in json.loads(status.stdout)["tasks"] if each["stage"] == "train"]
     assert (train["state"], train["cause"]) == ("failed", "killed")
     # The same command goes on from there.
-    held.let_go()
+    held_training.let_go()
     out, _ = started(file).communicate(timeout=300)
     (record,) = folder.glob("runs/*/attempts/train-*-2.json")
-    assert f"going on from epoch 1 of {held.epochs}" in Path(read_json(record)["log"]).read_text(), out
+    assert f"going on from epoch 1 of {held_training.epochs}" in Path(read_json(record)["log"]).read_text(), out
 
 
-def test_of_two_runners_the_second_says_who_is_first(held):
-    file, folder = held.study(), held.paths.folder
+def test_of_two_runners_the_second_says_who_is_first(held_training):
+    file, folder = held_training.study(), held_training.paths.folder
     first = started(file)
     try:
-        held.attempt()
+        held_training.attempt()
         second = started(file)
         out, _ = second.communicate(timeout=300)
         assert second.returncode == 2
@@ -103,11 +103,11 @@ def test_a_process_is_known_by_its_birth_too():
     assert is_alive(socket.gethostname(), os.getpid(), None) is None
 
 
-def test_editing_the_source_while_tasks_wait_changes_nothing(held, tmp_path):
+def test_editing_the_source_while_tasks_wait_changes_nothing(held_training, tmp_path):
     copy = tmp_path / "checkout"
     for package in ("srcnn", "jobs", "runner", "analysis"):
         shutil.copytree(REPOSITORY / package, copy / package)
-    file = held.study(evaluate__metrics=["psnr"])
+    file = held_training.study(evaluate__metrics=["psnr"])
     command = [sys.executable, "-m", "runner.submit", str(file), "--executor", "local", "--cores", "1"]
     process = subprocess.Popen(
         [*command, "--root", str(tmp_path / "results")],
@@ -117,10 +117,10 @@ def test_editing_the_source_while_tasks_wait_changes_nothing(held, tmp_path):
         stderr=subprocess.STDOUT,
         text=True,
     )
-    held.attempt()
+    held_training.attempt()
     for name in ("jobs/render.py", "jobs/evaluate.py", "srcnn/protocols.py"):
         (copy / name).write_text("raise SystemExit('edited')\n")
-    held.let_go()
+    held_training.let_go()
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 0, out
 

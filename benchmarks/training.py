@@ -98,8 +98,8 @@ def main() -> None:
 
 def prepared(arguments: argparse.Namespace) -> "Prepare":
     """The patches of the packaged study, cut if they are not there."""
-    from runner.config import load_study
-    from runner.plan import make_plan
+    from runner.study.config import load_study
+    from runner.study.plan import make_plan
     from srcnn.paths import RootPaths
 
     study, _ = load_study(f"t91_x{arguments.scale}")
@@ -212,7 +212,7 @@ def throughput(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _arm(arguments: argparse.Namespace, arm: str, model: str) -> dict[str, float]:
     """What an arm measures in a process of its own."""
-    from runner.task import KEEP_MEMORY
+    from runner.executors.task import KEEP_MEMORY
 
     environment = {k: v for k, v in os.environ.items() if k not in KEEP_MEMORY}
     if arm != "dataloader":

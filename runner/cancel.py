@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.ask import agrees
-from runner.queued import QueuedJob, queued_jobs
+from runner.executors.slurm.queued import QueuedJob, queued_jobs
 from srcnn.called import called
 from srcnn.door import command, sentence
 from srcnn.paths import StudyPaths
 from srcnn.words import counted
 
 if TYPE_CHECKING:
-    from runner.lock import Holder
-    from runner.state import StudyStatus, TaskStatus
-    from runner.submission import Key
+    from runner.record.lock import Holder
+    from runner.record.state import StudyStatus, TaskStatus
+    from runner.record.submission import Key
 
 GONE_S = 180.0  # SLURM's KillWait is 30 s as a rule, and an epilogue may take its time
 AGAIN_S = 10.0  # a job that still waits or runs so long after scancel is cancelled again
@@ -56,9 +56,9 @@ def main(argv: list[str] | None = None) -> int:
     """0 stopped or nothing to stop, 1 something is left or refused to go, 2 bad usage, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)
     paths = StudyPaths(arguments.study.expanduser().resolve())
-    from runner.lock import StudyBusyError
-    from runner.matching import UnknownName
-    from runner.scheduler import SchedulerError
+    from runner.executors.slurm.scheduler import SchedulerError
+    from runner.record.lock import StudyBusyError
+    from runner.record.matching import UnknownName
 
     try:
         return _cancel(paths, arguments)
@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _cancel(paths: StudyPaths, arguments: argparse.Namespace) -> int:
-    from runner.lock import holder
+    from runner.record.lock import holder
 
     runner = holder(paths)
     here = runner is not None and runner.executor != "slurm"
@@ -99,13 +99,13 @@ def _cancel(paths: StudyPaths, arguments: argparse.Namespace) -> int:
 
 
 def _never_sent(paths: StudyPaths) -> bool:
-    from runner.submission import submissions
+    from runner.record.submission import submissions
 
     return next(submissions(paths), None) is None
 
 
 def _look(paths: StudyPaths) -> "StudyStatus":
-    from runner.state import study_status
+    from runner.record.state import study_status
 
     return study_status(paths, time.time())
 
@@ -160,16 +160,16 @@ def stop_here(paths: StudyPaths, runner: "Holder") -> None:
 
 def _listed(counts: Mapping[str, int], frame: str = "{}") -> str:
     """``train 4, render 4``, in the order of the stages; empty for nothing."""
-    from runner.stages import STAGES
+    from runner.study.stages import STAGES
 
     text = ", ".join(f"{stage} {counts[stage]}" for stage in STAGES if counts.get(stage))
     return frame.format(text) if text else ""
 
 
 def _cancel_on_slurm(paths: StudyPaths, arguments: argparse.Namespace, stopped: bool) -> int:
-    from runner import scheduler
-    from runner.lock import study_lock
-    from runner.stages import STAGES
+    from runner.executors.slurm import scheduler
+    from runner.record.lock import study_lock
+    from runner.study.stages import STAGES
 
     status = _look(paths)
     with study_lock(paths, "slurm"):  # a submission under way is waited for
@@ -216,8 +216,8 @@ def _chosen(status: "StudyStatus", jobs: Sequence[QueuedJob], stage: str | None,
     """
     if not stage and not run:
         return list(jobs)
-    from runner.matching import UnknownName, matching_runs, run_of
-    from runner.stages import STAGES
+    from runner.record.matching import UnknownName, matching_runs, run_of
+    from runner.study.stages import STAGES
 
     if stage and stage not in STAGES:
         raise UnknownName(f"--stage {stage}: no such stage; there are {', '.join(STAGES)}")
@@ -243,8 +243,8 @@ def _of_runs(status: "StudyStatus") -> list["TaskStatus"]:
 
 def _with_dependents(status: "StudyStatus", keys: "set[Key]") -> "set[Key]":
     """The tasks, and all that need one of them to end well, directly or not."""
-    from runner.stages import STAGES
-    from runner.tasks import known_tasks
+    from runner.record.tasks import known_tasks
+    from runner.study.stages import STAGES
 
     grown = set(keys)
     for task in known_tasks(StudyPaths(status.folder)):  # in the order of the stages
@@ -264,7 +264,7 @@ def _as_arrays(jobs: Iterable[QueuedJob], there: Iterable[QueuedJob]) -> list[st
 
 def _wait_until_gone(paths: StudyPaths, jobs: list[QueuedJob]) -> list[QueuedJob]:
     """What the scheduler still has of some jobs in the end; then accounting is given a moment to know it too."""
-    from runner import scheduler
+    from runner.executors.slurm import scheduler
 
     wanted, left = {job.id for job in jobs}, jobs
     start = time.monotonic()

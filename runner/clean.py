@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.ask import agrees
-from runner.removable import REMOVABLE, StudyFiles
+from runner.record.removable import REMOVABLE, StudyFiles
 from srcnn.called import called
 from srcnn.door import command, sentence
 from srcnn.paths import StudyPaths, is_within
@@ -68,9 +68,9 @@ def main(argv: list[str] | None = None) -> int:
     """0 removed or nothing to remove, 1 not removed, 2 no study or one that is being run, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)
     paths = StudyPaths(arguments.study.expanduser().resolve())
-    from runner.lock import StudyBusyError
-    from runner.scheduler import SchedulerError
-    from runner.under_way import StudyUnderWayError
+    from runner.executors.slurm.scheduler import SchedulerError
+    from runner.record.lock import StudyBusyError
+    from runner.record.under_way import StudyUnderWayError
 
     try:
         return _clean(paths, arguments.what, arguments.yes, arguments.list)
@@ -83,9 +83,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _clean(paths: StudyPaths, what: Sequence[str] | None, yes: bool, show_paths: bool) -> int:
-    from runner.lock import study_lock
-    from runner.space import size
-    from runner.under_way import attempts_of, refuse_if_under_way
+    from runner.record.lock import study_lock
+    from runner.record.under_way import attempts_of, refuse_if_under_way
+    from runner.study.space import size
 
     study = _study_files(paths)
     attempts = list(attempts_of(paths))
@@ -129,7 +129,7 @@ def _study_files(paths: StudyPaths) -> StudyFiles:
 
 def find(study: StudyFiles, what: Sequence[str] | None, attempts: "Sequence[Attempt]" = ()) -> list[Found]:
     """Every kind with what there is of it. ``what`` chooses some by name; None those that cost nothing."""
-    from runner.stages import remade_by
+    from runner.study.stages import remade_by
 
     found = []
     for kind, each in REMOVABLE.items():
@@ -176,7 +176,7 @@ def _table(found: list[Found]) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    from runner.space import size
+    from runner.study.space import size
 
     table = Table(box=None, pad_edge=False)
     for column in ("", "kind", "files", "size"):

@@ -81,7 +81,7 @@ def circumstances(arguments: argparse.Namespace) -> "Circumstances":
 
 def _read_study(asked: "Circumstances", name: str) -> None:
     try:
-        from runner.config import ConfigError, load_study, packaged_studies
+        from runner.study.config import ConfigError, load_study, packaged_studies
     except ImportError as error:  # which package, and the cure, is said under Python
         asked.error = f"{name} was not read: {said(error)}"
         return

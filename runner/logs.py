@@ -13,7 +13,7 @@ from srcnn.door import answer, sentence
 from srcnn.paths import StudyPaths
 
 if TYPE_CHECKING:
-    from runner.state import TaskStatus
+    from runner.record.state import TaskStatus
     from srcnn.schema import Attempt
 
 SHOWN = 6  # logs at once; of more the names
@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """0, 2 if there is no such study or task, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)
-    from runner.matching import UnknownName
+    from runner.record.matching import UnknownName
 
     try:
         _logs(arguments)
@@ -67,9 +67,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _logs(arguments: argparse.Namespace) -> None:
-    from runner.follow import follow
-    from runner.matching import matching, of_stage
-    from runner.state import study_status
+    from runner.record.follow import follow
+    from runner.record.matching import matching, of_stage
+    from runner.record.state import study_status
 
     paths = StudyPaths(arguments.study.expanduser().resolve())
     status = study_status(paths, time.time())
@@ -112,7 +112,7 @@ def _show(paths: StudyPaths, tasks: "Sequence[TaskStatus]", lines: int | None) -
 
 def _show_last(paths: StudyPaths, tasks: "Sequence[TaskStatus]", lines: int | None) -> None:
     """The log of what ended last; of tasks that never began, what they wait for."""
-    from runner.tasks import known_tasks
+    from runner.record.tasks import known_tasks
 
     attempts = {task.key: task.attempt for task in known_tasks(paths)}
     ends = {task.key: attempt.end or 0.0 for task in tasks if (attempt := attempts.get(task.key))}
@@ -127,7 +127,7 @@ def _show_last(paths: StudyPaths, tasks: "Sequence[TaskStatus]", lines: int | No
 
 
 def _unbegun_text(task: "TaskStatus") -> str:
-    from runner.matching import task_text
+    from runner.record.matching import task_text
 
     if task.state == "done":
         return f"{task_text(task)} is done, and left no log"
@@ -138,9 +138,9 @@ def _unbegun_text(task: "TaskStatus") -> str:
 
 def _show_log(paths: StudyPaths, task: "TaskStatus", lines: int | None, attempt: "Attempt | None" = None) -> None:
     """A heading that says which attempt it is, and the end of its log."""
-    from runner.follow import found_again
-    from runner.matching import task_text
-    from runner.tail import last_lines
+    from runner.record.follow import found_again
+    from runner.record.matching import task_text
+    from runner.record.tail import last_lines
 
     attempts = _attempts(paths, task)
     log = attempt.log if attempt else task.log
@@ -167,7 +167,7 @@ def _show_log(paths: StudyPaths, task: "TaskStatus", lines: int | None, attempt:
 def _attempts(paths: StudyPaths, task: "TaskStatus") -> "list[Attempt]":
     """The attempts at a task that are on record."""
     from jobs.attempt import attempt_files, read_attempt
-    from runner.follow import attempts_folder
+    from runner.record.follow import attempts_folder
 
     files = attempt_files(attempts_folder(paths, task), task.stage, task.name)
     return [attempt for file in files if (attempt := read_attempt(file))]
@@ -175,7 +175,7 @@ def _attempts(paths: StudyPaths, task: "TaskStatus") -> "list[Attempt]":
 
 def _show_attempt(paths: StudyPaths, tasks: "Sequence[TaskStatus]", number: int, lines: int | None) -> None:
     """The logs of the tasks' attempts of one number. Raises UnknownName if none has it."""
-    from runner.matching import UnknownName, task_text
+    from runner.record.matching import UnknownName, task_text
 
     begun = [task for task in tasks if task.attempts >= number > 0]
     found = [(task, each) for task in begun for each in _attempts(paths, task) if each.number == number]
@@ -193,7 +193,7 @@ def _show_attempt(paths: StudyPaths, tasks: "Sequence[TaskStatus]", number: int,
 
 def _show_failed(paths: StudyPaths, failed: "Sequence[TaskStatus]", lines: int | None) -> None:
     """Failures with one cause together: the cause, the log of one, the names of the others."""
-    from runner.groups import failure_groups
+    from runner.record.groups import failure_groups
 
     groups = failure_groups(failed)
     if not groups:
@@ -209,8 +209,8 @@ def _show_failed(paths: StudyPaths, failed: "Sequence[TaskStatus]", lines: int |
 
 
 def _list_others(paths: StudyPaths, tasks: "Sequence[TaskStatus]") -> None:
-    from runner.follow import found_again
-    from runner.matching import task_text
+    from runner.record.follow import found_again
+    from runner.record.matching import task_text
 
     if tasks:
         print(f"and {len(tasks)} more:")

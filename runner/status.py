@@ -13,7 +13,7 @@ from srcnn.door import answer, is_unread, sentence
 from srcnn.paths import StudyPaths
 
 if TYPE_CHECKING:
-    from runner.state import StudyStatus
+    from runner.record.state import StudyStatus
 
 WATCH_S = 5.0  # between two looks: each asks the scheduler once
 
@@ -63,7 +63,7 @@ def exit_status(status: "StudyStatus") -> int:
 
 
 def _look(paths: StudyPaths) -> "StudyStatus":
-    from runner.state import study_status
+    from runner.record.state import study_status
 
     return study_status(paths, time.time())
 
@@ -103,7 +103,7 @@ def _watch(paths: StudyPaths, status: "StudyStatus") -> "StudyStatus":
 
 def as_json(status: "StudyStatus") -> dict[str, Any]:
     """Counts, notes, and every task with all that is known of it."""
-    from runner.state import STATES
+    from runner.record.state import STATES
 
     counts = {state: len(status.of(state)) for state in STATES}
     return {

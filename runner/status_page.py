@@ -10,10 +10,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from runner.groups import TaskGroup, by_detail, failure_groups
-from runner.matching import task_text
-from runner.stages import STAGES
-from runner.state import STATES, StudyStatus, TaskStatus
+from runner.record.groups import TaskGroup, by_detail, failure_groups
+from runner.record.matching import task_text
+from runner.record.state import STATES, StudyStatus, TaskStatus
+from runner.study.stages import STAGES
 from runner.view import duration
 from srcnn.paths import StudyPaths
 from srcnn.words import counted

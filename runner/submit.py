@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from runner.local import TaskState
-    from runner.plan import Plan, Task
-    from runner.state import StudyStatus
+    from runner.executors.local import TaskState
+    from runner.record.state import StudyStatus
+    from runner.study.plan import Plan, Task
     from srcnn.contents import Contents
 
-MOST_GB = 100_000.0  # memory of a node, as runner.cluster has it
+MOST_GB = 100_000.0  # memory of a node, as runner.study.cluster has it
 EXECUTORS = ("auto", "slurm", "local", "debug")
 
 
@@ -72,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _time(text: str) -> int:
-    from runner.minutes import to_minutes
+    from runner.study.minutes import to_minutes
 
     try:
         return to_minutes(text)
@@ -81,7 +81,7 @@ def _time(text: str) -> int:
 
 
 def _plain(text: str) -> str:
-    from runner.options import plain
+    from runner.study.options import plain
 
     try:
         return plain(text)
@@ -109,13 +109,13 @@ def main(argv: list[str] | None = None) -> int:
 
 def _submit(arguments: argparse.Namespace, console: "Console") -> int:
     from jobs.pictures import MissingPictures, PictureError
-    from runner.config import ConfigError, load_study
-    from runner.plan import make_plan
-    from runner.root import unusable
-    from runner.sbatch import check_options
-    from runner.selection import on_gpu_partition
-    from runner.site import site_notes
-    from runner.snapshot import own_homes
+    from runner.executors.root import unusable
+    from runner.executors.slurm.sbatch import check_options
+    from runner.executors.slurm.site import site_notes
+    from runner.executors.snapshot import own_homes
+    from runner.study.config import ConfigError, load_study
+    from runner.study.plan import make_plan
+    from runner.study.selection import on_gpu_partition
     from srcnn.paths import RootPaths
 
     try:
@@ -157,9 +157,9 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
         _print_scripts(plan, todo, executor, console)
         return 0
 
-    from runner.local import end_orphans
-    from runner.lock import StudyBusyError, study_lock
-    from runner.scheduler import SchedulerError
+    from runner.executors.local import end_orphans
+    from runner.executors.slurm.scheduler import SchedulerError
+    from runner.record.lock import StudyBusyError, study_lock
 
     try:
         with study_lock(plan.paths, executor) as replaced:
@@ -173,12 +173,12 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
 
 def _submit_alone(plan: "Plan", arguments: argparse.Namespace, executor: str, console: "Console") -> int:
     """Submit what is missing and not under way; nobody else works on the study meanwhile."""
-    from runner.config import ConfigError
-    from runner.snapshot import write_provenance
-    from runner.stale import delete, set_damaged_aside, stale_results
-    from runner.submission import new_submission
-    from runner.task import KEEP_MEMORY
-    from runner.unrecorded import take_on_record
+    from runner.executors.slurm.unrecorded import take_on_record
+    from runner.executors.snapshot import write_provenance
+    from runner.executors.task import KEEP_MEMORY
+    from runner.record.stale import delete, set_damaged_aside, stale_results
+    from runner.record.submission import new_submission
+    from runner.study.config import ConfigError
     from srcnn.aside import Aside
 
     if not _contents(plan.paths) and plan.paths.contents.exists():
@@ -253,7 +253,7 @@ def _submit_alone(plan: "Plan", arguments: argparse.Namespace, executor: str, co
 
 def _foreign(plan: "Plan") -> Path | None:
     """A file that the study would replace in a folder into which none was submitted; None if there is none."""
-    from runner.config import is_submitted, study_text
+    from runner.study.config import is_submitted, study_text
 
     paths = plan.paths
     if is_submitted(paths.config):
@@ -263,7 +263,7 @@ def _foreign(plan: "Plan") -> Path | None:
 
 
 def _status(plan: "Plan") -> "StudyStatus | None":
-    from runner.state import study_status
+    from runner.record.state import study_status
 
     return study_status(plan.paths, time.time()) if _contents(plan.paths) else None
 
@@ -283,7 +283,7 @@ def _contents(paths: StudyPaths) -> "Contents | None":
 
 def _release_held(status: "StudyStatus | None", arguments: argparse.Namespace, console: "Console") -> None:
     if status:
-        from runner.held import release_held
+        from runner.executors.slurm.held import release_held
 
         for line in release_held(status, arguments.only == "failed", arguments.dry_run):
             console.print(line, soft_wrap=True, markup=False)
@@ -293,7 +293,7 @@ def _selected(
     plan: "Plan", missing: "list[Task]", status: "StudyStatus | None", arguments: argparse.Namespace
 ) -> "tuple[Plan, list[Task]]":
     """The plan with the resources of the command line, and the tasks that it says to send."""
-    from runner.selection import only_failed, tasks_to_send, with_resources
+    from runner.study.selection import only_failed, tasks_to_send, with_resources
 
     failed = status.of("failed") if status else []
     todo = tasks_to_send(missing, status.active_jobs() if status else ())
@@ -308,9 +308,9 @@ def _print_plan(
     plan: "Plan", missing: "list[Task]", todo: "list[Task]", executor: str, cores: int | None, console: "Console"
 ) -> None:
     """The stages, what the tasks to send ask of a cluster, and what they will write."""
-    from runner.cost import cost_text
-    from runner.gpus import cpu_note
-    from runner.space import space_text
+    from runner.executors.gpus import cpu_note
+    from runner.study.cost import cost_text
+    from runner.study.space import space_text
     from runner.view import plan_table
 
     console.print(f"{plan.study.name}: {counted(len(plan.runs), 'run')}, below {plan.paths.folder}", soft_wrap=True)
@@ -324,7 +324,7 @@ def _print_plan(
 
 
 def _root(arguments: argparse.Namespace, file: Path) -> Path:
-    from runner.config import is_submitted
+    from runner.study.config import is_submitted
 
     if arguments.root:
         return Path(arguments.root).expanduser().resolve()
@@ -350,8 +350,8 @@ def _submitted(file: Path) -> Path | None:
 def _executor(arguments: argparse.Namespace, console: "Console") -> str:
     if arguments.executor != "auto":
         return str(arguments.executor)
-    from runner.config import ConfigError
-    from runner.slurm import wants_slurm
+    from runner.executors.slurm.executor import wants_slurm
+    from runner.study.config import ConfigError
 
     if wants_slurm():
         console.print("executor: slurm (sbatch answers here; --executor local to stay on this machine)")
@@ -369,7 +369,7 @@ def _print_scripts(plan: "Plan", missing: "list[Task]", executor: str, console: 
     """For SLURM, the whole batch file of every stage that has something to do."""
     if executor != "slurm":
         return
-    from runner.slurm import batch_files
+    from runner.executors.slurm.executor import batch_files
 
     for stage, text in batch_files(plan, missing).items():
         console.print(f"\n{stage}:", style="bold")
@@ -379,7 +379,7 @@ def _print_scripts(plan: "Plan", missing: "list[Task]", executor: str, console: 
 def _run_slurm(
     plan: "Plan", todo: "list[Task]", folder: Path, active: "Mapping[tuple[str, str], str]", console: "Console"
 ) -> int:
-    from runner.slurm import submit_slurm
+    from runner.executors.slurm.executor import submit_slurm
 
     submission = submit_slurm(plan, todo, folder, active)
     for stage in dict.fromkeys(array.stage for array in submission.arrays):
@@ -408,8 +408,8 @@ def _run_here(
     begun: "Callable[[], None]",
 ) -> int:
     """Run the tasks on this machine; ``begun`` is called when the first of them has been started."""
-    from runner.debug import run_debug
-    from runner.local import run_local
+    from runner.executors.debug import run_debug
+    from runner.executors.local import run_local
     from runner.view import duration, print_failures, watching
 
     start = time.monotonic()

@@ -12,12 +12,12 @@ from rich.text import Text
 
 from jobs.attempt import last_attempt
 from jobs.job import usable_cores
-from runner.cluster import StageResources
-from runner.gpus import visible_gpus
-from runner.local import TaskState, Watcher, local_states
-from runner.plan import Plan, Task
-from runner.site import with_site_options
-from runner.stages import STAGES
+from runner.executors.gpus import visible_gpus
+from runner.executors.local import TaskState, Watcher, local_states
+from runner.executors.slurm.site import with_site_options
+from runner.study.cluster import StageResources
+from runner.study.plan import Plan, Task
+from runner.study.stages import STAGES
 from srcnn.words import counted
 
 REFRESH_S = 0.5

@@ -29,8 +29,8 @@ from jobs.evaluate import Evaluate
 from jobs.prepare import Prepare
 from jobs.render import Render
 from jobs.train import Train
-from runner.config import Study
-from runner.plan import make_plan
+from runner.study.config import Study
+from runner.study.plan import make_plan
 from srcnn.files import write_picture
 from srcnn.paths import RootPaths
 

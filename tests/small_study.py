@@ -9,8 +9,8 @@ import numpy as np
 from jobs.job import CORES_VARIABLE
 from jobs.prepare import Prepare
 from jobs.train import Train
-from runner.config import Study
-from runner.plan import make_plan
+from runner.study.config import Study
+from runner.study.plan import make_plan
 from srcnn.files import write_picture
 from srcnn.paths import RootPaths
 

@@ -15,7 +15,7 @@ from typing import Self
 
 from jobs.job import Job, Progress, silent
 from jobs.planned import PlannedRun
-from runner.stages import STAGES
+from runner.study.stages import STAGES
 from srcnn.files import write_json, write_text
 from srcnn.outputs import Output
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from jobs.claim import STALE_S, build_once
-from runner.config import load_study
-from runner.plan import make_plan
+from runner.study.config import load_study
+from runner.study.plan import make_plan
 from srcnn.paths import RootPaths
 
 

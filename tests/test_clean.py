@@ -14,10 +14,10 @@ from conftest import REPOSITORY, tiny_study
 
 from jobs.processes import born
 from runner import clean, submit
-from runner.removable import DAY_S, REMOVABLE, StudyFiles
-from runner.scheduler import SchedulerError
-from runner.stages import remade_by
-from runner.submission import SentArray, Submission
+from runner.executors.slurm.scheduler import SchedulerError
+from runner.record.removable import DAY_S, REMOVABLE, StudyFiles
+from runner.record.submission import SentArray, Submission
+from runner.study.stages import remade_by
 from srcnn.files import read_json, write_json, write_text
 from srcnn.paths import StudyPaths
 from srcnn.place import mark
@@ -238,7 +238,8 @@ def test_a_study_with_queued_jobs_is_left_alone_and_the_jobs_are_named(finished,
     sent.folder.mkdir(parents=True, exist_ok=True)
     sent.add(SentArray("train", "71", ("r0", "r1"), "srcnn-0123456789abcdef"))
     monkeypatch.setattr(
-        "runner.scheduler.call", lambda *command, **_: "71_1|PENDING|0|tiny-train|srcnn-0123456789abcdef\n"
+        "runner.executors.slurm.scheduler.call",
+        lambda *command, **_: "71_1|PENDING|0|tiny-train|srcnn-0123456789abcdef\n",
     )
     assert clean.main([str(finished.folder), "--yes"]) == 2
     assert "train r1: SLURM job 71_1, pending" in capsys.readouterr().err
@@ -254,7 +255,7 @@ def test_without_an_answer_from_slurm_a_finished_study_is_cleaned_and_an_unfinis
     sent = Submission(finished.submission("0001-20260101T000000.000000Z"))
     sent.folder.mkdir(parents=True, exist_ok=True)
     sent.add(SentArray("train", "71", ("r0",)))
-    monkeypatch.setattr("runner.scheduler.call", no_slurm)
+    monkeypatch.setattr("runner.executors.slurm.scheduler.call", no_slurm)
     removed_by(finished)
     run_of(finished).checkpoint(2).unlink()
     assert clean.main([str(finished.folder), "--yes"]) == 2

@@ -6,14 +6,14 @@ import sys
 import pytest
 from conftest import tiny_study
 
-from runner.cluster import ClusterConfig, StageResources
-from runner.config import ConfigError, load_study
-from runner.cost import cost
-from runner.gres import gpus_by_kind, names_gpu, without_gpus
-from runner.options import TAKEN
-from runner.plan import make_plan
-from runner.sbatch import sbatch_options
-from runner.slurm import sbatch_parameters, sbatch_script
+from runner.executors.slurm.executor import sbatch_parameters, sbatch_script
+from runner.executors.slurm.sbatch import sbatch_options
+from runner.study.cluster import ClusterConfig, StageResources
+from runner.study.config import ConfigError, load_study
+from runner.study.cost import cost
+from runner.study.gres import gpus_by_kind, names_gpu, without_gpus
+from runner.study.options import TAKEN
+from runner.study.plan import make_plan
 from runner.submit import main
 from runner.view import resources_text
 from srcnn.paths import RootPaths
@@ -77,7 +77,7 @@ def test_the_plan_and_the_batch_files_say_all_that_is_asked_for(tmp_path, capsys
     assert "#SBATCH --dependency=afterok:JOB_PREPARE\n" in train
     assert "export PYTHONPATH=" in train
     assert "apptainer exec --nv 'my image.sif' python -I -S " in train
-    assert "runner.requeue" in train
+    assert "runner.executors.slurm.requeue" in train
     assert "--mem-per-cpu=1536MB" in train
     assert "--mem=" not in train
     assert not (tmp_path / "results" / "tiny" / "submissions").exists()

@@ -183,9 +183,9 @@ def test_a_study_without_scores_is_refused(tmp_path, capsys):
 
 def test_a_merged_study_counts_as_done_and_its_scores_are_known_to_the_next_scoring(study_file, tmp_path, monkeypatch):
     """The whole road with the debug executor, which runs the tasks in this process."""
-    from runner.config import load_study
-    from runner.plan import make_plan
-    from runner.stale import stale_results
+    from runner.record.stale import stale_results
+    from runner.study.config import load_study
+    from runner.study.plan import make_plan
     from srcnn.paths import RootPaths
 
     root = RootPaths(tmp_path / "results")

@@ -4,7 +4,7 @@ import pytest
 import yaml
 from conftest import tiny_study
 
-from runner.config import ConfigError, load_study, packaged_studies, runs_of, save_study
+from runner.study.config import ConfigError, load_study, packaged_studies, runs_of, save_study
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,7 @@ def test_pictures_of_the_report_come_from_no_damaged_list_or_configuration(finis
 
 @pytest.mark.parametrize("content", [b"", b"null\n", b'{"host": "a', b"[]", None])
 def test_a_lock_that_names_nobody_is_taken_away_by_the_next_submission(finished, content, monkeypatch, capsys):
-    monkeypatch.setattr("runner.lock.GRACE_S", 0.1)
+    monkeypatch.setattr("runner.record.lock.GRACE_S", 0.1)
     if content is None:
         finished.lock.symlink_to(finished.folder / "nowhere")
     else:

@@ -15,8 +15,8 @@ from runner.checks import CHECKS, disk, gpu, job, own_python, packages, schedule
 from runner.checks.circumstances import Circumstances
 from runner.checks.gpu import Torch
 from runner.checks.partitions import minutes, read_partitions
-from runner.cluster import StageResources
-from runner.config import load_study
+from runner.study.cluster import StageResources
+from runner.study.config import load_study
 from srcnn.contents import LAYOUT
 from srcnn.paths import StudyPaths
 

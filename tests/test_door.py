@@ -158,7 +158,7 @@ def test_a_command_whose_reader_goes_away_works_on_to_its_own_status(tmp_path):
 
 
 # They run in a batch script, by whatever Python a node has and before anything of ours can be imported.
-BESIDE_THE_DOOR = {"runner/requeue.py", "runner/hold.py"}
+BESIDE_THE_DOOR = {"runner/executors/slurm/requeue.py", "runner/executors/slurm/hold.py"}
 
 
 def test_every_command_goes_through_the_door():

@@ -16,13 +16,13 @@ from conftest import REPOSITORY, HeldStub, tiny_study, wait_for
 
 from jobs.attempt import last_attempt
 from jobs.processes import born
-from runner.config import load_study
-from runner.gpus import visible_gpus
-from runner.local import Budget, TaskState, local_states
-from runner.plan import make_plan
-from runner.state import study_status
+from runner.executors.gpus import visible_gpus
+from runner.executors.local import Budget, TaskState, local_states
+from runner.record.state import study_status
+from runner.record.tasks import known_tasks
+from runner.study.config import load_study
+from runner.study.plan import make_plan
 from runner.submit import main
-from runner.tasks import known_tasks
 from srcnn.paths import RootPaths, StudyPaths
 
 REAL, STUBS = ("-m", "runner.submit"), ("-m", "stub_stages", "submit")
@@ -335,7 +335,7 @@ def test_a_declared_leak_is_allowed_and_still_reported(tmp_path, capsys):
 def test_a_study_remembers_where_its_public_pictures_were(tmp_path, data_root):
     file = tiny_study(tmp_path, data__eval={"five": ["set5"]})
     arguments = [str(file), "--root", str(tmp_path / "results"), "--data-root", str(data_root)]
-    from runner.plan import make_plan as plan_of
+    from runner.study.plan import make_plan as plan_of
 
     study, _ = load_study(str(file))
     plan_of(study, RootPaths(tmp_path / "results"), data_root).save()

@@ -7,7 +7,7 @@ import sys
 import pytest
 from conftest import REPOSITORY, tiny_study
 
-from runner.config import ConfigError, load_study
+from runner.study.config import ConfigError, load_study
 
 ASCII = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 

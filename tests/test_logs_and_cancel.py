@@ -15,11 +15,12 @@ import pytest
 from conftest import REPOSITORY, HeldStub, tiny_study
 
 from jobs.processes import born, descendants
-from runner import cancel, follow, logs
-from runner.lock import Holder, holder
-from runner.matching import UnknownName, matching
-from runner.state import TaskStatus, study_status
-from runner.tail import Growth, last_lines
+from runner import cancel, logs
+from runner.record import follow
+from runner.record.lock import Holder, holder
+from runner.record.matching import UnknownName, matching
+from runner.record.state import TaskStatus, study_status
+from runner.record.tail import Growth, last_lines
 from srcnn.files import write_json
 from srcnn.paths import StudyPaths
 
@@ -393,7 +394,7 @@ def test_following_turns_to_the_next_attempt_and_its_other_file(tmp_path, capsys
     task = TaskStatus(
         "train", "r1", "seed=1", "running", attempts=1, job="7", log=str(paths.folder / "1.log"), detail=""
     )
-    monkeypatch.setattr("runner.state.study_status", lambda *_: pytest.fail("nothing is asked for ten seconds"))
+    monkeypatch.setattr("runner.record.state.study_status", lambda *_: pytest.fail("nothing is asked for ten seconds"))
     steps = iter(
         [
             lambda: append(paths.folder / "1.log", "last of 1\nunfinished"),
@@ -429,7 +430,7 @@ def test_a_job_that_slurm_puts_back_is_followed_in_the_same_file(tmp_path, capsy
     record(paths, 1, job="7", log=str(log))
     task = TaskStatus("train", "r1", "", "running", attempts=1, job="7", log=str(log))
     waiting = replace(task, state="waiting", detail="its turn after it was put back into the queue")
-    monkeypatch.setattr("runner.state.study_status", lambda *_: type("Status", (), {"tasks": [waiting]}))
+    monkeypatch.setattr("runner.record.state.study_status", lambda *_: type("Status", (), {"tasks": [waiting]}))
     steps = iter(
         [
             lambda: record(paths, 1, job="7", log=str(log), outcome="interrupted", cause="SystemExit"),

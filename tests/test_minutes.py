@@ -3,7 +3,7 @@
 import pytest
 from conftest import tiny_study
 
-from runner.config import ConfigError, load_study, save_study
+from runner.study.config import ConfigError, load_study, save_study
 from runner.submit import parser
 
 

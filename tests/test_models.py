@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from runner.config import ConfigError, load_study
-from runner.plan import make_plan
+from runner.study.config import ConfigError, load_study
+from runner.study.plan import make_plan
 from srcnn.deprocess import Standardisation
 from srcnn.experiment import Experiment, ModelConfig
 from srcnn.identity import run_id

@@ -13,7 +13,7 @@ import pytest
 from conftest import REPOSITORY, tiny_study, wait_for
 
 from jobs.processes import born, descendants, is_alive
-from runner.lock import StudyBusyError, holder, study_lock
+from runner.record.lock import StudyBusyError, holder, study_lock
 from srcnn.files import read_json, write_json
 from srcnn.paths import StudyPaths
 

@@ -11,7 +11,7 @@ from small_study import small_plan
 import analysis
 from analysis.compact import compact_study
 from analysis.table import main as table
-from runner.config import ConfigError
+from runner.study.config import ConfigError
 from runner.submit import main as submit
 from srcnn.own_code import code_digest
 

@@ -16,7 +16,7 @@ from jobs.job import silent
 from jobs.parallel import WorkerKilled, spread
 from jobs.processes import born, descendants
 from jobs.scoring import rows_or_reason
-from runner.state import _own_words
+from runner.record.state import _own_words
 
 NO_SHARED_MEMORY = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
 NO_SHARED_MEMORY += ['mount -t tmpfs -o ro none /dev/shm && exec "$@"', "sh"]

@@ -11,7 +11,7 @@ import pytest
 from conftest import REPOSITORY
 
 from jobs.processes import born, descendants, is_alive, kill_tree
-from runner.lock import Holder, StudyBusyError, holder, study_lock
+from runner.record.lock import Holder, StudyBusyError, holder, study_lock
 from srcnn.files import remove_orphans, write_json
 from srcnn.paths import StudyPaths
 from srcnn.place import FIRST_NAMESPACE, here, mark
@@ -22,7 +22,7 @@ IMPORTS = (
     "import os, socket, sys\n"
     "from pathlib import Path\n"
     "from jobs.processes import born, descendants, is_alive\n"
-    "from runner.lock import study_lock\n"
+    "from runner.record.lock import study_lock\n"
     "from srcnn.files import remove_orphans\n"
     "from srcnn.paths import StudyPaths\n"
 )

@@ -10,7 +10,7 @@ from small_study import small_plan
 
 from jobs.checkpoint import Checkpoint
 from jobs.restore import main as restore
-from runner.config import ConfigError
+from runner.study.config import ConfigError
 from srcnn.deprocess import Standardisation
 from srcnn.experiment import DataConfig
 from srcnn.files import is_grey_file, read_picture

@@ -90,8 +90,8 @@ def page(tmp_path_factory) -> Path:
     from conftest import tiny_study
 
     from analysis.report import write_report
-    from runner.config import load_study
-    from runner.plan import make_plan
+    from runner.study.config import load_study
+    from runner.study.plan import make_plan
     from srcnn.paths import RootPaths
 
     folder = tmp_path_factory.mktemp("browser")

@@ -8,8 +8,8 @@ import pytest
 
 from analysis.load import load
 from jobs.job import CORES_VARIABLE
-from runner.config import ConfigError, load_study
-from runner.plan import make_plan
+from runner.study.config import ConfigError, load_study
+from runner.study.plan import make_plan
 from srcnn.files import write_picture
 from srcnn.paths import RootPaths
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, ended, tiny_study, wait_for
 
-from runner.config import load_study
-from runner.plan import make_plan
-from runner.requeue import FAILED, KILLED, KILLS, WARNED, killed_from_outside
-from runner.slurm import batch_files
+from runner.executors.slurm.executor import batch_files
+from runner.executors.slurm.requeue import FAILED, KILLED, KILLS, WARNED, killed_from_outside
+from runner.study.config import load_study
+from runner.study.plan import make_plan
 from srcnn.paths import RootPaths
 
 JOB = "71_1"
@@ -203,7 +203,7 @@ def test_a_signal_that_comes_before_its_handler_waits_for_it(batch, number):
         f"os.kill(os.getpid(), signal.{number})\n"
         f"signal.signal(signal.{number}, lambda *_: print('obeyed'))\n"
         "print('alive', flush=True)\n"
-        "from runner.hold import release\n"
+        "from runner.executors.slurm.hold import release\n"
         "release()\n"
     )
     done = subprocess.run(held(batch, "-c", program), capture_output=True, text=True, cwd=REPOSITORY)
@@ -211,7 +211,8 @@ def test_a_signal_that_comes_before_its_handler_waits_for_it(batch, number):
 
 
 def test_a_signal_without_a_handler_ends_a_task_once_it_is_let_through(batch):
-    program = "import os\nfrom runner.hold import release\nrelease()\nos.kill(os.getpid(), 12)\nprint('alive')\n"
+    release = "from runner.executors.slurm.hold import release\nrelease()\n"
+    program = f"import os\n{release}os.kill(os.getpid(), 12)\nprint('alive')\n"
     done = subprocess.run(held(batch, "-c", program), capture_output=True, text=True, cwd=REPOSITORY)
     assert (done.stdout, done.returncode) == ("", -signal.SIGUSR2)
 

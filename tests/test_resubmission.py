@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from conftest import tiny_study
 
-from runner import scheduler
-from runner.config import load_study
-from runner.plan import make_plan
-from runner.requeue import KILLS, decide
-from runner.scheduler import Answer, JobState, Origin, _from_sacct, expand
-from runner.selection import only_failed, tasks_to_send, with_resources
-from runner.snapshot import take_snapshot
-from runner.state import TaskStatus, _judge
-from runner.submission import SentArray, Submission, latest_jobs, new_submission, submissions
-from runner.tasks import KnownTask
+from runner.executors.slurm import scheduler
+from runner.executors.slurm.requeue import KILLS, decide
+from runner.executors.slurm.scheduler import Answer, JobState, Origin, _from_sacct, expand
+from runner.executors.snapshot import take_snapshot
+from runner.record.state import TaskStatus, _judge
+from runner.record.submission import SentArray, Submission, latest_jobs, new_submission, submissions
+from runner.record.tasks import KnownTask
+from runner.study.config import load_study
+from runner.study.plan import make_plan
+from runner.study.selection import only_failed, tasks_to_send, with_resources
 from srcnn.paths import RootPaths, StudyPaths
 from srcnn.schema import Attempt
 
@@ -311,7 +311,7 @@ def test_what_slurm_cancels_for_want_of_what_it_needs_is_told_from_what_people_c
 
 def test_a_model_beside_our_packages_is_part_of_the_snapshot(tmp_path, monkeypatch):
     """Somebody who works inside a checkout: the module lies where our own packages do."""
-    from runner import snapshot
+    from runner.executors import snapshot
 
     for package in snapshot.PACKAGES:
         (tmp_path / "home" / package).mkdir(parents=True)

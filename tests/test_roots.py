@@ -6,11 +6,11 @@ import pytest
 from conftest import tiny_study
 
 from jobs.attempt import last_attempt
-from runner.config import load_study
-from runner.local import run_local
-from runner.plan import make_plan
+from runner.executors.local import run_local
+from runner.executors.task import OtherCode, TaskCall
+from runner.study.config import load_study
+from runner.study.plan import make_plan
 from runner.submit import main
-from runner.task import OtherCode, TaskCall
 from srcnn.paths import RootPaths
 
 

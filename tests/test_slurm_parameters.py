@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from conftest import tiny_study
 
-from runner.arrays import Batch, arrange
-from runner.config import load_study
-from runner.plan import make_plan
-from runner.slurm import sbatch_parameters, sbatch_script
+from runner.executors.slurm.arrays import Batch, arrange
+from runner.executors.slurm.executor import sbatch_parameters, sbatch_script
+from runner.study.config import load_study
+from runner.study.plan import make_plan
 from runner.submit import main
 from srcnn.paths import RootPaths
 

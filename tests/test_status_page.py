@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from runner.groups import TaskGroup
-from runner.scheduler import collapse, expand
-from runner.state import StudyStatus, TaskStatus
+from runner.executors.slurm.scheduler import collapse, expand
+from runner.record.groups import TaskGroup
+from runner.record.state import StudyStatus, TaskStatus
 from runner.status import exit_status
 from runner.status_page import page
 from srcnn.words import counted

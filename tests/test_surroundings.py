@@ -13,8 +13,8 @@ from score_tables import row, write_study
 
 from jobs.folders import remove_folder
 from jobs.pictures import PictureError, read_set
-from runner import snapshot
-from runner.lock import study_lock
+from runner.executors import snapshot
+from runner.record.lock import study_lock
 from srcnn.paths import RootPaths, StudyPaths
 
 

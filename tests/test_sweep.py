@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.sweep import SweepConfig
+from runner.study.sweep import SweepConfig
 
 
 def test_without_a_sweep_there_is_one_unlabelled_run():

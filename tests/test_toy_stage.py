@@ -46,21 +46,21 @@ class Count(Job):
 COMMAND = """
 import importlib, sys
 from dataclasses import replace
-from runner.stages import STAGES, Stage
+from runner.study.stages import STAGES, Stage
 
 report = STAGES.pop("report")
 STAGES["count"] = Stage("toy:Count", "run", needs=("train",), leaves=("counts",), steps="line", resources={"cpus": 1})
 STAGES["report"] = replace(report, after=(*report.after, "count"))
 
-from runner.removable import REMOVABLE, Removable
+from runner.record.removable import REMOVABLE, Removable
 
 REMOVABLE["counts"] = Removable("numbers", lambda study: study.paths.runs.glob("*/count.txt"), "counting again")
 name, *words = sys.argv[1:]
 if name == "arrange":
     from pathlib import Path
-    from runner.arrays import arrange
-    from runner.config import load_study
-    from runner.plan import make_plan
+    from runner.executors.slurm.arrays import arrange
+    from runner.study.config import load_study
+    from runner.study.plan import make_plan
     from srcnn.paths import RootPaths
 
     plan = make_plan(load_study(words[0])[0], RootPaths(Path(words[1])))

@@ -11,8 +11,8 @@ from jobs.checkpoint import Checkpoint
 from jobs.events import has_tensorboard
 from jobs.sizes import weight_count
 from jobs.train import progress_note
-from runner.config import ConfigError
-from runner.space import size, space_needed, space_text
+from runner.study.config import ConfigError
+from runner.study.space import size, space_needed, space_text
 from srcnn.deprocess import Standardisation
 from srcnn.experiment import TrainingConfig
 from srcnn.models import MODELS, build_model
@@ -152,6 +152,6 @@ def test_tensorboard_shows_the_history(tmp_path):
 
 
 def test_without_tensorboard_a_study_that_asks_for_it_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("runner.model.has_tensorboard", lambda: False)
+    monkeypatch.setattr("runner.study.model.has_tensorboard", lambda: False)
     with pytest.raises(ConfigError, match=r"pip install 'srcnn-runner\[tensorboard\]'"):
         small_plan(tmp_path, training={"tensorboard": True})

@@ -9,9 +9,9 @@ import pytest
 from conftest import REPOSITORY, opened, photograph, tiny_study
 
 import analysis
-from runner.config import load_study
-from runner.plan import make_plan
-from runner.stale import stale_results
+from runner.record.stale import stale_results
+from runner.study.config import load_study
+from runner.study.plan import make_plan
 from runner.submit import main
 from srcnn.metrics import Reference
 from srcnn.paths import RootPaths, StudyPaths

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal
 from srcnn.door import sentence
 
 if TYPE_CHECKING:
-    from runner.cluster import ClusterConfig
-    from runner.config import Study
-    from runner.plan import Plan
+    from runner.study.cluster import ClusterConfig
+    from runner.study.config import Study
+    from runner.study.plan import Plan
 
 ANSWER_S = 20.0  # a controller that takes longer is not there
 # The words of SLURM's programs where they are installed and no cluster is.
@@ -35,7 +35,7 @@ class Circumstances:
     @cached_property
     def slurm(self) -> tuple[Literal["answers", "absent", "silent"], str]:
         """Whether a controller answers here, and what sinfo said if not."""
-        from runner.scheduler import SchedulerError, call
+        from runner.executors.slurm.scheduler import SchedulerError, call
 
         try:
             call("sinfo", "--noheader", "--format=%P", timeout_s=ANSWER_S)
@@ -54,7 +54,7 @@ class Circumstances:
     @cached_property
     def cluster(self) -> "ClusterConfig":
         """What the stages ask for: the study's, or the defaults; with --partition where GPUs are used."""
-        from runner.cluster import ClusterConfig
+        from runner.study.cluster import ClusterConfig
 
         settings = self.study.cluster if self.study else ClusterConfig()
         return settings.with_gpu_partition(self.partition) if self.partition else settings
@@ -63,8 +63,8 @@ class Circumstances:
     def plan(self) -> "Plan | str":
         """The study's plan, or why there can be none. Only for a study that could be read."""
         from jobs.pictures import MissingPictures, PictureError
-        from runner.config import ConfigError
-        from runner.plan import make_plan
+        from runner.study.config import ConfigError
+        from runner.study.plan import make_plan
         from srcnn.paths import RootPaths
 
         assert self.study is not None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from runner.checks.circumstances import Circumstances
 from runner.checks.finding import Finding
-from runner.root import unusable
+from runner.executors.root import unusable
 
 SKEW_S = 5.0  # between this machine's clock and the file server's
 LITTLE_BYTES = 2_000_000_000
@@ -117,7 +117,7 @@ def time_skew(folder: Path) -> float | None:
 
 def free(asked: Circumstances) -> Iterator[Finding]:
     """Free space and files where results go; what a study needs is its own check."""
-    from runner.space import size
+    from runner.study.space import size
 
     folder = existing(asked.root)
     space, files = shutil.disk_usage(folder).free, os.statvfs(folder)

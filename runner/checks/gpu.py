@@ -52,7 +52,7 @@ def cuda(asked: Circumstances) -> Iterator[Finding]:
 
 def _asking(asked: Circumstances) -> list[str]:
     """The stages of the study that ask for a GPU and would start here."""
-    from runner.stages import STAGES
+    from runner.study.stages import STAGES
 
     if asked.study is None or not ("SLURM_JOB_ID" in os.environ or asked.study.training.device == "cuda"):
         return []  # a login node needs none, and a machine of one's own goes on on its CPU

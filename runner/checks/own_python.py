@@ -28,7 +28,7 @@ _NODES = "where only the nodes of the cluster have it, run this in a job: srun p
 
 def starts(asked: Circumstances) -> Iterator[Finding]:
     """Each command that a stage names, by the stages that it is for."""
-    from runner.stages import STAGES
+    from runner.study.stages import STAGES
 
     by_command: dict[tuple[str, ...], list[str]] = {}
     for stage in STAGES:
@@ -45,7 +45,7 @@ def starts(asked: Circumstances) -> Iterator[Finding]:
 
 
 def _started(command: Sequence[str], whose: str) -> Iterator[Finding]:
-    from runner.snapshot import import_environment
+    from runner.executors.snapshot import import_environment
 
     environment = {**os.environ, **import_environment([HOME])}
     try:

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from runner.gres import gpus_by_kind
+from runner.study.gres import gpus_by_kind
 from srcnn.words import counted
 
 if TYPE_CHECKING:
-    from runner.cluster import StageResources
+    from runner.study.cluster import StageResources
 
 FORMAT = "%P|%a|%l|%G|%c|%m|%D|%T"
 _UNUSABLE = ("down", "drain", "fail", "err", "maint", "unknown", "no_respond", "powered_down", "powering_down")

@@ -9,7 +9,7 @@ from runner.checks.finding import Finding
 from runner.checks.partitions import FORMAT, Partition, names_with, read_partitions
 
 if TYPE_CHECKING:
-    from runner.cluster import StageResources
+    from runner.study.cluster import StageResources
 
 
 def answering(asked: Circumstances) -> Iterator[Finding]:
@@ -35,7 +35,7 @@ def answering(asked: Circumstances) -> Iterator[Finding]:
 
 
 def _partitions() -> dict[str, Partition]:
-    from runner.scheduler import call
+    from runner.executors.slurm.scheduler import call
 
     return read_partitions(call("sinfo", "--noheader", f"--format={FORMAT}", timeout_s=ANSWER_S))
 
@@ -52,9 +52,9 @@ def stages(asked: Circumstances) -> Iterator[Finding]:
     """Whether what each stage asks for can be had: by what sinfo says, then by asking sbatch itself."""
     if not asked.uses_slurm:
         return
-    from runner.config import ConfigError
-    from runner.sbatch import check_options
-    from runner.site import site_notes, with_site_options
+    from runner.executors.slurm.sbatch import check_options
+    from runner.executors.slurm.site import site_notes, with_site_options
+    from runner.study.config import ConfigError
 
     there = _partitions()
     try:
@@ -110,8 +110,8 @@ def _unknown(name: str, whose: str, there: dict[str, Partition]) -> Iterator[Fin
 
 def _refusal(resources: "StageResources") -> str:
     """Why sbatch would not take such a job, in its words; empty if it would. Nothing is submitted."""
-    from runner.sbatch import sbatch_options
-    from runner.scheduler import SchedulerError, call
+    from runner.executors.slurm.sbatch import sbatch_options
+    from runner.executors.slurm.scheduler import SchedulerError, call
 
     options = sbatch_options(resources).items()
     flags = [f"--{name}" if value is True else f"--{name}={value}" for name, value in options]
@@ -149,13 +149,13 @@ def accounts(asked: Circumstances) -> Iterator[Finding]:
 
 
 def _stages() -> tuple[str, ...]:
-    from runner.stages import STAGES
+    from runner.study.stages import STAGES
 
     return tuple(STAGES)
 
 
 def _known(kind: str, column: str) -> set[str]:
-    from runner.scheduler import SchedulerError, call
+    from runner.executors.slurm.scheduler import SchedulerError, call
 
     try:
         text = call("sacctmgr", "--noheader", "--parsable2", "show", kind, f"format={column}", timeout_s=ANSWER_S)
@@ -168,7 +168,7 @@ def accounting(asked: Circumstances) -> Iterator[Finding]:
     """Whether sacct knows of jobs that have ended."""
     if not asked.uses_slurm:
         return
-    from runner.scheduler import SchedulerError, call
+    from runner.executors.slurm.scheduler import SchedulerError, call
 
     try:
         call("sacct", "--noheader", "--format=JobID", "--starttime=now", timeout_s=ANSWER_S)
@@ -182,7 +182,7 @@ def accounting(asked: Circumstances) -> Iterator[Finding]:
 
 
 def _configuration() -> dict[str, str]:
-    from runner.scheduler import call
+    from runner.executors.slurm.scheduler import call
 
     text = call("scontrol", "show", "config", timeout_s=ANSWER_S)
     return {

@@ -16,7 +16,7 @@ def readable(asked: Circumstances) -> Iterator[Finding]:
     elif asked.study is None:
         yield Finding("note", "no study named: python -m runner.doctor STUDY also looks at its pictures and its space")
     else:
-        from runner.config import runs_of
+        from runner.study.config import runs_of
 
         count = len(list(runs_of(asked.study)))
         yield Finding("ok", f"{asked.study.name}: {counted(count, 'run')}, nothing wrong as it is written")
@@ -27,7 +27,7 @@ def pictures(asked: Circumstances) -> Iterator[Finding]:
     if asked.study is None:
         return
     from jobs.pictures import MissingPictures, find_files
-    from runner.config import runs_of
+    from runner.study.config import runs_of
     from srcnn.paths import RootPaths
 
     sources: dict[str, None] = {}
@@ -51,7 +51,7 @@ def _has_pictures(asked: Circumstances) -> bool:
 
 def own_code(asked: Circumstances) -> list[str]:
     """The models and metrics of the study that are code of the user's own: planning imports them, which runs them."""
-    from runner.config import runs_of
+    from runner.study.config import runs_of
 
     assert asked.study is not None
     experiments = [run.experiment for run in runs_of(asked.study)]
@@ -85,7 +85,7 @@ def space(asked: Circumstances) -> Iterator[Finding]:
     import shutil
 
     from runner.checks.disk import existing
-    from runner.space import size, space_needed
+    from runner.study.space import size, space_needed
 
     need = space_needed(asked.plan.missing()).total()
     left = shutil.disk_usage(existing(asked.root)).free

@@ -10,9 +10,10 @@ import yaml
 from conftest import REPOSITORY
 
 from jobs import compare_folders, restore
-from runner import config, logs, submit
-from runner.config import ConfigError, load_study
-from runner.plan import make_plan
+from runner import logs, submit
+from runner.study import config
+from runner.study.config import ConfigError, load_study
+from runner.study.plan import make_plan
 from srcnn.models import build_model, published
 from srcnn.paths import RootPaths
 

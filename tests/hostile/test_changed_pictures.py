@@ -18,8 +18,8 @@ from jobs.prepare import Prepare
 from jobs.render import Render
 from jobs.scoring import ScoringError
 from jobs.train import Train
-from runner.config import load_study
-from runner.plan import make_plan
+from runner.study.config import load_study
+from runner.study.plan import make_plan
 from runner.submit import main as submit
 from srcnn.files import read_picture
 from srcnn.models import build_model

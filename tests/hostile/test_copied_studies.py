@@ -11,9 +11,9 @@ import pytest
 from analysis import report
 from jobs.processes import born
 from runner import cancel, clean, logs, status, submit
-from runner.lock import Holder, _text, holder, study_lock
-from runner.snapshot import write_provenance
-from runner.submission import Submission, submissions
+from runner.executors.snapshot import write_provenance
+from runner.record.lock import Holder, _text, holder, study_lock
+from runner.record.submission import Submission, submissions
 from srcnn.paths import StudyPaths
 
 

@@ -25,8 +25,8 @@ from jobs import compare_folders, restore
 from jobs.pictures import load_set
 from jobs.processes import born
 from runner import cancel, checks, clean, doctor, logs, status, submit
-from runner.lock import Holder
-from runner.submission import Submission
+from runner.record.lock import Holder
+from runner.record.submission import Submission
 from srcnn.damage import DamagedFile
 from srcnn.files import write_bytes, write_json, write_text
 from srcnn.paths import StudyPaths
@@ -393,7 +393,7 @@ def _draw_nothing(monkeypatch) -> None:
 @pytest.fixture
 def on(monkeypatch, ends, tmp_path):
     """``on(tree, command)``: how a command on its study ends, as a process of its own would."""
-    monkeypatch.setattr("runner.lock.GRACE_S", 0.0)  # nobody writes the lock meanwhile
+    monkeypatch.setattr("runner.record.lock.GRACE_S", 0.0)  # nobody writes the lock meanwhile
     monkeypatch.setattr(checks, "CHECKS", {"study": checks.CHECKS["study"]})  # all others read no study
     _draw_nothing(monkeypatch)
 
@@ -477,7 +477,7 @@ def test_a_submission_makes_the_study_whole_again_with_the_same_scores(trees, en
     name, find = KINDS[kind]
     tree = trees[name]
     path = find(tree.paths)
-    monkeypatch.setattr("runner.lock.GRACE_S", 0.0)
+    monkeypatch.setattr("runner.record.lock.GRACE_S", 0.0)
     monkeypatch.setattr("jobs.claim.STALE_S", 0.2)
     _draw_nothing(monkeypatch)
     if kind not in {*SHOWN, "the page"}:  # a report takes a second

@@ -24,7 +24,7 @@ from jobs.attempt import last_attempt, run_attempt
 from jobs.compare_folders import main as evaluate
 from jobs.own_check import OwnCodeError, Subject, check_own_code
 from runner import status, submit
-from runner.config import ConfigError, Study, dotted_keys, load_study
+from runner.study.config import ConfigError, Study, dotted_keys, load_study
 from srcnn.damage import DamagedFile, NoFile
 from srcnn.dataset import read_patches
 from srcnn.door import sentence

@@ -9,9 +9,9 @@ import pytest
 from analysis import load
 from jobs.pictures import load_set
 from runner import clean, submit
-from runner.config import load_study
-from runner.plan import Plan, make_plan
-from runner.state import study_status
+from runner.record.state import study_status
+from runner.study.config import load_study
+from runner.study.plan import Plan, make_plan
 from srcnn.files import write_text
 from srcnn.paths import StudyPaths
 

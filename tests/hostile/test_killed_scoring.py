@@ -29,8 +29,8 @@ TASK = """
 import sys
 from pathlib import Path
 from jobs.baseline import Baseline
-from runner.config import load_study
-from runner.plan import make_plan
+from runner.study.config import load_study
+from runner.study.plan import make_plan
 from srcnn.paths import RootPaths
 
 plan = make_plan(load_study(sys.argv[1])[0], RootPaths(Path(sys.argv[2])))

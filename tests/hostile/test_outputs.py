@@ -17,8 +17,8 @@ from benchmarks.written import require_free, write_figures
 from jobs import compare_folders
 from jobs.kept_scores import KeptScores, is_kept
 from jobs.restore import main as restore
-from runner import config as submit_config
 from runner import submit
+from runner.study import config as submit_config
 from srcnn.door import sentence
 from srcnn.output import refuse_to_replace
 

@@ -18,7 +18,7 @@ from jobs.checkpoint import Checkpoint
 from runner import logs, status, submit
 from runner.checks import study as checks
 from runner.checks.circumstances import Circumstances
-from runner.config import load_study
+from runner.study.config import load_study
 from srcnn import metrics
 from srcnn.metrics import METRICS, about
 from srcnn.models import published

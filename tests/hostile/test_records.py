@@ -19,11 +19,11 @@ from jobs.kept_scores import KeptScores
 from jobs.pictures import Fingerprint, load_set, read_set
 from runner.cancel import main as cancel
 from runner.clean import main as clean
-from runner.config import ConfigError, Study, load_study
-from runner.lock import Holder
 from runner.logs import main as logs
+from runner.record.lock import Holder
+from runner.record.submission import submissions
 from runner.status import main as status
-from runner.submission import submissions
+from runner.study.config import ConfigError, Study, load_study
 from runner.submit import main as submit
 from srcnn.attempts import read_attempt
 from srcnn.checkpoint import Checkpoint

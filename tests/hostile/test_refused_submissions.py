@@ -60,7 +60,7 @@ def test_where_the_code_cannot_be_copied_nothing_is_lost(finished, ends, lose, m
 
     lose(finished)
     before = files_of(finished)
-    monkeypatch.setattr("runner.snapshot.shutil.copytree", full)
+    monkeypatch.setattr("runner.executors.snapshot.shutil.copytree", full)
     ended = ends(submit.main, finished.folder, "--executor", "local")
     assert ended.status == 2
     assert "No space left" in ended.err

@@ -7,7 +7,7 @@ import pytest
 from conftest import tiny_study
 
 from jobs.restore import main as restore
-from runner.config import ConfigError, load_study
+from runner.study.config import ConfigError, load_study
 from runner.submit import main as submit
 from srcnn.files import LARGEST_TEXT
 

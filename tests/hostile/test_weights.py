@@ -15,7 +15,7 @@ from small_study import small_plan, train
 from jobs.checkpoint import Checkpoint, CheckpointError
 from jobs.job import CORES_VARIABLE
 from jobs.restore import main as restore
-from runner.config import ConfigError
+from runner.study.config import ConfigError
 from srcnn.checkpoint import sealed
 from srcnn.models import build_model
 from srcnn.models.published import WeightsError, as_checkpoint, read_weights

@@ -17,8 +17,8 @@ import torch
 from conftest import REPOSITORY, HeldTraining, tiny_study
 
 from jobs.train import TIMINGS
-from runner.config import load_study
-from runner.plan import make_plan
+from runner.study.config import load_study
+from runner.study.plan import make_plan
 from srcnn.paths import RootPaths
 
 from .cluster import Cluster

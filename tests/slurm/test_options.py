@@ -10,7 +10,7 @@ from conftest import REPOSITORY, tiny_study
 
 from runner.checks import scheduler
 from runner.checks.circumstances import Circumstances
-from runner.config import load_study
+from runner.study.config import load_study
 from runner.submit import main
 
 from .studies import LITTLE, Submitted, training_study

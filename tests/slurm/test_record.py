@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, tiny_study
 
-from runner.queued import queued_jobs
+from runner.executors.slurm.queued import queued_jobs
 from srcnn.paths import StudyPaths
 
 from .cluster import Cluster, started

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs.processes import born, started_with
-from runner.requeue import KILLS, VARIABLE
+from runner.executors.slurm.requeue import KILLS, VARIABLE
 from runner.submit import main
 
 from .studies import LITTLE, Submitted, halting_study, kill, results, training_study

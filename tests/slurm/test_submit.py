@@ -10,8 +10,8 @@ import pytest
 import yaml
 from conftest import REPOSITORY, tiny_study
 
-from runner.cluster import ClusterConfig
-from runner.slurm import sbatch_parameters, sbatch_script
+from runner.executors.slurm.executor import sbatch_parameters, sbatch_script
+from runner.study.cluster import ClusterConfig
 
 from .cluster import started
 from .studies import LITTLE, Submitted, training_study

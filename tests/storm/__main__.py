@@ -23,8 +23,8 @@ from conftest import REPOSITORY
 from slurm.cluster import Cluster, missing, started
 from slurm.studies import results
 
-from runner.state import StudyStatus, study_status
-from runner.submission import latest_jobs, submissions
+from runner.record.state import StudyStatus, study_status
+from runner.record.submission import latest_jobs, submissions
 from srcnn.paths import StudyPaths
 
 from . import cluster_faults, local_faults

@@ -12,7 +12,7 @@ from typing import Any
 from slurm.cluster import Cluster
 
 from jobs.processes import descendants
-from runner.requeue import KILLS
+from runner.executors.slurm.requeue import KILLS
 
 from .studies import at_work
 

@@ -9,8 +9,8 @@ from conftest import tiny_study
 from slurm.studies import KEEP, many_epochs
 
 from jobs.processes import born
-from runner.config import load_study
-from runner.plan import Plan, make_plan
+from runner.study.config import load_study
+from runner.study.plan import Plan, make_plan
 from srcnn.paths import RootPaths
 
 Key = tuple[str, str]

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner.plan import Plan
-from runner.state import StudyStatus
+from runner.record.state import StudyStatus
+from runner.study.plan import Plan
 
 from .studies import Key, at_work
 

@@ -1,0 +1,1 @@
+"""Where a plan is done: on a cluster, on this machine, in this process."""

@@ -1,0 +1,76 @@
+"""The GPUs of this machine, without importing torch."""
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from jobs.device import nvidia_smi
+from jobs.train import Train
+from runner.study.cluster import ClusterConfig
+from runner.study.plan import Task
+
+# What tells CUDA which device is meant: its number, or its UUID.
+Gpu = int | str
+_CARD = re.compile(r"GPU (\d+): .*\(UUID: (GPU-[^)]+)\)")
+_PART = re.compile(r"\s+MIG .*\(UUID: (MIG-[^)]+)\)")
+
+
+@dataclass(frozen=True)
+class _Card:
+    """One GPU as ``nvidia-smi -L`` lists it; ``parts`` are the UUIDs of what it was divided into (MIG)."""
+
+    index: int
+    uuid: str
+    parts: list[str] = field(default_factory=list)
+
+
+def visible_gpus() -> tuple[Gpu, ...]:
+    """The GPUs, and parts of GPUs, that CUDA programs started here may use; empty where there are none.
+
+    CUDA_VISIBLE_DEVICES is read as CUDA reads it: numbers or UUIDs, which may be cut short, up to the
+    first that means nothing.
+    """
+    cards = _cards()
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if allowed is None:
+        return tuple(gpu for card in cards for gpu in (card.parts or (card.index,)))
+    indices = {card.index for card in cards}
+    uuids = [uuid for card in cards for uuid in (card.uuid, *card.parts)]
+    found: dict[Gpu, None] = {}
+    for entry in map(str.strip, allowed.split(",")):
+        if entry.isdigit() and int(entry) in indices:
+            found[int(entry)] = None
+        elif entry.startswith(("GPU-", "MIG-")) and any(uuid.startswith(entry) for uuid in uuids):
+            found[entry] = None
+        else:
+            break
+    return tuple(found)
+
+
+def _cards() -> list[_Card]:
+    cards: list[_Card] = []
+    for line in nvidia_smi("-L")[0]:
+        if card := _CARD.match(line):
+            cards.append(_Card(int(card[1]), card[2]))
+        elif (part := _PART.match(line)) and cards:
+            cards[-1].parts.append(part[1])
+    return cards
+
+
+def cpu_note(cluster: ClusterConfig, tasks: Iterable[Task]) -> str:
+    """What to say before tasks that ask for GPUs start on this machine without one; empty where it has one."""
+    tasks = list(tasks)
+    asking = [stage for stage in dict.fromkeys(task.stage for task in tasks) if cluster.stage(stage).gpu_count]
+    if not asking or visible_gpus():
+        return ""
+    listed, complaint = nvidia_smi("-L")
+    hidden = f"hidden by CUDA_VISIBLE_DEVICES={os.environ.get('CUDA_VISIBLE_DEVICES')!r}"
+    here = f"no GPU here ({hidden if listed else f'nvidia-smi: {complaint}'})"
+    if any(isinstance(task.job, Train) and task.job.experiment.training.device == "cuda" for task in tasks):
+        return f"{here}: training will fail at once, since training.device is cuda; training.device=auto takes the CPU"
+    runs = "runs" if len(asking) == 1 else "run"
+    return (
+        f"{here}: {' and '.join(asking)} would use one and {runs} on the CPU; cluster.{asking[0]}.gpus=0 says that "
+        "this is meant"
+    )

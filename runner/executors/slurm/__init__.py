@@ -1,0 +1,1 @@
+"""Doing a plan on a cluster that SLURM schedules."""

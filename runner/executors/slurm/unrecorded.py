@@ -1,0 +1,99 @@
+"""Arrays whose number nobody wrote down: the process that sent them was killed before it could.
+
+What was about to be sent is on record, with the token that the job's comment carries. So the array is
+found in the queue, or, once it has left that, by the record of a task of it. An array that is found
+nowhere was never sent.
+"""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jobs.attempt import attempt_files, read_attempt
+from runner.executors.slurm import scheduler
+from runner.executors.slurm.queued import jobs_in_queue
+from runner.record.submission import SentArray, Submission, sent_jobs, submissions
+from srcnn.paths import StudyPaths
+
+
+def known_submissions(paths: StudyPaths) -> list[Submission]:
+    """Every submission of a study to SLURM, oldest first, also with the numbers that are not on record.
+
+    Raises SchedulerError if one has to be looked for and SLURM does not answer.
+    """
+    sent = list(submissions(paths))
+    numbers = _numbers(paths, sent)
+    for each in sent:
+        each.arrays = [_numbered(array, numbers) for array in each.arrays]
+    return sent
+
+
+def take_on_record(paths: StudyPaths) -> list[str]:
+    """Write down the numbers that were not, and complete what was sent; a line for each array that was found.
+
+    Only for who holds the study's lock. An array that was sent again meanwhile is cancelled.
+    Raises SchedulerError if SLURM does not answer.
+    """
+    sent = list(submissions(paths))
+    numbers = _numbers(paths, sent)
+    lines = []
+    for place, submission in enumerate(sent):
+        later = {job.key for job in sent_jobs(sent[place + 1 :])}
+        for array in submission.arrays:
+            job = numbers.get(array.token)
+            if not job:
+                continue
+            submission.number(array, job)
+            found = _numbered(array, numbers)
+            what = f"{array.stage} job {job} was sent by a process that was killed"
+            if any(found.key(each) in later for each in found.ids):
+                scheduler.cancel([job])
+                lines.append(f"{what}, and sent again since: it is cancelled")
+            else:
+                _name_pickles(submission.folder / array.stage, found)
+                lines.append(f"{what}; it is known now")
+    return lines
+
+
+def _numbered(array: SentArray, numbers: Mapping[str, str]) -> SentArray:
+    return SentArray(array.stage, numbers.get(array.token, array.job), array.tasks, array.token, array.name)
+
+
+def _numbers(paths: StudyPaths, sent: list[Submission]) -> dict[str, str]:
+    """By token, the numbers of arrays that are on record without one."""
+    unknown = [(each, array) for each in sent for array in each.arrays if not array.job]
+    if not unknown:
+        return {}
+    queue = {job.token: job.id.partition("_")[0] for job in jobs_in_queue(sent)}
+    found = {}
+    for submission, array in unknown:
+        number = queue.get(array.token) or _number_in_attempts(paths, submission, array)
+        if number:
+            found[array.token] = number
+    return found
+
+
+def _number_in_attempts(paths: StudyPaths, submission: Submission, array: SentArray) -> str | None:
+    for task in array.tasks:
+        for folder in (paths.attempts, paths.run(task.partition(".")[0]).attempts):
+            for attempt in map(read_attempt, attempt_files(folder, array.stage, task)):
+                if attempt and attempt.job and attempt.submission == submission.folder.name:
+                    return attempt.job.partition("_")[0]
+    return None
+
+
+def _name_pickles(folder: Path, array: SentArray) -> None:
+    """Name each task's pickle after its job, as submitit does when sbatch has answered; the task waits for it."""
+    from submitit.core.utils import DelayedSubmission, JobPaths
+
+    ids = dict(zip(array.tasks, array.ids, strict=True))
+    for file in folder.glob("*.pkl"):
+        if file.name.endswith(("_submitted.pkl", "_result.pkl")):
+            continue
+        try:
+            call: Any = DelayedSubmission.load(file).function
+        except (OSError, EOFError, pickle.UnpicklingError, AttributeError, ImportError):  # such as of older code
+            continue
+        if call.name in ids:
+            file.rename(JobPaths(folder, ids[call.name]).submitted_pickle)

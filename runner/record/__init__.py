@@ -1,0 +1,1 @@
+"""What has been done: submissions, attempts, and where each task stands."""

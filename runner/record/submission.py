@@ -1,0 +1,197 @@
+"""What was sent to the cluster: each submission's arrays, and which of their elements is which task."""
+
+import re
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from runner.executors.slurm.scheduler import Origin
+from srcnn.damage import DamagedFile
+from srcnn.files import read_json, write_json
+from srcnn.paths import StudyPaths
+from srcnn.records import record
+from srcnn.schema import Attempt
+
+LOST = "only SLURM knows which jobs it named: cancel those of the study that squeue --me lists, then delete the file"
+Key = tuple[str, str]  # a task's stage and name
+_TOKEN = re.compile(r"srcnn-[0-9a-f]{16}")
+
+
+@dataclass(frozen=True)
+class SentArray:
+    """One call of sbatch: the number of its job, and its tasks in the order of the array's elements.
+
+    The array is on record before sbatch is called, and has no number until sbatch has answered. Its
+    ``token`` is in the comment of the job, by which it is found where the answer was never written down.
+    ``name`` is the job's.
+    """
+
+    stage: str
+    job: str
+    tasks: tuple[str, ...]
+    token: str = ""
+    name: str = ""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The id of each task's job, as sacct and squeue write it; none while it has no number."""
+        if not self.job:
+            return ()
+        return tuple(f"{self.job}_{index}" for index in range(len(self.tasks))) if len(self.tasks) > 1 else (self.job,)
+
+    def key(self, job: str) -> Key:
+        """The task of one of its jobs, by the job's id."""
+        return self.stage, self.tasks[int(job.partition("_")[2] or 0)]
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """What ``jobs.json`` holds."""
+
+    executor: Literal["slurm"]
+    sent_at: float
+    arrays: tuple[SentArray, ...]
+
+
+@dataclass
+class Submission:
+    """The arrays that one ``submit`` sent; ``sent_at`` is the controller's time just before the first."""
+
+    folder: Path
+    arrays: list[SentArray] = field(default_factory=list)
+    sent_at: float = 0.0
+
+    def add(self, array: SentArray) -> None:
+        """Take an array on record, at once: a job that nobody knows of could not be cancelled."""
+        self.arrays.append(array)
+        self._write()
+
+    def intend(self, stage: str, tasks: Iterable[str], name: str) -> SentArray:
+        """Take on record an array that is about to be sent, with a token of its own."""
+        array = SentArray(stage, "", tuple(tasks), f"srcnn-{uuid.uuid4().hex[:16]}", name)
+        self.add(array)
+        return array
+
+    def number(self, array: SentArray, job: str) -> None:
+        """Take the number of an array's job on record."""
+        self.arrays = [replace(each, job=job) if each.token == array.token else each for each in self.arrays]
+        self._write()
+
+    def _write(self) -> None:
+        write_json(self.folder / "jobs.json", asdict(_Sent("slurm", self.sent_at, tuple(self.arrays))), durable=True)
+
+    def precedes(self, name: str | None) -> bool:
+        """Whether another submission, by the name of its folder, came later and is still on record."""
+        if name is None or submission_number(name) <= submission_number(self.folder.name):
+            return False
+        return self.folder.with_name(name).is_dir()
+
+    def log(self, stage: str, job: str) -> Path:
+        """Where the output of a task's job lies (submitit's name for it)."""
+        return self.folder / stage / f"{job}_0_log.out"
+
+
+@dataclass(frozen=True)
+class SentJob:
+    """The job that a task was sent as: its id, the array that it is in, the submission that this belongs to."""
+
+    id: str
+    array: SentArray
+    submission: Submission
+
+    @property
+    def key(self) -> Key:
+        """The task."""
+        return self.array.key(self.id)
+
+    @property
+    def origin(self) -> Origin:
+        """What tells it from other jobs of its number."""
+        return Origin(self.array.name, self.array.token, self.submission.sent_at)
+
+
+def token_in(comment: str) -> str | None:
+    """The token in a job's comment, to which a site may have added its own; None if there is none."""
+    match = _TOKEN.search(comment)
+    return match[0] if match else None
+
+
+def new_submission(paths: StudyPaths) -> Path:
+    """A new folder for what is about to be sent, numbered after those that are there.
+
+    The number orders submissions, whatever clocks the machines have that send them; the time behind
+    it is for people, and makes the name unique where a folder was taken away.
+    """
+    paths.submissions.mkdir(parents=True, exist_ok=True)
+    number = max((submission_number(each.name) for each in paths.submissions.iterdir()), default=0)
+    while True:
+        number += 1
+        folder = paths.submission(f"{number:04d}-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+
+
+def submission_number(name: str) -> int:
+    """The number that the name of a submission's folder begins with; 0 for any other name."""
+    number, _, _ = name.partition("-")
+    return int(number) if number.isdecimal() else 0
+
+
+def is_own(folder: Path) -> bool:
+    """Whether a submission was made in the study's folder that it lies in, and did not come here in a copy of it.
+
+    Its jobs write where it was made. A folder that was renamed since is the same, a copy is not.
+    """
+    try:
+        about = read_json(folder / "provenance.json", dict)
+    except DamagedFile:
+        return True
+    if not about or not isinstance(about.get("study"), str):
+        return True
+    home, here = Path(about["study"]), folder.parents[1].resolve()
+    if home == here:
+        return True
+    if (home / folder.parent.name / folder.name).is_dir():
+        return home.samefile(here)
+    return bool(about.get("inode") == folder.stat().st_ino)
+
+
+def own_attempt(paths: StudyPaths, attempt: Attempt) -> Attempt:
+    """An attempt as the study sees it: one that runs for the study that this is a copy of has ended here."""
+    if attempt.outcome == "running" and attempt.submission and not is_own(paths.submission(attempt.submission)):
+        return replace(attempt, outcome="interrupted")
+    return attempt
+
+
+def submissions(paths: StudyPaths) -> Iterator[Submission]:
+    """Every submission of a study to SLURM, oldest first, as it is on record."""
+    for file in sorted(paths.submissions.glob("*/jobs.json"), key=lambda file: submission_number(file.parent.name)):
+        sent: _Sent | None = read_json(file, record(_Sent), LOST)
+        if sent and is_own(file.parent):  # and the folder was not taken away since it was listed
+            yield Submission(file.parent, list(sent.arrays), sent.sent_at)
+
+
+def sent_jobs(sent: Iterable[Submission]) -> Iterator[SentJob]:
+    """Every job of some submissions, in their order."""
+    for submission in sent:
+        for array in submission.arrays:
+            for job in array.ids:
+                yield SentJob(job, array, submission)
+
+
+def latest_jobs(sent: Iterable[Submission]) -> dict[Key, SentJob]:
+    """The last job that each task was sent as; the submissions come oldest first.
+
+    A job whose number SLURM has given to a later one is over, and left out.
+    """
+    jobs: dict[Key, SentJob] = {}
+    by_id: dict[str, SentJob] = {}
+    for job in sent_jobs(sent):
+        jobs[job.key] = by_id[job.id] = job
+    return {key: job for key, job in jobs.items() if by_id[job.id] is job}

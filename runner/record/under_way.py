@@ -1,0 +1,83 @@
+"""What of a study runs or waits at this moment, by every sign there is."""
+
+import time
+from collections.abc import Iterable, Iterator
+
+from jobs.attempt import read_attempt
+from jobs.processes import is_alive
+from runner.record.lock import holder
+from runner.record.submission import own_attempt
+from srcnn.paths import StudyPaths
+from srcnn.schema import Attempt
+
+
+class StudyUnderWayError(RuntimeError):
+    """A study must be left alone now; the message names what is under way and what to do."""
+
+
+def attempts_of(paths: StudyPaths) -> Iterator[Attempt]:
+    """Every attempt on record, also at tasks that the study no longer has."""
+    for pattern in ("attempts/*.json", "runs/*/attempts/*.json"):
+        for file in paths.folder.glob(pattern):
+            attempt = read_attempt(file)
+            if attempt:
+                yield own_attempt(paths, attempt)
+
+
+def refuse_if_under_way(paths: StudyPaths, attempts: Iterable[Attempt], own_lock: bool = False) -> None:
+    """Nothing, if no process works on the study and no job of it is queued.
+
+    ``own_lock``: the study's lock is the caller's. Raises StudyUnderWayError.
+    """
+    signs = list(_signs(paths, attempts, own_lock))
+    if signs:
+        shown = "\n".join(f"  {sign}" for sign in signs[:8]) + f"\n  and {len(signs) - 8} more" * (len(signs) > 8)
+        raise StudyUnderWayError(
+            f"{paths.folder.name} is being run:\n{shown}\n"
+            f"Wait for it (python -m runner.status {paths.folder}), or stop it (python -m runner.cancel {paths.folder})"
+        )
+
+
+def _signs(paths: StudyPaths, attempts: Iterable[Attempt], own_lock: bool) -> Iterator[str]:
+    running = [attempt for attempt in attempts if attempt.outcome == "running"]
+    runner = None if own_lock else holder(paths)
+    if runner:
+        remedy = "" if is_alive(runner.host, runner.pid, runner.born) else f" (if it is gone, delete {paths.lock})"
+        yield f"process {runner.pid} on {runner.host} holds it since {_clock(runner.start)}{remedy}"
+    for each in running:
+        if is_alive(each.host, each.pid, each.born):
+            yield f"{each.stage} {each.task}: process {each.pid} on this machine, since {_clock(each.start)}"
+    yield from _jobs(paths, [each for each in running if each.job])
+
+
+def _jobs(paths: StudyPaths, running: list[Attempt]) -> Iterator[str]:
+    from runner.executors.slurm.queued import queued_jobs
+    from runner.executors.slurm.scheduler import Origin, SchedulerError, job_states
+    from runner.record.submission import sent_jobs, submissions
+    from runner.record.tasks import known_tasks
+
+    try:
+        queued = queued_jobs(paths)
+    except SchedulerError as error:
+        if running or not all(task.complete for task in known_tasks(paths)):
+            yield (
+                f"perhaps jobs of it on SLURM, which does not answer here ({str(error).splitlines()[0]}): look where "
+                f"it does; if that cluster is gone, move {paths.submissions} away"
+            )
+        return
+    for job in queued:
+        yield f"{' '.join(job.key)}: SLURM job {job.id}, {job.state.lower()}"
+    # Such as a local execution inside a batch job of the user's own.
+    others = {str(each.job): each for each in running} if running else {}
+    for job in queued:
+        others.pop(job.id, None)
+    sent = {(each.submission.folder.name, each.id): each.origin for each in sent_jobs(submissions(paths))}
+    wanted = {number: sent.get((each.submission or "", number), Origin()) for number, each in others.items()}
+    states = job_states(wanted).states
+    for number, each in others.items():
+        if number in states and states[number].alive:
+            yield f"{each.stage} {each.task}: SLURM job {number} on {each.host}, {states[number].state.lower()}"
+
+
+def _clock(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))

@@ -1,0 +1,135 @@
+"""What each stage asks of a cluster or of this machine. Nothing here enters an id."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, create_model, model_validator
+
+from runner.study.gres import checked_gpus, gpus_by_kind, names_gpu, without_gpus
+from runner.study.minutes import Minutes
+from runner.study.options import Options, PlainText
+from runner.study.stages import STAGES
+from srcnn.bounds import MOST_WORKERS
+from srcnn.experiment import Section
+
+MOST_GB = 100_000.0  # memory of a node
+
+
+def _words(command: object) -> object:
+    """A command as a list of words; a single word may stand for itself."""
+    if isinstance(command, str):
+        if len(command.split()) != 1:
+            raise ValueError(
+                f"expected a list of words such as [apptainer, exec, image.sif, python], found {command!r}"
+            )
+        return (command,)
+    return command
+
+
+class StageResources(Section):
+    """Resources of one task of a stage; null leaves the choice to the cluster's default."""
+
+    partition: PlainText | None = None
+    account: PlainText | None = None
+    qos: PlainText | None = None
+    constraint: PlainText | None = None
+    gpus: Annotated[int | str, BeforeValidator(checked_gpus)] | None = None  # a number, or kinds: a100:1
+    gres: PlainText | None = None  # other generic resources, or GPUs in SLURM's words: gpu:1,shard:2
+    cpus: int | None = Field(None, ge=1, le=MOST_WORKERS)
+    mem_gb: float | None = Field(None, gt=0, le=MOST_GB)
+    mem_per_cpu_gb: float | None = Field(None, gt=0, le=MOST_GB)
+    timeout_min: Minutes | None = None
+    exclusive: bool | Literal["user", "mcs"] | None = None  # whole nodes, shared with nobody, or with one's own jobs
+    wckey: PlainText | None = None
+    parallelism: int | None = Field(None, ge=1, le=1_000_000)  # tasks of the stage that may run at once
+    setup: tuple[str, ...] | None = None  # shell lines before Python starts, such as ``module load``
+    python: Annotated[tuple[PlainText, ...], BeforeValidator(_words), Field(min_length=1)] | None = None  # on SLURM
+    sbatch: Options = Field({})  # any other option of sbatch, by its long name
+
+    @model_validator(mode="after")
+    def _says_nothing_twice(self) -> Self:
+        if self.mem_gb and self.mem_per_cpu_gb:
+            raise ValueError("mem_gb and mem_per_cpu_gb: say one of them")
+        if self.gpus and self.gres and names_gpu(self.gres):
+            raise ValueError(f"gpus: {self.gpus} and gres: {self.gres} both ask for GPUs: say one of them")
+        return self
+
+    @property
+    def gpu_kinds(self) -> dict[str, int]:
+        """How many GPUs of each kind a task asks for, however it says so; "" where it names no kind."""
+        if isinstance(self.gpus, int):
+            asked = {"": self.gpus} if self.gpus else {}
+        else:
+            asked = gpus_by_kind(",".join(f"gpu:{kind}" for kind in self.gpus.split(",")) if self.gpus else "")
+        return asked or gpus_by_kind(self.gres or "")
+
+    @property
+    def gpu_count(self) -> int:
+        """How many GPUs a task asks for; a part of one counts as one."""
+        return sum(self.gpu_kinds.values()) or int(names_gpu(self.gres or ""))
+
+
+_CLUSTER_DEFAULTS: dict[str, Any] = {"gpus": 0, "parallelism": 64, "setup": ()}
+
+
+class _Common(StageResources):
+    """Settings for all stages, and what is asked of one."""
+
+    mail: PlainText | None = None  # address that hears of failures, and of the end
+    # How often SLURM may start one task again: after its time limit, a preemption, a lost node, a kill.
+    requeues: int = Field(20, ge=0, le=10_000)
+
+    def stage(self, name: str) -> StageResources:
+        """The resources of a stage: its own section, then the common settings, then the defaults.
+
+        An option of sbatch that was taken back is false, so that no later choice of a site brings it back.
+        """
+        common = self.model_dump(include=set(StageResources.model_fields), exclude_none=True)
+        own = getattr(self, name).model_dump(exclude_none=True)
+        found: dict[str, Any] = {}
+        for layer in (_CLUSTER_DEFAULTS, STAGES[name].resources, common, own):
+            sbatch = found.get("sbatch", {}) | layer.get("sbatch", {})
+            found = _without_what_is_said_anew(found, layer) | layer | {"sbatch": sbatch}
+        return StageResources(**found)
+
+    def with_stage(self, name: str, **resources: Any) -> Self:
+        """These settings with some resources of one stage changed."""
+        own = _without_what_is_said_anew(getattr(self, name).model_dump(exclude_none=True), resources)
+        return self.model_copy(update={name: StageResources(**(own | resources))})
+
+    def with_gpu_partition(self, partition: str) -> Self:
+        """These settings with the stages that ask for GPUs on a partition."""
+        changed = self
+        for name in STAGES:
+            if self.stage(name).gpu_count:
+                changed = changed.with_stage(name, partition=partition)
+        return changed
+
+    def local_cpus(self, name: str) -> int | None:
+        """Cores of a stage's tasks on this machine, where the study names them."""
+        own: int | None = getattr(self, name).cpus
+        return own if own is not None else self.cpus
+
+
+if TYPE_CHECKING:
+    ClusterConfig = _Common
+else:
+    ClusterConfig = create_model(
+        "ClusterConfig",
+        __base__=_Common,
+        __module__=__name__,
+        __doc__="Settings for all stages, and a section for each stage that overrides them for it.",
+        **{name: (StageResources, StageResources()) for name in STAGES},
+    )
+
+
+def _without_what_is_said_anew(settings: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:
+    """Settings without those that a layer above says in another way: memory by core, GPUs by ``gres``."""
+    kept = dict(settings)
+    for one, other in (("mem_gb", "mem_per_cpu_gb"), ("mem_per_cpu_gb", "mem_gb")):
+        if one in layer:
+            kept.pop(other, None)
+    if names_gpu(layer.get("gres") or ""):
+        kept.pop("gpus", None)
+    elif "gpus" in layer and kept.get("gres"):
+        kept["gres"] = without_gpus(kept["gres"])
+    return kept

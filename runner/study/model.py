@@ -1,0 +1,108 @@
+"""What a study's model and metrics point to: checked before anything starts, and known by its content."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from jobs.events import MISSING, has_tensorboard
+from jobs.own_check import OwnCodeError, Subject, check_own_code, own_metrics
+from runner.study.config import ConfigError
+from srcnn.experiment import Experiment
+from srcnn.metrics import METRICS
+from srcnn.models import ModelError, is_own_model
+from srcnn.own_code import code_digest
+
+
+class ModelContent(NamedTuple):
+    """Digests of what a model's settings point to, for the run's id, and what was assumed of it, in words."""
+
+    digests: dict[str, str | None]
+    assumed: str
+
+
+def model_content(experiment: Experiment) -> ModelContent:
+    """What the file of weights and a user's own code hold; no code of the user's is run for it.
+
+    Raises ConfigError for a model or weights that cannot be used. Our own models are not built
+    here: that would take torch and a second for every command.
+    """
+    config = experiment.model
+    if experiment.training.tensorboard and not has_tensorboard():
+        raise ConfigError(MISSING)
+    code = None
+    try:
+        if is_own_model(config.name):
+            code = code_digest(config.name)
+        else:
+            _require_inner_pixels(experiment)
+    except ValueError as error:
+        raise ConfigError(f"model.name: {error}") from error
+    if config.weights_scale and not config.weights:
+        raise ConfigError("model.weights_scale: is the scale of given weights, and there is no model.weights")
+    weights, assumed = _checked_weights(experiment) if config.weights else (None, "")
+    return ModelContent({"code": code, "weights": weights}, assumed)
+
+
+def own_code_notes(experiments: Iterable[Experiment]) -> list[str]:
+    """What the user's own models and metrics do when they are imported and should be known.
+
+    They are imported in a process of its own. Raises ConfigError for one that cannot be used.
+    """
+    subjects = []
+    for experiment in experiments:
+        model = experiment.model
+        if is_own_model(model.name):
+            subjects.append(Subject("model", model.name, model.residual, experiment.data.patch_size))
+        subjects += own_metrics(experiment.evaluate.metrics)
+    try:
+        return check_own_code(subjects)
+    except OwnCodeError as error:
+        section = {"model": "model.name", "metric": "evaluate.metrics"}[error.kind]
+        raise ConfigError(f"{section}: {error}") from error
+
+
+def metric_code(names: Iterable[str]) -> dict[str, str]:
+    """Digest of the code of each metric that is the user's own, for the scoring's id. Raises ConfigError."""
+    try:
+        return {name: code_digest(name) for name in names if name not in METRICS}
+    except ValueError as error:
+        raise ConfigError(f"evaluate.metrics: {error}") from error
+
+
+def _require_inner_pixels(experiment: Experiment) -> None:
+    # Our own names are their kernels.
+    border = sum(int(kernel) // 2 for kernel in experiment.model.name.split("-"))
+    if experiment.data.patch_size <= 2 * border:
+        raise ModelError(
+            f"{experiment.model.name!r} loses {border} pixels at each side; "
+            f"data.patch_size is {experiment.data.patch_size}, expected more than {2 * border}"
+        )
+
+
+def _checked_weights(experiment: Experiment) -> tuple[str, str]:
+    """The digest of the file of weights, and what was assumed of them."""
+    from srcnn.models import MODELS, build_model
+    from srcnn.models.published import WeightsError, read_weights
+    from srcnn.models.state import StateError, load_state
+
+    config = experiment.model
+    path = Path(str(config.weights))
+    try:
+        weights = read_weights(path, config.stated_scale)
+    except WeightsError as error:
+        raise ConfigError(f"model.weights: {error}") from error
+    if (weights.name, weights.residual) != (config.name, config.residual):
+        remedy = (
+            f"set model.name={weights.name} and model.residual={str(weights.residual).lower()}"
+            if weights.name in MODELS
+            else f"the networks that are known are {', '.join(MODELS)}: choose another file"
+        )
+        raise ConfigError(
+            f"model.weights: {path.name} holds {weights.name} with residual={str(weights.residual).lower()}, but the "
+            f"study says {config.name} with residual={str(config.residual).lower()}; {remedy}"
+        )
+    try:
+        load_state(build_model(config.name, residual=config.residual, seed=0), weights.state)
+    except StateError as error:
+        raise ConfigError(f"model.weights: {path.name} does not fit {config.name}: {error}") from error
+    return weights.content, weights.assumed

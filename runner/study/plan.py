@@ -1,0 +1,311 @@
+"""The plan of a study: which tasks it has, what each waits for, what is done already."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from jobs.job import Job
+from jobs.names import too_long
+from jobs.pictures import Picture, PictureError, PictureSet, SetRef, find_leaks, passed_over, read_set
+from jobs.planned import PlannedRun
+from runner.study.config import ConfigError, Run, Study, runs_of, save_study
+from runner.study.graph import missing_keys
+from runner.study.model import ModelContent, metric_code, model_content, own_code_notes
+from runner.study.stages import STAGES
+from srcnn.contents import LAYOUT, Contents, TaskContents
+from srcnn.experiment import DataConfig, Experiment, Section
+from srcnn.files import holds, write_json, write_text
+from srcnn.identity import data_id, degradation_id, eval_id, run_id
+from srcnn.outputs import Output, Shelf
+from srcnn.paths import RootPaths, StudyPaths, view_folder
+from srcnn.regular import read_regular
+from srcnn.rendered import picture_file
+from srcnn.words import counted
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of the plan: its stage, a name unique in it, the job, the tasks it waits for, the run it belongs to."""
+
+    stage: str
+    name: str
+    job: Job
+    needs: tuple["Task", ...]
+    attempts: Path
+    run: str | None = None
+    label: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Stage and name."""
+        return self.stage, self.name
+
+    @cached_property
+    def outputs(self) -> tuple[Output, ...]:
+        """What it makes."""
+        return self.job.outputs()
+
+    def to_json(self, study: StudyPaths) -> TaskContents:
+        """The task as ``contents.json`` has it."""
+        about: TaskContents = {
+            "stage": self.stage,
+            "name": self.name,
+            "outputs": [output.to_json(study) for output in self.outputs],
+        }
+        if self.run:
+            about["run"] = self.run
+        if self.needs:
+            about["needs"] = [list(need.key) for need in self.needs]
+        return about
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All tasks of a study in an order in which they could run one by one."""
+
+    study: Study
+    paths: StudyPaths
+    runs: tuple[PlannedRun, ...]
+    tasks: tuple[Task, ...]
+    data_root: Path | None = None
+    notes: tuple[str, ...] = ()
+
+    def stage(self, name: str) -> list[Task]:
+        """The tasks of one stage."""
+        return [task for task in self.tasks if task.stage == name]
+
+    def missing(self) -> list[Task]:
+        """Tasks of which not all is there, and those that depend on one of them."""
+        shelf = Shelf()
+        there = {task.key: all(map(shelf.has, task.outputs)) for task in self.tasks}
+        lacking = missing_keys(((task.key, [need.key for need in task.needs]) for task in self.tasks), there)
+        return [task for task in self.tasks if task.key in lacking]
+
+    def save(self) -> None:
+        """Write what the study is now: its configuration, its runs, where everything is.
+
+        Files that would not change are left alone, so that a finished report stays finished.
+        """
+        save_study(self.study, self.paths.config)
+        sections: dict[tuple[str, int], str] = {}
+        for planned in self.runs:
+            text = f"# {planned.label}\n{_settings_text(planned.experiment, sections)}"
+            config = self.paths.run(planned.run_id).config
+            if not config.is_file() or read_regular(config) != text.encode():
+                write_text(config, text)
+        contents = self._contents()
+        if not holds(self.paths.contents, contents):
+            write_json(self.paths.contents, contents, durable=True)
+
+    def _contents(self) -> Contents:
+        return {
+            "layout": LAYOUT,
+            "study": self.study.name,
+            "notes": list(self.notes),
+            "data_root": str(self.data_root) if self.data_root else None,
+            "runs": [
+                {
+                    "run_id": run.run_id,
+                    "label": run.label,
+                    "variant": run.variant,
+                    "seed": run.experiment.seed,
+                    "eval_id": run.eval_id,
+                    "degradation_id": run.degradation_id,
+                    "data_id": run.data_id,
+                    "epochs": list(run.experiment.kept_epochs),
+                    "shards": run.experiment.evaluate.shards,
+                }
+                for run in self.runs
+            ],
+            "sets": {each.name: {"group": each.group, "set_id": each.set_id} for run in self.runs for each in run.sets},
+            "tasks": [task.to_json(self.paths) for task in self.tasks],
+        }
+
+
+def make_plan(study: Study, root: RootPaths, data_root: Path | None = None, verify: bool = False) -> Plan:
+    """The plan of a study below a root; to ``verify``, every picture is read, whatever is remembered of it.
+
+    Raises ConfigError for a leak between training and evaluation pictures, or a picture too small
+    to be degraded, or a model that cannot be used; MissingPictures and PictureError for pictures that cannot be used.
+    """
+    paths = root.study(study.name)
+    resolve = _Resolver(paths, data_root, verify)
+    wanted = list(runs_of(study))
+    resolve.notes |= dict.fromkeys(own_code_notes(run.experiment for run in wanted))
+    runs = tuple({planned.run_id: planned for run in wanted if (planned := resolve(run))}.values())
+    return Plan(study, paths, runs, tuple(_tasks(runs, paths)), data_root, tuple(resolve.notes))
+
+
+class _Data(NamedTuple):
+    """What a data section stands for: its sets by the ids of their content, and the ids that follow from it."""
+
+    train_set: str
+    set_ids: dict[str, str]
+    refs: tuple[SetRef, ...]
+    data_id: str
+    degradation_id: str
+
+
+class _Resolver:
+    """Pictures and ids of runs; each set is read once, and each section that runs share looked at once."""
+
+    def __init__(self, paths: StudyPaths, data_root: Path | None, verify: bool) -> None:
+        self.paths, self.root, self.data_root, self.verify = paths, paths.root, data_root, verify
+        self.read: dict[tuple[str, ...], PictureSet] = {}
+        self.checked: set[tuple[object, ...]] = set()
+        self.notes: dict[str, None] = {}
+        self.data: dict[str, _Data] = {}
+        self.models: dict[str, ModelContent] = {}
+        self.evals: dict[str, str] = {}
+
+    def __call__(self, run: Run) -> PlannedRun:
+        experiment = run.experiment
+        data, model = self._data(experiment), self._model(experiment)
+        return PlannedRun(
+            self.paths,
+            run.label,
+            run.variant,
+            experiment,
+            run_id(experiment, data.data_id, model),
+            self._eval_id(experiment, data),
+            data.degradation_id,
+            data.data_id if experiment.training.epochs > 0 else None,
+            data.train_set,
+            data.refs,
+            model["weights"],
+        )
+
+    def _data(self, experiment: Experiment) -> _Data:
+        data = experiment.data
+        key = data.model_dump_json()
+        if key not in self.data:
+            train = self._set(data.train)
+            sets = {name: self._set(sources) for name, (_, sources) in data.sets.items()}
+            self._check(data, train, sets)
+            _check_sizes(experiment, sets, self.notes)
+            ids = {name: pictures.set_id for name, pictures in sets.items()}
+            refs = tuple(SetRef(name, group, ids[name]) for name, (group, _) in data.sets.items())
+            self.data[key] = _Data(train.set_id, ids, refs, data_id(data, train.set_id), degradation_id(data, ids))
+        return self.data[key]
+
+    def _eval_id(self, experiment: Experiment, data: _Data) -> str:
+        key = f"{data.set_ids} {experiment.evaluate.model_dump_json()}"
+        if key not in self.evals:
+            self.evals[key] = eval_id(experiment, data.set_ids, metric_code(experiment.evaluate.metrics))
+        return self.evals[key]
+
+    def _model(self, experiment: Experiment) -> dict[str, str | None]:
+        key = experiment.model.model_dump_json() + str(experiment.data.patch_size)
+        if key not in self.models:
+            self.models[key] = model_content(experiment)
+            if self.models[key].assumed:
+                self.notes[self.models[key].assumed] = None
+        return self.models[key].digests
+
+    def _set(self, sources: tuple[str, ...]) -> PictureSet:
+        if sources not in self.read:
+            found = self.read[sources] = read_set(sources, self.root, self.data_root, self.verify)
+            found.save(self.root)
+            if found.disguised:
+                self.notes[
+                    f"{counted(len(found.disguised), 'picture')} changed while size and time stayed the same, such as "
+                    f"{found.disguised[0]}: what was made from the ones before counts no more"
+                ] = None
+            self.notes |= dict.fromkeys(note for source in sources for note in passed_over(source))
+        return self.read[sources]
+
+    def _check(self, data: DataConfig, train: PictureSet, sets: dict[str, PictureSet]) -> None:
+        check = (train.set_id, data.scale, data.patch_size, data.allow_leak, *sets)
+        if check in self.checked:
+            return
+        self.checked.add(check)
+        _refuse_too_long(self.paths, data, sets)
+        _refuse_smaller(train, data.scale, "train", "data.scale")
+        if all(min(picture.height, picture.width) < data.patch_size for picture in train.pictures):
+            raise ConfigError(f"data.patch_size: {data.patch_size} is larger than every training picture")
+        leaks = [(name, a, b) for name, pictures in sets.items() for a, b in find_leaks(train, pictures)]
+        if leaks and not data.allow_leak:
+            raise ConfigError(_leak_text(leaks))
+        if leaks:
+            self.notes[
+                f"{len(leaks)} evaluation pictures are among the training pictures, as data.allow_leak permits: "
+                "scores on them say nothing about new pictures"
+            ] = None
+
+
+def _refuse_too_long(paths: StudyPaths, data: DataConfig, sets: dict[str, PictureSet]) -> None:
+    """Refuse names that would stop a task when it writes."""
+    for name, (group, _) in data.sets.items():
+        folder = view_folder(paths.run("r0123456789").rendered_epoch(group, 1000), name, "zoom_16")
+        for picture in sets[name].pictures:
+            if fault := too_long(picture_file(folder, picture.name), paths.root.root):
+                raise ConfigError(f"{picture.path} (set {name}): {fault}")
+
+
+def _refuse_smaller(pictures: PictureSet, pixels: int, name: str, why: str) -> None:
+    for picture in pictures.pictures:
+        if min(picture.height, picture.width) < pixels:
+            raise PictureError(
+                f"{picture.path} ({picture.width}x{picture.height}, set {name}) is smaller than {why}, {pixels} pixels"
+            )
+
+
+def _check_sizes(experiment: Experiment, sets: dict[str, PictureSet], notes: dict[str, None]) -> None:
+    """Refuse pictures that cannot be degraded, or sets that give nothing to compare; note those that are cut short."""
+    evaluate = experiment.evaluate
+    zoom = max(evaluate.used_zooms, default=1)
+    for name, pictures in sets.items():
+        _refuse_smaller(pictures, experiment.data.scale * zoom, name, "data.scale times the largest zoom")
+        small = [p for p in pictures.pictures if not any(p.height >= h and p.width >= w for h, w in evaluate.crops)]
+        if len(small) == len(pictures.pictures) and "luma" not in evaluate.protocols:
+            raise ConfigError(f"evaluate.crops: every picture of set {name} is smaller than every crop")
+        if small and set(evaluate.protocols) != {"luma"}:
+            notes[
+                f"{len(small)} of {len(pictures.pictures)} pictures of set {name} are smaller than every crop: "
+                "no regions of them are compared"
+            ] = None
+
+
+def _leak_text(leaks: list[tuple[str, Picture, Picture]]) -> str:
+    shown = "\n".join(f"  {b.path} (set {name}) is training picture {a.path}" for name, a, b in leaks[:10])
+    more = f"\n  and {len(leaks) - 10} more" if len(leaks) > 10 else ""
+    return (
+        f"{len(leaks)} evaluation pictures are among the training pictures, so scores on them would mean nothing:\n"
+        f"{shown}{more}\nTake them out of data.train, or say data.allow_leak=true if that is meant."
+    )
+
+
+def _tasks(runs: Iterable[PlannedRun], paths: StudyPaths) -> Iterator[Task]:
+    """Tasks stage by stage, each after those it needs."""
+    runs = list(runs)
+    made: dict[str, dict[str, Task]] = {}
+    of_run: dict[str, dict[str, list[Task]]] = {}  # by stage and run, those that it has or shares
+    for stage, about in STAGES.items():
+        jobs, tasks, by_run = about.tasks(), made.setdefault(stage, {}), of_run.setdefault(stage, {})
+        after = [task for each in about.after for task in made[each].values()]
+        for run in runs:
+            needs = [task for each in about.needs for task in of_run[each][run.run_id]]
+            attempts = run.paths.attempts if about.of_run else paths.attempts
+            whose = {"run": run.run_id, "label": run.label} if about.of_run else {}
+            of_this = by_run.setdefault(run.run_id, [])
+            for name, job in jobs(run):
+                if name not in tasks:
+                    tasks[name] = Task(stage, name, job, (*needs, *after), attempts, **whose)
+                of_this.append(tasks[name])
+        yield from tasks.values()
+
+
+def _settings_text(experiment: Experiment, known: dict[tuple[str, int], str]) -> str:
+    """An experiment as YAML, section by section: runs share most of theirs, and ``known`` holds the text of each."""
+    import yaml
+
+    text = ""
+    for name in type(experiment).model_fields:
+        section = getattr(experiment, name)
+        if (name, id(section)) not in known:
+            value = section.model_dump(mode="json") if isinstance(section, Section) else section
+            known[name, id(section)] = yaml.safe_dump({name: value}, sort_keys=False)
+        text += known[name, id(section)]
+    return text

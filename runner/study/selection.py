@@ -1,0 +1,53 @@
+"""Which of the missing tasks a submission sends, and with which resources."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from runner.record.submission import Key
+from runner.study.plan import Plan, Task
+from runner.study.stages import STAGES
+
+
+def tasks_to_send(missing: Sequence[Task], active: Collection[Key]) -> list[Task]:
+    """The missing tasks that are not queued or running already.
+
+    A report that is queued waits for the tasks of its own submission only, so more tasks come with
+    a report of their own.
+    """
+    others = [task for task in missing if not STAGES[task.stage].after and task.key not in active]
+    last = [task for task in missing if STAGES[task.stage].after and (others or task.key not in active)]
+    return others + last
+
+
+def only_failed(todo: Sequence[Task], failed: Collection[Key]) -> list[Task]:
+    """Of the tasks to send those that failed, those that need one of them, and what these need and lack."""
+    kept: dict[Key, Task] = {}
+    for task in todo:
+        if task.key in failed or any(need.key in kept for need in task.needs):
+            kept[task.key] = task
+    for task in reversed(todo):  # needs come before what needs them
+        if task.key in kept and not STAGES[task.stage].after:
+            kept |= {need.key: need for need in task.needs if need in todo}
+    return [task for task in todo if task.key in kept]
+
+
+def with_resources(
+    plan: Plan, tasks: Sequence[Task], failed: Collection[Key], raised: Mapping[str, float | int | None]
+) -> Plan:
+    """The plan with other memory or time (None: as it was) for the stages that are sent.
+
+    Where some of the tasks failed by themselves, only for their stages: what merely waits for them
+    needs no more than before.
+    """
+    resources = {name: value for name, value in raised.items() if value is not None}
+    cluster = plan.study.cluster
+    stages = {task.stage for task in tasks if task.key in failed} or {task.stage for task in tasks}
+    for stage in stages if resources else ():
+        cluster = cluster.with_stage(stage, **resources)
+    return replace(plan, study=plan.study.model_copy(update={"cluster": cluster}))
+
+
+def on_gpu_partition(plan: Plan, partition: str) -> Plan:
+    """The plan with the stages that use GPUs on a partition."""
+    cluster = plan.study.cluster.with_gpu_partition(partition)
+    return replace(plan, study=plan.study.model_copy(update={"cluster": cluster}))

@@ -142,7 +142,7 @@ def test_where_a_node_lacks_the_python_that_submitted_any_other_serves(tmp_path,
 
 @pytest.mark.parametrize("module", ["requeue", "scheduler", "site"])
 def test_what_runs_after_a_task_asks_for_no_newer_python_than_nodes_have(module):
-    source = (REPOSITORY / "runner" / f"{module}.py").read_text()
+    source = (REPOSITORY / "runner/executors/slurm" / f"{module}.py").read_text()
     tree = ast.parse(source, feature_version=(3, 9))
     assert any(isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in tree.body)
 
@@ -192,7 +192,7 @@ def held(batch: Path, *arguments: str) -> list[str]:
     """The command of the batch file that starts Python, with other arguments."""
     (line,) = [line for line in batch.parents[4].joinpath("batch.sh").read_text().splitlines() if "_submit " in line]
     command = shlex.split(line[line.index("sh -c") :])
-    hold = REPOSITORY / "runner" / "hold.py"  # this batch file was never sent, and has no copy of the code
+    hold = REPOSITORY / "runner/executors/slurm/hold.py"  # this batch file was never sent, and has no copy of the code
     return ["sh", *command[1 : command.index("-I")], *arguments[:-2], "-I", "-S", str(hold), *arguments[-2:]]
 
 

@@ -230,7 +230,7 @@ def _parameters(plan: Plan, batch: Batch, folder: Path, environment: Mapping[str
 def _python(plan: Plan, stage: str, folder: Path) -> str:
     """The command that starts Python for a stage's tasks, for a shell; warnings wait until they can be obeyed."""
     command = plan.study.cluster.stage(stage).python or (sys.executable,)
-    return f"{_HOLD} {shlex.join([*command, '-I', '-S', str(folder / CODE / 'runner' / 'hold.py')])}"
+    return f"{_HOLD} {shlex.join([*command, '-I', '-S', str(folder / CODE / 'runner/executors/slurm/hold.py')])}"
 
 
 def _exports(environment: Mapping[str, str]) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY
 
-from jobs import cgroups, stage
+from jobs import cgroups, job
 from runner.checks import machine
 from runner.checks.circumstances import Circumstances
 
@@ -57,13 +57,13 @@ def test_a_group_of_a_name_in_no_encoding_and_no_groups_at_all_are_no_limit(grou
 
 @pytest.mark.parametrize(("quota", "cores"), [("max", 4), ("50000", 1), ("100000", 1), ("150000", 2), ("900000", 4)])
 def test_a_quota_counts_beside_the_cores_that_are_there(groups, monkeypatch, quota, cores):
-    for name in (stage.CORES_VARIABLE, "SLURM_CPUS_PER_TASK", "SLURM_JOB_ID"):
+    for name in (job.CORES_VARIABLE, "SLURM_CPUS_PER_TASK", "SLURM_JOB_ID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3})
     groups("0::/", cpu_max=f"{quota} 100000")
-    assert (stage.usable_cores(), stage.task_cores()) == (cores, cores)
+    assert (job.usable_cores(), job.task_cores()) == (cores, cores)
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", "3")
-    assert stage.task_cores() == min(3, cores)
+    assert job.task_cores() == min(3, cores)
     (finding,) = machine.cores(Circumstances(Path()))
     assert (finding.state == "note") == (cores < 4)
 

@@ -1,5 +1,19 @@
 """Reading results: ``analysis.load(STUDY_DIR)`` gives the score table as a DataFrame."""
 
-from analysis.load import load
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.study import Study
 
 __all__ = ["load"]
+
+
+def load(source: "Path | str | Study", columns: Iterable[str] | None = None, **where: Any) -> "pd.DataFrame":
+    """Return the scores of a study or of one Parquet file: see ``analysis.scores.load``."""
+    from analysis import scores  # every command of this package passes here, and is to answer --help at once
+
+    return scores.load(source, columns, **where)

@@ -5,14 +5,13 @@ report is then made from those lines.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from srcnn.schema import KEY_COLUMNS
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    import pyarrow as pa
 
 # What is never averaged over unasked: different things, not repetitions of one.
 KINDS = ("method", "protocol", "definition", "zoom", "crop")
@@ -26,7 +25,7 @@ def scanned_columns(metrics: Iterable[str]) -> list[str]:
     return [*(name for name in _GROUPED if name in KEY_COLUMNS), *metrics]
 
 
-def by_picture(tables: "Iterable[pa.Table]", metrics: Sequence[str]) -> "pd.DataFrame":
+def by_picture(tables: Iterable[pa.Table], metrics: Sequence[str]) -> pd.DataFrame:
     """One row for each picture, run, epoch, protocol, upsampler, zoom, definition and crop size.
 
     A metric's column is its mean over the picture's ``patches``. Where infinite values (identical
@@ -35,9 +34,6 @@ def by_picture(tables: "Iterable[pa.Table]", metrics: Sequence[str]) -> "pd.Data
     ``luma``. ``tables`` come from ``analysis.load.scan``, one a shard, which holds whole pictures;
     few are in memory at a time.
     """
-    import pandas as pd
-    import pyarrow as pa
-
     parts = [_reduced(table, metrics) for table in _batches(tables)]
     if not parts:
         return pd.DataFrame({name: [] for name in [*PICTURE_KEY, "crop", "patches", *metrics]})
@@ -53,10 +49,8 @@ def by_picture(tables: "Iterable[pa.Table]", metrics: Sequence[str]) -> "pd.Data
     return frame.drop(columns=["width", "height"])
 
 
-def _batches(tables: "Iterable[pa.Table]") -> "Iterator[pa.Table]":
+def _batches(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """The tables joined to about BATCH rows: thousands of small ones cost more in calls than in rows."""
-    import pyarrow as pa
-
     held: list[pa.Table] = []
     for table in tables:
         held.append(table)
@@ -67,11 +61,8 @@ def _batches(tables: "Iterable[pa.Table]") -> "Iterator[pa.Table]":
         yield pa.concat_tables(held).unify_dictionaries()
 
 
-def _reduced(table: "pa.Table", metrics: Sequence[str]) -> "pa.Table":
+def _reduced(table: pa.Table, metrics: Sequence[str]) -> pa.Table:
     """Means of one table's pictures, and counts for the metrics of which values were left out."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     columns = {name: table[name] for name in _GROUPED}
     asked: list[tuple[str | list[str], str]] = [([], "count_all")]
     partial = []
@@ -96,10 +87,7 @@ def _reduced(table: "pa.Table", metrics: Sequence[str]) -> "pa.Table":
     return pa.table(result)
 
 
-def _crop_names(frame: "pd.DataFrame") -> "pd.Categorical":
-    import numpy as np
-    import pandas as pd
-
+def _crop_names(frame: pd.DataFrame) -> pd.Categorical:
     # One number for both sides: finding the distinct pairs of two columns takes a hundred times as long.
     both = frame["width"].to_numpy(np.int64) << 32 | frame["height"].to_numpy(np.int64)
     codes, sizes = pd.factorize(np.where((frame["protocol"] == "luma").to_numpy(), -1, both))
@@ -109,26 +97,21 @@ def _crop_names(frame: "pd.DataFrame") -> "pd.Categorical":
     return pd.Categorical.from_codes(place[codes], pd.Index(kept, dtype="str"))
 
 
-def left_out(pictures: "pd.DataFrame", metric: str, kind: str) -> "pd.Series":
+def left_out(pictures: pd.DataFrame, metric: str, kind: str) -> pd.Series:
     """How many values of a metric each row left out; ``kind`` is ``inf`` or ``null``."""
-    import pandas as pd
-
     name = f"{kind}_{metric}"
     return pictures[name] if name in pictures else pd.Series(0, index=pictures.index, dtype="int32")
 
 
 def mean_over_pictures(
-    pictures: "pd.DataFrame", by: Sequence[str], metrics: Sequence[str], spread: bool = False
-) -> "pd.DataFrame":
+    pictures: pd.DataFrame, by: Sequence[str], metrics: Sequence[str], spread: bool = False
+) -> pd.DataFrame:
     """Mean of each metric for every combination of ``by``, over pictures: each counts once.
 
     ``pictures`` comes from ``by_picture``. ``pictures`` and ``comparisons`` say over how many;
     ``infinite`` and ``null`` how many values, over all metrics, could not enter. With ``spread``,
     ``sd_<metric>`` is the standard deviation over pictures.
     """
-    import numpy as np
-    import pandas as pd
-
     by = list(by)
     values = per_picture(pictures, by, metrics)
     inverse, first = groups(values, by)
@@ -152,10 +135,8 @@ def mean_over_pictures(
     return pd.DataFrame(table)
 
 
-def per_picture(pictures: "pd.DataFrame", by: Sequence[str], metrics: Sequence[str]) -> "pd.DataFrame":
+def per_picture(pictures: pd.DataFrame, by: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
     """One row for every combination of ``by`` and picture, each metric its mean over all patches."""
-    import numpy as np
-
     key = [*by, *(name for name in ("set", "image") if name not in by)]
     inverse, first = groups(pictures, key)
     size = len(first)
@@ -174,14 +155,11 @@ def per_picture(pictures: "pd.DataFrame", by: Sequence[str], metrics: Sequence[s
     return table.assign(infinite=infinite.astype(int), null=null.astype(int))
 
 
-def groups(frame: "pd.DataFrame", by: Sequence[str]) -> "tuple[np.ndarray, np.ndarray]":
+def groups(frame: pd.DataFrame, by: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Number of each row's group, and the position of each group's first row, in order of appearance.
 
     Rows where a key is absent form groups of their own.
     """
-    import numpy as np
-    import pandas as pd
-
     code = np.zeros(len(frame), np.int64)
     for name in by:
         column = frame[name]
@@ -194,13 +172,11 @@ def groups(frame: "pd.DataFrame", by: Sequence[str]) -> "tuple[np.ndarray, np.nd
     return code, first
 
 
-def _sums(inverse: "np.ndarray", values: "pd.Series", size: int) -> "np.ndarray":
-    import numpy as np
-
+def _sums(inverse: np.ndarray, values: pd.Series, size: int) -> np.ndarray:
     return np.bincount(inverse, values.to_numpy(float), size)
 
 
-def last_epochs(pictures: "pd.DataFrame") -> "pd.DataFrame":
+def last_epochs(pictures: pd.DataFrame) -> pd.DataFrame:
     """Rows of each run's last scored epoch, and all rows that belong to no run."""
     last = pictures.groupby("run_id", observed=True)["epoch"].max()
     wanted = pictures["run_id"].map(last)

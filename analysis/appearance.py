@@ -1,17 +1,16 @@
 """What metrics do not say of a picture: how bright it is, and how sharp."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.evidence import Evidence
+from analysis.pictures import Album
 from srcnn.color import luma
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from analysis.evidence import Evidence
+from srcnn.patches import Box, crop_grid
 
 Value = TypeVar("Value")
 
@@ -30,16 +29,12 @@ def sharpness(picture: NDArray[np.uint8]) -> float:
     return float((np.diff(values, axis=1) ** 2).mean() + (np.diff(values, axis=0) ** 2).mean())
 
 
-def over_epochs(evidence: "Evidence") -> "pd.DataFrame":
+def over_epochs(evidence: Evidence) -> pd.DataFrame:
     """Brightness and sharpness of restored, interpolated and original pictures, a few of each set.
 
     Columns set, variant (``original`` and ``bicubic`` besides the runs'), epoch, brightness,
     sharpness, pictures. One run stands for its variant; epochs are thinned in a large study.
     """
-    import pandas as pd
-
-    from analysis.pictures import Album
-
     album, study = Album(evidence.study), evidence.study
     variants = {name: runs[0] for name, runs in study.variants.items()}
     if not variants:
@@ -67,17 +62,12 @@ def over_epochs(evidence: "Evidence") -> "pd.DataFrame":
     return means.join(frame.groupby(by, dropna=False, sort=False).size().rename("pictures")).reset_index()
 
 
-def before_and_after(evidence: "Evidence") -> "pd.DataFrame":
+def before_and_after(evidence: Evidence) -> pd.DataFrame:
     """Brightness and sharpness of the best run's regions before and after enlarging, and of the original's.
 
     A row for each set and step: ``original``, ``restored, before`` (at 1/zoom size), then each
     upsampler. The same regions at every step.
     """
-    import pandas as pd
-
-    from analysis.pictures import Album
-    from srcnn.patches import Box, crop_grid
-
     run, study = evidence.best_run, evidence.study
     if run is None or "compound" not in evidence.protocols:
         return pd.DataFrame()
@@ -105,7 +95,7 @@ def before_and_after(evidence: "Evidence") -> "pd.DataFrame":
     return frame.groupby(["set", "step"], sort=False).mean().reset_index()
 
 
-def sample(evidence: "Evidence", set_name: str, count: int = SAMPLE) -> list[str]:
+def sample(evidence: Evidence, set_name: str, count: int = SAMPLE) -> list[str]:
     """A few pictures of a set, evenly spaced in its list."""
     frame = evidence.pictures
     names = sorted(frame.loc[frame["set"] == set_name, "image"].astype(str).unique())

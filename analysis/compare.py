@@ -2,27 +2,9 @@
 
 import argparse
 import sys
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from srcnn.called import called
 from srcnn.door import answer, sentence
-from srcnn.words import printable
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from analysis.study import Run, Study
-
-
-@dataclass(frozen=True)
-class Side:
-    """One of the two: a study and the runs of it that are meant."""
-
-    study: "Study"
-    runs: "tuple[Run, ...]"
-    name: str
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,6 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     """0 if the two were compared, 1 if they have no comparison in common, 2 if one cannot be read."""
     arguments = parser().parse_args(argv)
 
+    from analysis.comparison import effect, effect_text, open_side, paired_runs, settings_text
     from analysis.query import split
     from srcnn.metrics import forget_metrics
 
@@ -64,165 +47,6 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     print(f"\nB minus A, last scored epochs, paired over the same patches:\n{effect_text(table, metrics)}")
     return 0
-
-
-def open_side(text: str) -> Side:
-    """A study's folder, a run's folder, or STUDY:LABEL. Raises FileNotFoundError or ValueError."""
-    from analysis.study import open_study
-
-    path = Path(text)
-    if path.parent.name == "runs" and not (path / "contents.json").exists():
-        study = open_study(path.parent.parent)
-        runs = tuple(run for run in study.runs if run.run_id == path.name)
-        if not runs:
-            raise ValueError(f"{text}: no run of the study as last submitted; its runs: {_labels(study)}")
-        return Side(study, runs, runs[0].label)
-    folder, colon, label = text.partition(":")
-    if colon and not path.exists():
-        study = open_study(folder)
-        runs = tuple(run for run in study.runs if label in (run.label, run.variant, run.run_id))
-        if not runs:
-            raise ValueError(f"{folder} has no run {label!r}; its runs: {_labels(study)}")
-        return Side(study, runs, label)
-    study = open_study(path)
-    return Side(study, study.runs, study.name)
-
-
-def _labels(study: "Study") -> str:
-    return ", ".join(run.label for run in study.runs)
-
-
-def paired_runs(a: Side, b: Side) -> "list[tuple[str, list[Run], list[Run]]]":
-    """What is compared with what: name, runs of A, runs of B (seeds of one variant together).
-
-    One variant on each side is a pair; otherwise variants of the same name are.
-    """
-    groups_a, groups_b = _variants(a), _variants(b)
-    if len(groups_a) == len(groups_b) == 1:
-        (name_a, runs_a), (name_b, runs_b) = *groups_a.items(), *groups_b.items()
-        return [(name_a if name_a == name_b else f"{name_b} against {name_a}", runs_a, runs_b)]
-    common = [name for name in groups_a if name in groups_b]
-    if not common:
-        raise ValueError(
-            f"no run of {a.name} has the label of one of {b.name}; name one of each as STUDY:LABEL "
-            f"({_labels(a.study)} / {_labels(b.study)})"
-        )
-    return [(name, groups_a[name], groups_b[name]) for name in common]
-
-
-def _variants(side: Side) -> "dict[str, list[Run]]":
-    found: dict[str, list[Run]] = {}
-    for run in side.runs:
-        found.setdefault(run.variant, []).append(run)
-    return found
-
-
-def settings_text(a: Side, b: Side, pairs: "list[tuple[str, list[Run], list[Run]]]") -> str:
-    """The settings in which the pairs differ, a line each; seeds are said once."""
-    from analysis.study import differing
-
-    lines = [f"A: {a.study.folder} ({a.name})", f"B: {b.study.folder} ({b.name})", ""]
-    seen: dict[tuple[str, str, str], list[str]] = {}
-    for name, runs_a, runs_b in pairs:
-        for key, values in differing({"A": runs_a[0].settings, "B": runs_b[0].settings}).items():
-            if key == "seed" and len(runs_a) + len(runs_b) > 2:
-                continue
-            seen.setdefault((key, str(values["A"]), str(values["B"])), []).append(name)
-    for (key, value_a, value_b), names in seen.items():
-        where = "" if len(names) == len(pairs) else f"   ({', '.join(names)})"
-        lines.append(f"  {key}: {value_a} -> {value_b}{where}")
-    return "\n".join(printable(line) for line in (lines if seen else [*lines, "  no setting differs"]))
-
-
-def effect(
-    a: Side,
-    b: Side,
-    pairs: "list[tuple[str, list[Run], list[Run]]]",
-    metrics: list[str] | None = None,
-    protocols: list[str] | None = None,
-) -> "tuple[pd.DataFrame, list[str]]":
-    """B minus A for every pair, set, protocol and upsampler, with intervals; and the metrics compared.
-
-    Seeds of a side are averaged for each picture before the difference is taken.
-    """
-    import pandas as pd
-
-    from analysis.evidence import Evidence
-    from analysis.statistics import paired_differences, summarise
-
-    evidence = {"a": Evidence(a.study), "b": Evidence(b.study)}
-    shared = [name for name in evidence["a"].metrics if name in evidence["b"].metrics]
-    unknown = [name for name in metrics or [] if name not in shared]
-    if unknown:
-        raise ValueError(f"{unknown[0]!r} was not scored by both; both scored: {', '.join(shared)}")
-    metrics = metrics or shared
-    scored = [name for name in evidence["a"].protocols if name in evidence["b"].protocols]
-    protocols = protocols or [name for name in scored if name in ("luma", "region")] or scored
-    found = []
-    for name, runs_a, runs_b in pairs:
-        rows_a = _seed_mean(evidence["a"], runs_a, metrics, protocols)
-        rows_b = _seed_mean(evidence["b"], runs_b, metrics, protocols)
-        if len(rows_a) and len(rows_b):
-            found.append(paired_differences(rows_b, rows_a, metrics).assign(pair=name))
-    differences = pd.concat(found, ignore_index=True) if found else pd.DataFrame()
-    if not len(differences):
-        return differences, metrics
-    by = ["pair", "set", "protocol"]
-    by += [
-        name
-        for name in ("definition", "upsampler", "zoom")
-        if differences[name].astype(object).nunique(dropna=False) > 1
-    ]
-    return summarise(differences, by, metrics), metrics
-
-
-def _seed_mean(evidence: Any, runs: "list[Run]", metrics: list[str], protocols: list[str]) -> "pd.DataFrame":
-    """Rows of the runs' last epochs, averaged over the runs."""
-    import pandas as pd
-
-    from analysis.statistics import PAIR_KEY
-
-    rows = [evidence.rows(run, protocol=protocols) for run in runs if run.run_id in evidence.last_epoch]
-    if len(rows) == 1:
-        return rows[0]
-    if not rows:
-        return pd.DataFrame()
-    key = list(PAIR_KEY)
-    everything = pd.concat(
-        [
-            frame[[*key, *metrics]].astype(
-                dict.fromkeys(("set", "image", "protocol", "upsampler", "definition"), object)
-            )
-            for frame in rows
-        ]
-    )
-    return everything.groupby(key, dropna=False, sort=False)[metrics].mean().reset_index()
-
-
-def effect_text(table: "pd.DataFrame", metrics: list[str]) -> str:
-    """The differences as text; a star where the interval excludes zero."""
-    from analysis.statistics import FEWEST
-    from analysis.style import metric_head, with_interval
-
-    keys = [name for name in table.columns if not any(name in (m, f"low_{m}", f"high_{m}") for m in metrics)]
-    heads = [*keys, *(printable(metric_head(name)) for name in metrics)]
-    rows = []
-    for row in table.to_dict("records"):
-        cells = ["–" if row[key] is None or row[key] != row[key] else printable(row[key]) for key in keys]
-        for name in metrics:
-            low, high = row[f"low_{name}"], row[f"high_{name}"]
-            sure = " *" if low > 0 or high < 0 else ""
-            cells.append(with_interval(row[name], low, high, name) + sure)
-        rows.append(cells)
-    widths = [max(len(line[i]) for line in [heads, *rows]) for i in range(len(heads))]
-    lines = [
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in [heads, *rows]
-    ]
-    lines.append("* the 95% interval excludes zero")
-    if (table["pictures"] < FEWEST).any():
-        lines.append(f"Intervals are given from {FEWEST} pictures on.")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

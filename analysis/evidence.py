@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
+
+from analysis.aggregate import by_picture, last_epochs, mean_over_pictures, scanned_columns
+from analysis.scores import load, load_histories, scan
+from analysis.statistics import paired_differences
 from analysis.study import Run, Study, with_names
 from srcnn.metrics import METRICS, about
 from srcnn.protocols import PROTOCOLS
-
-if TYPE_CHECKING:
-    import pandas as pd
+from srcnn.upsample import UPSAMPLERS
 
 SAMPLE_ROWS = 200_000  # of the patches that rank correlations are computed from
 
@@ -28,18 +31,13 @@ class Evidence:
         return (*(name for name in METRICS if name in asked), *(name for name in asked if name not in METRICS))
 
     @cached_property
-    def pictures(self) -> "pd.DataFrame":
+    def pictures(self) -> pd.DataFrame:
         """``by_picture`` of everything that was scored, with the names that people see."""
-        from analysis.aggregate import by_picture, scanned_columns
-        from analysis.load import scan
-
         return with_names(by_picture(scan(self.study, scanned_columns(self.metrics)), self.metrics), self.study)
 
     @cached_property
-    def last(self) -> "pd.DataFrame":
+    def last(self) -> pd.DataFrame:
         """Of ``pictures``, each run's last scored epoch and the baselines."""
-        from analysis.aggregate import last_epochs
-
         return last_epochs(self.pictures)
 
     @cached_property
@@ -85,44 +83,34 @@ class Evidence:
         frame = self.pictures
         return next((name for name in self.metrics if frame[name].notna().any()), self.metrics[0])
 
-    def in_order(self, table: "pd.DataFrame", by: "Sequence[str]") -> "pd.DataFrame":
+    def in_order(self, table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
         """The rows sorted as the study lists its sets and runs, upsamplers as UPSAMPLERS does, baselines first."""
-        from srcnn.upsample import UPSAMPLERS
-
         orders = {"set": list(self.study.sets), "variant": [*self.study.baseline_names.values(), *self.study.variants]}
         orders |= {"upsampler": list(UPSAMPLERS), "definition": self.definitions}
 
-        def place(column: "pd.Series") -> "pd.Series":
+        def place(column: pd.Series) -> pd.Series:
             places = {name: float(i) for i, name in enumerate(orders.get(str(column.name), ()))}
             return column.astype(object).map(places).astype(float) if places else column
 
         return table.sort_values(list(by), key=place, kind="stable", ignore_index=True)
 
-    def rows(self, run: Run, **where: Any) -> "pd.DataFrame":
+    def rows(self, run: Run, **where: Any) -> pd.DataFrame:
         """Score rows of a run's last scored epoch (its baseline's left out)."""
-        from analysis.load import load
-
         frame = load(self.study, run=run.run_id, epoch=self.last_epoch[run.run_id], **where)
         return frame[frame["run_id"] == run.run_id]
 
-    def baseline_rows(self, degradation_id: str, **where: Any) -> "pd.DataFrame":
+    def baseline_rows(self, degradation_id: str, **where: Any) -> pd.DataFrame:
         """Score rows of a baseline: methods ``bicubic`` and ``direct``."""
-        from analysis.load import load
-
         frame = load(self.study, run=[], **where)
         return frame[(frame["degradation_id"] == degradation_id) & frame["run_id"].isna()]
 
     @cached_property
-    def differences(self) -> "pd.DataFrame":
+    def differences(self) -> pd.DataFrame:
         """Per picture, every run's last epoch minus interpolation, paired over patches, in the page's definition.
 
         The other side is ``bicubic``, for ``compound`` the direct interpolation with the same
         upsampler (``against`` = same) and with the best one (``against`` = best).
         """
-        import pandas as pd
-
-        from analysis.statistics import paired_differences
-
         found = []
         baselines: dict[str, pd.DataFrame] = {}
         for run in self.scored_runs:
@@ -145,8 +133,6 @@ class Evidence:
     @cached_property
     def best_direct(self) -> dict[str, str]:
         """degradation_id -> the upsampler that makes the best direct interpolation, by the leading metric."""
-        from analysis.aggregate import mean_over_pictures
-
         direct = self.last[(self.last["method"] == "direct") & (self.last["definition"] == self.definition)]
         if not len(direct):
             return {}
@@ -159,8 +145,6 @@ class Evidence:
     @cached_property
     def best_run(self) -> Run | None:
         """The run whose variant is best by the leading metric over all sets; pictures are shown of it."""
-        from analysis.aggregate import mean_over_pictures
-
         rows = self.last[
             (self.last["protocol"] == self.main)
             & (self.last["definition"] == self.definition)
@@ -175,17 +159,13 @@ class Evidence:
         return next(run for run in self.study.runs if run.label == ranked.iloc[0]["label"])
 
     @cached_property
-    def histories(self) -> "pd.DataFrame":
+    def histories(self) -> pd.DataFrame:
         """One row a run and epoch: losses, learning rate, seconds."""
-        from analysis.load import load_histories
-
         return load_histories(self.study)
 
     @cached_property
-    def patches(self) -> "pd.DataFrame":
+    def patches(self) -> pd.DataFrame:
         """Rows of the patchwise protocol at each run's last epoch, and of its baselines; a sample if many."""
-        import pandas as pd
-
         where = {"protocol": self.patchwise, "definition": self.definition}
         share = max(1, len(self.scored_runs))
         found = [_thinned(self.rows(run, **where), SAMPLE_ROWS // share) for run in self.scored_runs]
@@ -195,6 +175,6 @@ class Evidence:
         return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
-def _thinned(frame: "pd.DataFrame", most: int) -> "pd.DataFrame":
+def _thinned(frame: pd.DataFrame, most: int) -> pd.DataFrame:
     """Every n-th row, so that at most about ``most`` remain; the same ones each time."""
     return frame.iloc[:: max(1, len(frame) // max(1, most))]

@@ -1,9 +1,9 @@
 """A metric over the patch grid, laid on the picture."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from analysis.pictures import backdrop
@@ -11,9 +11,6 @@ from analysis.style import metric_head, number
 from analysis.svg import add, drawing, to_page
 from srcnn.metrics import about
 from srcnn.patches import Box
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
 
 # A few steps of viridis (Smith & van der Walt), which colour-blind readers see as dark to light.
 _SCALE = np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]], float)
@@ -31,7 +28,7 @@ _LETTERS = {
 
 def heatmap(
     picture: NDArray[np.uint8], cells: Iterable[tuple[Box, float]], metric: str, alt: str
-) -> "tuple[Markup, int, int]":
+) -> tuple[Markup, int, int]:
     """SVG of the picture with each patch tinted by its value and the value in it; its width and height.
 
     Light is better, whatever the metric's direction; infinite values have the colour of the best.

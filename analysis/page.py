@@ -3,7 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
 
 from analysis.panels import Panel, save, to_svg
 from analysis.spreadsheet import as_csv
@@ -12,10 +16,6 @@ from analysis.svg import add, drawing, to_page
 from srcnn.files import clear_place, write_text
 from srcnn.metrics import about
 from srcnn.paths import is_within
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from markupsafe import Markup
 
 SHOWN_ROWS = 200  # of a table; its CSV holds all
 
@@ -44,7 +44,7 @@ class Table:
 
     name: str
     title: str
-    frame: "pd.DataFrame"
+    frame: pd.DataFrame
     columns: Sequence[Column]
     caption: str = ""
     kind: str = "table"
@@ -78,8 +78,6 @@ class Table:
         return max(0, len(self.frame) - SHOWN_ROWS)
 
     def _is_number(self, column: Column) -> bool:
-        import numpy as np
-
         return (
             bool(column.metric) or column.number or np.issubdtype(np.asarray(self.frame[column.key]).dtype, np.number)
         )
@@ -98,12 +96,12 @@ class Figure:
     kind: str = "figure"
 
     @property
-    def svgs(self) -> "list[Markup]":
+    def svgs(self) -> list[Markup]:
         """The panels as inline SVG."""
         return [to_svg(panel) for panel in self.panels]
 
     @property
-    def keys(self) -> "list[dict[str, str | Markup]]":
+    def keys(self) -> list[dict[str, str | Markup]]:
         """The legend: a name and a small drawing of its line."""
         return [{"name": name, "svg": _sample(line)} for name, line in self.legend.items()]
 
@@ -112,7 +110,7 @@ class Figure:
 class Shot:
     """One picture: PNG as a data URI, or inline SVG, its size on the page, lines below it."""
 
-    source: "str | Markup"
+    source: str | Markup
     width: int
     height: int
     lines: Sequence[str]
@@ -204,7 +202,7 @@ def _sort_value(value: Any) -> str:
     return repr(float(value)) if isinstance(value, int | float) or hasattr(value, "dtype") else ""
 
 
-def _best(frame: "pd.DataFrame", column: Column) -> set[Any]:
+def _best(frame: pd.DataFrame, column: Column) -> set[Any]:
     """Rows that hold the best value, as printed, of their group."""
     if column.metric is None or not len(frame):
         return set()
@@ -219,7 +217,7 @@ def _best(frame: "pd.DataFrame", column: Column) -> set[Any]:
     return set(frame.index[values == best]) if values.nunique() > 1 else set()
 
 
-def _records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
@@ -235,7 +233,7 @@ _MARKERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def _sample(line: Line) -> "Markup":
+def _sample(line: Line) -> Markup:
     root = drawing(26, 12, "")
     root.attrib |= {"width": "26", "height": "12", "fill": line.colour, "stroke": line.colour}
     dashes = "" if line.dashes == "-" else " ".join(str(1.5 * part) for part in line.dashes[1])

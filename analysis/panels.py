@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import AutoLocator, FixedFormatter, Formatter, FuncFormatter, MaxNLocator
 
 from analysis.style import matplotlib
 from analysis.svg import from_matplotlib
 from srcnn.files import atomic_path
 from srcnn.words import printable
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import Formatter, FuncFormatter
 
 INK = "#1d1d1f"  # stands for the page's text colour and is replaced by it in SVG
 SIZE = (3.5, 2.5)  # inches of one panel
@@ -56,13 +56,13 @@ class Panel:
     Margins are given because finding them means drawing everything once more.
     """
 
-    draw: "Callable[[Axes], None]"
+    draw: Callable[[Axes], None]
     size: tuple[float, float] = SIZE
     alt: str = ""
     margins: tuple[float, float, float, float] = (0.75, 0.1, 0.42, 0.24)
 
 
-def to_svg(panel: Panel) -> "Markup":
+def to_svg(panel: Panel) -> Markup:
     """The panel as SVG that stands inside a page and takes its text colour."""
     buffer = io.StringIO()
     with _style():
@@ -92,10 +92,8 @@ def _style() -> Iterator[None]:
         yield
 
 
-def _figure(panels: Sequence[Panel], columns: int) -> "Figure":
+def _figure(panels: Sequence[Panel], columns: int) -> Figure:
     """The panels in rows of ``columns``, each at its own size."""
-    from matplotlib.figure import Figure
-
     rows = [panels[i : i + columns] for i in range(0, len(panels), columns)]
     heights = [max(panel.size[1] for panel in row) for row in rows]
     width, height = max(sum(panel.size[0] for panel in row) for row in rows), sum(heights)
@@ -115,20 +113,15 @@ def _figure(panels: Sequence[Panel], columns: int) -> "Figure":
     return figure
 
 
-def _few_ticks(axis: "Axes") -> None:
+def _few_ticks(axis: Axes) -> None:
     """No more numbers than a small panel has room for; each costs time, too."""
-    from matplotlib.ticker import AutoLocator, MaxNLocator
-
     for side in (axis.xaxis, axis.yaxis):
         if isinstance(side.get_major_locator(), AutoLocator):
             side.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
 
 
-def _printable_texts(axis: "Axes") -> None:
+def _printable_texts(axis: Axes) -> None:
     """What is written in a figure are names from outside, of which the fonts cannot draw everything."""
-    from matplotlib.text import Text
-    from matplotlib.ticker import FixedFormatter, FuncFormatter
-
     for text in axis.findobj(Text):
         text.set_text(printable(text.get_text(), breaks=True))
     for side in (axis.xaxis, axis.yaxis):
@@ -137,7 +130,5 @@ def _printable_texts(axis: "Axes") -> None:
             side.set_major_formatter(_printable_labels(labels))
 
 
-def _printable_labels(labels: "Formatter") -> "FuncFormatter":
-    from matplotlib.ticker import FuncFormatter
-
+def _printable_labels(labels: Formatter) -> FuncFormatter:
     return FuncFormatter(lambda value, place: printable(labels(value, place), breaks=True))

@@ -19,6 +19,7 @@ from srcnn.paths import RootPaths, view_folder
 from srcnn.picture_list import read_list
 from srcnn.upsample import UPSAMPLERS
 from srcnn.views import low_resolution_picture, reduced, reference
+from srcnn.yaml_text import read_yaml
 
 Bytes = NDArray[np.uint8]
 LARGEST = 192  # pixels of a picture on the page, each way: more would swell the file
@@ -98,8 +99,6 @@ def _paths(study: Study, set_name: str) -> dict[str, str]:
 
 
 def _data_config(study: Study, run: Run) -> DataConfig | None:
-    from srcnn.yaml_text import read_yaml
-
     try:
         text = read_text(study.paths.run(run.run_id).config)
         return DataConfig.model_validate(read_yaml(text)["data"])

@@ -1,29 +1,28 @@
 """What each figure draws. Names follow the report where they show the same thing."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from analysis.panels import INK, Panel
 from analysis.style import BASELINE, GREY, Line, axis_label, matplotlib, power_of_ten, ten_to_the
 from srcnn.metrics import about
 from srcnn.words import printable
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
 
 def evaluation_plot(
-    lines: "pd.DataFrame", baseline: "pd.DataFrame", set_name: str, metric: str, styles: Mapping[str, Line]
+    lines: pd.DataFrame, baseline: pd.DataFrame, set_name: str, metric: str, styles: Mapping[str, Line]
 ) -> Panel:
     """A metric over the epochs for one set: a line a variant, its spread as a band, bicubic dashed.
 
     ``lines`` has columns variant, epoch, mean, low, high; ``baseline`` the column mean.
     """
 
-    def draw(axis: "Axes") -> None:
+    def draw(axis: Axes) -> None:
         power = power_of_ten(float(np.nanmax(np.abs(lines["mean"]), initial=0.0)))
         unit = 10.0**power
         for variant, line in lines.groupby("variant", observed=True, sort=False):
@@ -41,10 +40,10 @@ def evaluation_plot(
     return Panel(draw, alt=f"{about(metric).title} over the epochs, set {set_name}")
 
 
-def loss_plot(histories: "pd.DataFrame", column: str, title: str, styles: Mapping[str, Line], log: bool) -> Panel:
+def loss_plot(histories: pd.DataFrame, column: str, title: str, styles: Mapping[str, Line], log: bool) -> Panel:
     """A column of the training histories over the epochs, a line a run."""
 
-    def draw(axis: "Axes") -> None:
+    def draw(axis: Axes) -> None:
         for _, line in histories.groupby("label", sort=False):
             style = styles[line["variant"].iloc[0]]
             few = len(line) <= 20
@@ -61,7 +60,7 @@ def loss_plot(histories: "pd.DataFrame", column: str, title: str, styles: Mappin
 
 
 def appearance_plot(
-    lines: "pd.DataFrame",
+    lines: pd.DataFrame,
     column: str,
     title: str,
     set_name: str,
@@ -70,7 +69,7 @@ def appearance_plot(
 ) -> Panel:
     """Brightness or sharpness of restored pictures over the epochs; the original's and bicubic's as lines."""
 
-    def draw(axis: "Axes") -> None:
+    def draw(axis: Axes) -> None:
         for variant, line in lines.groupby("variant", sort=False):
             style = styles[str(variant)]
             axis.plot(line["epoch"], line[column], ls=style.dashes, marker=style.marker, color=style.colour)
@@ -85,7 +84,7 @@ def appearance_plot(
     return Panel(draw, alt=f"{title} over the epochs, set {set_name}")
 
 
-def image_plot(table: "pd.DataFrame", set_name: str, metric: str, styles: Mapping[str, Line], named: int = 30) -> Panel:
+def image_plot(table: pd.DataFrame, set_name: str, metric: str, styles: Mapping[str, Line], named: int = 30) -> Panel:
     """Every picture of a set, sorted by its gain over bicubic: bicubic and each variant as a mark.
 
     ``table`` has a row a picture, sorted, and a column a variant besides ``bicubic``. Up to
@@ -94,7 +93,7 @@ def image_plot(table: "pd.DataFrame", set_name: str, metric: str, styles: Mappin
     count = len(table)
     height = 1.0 + 0.19 * count if count <= named else 4.5
 
-    def draw(axis: "Axes") -> None:
+    def draw(axis: Axes) -> None:
         rows = np.arange(count)[::-1]
         for column in table.columns:
             style = styles[column]
@@ -118,11 +117,11 @@ def image_plot(table: "pd.DataFrame", set_name: str, metric: str, styles: Mappin
     return Panel(draw, (4.6, height), alt, (left, 0.15, 0.42, 0.24))
 
 
-def correlation_plot(matrix: "np.ndarray", metrics: Sequence[str]) -> Panel:
+def correlation_plot(matrix: np.ndarray, metrics: Sequence[str]) -> Panel:
     """The matrix of rank correlations between metrics, with its numbers."""
     size = len(metrics)
 
-    def draw(axis: "Axes") -> None:
+    def draw(axis: Axes) -> None:
         image = axis.imshow(matrix, cmap="PuOr", vmin=-1, vmax=1)
         for i in range(size):
             for j in range(size):
@@ -155,14 +154,14 @@ def cell_text_colour(value: float) -> str:
 
 
 def upsampler_plot(
-    means: "pd.DataFrame", set_name: str, metric: str, order: Sequence[str], styles: Mapping[str, Line]
+    means: pd.DataFrame, set_name: str, metric: str, order: Sequence[str], styles: Mapping[str, Line]
 ) -> Panel:
     """A metric by upsampler for one set: a mark a variant, direct interpolation in grey.
 
     ``means`` has columns variant (``direct`` for the baseline), upsampler and the metric.
     """
 
-    def draw(axis: "Axes") -> None:
+    def draw(axis: Axes) -> None:
         power = power_of_ten(float(np.nanmax(np.abs(means[metric]), initial=0.0)))
         for variant, line in means.groupby("variant", observed=True, sort=False):
             style = styles[str(variant)]
@@ -176,7 +175,7 @@ def upsampler_plot(
     return Panel(draw, alt=f"{about(metric).title} by upsampler, set {set_name}", margins=(0.75, 0.1, 0.42, 0.24))
 
 
-def upsampling_plot(rows: "pd.DataFrame", title: str, metric: str, styles: Mapping[str, Line]) -> Panel:
+def upsampling_plot(rows: pd.DataFrame, title: str, metric: str, styles: Mapping[str, Line]) -> Panel:
     """The report's own plot: a metric over the sub-image number of one picture, a line an upsampler.
 
     Upsamplers often agree to a hair: each line is thinner than the one below it, so that all show.
@@ -185,7 +184,7 @@ def upsampling_plot(rows: "pd.DataFrame", title: str, metric: str, styles: Mappi
     where they are 1e-8; infinite ones are marked at the upper edge.
     """
 
-    def draw(axis: "Axes") -> None:
+    def draw(axis: Axes) -> None:
         values = rows[metric].to_numpy(float)
         finite = values[np.isfinite(values)]
         power = power_of_ten(float(np.abs(finite).max(initial=0.0)))
@@ -207,14 +206,14 @@ def upsampling_plot(rows: "pd.DataFrame", title: str, metric: str, styles: Mappi
     return Panel(draw, alt=f"{about(metric).title} over the sub-images of {title}")
 
 
-def line_plot(table: "pd.DataFrame", x: str, metric: str, styles: Mapping[str, Line], by: str, title: str) -> Panel:
+def line_plot(table: pd.DataFrame, x: str, metric: str, styles: Mapping[str, Line], by: str, title: str) -> Panel:
     """A metric over any column, a line for each value of ``by``; text columns become categories.
 
     What has no epoch where ``x`` is the epoch (bicubic) is a horizontal line.
     """
     text = not np.issubdtype(np.asarray(table[x].dropna()).dtype, np.number)
 
-    def draw(axis: "Axes") -> None:
+    def draw(axis: Axes) -> None:
         power = power_of_ten(float(np.nanmax(np.abs(table[metric]), initial=0.0)))
         places = {value: i for i, value in enumerate(dict.fromkeys(table[x].astype(str)))} if text else {}
         for value, line in table.groupby(by, observed=True, sort=False):
@@ -244,21 +243,17 @@ def line_plot(table: "pd.DataFrame", x: str, metric: str, styles: Mapping[str, L
     return Panel(draw, (4.4 + right, 3.3), margins=(0.8, right, 0.9 if text else 0.45, 0.3))
 
 
-def _epochs(axis: "Axes") -> None:
+def _epochs(axis: Axes) -> None:
     _integers(axis)
     axis.set_xlabel("epoch")
 
 
-def _integers(axis: "Axes") -> None:
-    from matplotlib.ticker import MaxNLocator
-
+def _integers(axis: Axes) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
 
 
-def _plain_log(axis: "Axes") -> None:
+def _plain_log(axis: Axes) -> None:
     """Labels at 1, 2 and 5 of every decade: a loss that falls by a third spans no power of ten."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
-
     low, high = axis.get_ylim()
     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: ten_to_the(round(np.log10(value)))))
     if high / low < 30:

@@ -1,15 +1,16 @@
 """What the commands have in common: from words on the command line to one table of means."""
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from analysis.aggregate import KINDS, by_picture, last_epochs, mean_over_pictures, scanned_columns
-from analysis.load import scan
+from analysis.evidence import Evidence
+from analysis.scores import scan
 from analysis.study import Study, with_names
 from srcnn.metrics import about
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # Words for columns of by_picture.
 NAMES = {"patch": "crop"}
@@ -18,7 +19,7 @@ COLUMNS = ("run", "variant", "epoch", "set", "image", "method", "protocol", "ups
 
 def means(
     study: Study, by: Sequence[str], metrics: Sequence[str], where: Mapping[str, Sequence[str]], spread: bool = False
-) -> "tuple[pd.DataFrame, list[str]]":
+) -> tuple[pd.DataFrame, list[str]]:
     """Means over pictures for every combination of ``by``, and the columns that were added to it.
 
     ``by`` and ``where`` take the names in COLUMNS and dotted settings such as ``training.loss``.
@@ -49,7 +50,7 @@ def means(
     return table.sort_values([*by, *kinds], key=_in_order, kind="stable", ignore_index=True), kinds
 
 
-def pictures(study: Study, metrics: Sequence[str], where: Mapping[str, Sequence[str]]) -> "pd.DataFrame":
+def pictures(study: Study, metrics: Sequence[str], where: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """``by_picture`` of what the conditions leave, read no further than they ask."""
     stored = {
         name: _typed(name, values)
@@ -71,7 +72,7 @@ def pictures(study: Study, metrics: Sequence[str], where: Mapping[str, Sequence[
     return frame
 
 
-def _setting(frame: "pd.DataFrame", study: Study, name: str) -> "pd.Series":
+def _setting(frame: pd.DataFrame, study: Study, name: str) -> pd.Series:
     """A setting of each row's run, as text; none for baselines."""
     values = {run.label: _text(run.settings.get(name)) for run in study.runs}
     return frame["label"].astype(object).map(values)
@@ -95,14 +96,10 @@ def split(text: str) -> list[str]:
 
 def default_metrics(study: Study) -> list[str]:
     """The metrics that a study asked for."""
-    from analysis.evidence import Evidence
-
     return list(Evidence(study).metrics)
 
 
 def _check(study: Study, names: Iterable[str], metrics: Iterable[str]) -> None:
-    import difflib
-
     settings = list(dict.fromkeys(key for run in study.runs for key in run.settings))
     for name in names:
         if name not in COLUMNS and name not in settings:
@@ -128,10 +125,8 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _in_order(column: "pd.Series") -> "pd.Series":
+def _in_order(column: pd.Series) -> pd.Series:
     """Text by its first appearance in the study, numbers by value."""
-    import pandas as pd
-
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column
     return pd.Series(pd.factorize(column)[0], index=column.index)

@@ -1,15 +1,17 @@
 """What happened while the study was made: attempts, failures by cause, seconds and core-hours."""
 
+import platform
+import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import pandas as pd
 
 from analysis.study import Study
 from srcnn.attempts import read_attempt
 from srcnn.schema import Attempt
 from srcnn.words import whole
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 STAGES = ("prepare", "baseline", "train", "render", "evaluate", "report")
 PACKAGES = (
@@ -42,10 +44,8 @@ def latest_attempts(study: Study) -> list[Attempt]:
     return list(latest.values())
 
 
-def failures(study: Study) -> "pd.DataFrame":
+def failures(study: Study) -> pd.DataFrame:
     """Tasks whose last attempt failed, grouped by stage and cause: how many, an example's message and log."""
-    import pandas as pd
-
     labels = {run.run_id: run.label for run in study.runs}
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
     for record in latest_attempts(study):
@@ -72,8 +72,6 @@ def failures(study: Study) -> "pd.DataFrame":
 
 def _pattern(message: str) -> str:
     """A message without what differs from task to task: numbers and paths."""
-    import re
-
     first = message.splitlines()[0] if message else ""
     return re.sub(r"\d+", "#", re.sub(r"\S*/\S+", "PATH", first))
 
@@ -83,14 +81,12 @@ def _some(names: list[str], most: int = 4) -> str:
     return ", ".join(unique[:most]) + (f" and {len(unique) - most} more" if len(unique) > most else "")
 
 
-def costs(study: Study) -> "pd.DataFrame":
+def costs(study: Study) -> pd.DataFrame:
     """Seconds and core-hours of each stage over all attempts, and how many were not the first.
 
     An attempt that was killed has no end and counts as nothing; one without a record of its cores
     counts as one core.
     """
-    import pandas as pd
-
     table: dict[str, dict[str, Any]] = {}
     for record in attempts(study):
         row = table.setdefault(
@@ -117,13 +113,8 @@ def costs(study: Study) -> "pd.DataFrame":
     return pd.DataFrame([{**table[stage], "tasks": len(table[stage]["tasks"])} for stage in stages])
 
 
-def versions() -> "pd.DataFrame":
+def versions() -> pd.DataFrame:
     """Python and the packages that results depend on, as installed where the page was made."""
-    import platform
-    from importlib.metadata import PackageNotFoundError, version
-
-    import pandas as pd
-
     rows = [("python", platform.python_version())]
     for name in ("srcnn-runner", *PACKAGES):
         try:

@@ -5,107 +5,11 @@ finished, says what is missing, and refreshes in place.
 """
 
 import argparse
-import base64
-import hashlib
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from srcnn.called import called
 from srcnn.door import command, sentence
-from srcnn.words import printable
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
-    from analysis.evidence import Evidence
-    from analysis.page import Section
-
-
-def write_report(study_dir: Path | str) -> Path:
-    """Write report/index.html and the files beside it; the page's path.
-
-    Raises FileNotFoundError if the folder holds no study.
-    """
-    from analysis.evidence import Evidence
-    from analysis.page import write_files
-    from analysis.sections import SCORELESS, SECTIONS
-    from analysis.study import open_study
-    from srcnn.files import write_text
-    from srcnn.metrics import forget_metrics
-
-    forget_metrics()
-    study = open_study(study_dir)
-    evidence = Evidence(study)
-    scored = bool(len(evidence.pictures))
-    made = [build(evidence) for name, build in SECTIONS.items() if scored or name in SCORELESS]
-    sections = [section for section in made if section]
-    page = render(evidence, sections)
-    write_files(sections, study.paths.report)
-    write_text(study.paths.report_page, page)
-    return study.paths.report_page
-
-
-def render(evidence: "Evidence", sections: "Sequence[Section]") -> str:
-    """The page as HTML, with everything it needs inside."""
-    from jinja2 import Environment, PackageLoader
-    from markupsafe import Markup
-
-    from analysis.records import failures
-    from analysis.sections.making import commands
-
-    environment = Environment(
-        loader=PackageLoader("analysis"), autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown
-    )
-    style = Markup(_file(environment, "style.css") + _widths(sections))
-    script = Markup(_file(environment, "sort.js"))
-    study = evidence.study
-    frame, missing = evidence.pictures, len(study.missing())
-    failed = failures(study)
-    return environment.get_template("report.html").render(
-        study=study.name,
-        runs=len(study.runs),
-        sets=len(study.sets),
-        comparisons=int(frame["patches"].sum()),
-        pictures=len(frame[["set", "image"]].drop_duplicates()),
-        sections=sections,
-        missing=missing,
-        shards=len(study.shard_paths()),
-        unscored=[run.label for run in study.runs if run.run_id not in evidence.last_epoch] if len(frame) else [],
-        notes=list(study.contents.get("notes", [])),
-        failed=int(failed["tasks"].sum()) if len(failed) else 0,
-        command=commands(study)[0],
-        style=style,
-        script=script,
-        policy=policy(style, script),
-    )
-
-
-def policy(style: str, script: str) -> str:
-    """What the page allows: this style, this script, and pictures that stand in it; nothing else, from nowhere."""
-    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
-    return (
-        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _shown(value: Any) -> Any:
-    """A value as the template may show it: text from outside without what a browser obeys beside markup."""
-    return printable(value, breaks=True) if isinstance(value, str) and not hasattr(value, "__html__") else value
-
-
-def _file(environment: "Environment", name: str) -> str:
-    """One of our own files, which is no template."""
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0]
-
-
-def _widths(sections: "Sequence[Section]") -> str:
-    """Rules for the widths of the page's pictures: a policy of hashes allows no style attributes."""
-    shots = (shot for section in sections for block in section.blocks for shot in getattr(block, "shots", ()))
-    return "".join(f".w{width} {{ width: {width}px; }}\n" for width in sorted({shot.width for shot in shots}))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -123,6 +27,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """0 if the page was written, 2 if the folder holds no study."""
     arguments = parser().parse_args(argv)
+
+    from analysis.build import write_report
     from srcnn.metrics import MetricsDiffer
 
     try:

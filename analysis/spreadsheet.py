@@ -1,12 +1,11 @@
 """Tables as CSV that a spreadsheet shows and does not compute."""
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from srcnn.words import printable
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # What spreadsheets take for the beginning of a formula, also in its wide form, unless it is a number.
 # Source: OWASP, "CSV Injection".
@@ -14,7 +13,7 @@ _FORMULA = re.compile(r"[=+\-@\t\n＝＋－＠]")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 
 
-def as_csv(table: "pd.DataFrame") -> str:
+def as_csv(table: pd.DataFrame) -> str:
     """The table as CSV, its heads first; text that would be a formula has an apostrophe before it."""
     shown = table.copy(deep=False)
     for place in range(len(shown.columns)):
@@ -23,9 +22,7 @@ def as_csv(table: "pd.DataFrame") -> str:
     return str(shown.to_csv(index=False, header=[_cell(str(name)) for name in shown.columns], lineterminator="\n"))
 
 
-def _holds_numbers(column: "pd.Series") -> bool:
-    import pandas as pd
-
+def _holds_numbers(column: pd.Series) -> bool:
     return bool(pd.api.types.is_numeric_dtype(column.dtype))
 
 

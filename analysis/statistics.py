@@ -7,15 +7,14 @@ averaged first, and the bootstrap draws pictures.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.aggregate import groups
 from srcnn.metrics import about
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Floats = NDArray[np.float64]
 # What makes two rows of the score table the same comparison by two methods.
@@ -91,7 +90,7 @@ def _tail(pictures: int, level: float) -> float:
     return float(ndtr(-t * np.sqrt(pictures / (pictures - 1))))
 
 
-def paired_differences(a: "pd.DataFrame", b: "pd.DataFrame", metrics: Sequence[str]) -> "pd.DataFrame":
+def paired_differences(a: pd.DataFrame, b: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     """One row a picture and kind of comparison: the mean of a's value minus b's over the same patches.
 
     ``a`` and ``b`` are rows of the score table with the columns of PAIR_KEY, one method each; without
@@ -99,10 +98,6 @@ def paired_differences(a: "pd.DataFrame", b: "pd.DataFrame", metrics: Sequence[s
     of which a value is infinite or null has no difference and is counted in ``left_out`` (over all
     metrics); ``patches`` counts the pairs.
     """
-    import pandas as pd
-
-    from analysis.aggregate import groups
-
     key = list(PAIR_KEY)
     shared = [name for name in key if name in b]
     how: Literal["1:1", "m:1"] = "1:1" if shared == key else "m:1"
@@ -127,14 +122,12 @@ def paired_differences(a: "pd.DataFrame", b: "pd.DataFrame", metrics: Sequence[s
     return pd.DataFrame(table.assign(left_out=left_out.astype(int)))
 
 
-def summarise(differences: "pd.DataFrame", by: Sequence[str], metrics: Sequence[str]) -> "pd.DataFrame":
+def summarise(differences: pd.DataFrame, by: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
     """Mean difference and its interval over pictures for every combination of ``by``.
 
     Columns: ``by``, pictures, then metric, ``low_<metric>``, ``high_<metric>``. Several rows of one
     picture (seeds, crops) are averaged first.
     """
-    import pandas as pd
-
     by = list(by)
     key = [*by, *(name for name in ("set", "image") if name not in by)]
     per_picture = differences.groupby(key, observed=True, dropna=False, sort=False)[list(metrics)].mean().reset_index()
@@ -182,6 +175,4 @@ def rank_correlation(values: Floats, metrics: Sequence[str]) -> Floats:
 
 def ranks(values: Floats) -> Floats:
     """Rank of each value from 1, ties at their mean rank; infinite values take part."""
-    import pandas as pd
-
     return np.asarray(pd.Series(values).rank(method="average"), np.float64)

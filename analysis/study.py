@@ -4,7 +4,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from srcnn.contents import read_contents
 from srcnn.files import parsed, read_own
@@ -13,9 +15,7 @@ from srcnn.records import shown
 from srcnn.schema import METHODS
 from srcnn.shards import has_shard
 from srcnn.words import whole
-
-if TYPE_CHECKING:
-    import pandas as pd
+from srcnn.yaml_text import read_yaml
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Study:
         """A setting that all runs share (the first run's)."""
         return self.runs[0].settings.get(key, default) if self.runs else default
 
-    def shard_paths(self, runs: "set[str] | None" = None, epochs: "set[int] | None" = None) -> list[Path]:
+    def shard_paths(self, runs: set[str] | None = None, epochs: set[int] | None = None) -> list[Path]:
         """Every shard that belongs to the study, whether it is there or not.
 
         ``runs`` and ``epochs`` leave out other runs and epochs; baselines stay.
@@ -137,7 +137,7 @@ def apart(name: str, taken: Collection[str], why: str) -> str:
     return name
 
 
-def with_names(pictures: "pd.DataFrame", study: Study) -> "pd.DataFrame":
+def with_names(pictures: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Rows of ``by_picture`` with the columns ``run`` and ``variant``: the names that people see, baselines' too."""
     frame = pictures.copy(deep=False)
     own = frame["method"].astype(object).map(study.baseline_names)
@@ -167,8 +167,6 @@ def differing(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, 
 
 
 def _settings(config: Path) -> dict[str, Any]:
-    from srcnn.yaml_text import read_yaml
-
     def sections(content: bytes) -> dict[str, Any]:
         value = read_yaml(content.decode())
         if not isinstance(value, dict):

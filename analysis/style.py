@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import matplotlib as library
+
 from srcnn.metrics import about
 
 # Okabe & Ito (2008), told apart by colour-blind readers, without yellow (too pale on white) and
@@ -38,8 +40,6 @@ def matplotlib() -> Any:
     if "matplotlib" in sys.modules:
         return sys.modules["matplotlib"]
     backend = os.environ.pop("MPLBACKEND", None)
-    import matplotlib as library
-
     if backend is not None:
         os.environ["MPLBACKEND"] = backend
         with suppress(ValueError):

@@ -5,13 +5,11 @@ They hold no style attributes, which the page's policy forbids: what those would
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from srcnn.words import printable
+from markupsafe import Markup
 
-if TYPE_CHECKING:
-    from markupsafe import Markup
+from srcnn.words import printable
 
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _HREF = f"{{{XLINK}}}href"
@@ -36,14 +34,12 @@ def add(parent: ElementTree.Element, tag: str, text: str | None = None, **attrib
     return element
 
 
-def to_page(root: ElementTree.Element) -> "Markup":
+def to_page(root: ElementTree.Element) -> Markup:
     """The drawing as text that stands inside a page."""
-    from markupsafe import Markup
-
     return Markup(ElementTree.tostring(root, "unicode"))
 
 
-def from_matplotlib(text: str, alt: str, ink: str) -> "Markup":
+def from_matplotlib(text: str, alt: str, ink: str) -> Markup:
     """A figure of matplotlib's for a page: its ink is the page's, and so is the family of its font."""
     root = ElementTree.fromstring(text)
     _drop_unwanted(root)

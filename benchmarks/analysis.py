@@ -27,7 +27,7 @@ def step(name, study):
 
         main([str(study), "--by", "variant,epoch,protocol", "--metric", "psnr,ssim", "--format", "csv"])
     elif name == "report":
-        from analysis.report import write_report
+        from analysis.build import write_report
 
         write_report(study)
     elif name == "load one run":

@@ -8,7 +8,7 @@ from score_tables import row, write_study
 
 import analysis
 from analysis.aggregate import by_picture, last_epochs, left_out, mean_over_pictures, scanned_columns
-from analysis.load import scan
+from analysis.scores import scan
 
 METRICS = ["psnr", "ssim"]
 # PSNR of bicubic and of SRCNN 9-1-5, picture by picture, Set5 x3, whose means the paper gives as

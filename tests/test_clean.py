@@ -28,7 +28,7 @@ from srcnn.schema import Attempt
 def _quick_report(monkeypatch):
     """The page takes seconds to draw, and only that it is there matters here."""
     monkeypatch.setattr(
-        "analysis.report.write_report", lambda folder: write_text(StudyPaths(folder).report_page, "page")
+        "analysis.build.write_report", lambda folder: write_text(StudyPaths(folder).report_page, "page")
     )
 
 
@@ -38,7 +38,7 @@ def run_once(tmp_path_factory):
     folder = tmp_path_factory.mktemp("once")
     file = tiny_study(folder, keep={"every_s": 0})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("analysis.report.write_report", lambda study: write_text(StudyPaths(study).report_page, "page"))
+        patch.setattr("analysis.build.write_report", lambda study: write_text(StudyPaths(study).report_page, "page"))
         assert submit.main([str(file), "--executor", "debug", "--root", str(folder / "results")]) == 0
     return folder / "results"
 
@@ -189,7 +189,7 @@ def test_scores_by_earlier_settings_stay_until_the_present_ones_are_complete(fin
 
 
 def test_merged_scores_stay_with_the_present_ones_that_they_hold(finished):
-    from analysis.compact import compact_study
+    from analysis.compaction import compact_study
 
     assert submit.main([str(finished.folder), "evaluate.upsamplers=[bicubic]", "--executor", "debug"]) == 0
     compact_study(finished.folder)
@@ -198,7 +198,7 @@ def test_merged_scores_stay_with_the_present_ones_that_they_hold(finished):
 
 
 def test_merged_scores_of_earlier_settings_alone_go_with_their_index(finished):
-    from analysis.compact import compact_study
+    from analysis.compaction import compact_study
 
     (run,) = read_json(finished.contents)["runs"]
     compact_study(finished.folder)

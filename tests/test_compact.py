@@ -9,7 +9,7 @@ import pytest
 from score_tables import EVAL, row, write_rows, write_study
 
 import analysis
-from analysis import compact
+from analysis import compact, compaction
 from srcnn import shards
 from srcnn.aside import Aside
 from srcnn.metrics import Reference
@@ -37,15 +37,15 @@ def folder_of(study: Path) -> Path:
 
 def test_merging_keeps_every_row_and_leaves_one_file(study):
     before = psnr(study)
-    done = compact.compact_study(study)
+    done = compaction.compact_study(study)
     assert [(each.shards, each.rows, each.files_before) for each in done] == [(3, 9, 3)]
     assert len(list(folder_of(study).glob("*.parquet"))) == 1
     assert psnr(study) == before
-    assert compact.compact_study(study) == []
+    assert compaction.compact_study(study) == []
 
 
 def test_merged_shards_are_found_by_name_and_read_with_their_own_rows(study):
-    compact.compact_study(study)
+    compaction.compact_study(study)
     second = StudyPaths(study).shard("r0000000000", EVAL, 2, 0)
     assert has_shard(second)
     assert not has_shard(StudyPaths(study).shard("r0000000000", EVAL, 4, 0))
@@ -54,26 +54,26 @@ def test_merged_shards_are_found_by_name_and_read_with_their_own_rows(study):
 
 
 def test_what_came_later_is_merged_with_what_was_merged(study):
-    compact.compact_study(study)
+    compaction.compact_study(study)
     write_rows(StudyPaths(study).shard("r0000000000", EVAL, 4, 0), [row("p0", psnr=99.0, epoch=4)])
     assert list(shards_in(folder_of(study))) == [f"{EVAL}-{epoch:04d}-000of001.parquet" for epoch in (1, 2, 3, 4)]
-    assert compact.compact_study(study)[0].rows == 10
+    assert compaction.compact_study(study)[0].rows == 10
     assert len(list(folder_of(study).iterdir())) == 2
 
 
 def test_a_shard_made_again_replaces_its_merged_copy(study):
-    compact.compact_study(study)
+    compaction.compact_study(study)
     shard = StudyPaths(study).shard("r0000000000", EVAL, 3, 0)
     shards.take_shard(shard, Aside())
     assert not has_shard(shard)
     assert len(analysis.load(study, epoch=3, run="run", method="srcnn")) == 0
     write_rows(shard, [row("p0", psnr=77.0, epoch=3)])
-    compact.compact_study(study)
+    compaction.compact_study(study)
     assert analysis.load(study, epoch=3, run="run", method="srcnn")["psnr"].tolist() == [77.0]
 
 
 def test_the_origin_of_merged_scores_is_kept(study):
-    compact.compact_study(study)
+    compaction.compact_study(study)
     place = shards.find_shard(StudyPaths(study).shard("r0000000000", EVAL, 1, 0))
     assert place is not None
     assert shards.made_from(place) == '{"sets": {}, "metrics": {}}'
@@ -97,14 +97,14 @@ def steps_of(study: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int) -> int:
         patch.setattr(os, "replace", counted(os.replace))
         patch.setattr(Path, "unlink", counted(Path.unlink))
         with contextlib.suppress(Killed):
-            compact.compact_folder(folder_of(study))
+            compaction.compact_folder(folder_of(study))
     return count
 
 
 @pytest.mark.parametrize("merged_before", [False, True])
 def test_killed_before_any_change_no_row_is_missing_and_none_is_double(study, tmp_path, monkeypatch, merged_before):
     if merged_before:
-        compact.compact_study(study)
+        compaction.compact_study(study)
         for epoch in (2, 4):  # one anew, one new
             rows = [row(f"p{i}", psnr=40.0 + epoch + i, epoch=epoch) for i in range(2)]
             write_rows(StudyPaths(study).shard("r0000000000", EVAL, epoch, 0), rows)
@@ -115,7 +115,7 @@ def test_killed_before_any_change_no_row_is_missing_and_none_is_double(study, tm
         copy = _copy(study, tmp_path / str(stop_at))
         steps_of(copy, monkeypatch, stop_at)
         assert {name: _rows(copy, name) for name in shards_in(folder_of(copy))} == names, f"killed before {stop_at}"
-        compact.compact_study(copy)  # and the next one finishes what this one began
+        compaction.compact_study(copy)  # and the next one finishes what this one began
         assert {name: _rows(copy, name) for name in shards_in(folder_of(copy))} == names
 
 
@@ -133,7 +133,7 @@ def test_a_reader_under_whose_hands_files_are_merged_reads_on(study):
     wanted = [StudyPaths(study).shard("r0000000000", EVAL, epoch, 0) for epoch in (1, 2, 3)]
     reader = read_shards(wanted, ["psnr"])
     found = [next(reader)]
-    compact.compact_study(study)
+    compaction.compact_study(study)
     found += reader
     assert sorted(value for _, table in found for value in table["psnr"].to_pylist()) == sorted(
         20.0 + epoch + i for epoch in (1, 2, 3) for i in range(3)
@@ -147,15 +147,15 @@ def test_two_mergers_at_once_lose_nothing(study, monkeypatch):
     late = StudyPaths(study).shard("r0000000000", EVAL, 3, 0)
 
     def interrupted(compacted):
-        monkeypatch.setattr(shards, "write_index", write_index)
-        compact.compact_folder(folder_of(study))
+        monkeypatch.setattr(compaction, "write_index", write_index)
+        compaction.compact_folder(folder_of(study))
         write_index(compacted)
 
-    monkeypatch.setattr(shards, "write_index", interrupted)
-    compact.compact_folder(folder_of(study))
+    monkeypatch.setattr(compaction, "write_index", interrupted)
+    compaction.compact_folder(folder_of(study))
     assert psnr(study) == before
     assert has_shard(late)
-    compact.compact_study(study)
+    compaction.compact_study(study)
     assert psnr(study) == before
 
 
@@ -171,7 +171,7 @@ def test_a_merged_file_that_lacks_a_row_changes_nothing(study, monkeypatch):
 
     monkeypatch.setattr(pq, "read_metadata", Short)
     with pytest.raises(RuntimeError, match="holds 8 rows instead of 9; nothing was changed"):
-        compact.compact_folder(folder_of(study))
+        compaction.compact_folder(folder_of(study))
     assert sorted(folder_of(study).iterdir()) == files
     assert psnr(study) == before
 
@@ -197,7 +197,7 @@ def test_a_merged_study_counts_as_done_and_its_scores_are_known_to_the_next_scor
             task.job()
     assert [task.stage for task in plan.missing()] == ["report"]
     rows = len(analysis.load(plan.paths.folder))
-    assert compact.compact_study(plan.paths.folder)
+    assert compaction.compact_study(plan.paths.folder)
     assert [task.stage for task in plan.missing()] == ["report"]
     assert stale_results(plan) == []
     assert len(analysis.load(plan.paths.folder)) == rows

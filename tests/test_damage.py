@@ -9,9 +9,9 @@ import pytest
 from conftest import tiny_study
 
 import analysis
-from analysis.compact import compact_study
-from analysis.load import load_histories
+from analysis.compaction import compact_study
 from analysis.pictures import Album
+from analysis.scores import load_histories
 from analysis.study import open_study
 from analysis.table import main as table
 from runner import clean, status, submit
@@ -30,7 +30,7 @@ DAMAGE = {
 @pytest.fixture(autouse=True)
 def _quick_report(monkeypatch):
     """The page takes seconds to draw."""
-    monkeypatch.setattr("analysis.report.write_report", quick_report)
+    monkeypatch.setattr("analysis.build.write_report", quick_report)
 
 
 def quick_report(folder):
@@ -43,7 +43,7 @@ def quick_report(folder):
 def run_once(tmp_path_factory):
     folder = tmp_path_factory.mktemp("once")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("analysis.report.write_report", quick_report)
+        patch.setattr("analysis.build.write_report", quick_report)
         file = tiny_study(folder, evaluate__metrics=["psnr"], evaluate__protocols=["luma"], training__epochs=1)
         assert submit.main([str(file), "--executor", "debug", "--root", str(folder / "results")]) == 0
     return folder / "results"

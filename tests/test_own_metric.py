@@ -9,7 +9,7 @@ from PIL import Image
 from small_study import small_plan
 
 import analysis
-from analysis.compact import compact_study
+from analysis.compaction import compact_study
 from analysis.table import main as table
 from runner.study.config import ConfigError
 from runner.submit import main as submit

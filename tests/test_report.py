@@ -11,7 +11,8 @@ import pytest
 from score_tables import row, write_study
 
 from analysis import compare, plot, table
-from analysis.report import main, write_report
+from analysis.build import write_report
+from analysis.report import main
 from analysis.style import COLOURS, number, power_of_ten, run_styles
 from srcnn.files import write_json
 from srcnn.metrics import METRICS

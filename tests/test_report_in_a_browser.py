@@ -89,7 +89,7 @@ def page(tmp_path_factory) -> Path:
     """The report of a tiny study with pictures, all protocols and two runs."""
     from conftest import tiny_study
 
-    from analysis.report import write_report
+    from analysis.build import write_report
     from runner.study.config import load_study
     from runner.study.plan import make_plan
     from srcnn.paths import RootPaths

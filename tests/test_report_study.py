@@ -6,7 +6,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from analysis.load import load
+from analysis.scores import load
 from jobs.job import CORES_VARIABLE
 from runner.study.config import ConfigError, load_study
 from runner.study.plan import make_plan

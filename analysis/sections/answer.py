@@ -1,6 +1,8 @@
 """The answer first: which run is best on each set, by how much, and whether enlarging its regions paid."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from analysis.aggregate import mean_over_pictures, per_picture
 from analysis.evidence import Evidence
@@ -10,9 +12,6 @@ from analysis.style import metric_head, number
 from srcnn.metrics import about
 from srcnn.protocols import PROTOCOLS
 from srcnn.words import counted
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def section(evidence: Evidence) -> Section | None:
@@ -45,10 +44,8 @@ def section(evidence: Evidence) -> Section | None:
     return Section("answer", "The answer", blocks)
 
 
-def run_table(evidence: Evidence) -> "pd.DataFrame":
+def run_table(evidence: Evidence) -> pd.DataFrame:
     """For each set and variant: value, bicubic's, gain with interval, spread over seeds; best first."""
-    import pandas as pd
-
     metric = evidence.leading
     last = evidence.last[
         (evidence.last["protocol"] == evidence.main) & (evidence.last["definition"] == evidence.definition)
@@ -78,10 +75,8 @@ def run_table(evidence: Evidence) -> "pd.DataFrame":
     )
 
 
-def compound_table(evidence: Evidence) -> "pd.DataFrame":
+def compound_table(evidence: Evidence) -> pd.DataFrame:
     """For each set, variant, upsampler and zoom: the gain over direct interpolation, same and best upsampler."""
-    import pandas as pd
-
     frame = evidence.differences
     if not len(frame):
         return pd.DataFrame()
@@ -106,7 +101,7 @@ def compound_table(evidence: Evidence) -> "pd.DataFrame":
     return table.rename(columns={metric: "gain", f"low_{metric}": "low_gain", f"high_{metric}": "high_gain"})
 
 
-def _compound_block(evidence: Evidence, table: "pd.DataFrame") -> Table:
+def _compound_block(evidence: Evidence, table: pd.DataFrame) -> Table:
     metric = evidence.leading
     columns = [
         Column("set", "set"),
@@ -126,9 +121,7 @@ def _compound_block(evidence: Evidence, table: "pd.DataFrame") -> Table:
     return Table("compound-gain", "Enlarging regions of the restored picture", table, columns, caption)
 
 
-def _gains(evidence: Evidence) -> "pd.DataFrame":
-    import pandas as pd
-
+def _gains(evidence: Evidence) -> pd.DataFrame:
     frame = evidence.differences
     if not len(frame):
         return pd.DataFrame()
@@ -141,7 +134,7 @@ def _gains(evidence: Evidence) -> "pd.DataFrame":
     return summarise(chosen, ["set", "variant"], [evidence.leading]) if len(chosen) else pd.DataFrame()
 
 
-def _best_sentences(evidence: Evidence, ranking: "pd.DataFrame") -> list[str]:
+def _best_sentences(evidence: Evidence, ranking: pd.DataFrame) -> list[str]:
     metric = evidence.leading
     facts = about(metric)
     unit = "" if facts.unit == "1" else f" {facts.unit}"
@@ -166,7 +159,7 @@ def _too_few(pictures: int) -> str:
     return f"{counted(pictures, 'picture')}, too few for an interval"
 
 
-def _against_second(evidence: Evidence, set_name: str, of_set: "pd.DataFrame") -> str:
+def _against_second(evidence: Evidence, set_name: str, of_set: pd.DataFrame) -> str:
     """How the best compares with the next: paired over pictures."""
     if len(of_set) < 2:
         return ""

@@ -1,20 +1,19 @@
 """The contrast between metrics: how they agree, where they do not, what each one costs."""
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from analysis.aggregate import mean_over_pictures
 from analysis.evidence import Evidence
 from analysis.page import Column, Figure, Prose, Section, Table
 from analysis.plots import correlation_plot
+from analysis.sections.images import region_shots
 from analysis.statistics import rank_correlation, ranks
 from analysis.style import number
-from srcnn.metrics import about
-
-if TYPE_CHECKING:
-    import pandas as pd
+from srcnn.metrics import METRICS, about, score, warm_up
 
 TIMED_S = 0.1  # no further call of a metric once its calls took this long
 SLOW_S = 5.0  # a first call this long is the metric itself, not the loading of what it needs, and is not repeated
@@ -36,7 +35,7 @@ def section(evidence: Evidence) -> Section | None:
     return Section("contrast", "Metrics against each other", [block for block in blocks if block])
 
 
-def varying(evidence: Evidence, patches: "pd.DataFrame") -> list[str]:
+def varying(evidence: Evidence, patches: pd.DataFrame) -> list[str]:
     """The metrics that tell the compared patches apart."""
     return [name for name in evidence.metrics if len(patches) and patches[name].nunique() > 1]
 
@@ -65,8 +64,6 @@ def _matrix(evidence: Evidence, matrix: np.ndarray, metrics: list[str], rows: in
 
 def _disagreement(evidence: Evidence, matrix: np.ndarray, metrics: list[str]) -> list[Any]:
     """The two regions on which the two least correlated metrics disagree most."""
-    from analysis.sections.images import region_shots
-
     size = len(metrics)
     pairs = [(matrix[i, j], i, j) for i in range(size) for j in range(i) if matrix[i, j] == matrix[i, j]]
     run = evidence.best_run
@@ -120,10 +117,6 @@ def _ranking(evidence: Evidence, what: str, title: str) -> Table | None:
 
 def _costs(evidence: Evidence) -> Table | Prose:
     """Milliseconds of every metric on a patch of the study's crop size, measured now, on one core."""
-    import pandas as pd
-
-    from srcnn.metrics import METRICS, warm_up
-
     ours = [name for name in evidence.metrics if name in METRICS]  # a report runs nobody's code
     if not ours:
         return Prose("What a metric of your own costs is not measured here: that would run its code.", "faint")
@@ -156,7 +149,6 @@ def _costs(evidence: Evidence) -> Table | Prose:
 
 def _seconds(reference: np.ndarray, estimate: np.ndarray, metric: str, definition: Any) -> float:
     """Best of a few calls after the first, which loads kernels and fills tables, unless it is very long."""
-    from srcnn.metrics import score
 
     def seconds() -> float:
         start = time.perf_counter()

@@ -1,18 +1,21 @@
 """Across epochs: every metric, losses, the look of one region, brightness and sharpness."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from analysis.aggregate import mean_over_pictures, per_picture
+from analysis.appearance import before_and_after, over_epochs, thinned
 from analysis.evidence import Evidence
 from analysis.page import Column, Figure, Prose, Section, Shot, Shots, Table
 from analysis.panels import Panel
+from analysis.pictures import Album, data_uri, shown_part
 from analysis.plots import appearance_plot, evaluation_plot, loss_plot
+from analysis.scores import load
+from analysis.sections.images import region_gains
 from analysis.style import Line, number, run_styles
 from srcnn.metrics import about
 from srcnn.patches import Box
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 STRIP_EPOCHS = 8
 STRIP_RUNS = 3
@@ -37,9 +40,7 @@ def section(evidence: Evidence) -> Section | None:
     return Section("epochs", "Across epochs", blocks)
 
 
-def epoch_lines(
-    evidence: Evidence, protocol: str, metrics: list[str]
-) -> "dict[str, tuple[pd.DataFrame, pd.DataFrame]]":
+def epoch_lines(evidence: Evidence, protocol: str, metrics: list[str]) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
     """For each metric: its mean and spread by set, variant and epoch; and the bicubic mean of each set.
 
     The spread is the middle half of the pictures once the difficulty of each is taken out (its
@@ -124,7 +125,7 @@ def _losses(evidence: Evidence, styles: dict[str, Line]) -> list[Figure]:
     return [Figure("loss", "Training", panels, caption, {name: styles[name] for name in evidence.study.variants})]
 
 
-def precision_note(histories: "pd.DataFrame") -> str:
+def precision_note(histories: pd.DataFrame) -> str:
     """A sentence on the epochs that were trained in bfloat16; none if there were none."""
     count = int((histories["precision"] == "bfloat16").sum()) if "precision" in histories else 0
     if not count:
@@ -136,9 +137,6 @@ def precision_note(histories: "pd.DataFrame") -> str:
 
 def _strip(evidence: Evidence) -> list[Any]:
     """One region of one picture over the epochs, for the best runs."""
-    from analysis.appearance import thinned
-    from analysis.pictures import Album, data_uri, shown_part
-
     best = evidence.best_run
     place = _telling_region(evidence)
     if best is None or place is None:
@@ -173,8 +171,6 @@ def _strip(evidence: Evidence) -> list[Any]:
 
 def _telling_region(evidence: Evidence) -> tuple[str, str, Box] | None:
     """The region that the best run gained most on, by the leading metric."""
-    from analysis.sections.images import region_gains
-
     gains = region_gains(evidence)
     if gains is None or not len(gains):
         return None
@@ -192,9 +188,6 @@ def _scored_shot(
     image: str,
     box: Box,
 ) -> Shot:
-    from analysis.load import load
-    from analysis.pictures import data_uri
-
     lines = [name]
     if evidence.patchwise == "region":
         where: dict[str, Any] = {
@@ -217,8 +210,6 @@ def _scored_shot(
 
 def _appearance(evidence: Evidence, styles: dict[str, Line], legend: dict[str, Line]) -> list[Any]:
     """Brightness and sharpness over the epochs, and before and after enlarging."""
-    from analysis.appearance import before_and_after, over_epochs
-
     lines = over_epochs(evidence)
     blocks: list[Any] = []
     titles = {"brightness": "mean luma (0–255)", "sharpness": "gradient energy"}

@@ -1,24 +1,22 @@
 """Across images: every picture's gain, the best and worst regions, a metric laid on the picture."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from analysis.aggregate import per_picture
+from analysis.aggregate import mean_over_pictures, per_picture
 from analysis.evidence import Evidence
+from analysis.heatmap import heatmap, scale_note
 from analysis.page import Column, Figure, Prose, Section, Shot, Shots, Table
 from analysis.panels import Panel
+from analysis.pictures import Album, data_uri, inside, shown_part
 from analysis.plots import image_plot
 from analysis.statistics import PAIR_KEY
-from analysis.study import apart
+from analysis.study import Run, apart
 from analysis.style import metric_head, number, run_styles
 from srcnn.metrics import about
 from srcnn.patches import Box
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from analysis.study import Run
 
 MAPPED_SETS = 3
 LONGEST_NAME = 60  # of a table's file
@@ -44,7 +42,7 @@ def section(evidence: Evidence) -> Section | None:
     return Section("images", "Across images", [block for block in blocks if block])
 
 
-def region_gains(evidence: Evidence) -> "pd.DataFrame | None":
+def region_gains(evidence: Evidence) -> pd.DataFrame | None:
     """Every region's gain of the best run over interpolation, by the leading metric, largest first."""
     run = evidence.best_run
     if run is None or evidence.patchwise not in ("region", "compound"):
@@ -60,10 +58,8 @@ def region_gains(evidence: Evidence) -> "pd.DataFrame | None":
     return pairs.dropna(subset=["gain"]).sort_values("gain", ascending=False, kind="stable", ignore_index=True)
 
 
-def region_shots(evidence: Evidence, run: "Run", row: Any, title: str, note: str = "") -> Shots | Prose:
+def region_shots(evidence: Evidence, run: Run, row: Any, title: str, note: str = "") -> Shots | Prose:
     """One region as original, interpolated, restored and enlarged, with all metrics of each."""
-    from analysis.pictures import Album, data_uri, inside, shown_part
-
     album, epoch = Album(evidence.study), evidence.last_epoch[run.run_id]
     set_name, image = str(row["set"]), str(row["image"])
     box = Box(*(int(row[side]) for side in ("x", "y", "width", "height")))
@@ -102,11 +98,9 @@ def region_shots(evidence: Evidence, run: "Run", row: Any, title: str, note: str
 
 
 def _numbers(
-    evidence: Evidence, run: "Run", set_name: str, image: str, box: Box, upsampler: str | None, zoom: int
-) -> "pd.DataFrame":
+    evidence: Evidence, run: Run, set_name: str, image: str, box: Box, upsampler: str | None, zoom: int
+) -> pd.DataFrame:
     """A row a metric, a column a step: the nine numbers of one region."""
-    import pandas as pd
-
     where: dict[str, Any] = {"definition": evidence.definition, "set": set_name, "image": image}
     where |= {"x": box.x, "y": box.y, "width": box.width, "height": box.height}
     own, base = evidence.rows(run, **where), evidence.baseline_rows(run.degradation_id, **where)
@@ -125,7 +119,7 @@ def _numbers(
     return table
 
 
-def _number_table(name: str, numbers: "pd.DataFrame") -> Table:
+def _number_table(name: str, numbers: pd.DataFrame) -> Table:
     """The numbers as text, each with its metric's decimals."""
     shown = numbers.copy()
     heads = [str(column) for column in numbers if column != "metric"]
@@ -136,10 +130,8 @@ def _number_table(name: str, numbers: "pd.DataFrame") -> Table:
     return Table(name, "", shown, columns)
 
 
-def _best_upsampler(evidence: Evidence, run: "Run") -> tuple[str | None, int]:
+def _best_upsampler(evidence: Evidence, run: Run) -> tuple[str | None, int]:
     """The upsampler of ``compound`` with the best mean for a run, and the smallest zoom."""
-    from analysis.aggregate import mean_over_pictures
-
     rows = evidence.last[
         (evidence.last["protocol"] == "compound")
         & (evidence.last["run_id"] == run.run_id)
@@ -157,7 +149,7 @@ def _best_upsampler(evidence: Evidence, run: "Run") -> tuple[str | None, int]:
     return str(ranked["upsampler"].iloc[0]), zoom
 
 
-def image_table(evidence: Evidence, set_name: str) -> "pd.DataFrame":
+def image_table(evidence: Evidence, set_name: str) -> pd.DataFrame:
     """A row a picture, a column a variant and the baseline, sorted by the best variant's gain."""
     last, metric = evidence.last, evidence.leading
     rows = last[
@@ -187,8 +179,6 @@ def _sorted_charts(evidence: Evidence) -> list[Any]:
             frames.append(table)
     if not panels:
         return []
-    import pandas as pd
-
     frame = pd.concat(frames)
     metric = evidence.leading
     values = [str(name) for name in frame.columns]
@@ -209,9 +199,6 @@ def _sorted_charts(evidence: Evidence) -> list[Any]:
 
 def _heatmaps(evidence: Evidence) -> list[Any]:
     """For a picture of each set, two metrics over its patch grid."""
-    from analysis.heatmap import heatmap, scale_note
-    from analysis.pictures import Album
-
     run = evidence.best_run
     if run is None or evidence.patchwise not in ("region", "compound"):
         return []

@@ -3,6 +3,8 @@
 import shlex
 from typing import Any
 
+import pandas as pd
+
 from analysis.evidence import Evidence
 from analysis.page import Column, Prose, Section, Table
 from analysis.records import costs, failures, versions
@@ -37,8 +39,6 @@ def commands(study: Study) -> tuple[str, str]:
 
 
 def _settings(study: Study) -> Table | Prose:
-    import pandas as pd
-
     different = differing({run.label: run.settings for run in study.runs})
     if not different:
         return Prose(
@@ -53,8 +53,6 @@ def _settings(study: Study) -> Table | Prose:
 
 
 def _common(study: Study) -> Table | None:
-    import pandas as pd
-
     if not study.runs:
         return None
     different = differing({run.label: run.settings for run in study.runs})

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pandas as pd
+
 from analysis.aggregate import mean_over_pictures
 from analysis.evidence import Evidence
 from analysis.page import Column, Prose, Section, Table, metric_columns
@@ -49,8 +51,6 @@ _HEADS = {"variant": "run", "crop": "patch"}
 
 def _left_out(evidence: Evidence) -> list[Any]:
     """Which values could not enter a mean, counted by metric and kind."""
-    import pandas as pd
-
     frame, rows = evidence.pictures, []
     for metric in evidence.metrics:
         if f"n_{metric}" not in frame:

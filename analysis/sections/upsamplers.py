@@ -6,7 +6,7 @@ from analysis.aggregate import mean_over_pictures
 from analysis.evidence import Evidence
 from analysis.page import Column, Figure, Section, Table
 from analysis.plots import upsampler_plot
-from analysis.statistics import summarise
+from analysis.statistics import paired_differences, summarise
 from analysis.style import metric_head, run_styles, sentence
 from srcnn.protocols import PROTOCOLS
 from srcnn.upsample import UPSAMPLERS
@@ -46,8 +46,6 @@ def section(evidence: Evidence) -> Section | None:
 
 def _against_nearest(evidence: Evidence) -> Table | None:
     """Of the best run: each upsampler minus plain nearest neighbour, paired over patches."""
-    from analysis.statistics import paired_differences
-
     run = evidence.best_run
     if run is None or "compound" not in evidence.protocols:
         return None

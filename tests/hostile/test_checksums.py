@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import analysis
-from analysis.compact import compact_study
+from analysis.compaction import compact_study
 from runner.status import main as status
 from srcnn.damage import DamagedFile, set_aside
 from srcnn.dataset import read_patches

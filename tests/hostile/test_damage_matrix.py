@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import analysis
-from analysis import compact, pictures, plot, report, table
+from analysis import compact, compaction, pictures, plot, report, table
 from jobs import compare_folders, restore
 from jobs.pictures import load_set
 from jobs.processes import born
@@ -216,7 +216,7 @@ def _sent(paths: StudyPaths) -> None:
 
 def _merged(paths: StudyPaths) -> None:
     shutil.copy(_shard(paths), _shard(paths).with_name("e0000000000-0001-000of001.parquet"))
-    assert compact.compact_study(paths.folder)
+    assert compaction.compact_study(paths.folder)
 
 
 def _unfinished(paths: StudyPaths) -> None:
@@ -481,7 +481,7 @@ def test_a_submission_makes_the_study_whole_again_with_the_same_scores(trees, en
     monkeypatch.setattr("jobs.claim.STALE_S", 0.2)
     _draw_nothing(monkeypatch)
     if kind not in {*SHOWN, "the page"}:  # a report takes a second
-        monkeypatch.setattr("analysis.report.write_report", lambda _: write_text(tree.paths.report_page, "page"))
+        monkeypatch.setattr("analysis.build.write_report", lambda _: write_text(tree.paths.report_page, "page"))
     try:
         _damaged(path, damage)
         for lost in tree.paths.folder.glob(LOST.get(kind, "nothing")):

@@ -2,21 +2,25 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-# Imports of srcnn and pandas are in the functions: every command of this package passes here, and
-# is to answer --help at once.
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-    from analysis.study import Study
+from analysis.study import Study, open_study
+from srcnn.history import read_history
+from srcnn.metrics import is_metric
+from srcnn.schema import score_schema
+from srcnn.shards import read_shards
 
 # What load adds to the columns of the score table.
 ADDED_COLUMNS = ("label", "degradation_id")
 
 
-def load(source: "Path | str | Study", columns: Iterable[str] | None = None, **where: Any) -> "pd.DataFrame":
+def load(source: Path | str | Study, columns: Iterable[str] | None = None, **where: Any) -> pd.DataFrame:
     """One row a comparison, in the columns of ``srcnn.schema.score_schema``, and two more.
 
     ``label`` says in words which run it is (null for baselines, which ``method`` names), ``degradation_id``
@@ -28,11 +32,6 @@ def load(source: "Path | str | Study", columns: Iterable[str] | None = None, **w
 
     Raises FileNotFoundError if there is no study, ValueError for an unknown column.
     """
-    import pandas as pd
-    import pyarrow as pa
-
-    from srcnn.schema import score_schema
-
     names = list(columns) if columns is not None else score_schema(_own_metrics(source)).names
     tables = list(scan(source, [name for name in names if name not in ADDED_COLUMNS], **where))
     if columns is not None:
@@ -46,12 +45,8 @@ def load(source: "Path | str | Study", columns: Iterable[str] | None = None, **w
     return frame
 
 
-def scan(source: "Path | str | Study", columns: Iterable[str] | None = None, **where: Any) -> "Iterator[pa.Table]":
+def scan(source: Path | str | Study, columns: Iterable[str] | None = None, **where: Any) -> Iterator[pa.Table]:
     """The rows of ``load`` as Arrow tables, one a shard, so that a large study need not fit in memory."""
-    from analysis.study import Study, open_study
-    from srcnn.schema import score_schema
-    from srcnn.shards import read_shards
-
     names = list(columns) if columns is not None else score_schema(_own_metrics(source)).names
     _check(names, where)
     if not isinstance(source, Study) and Path(source).is_file():
@@ -80,31 +75,23 @@ def scan(source: "Path | str | Study", columns: Iterable[str] | None = None, **w
         )
 
 
-def _scan_file(file: Path, names: list[str], where: Mapping[str, Any]) -> "Iterator[pa.Table]":
-    from srcnn.shards import read_shards
-
+def _scan_file(file: Path, names: list[str], where: Mapping[str, Any]) -> Iterator[pa.Table]:
     needed = [*dict.fromkeys([*names, *where, "method"])]
     for _, table in read_shards([file], needed, categories=True):
         yield _labelled(_where(table, where), None, None).select([*names, *ADDED_COLUMNS])
 
 
-def _labelled(table: "pa.Table", label: str | None, degradation: str | None) -> "pa.Table":
+def _labelled(table: pa.Table, label: str | None, degradation: str | None) -> pa.Table:
     labelled = table.append_column("label", _constant(label, len(table)))
     return labelled.append_column("degradation_id", _constant(degradation, len(table)))
 
 
-def _constant(text: str | None, length: int) -> "pa.DictionaryArray":
-    import numpy as np
-    import pyarrow as pa
-
+def _constant(text: str | None, length: int) -> pa.DictionaryArray:
     codes = pa.array(np.zeros(length, np.int32)) if text is not None else pa.nulls(length, pa.int32())
     return pa.DictionaryArray.from_arrays(codes, pa.array([] if text is None else [text], pa.string()))
 
 
-def _where(table: "pa.Table", where: Mapping[str, Any]) -> "pa.Table":
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
+def _where(table: pa.Table, where: Mapping[str, Any]) -> pa.Table:
     for name, wanted in where.items():
         column = table[name]
         column = column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
@@ -117,13 +104,8 @@ def _several(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list | tuple | set | frozenset) else [value]
 
 
-def _own_metrics(source: "Path | str | Study") -> list[str]:
+def _own_metrics(source: Path | str | Study) -> list[str]:
     """The user's own metrics that a study asked for, or that a file of scores holds."""
-    import pyarrow.parquet as pq
-
-    from analysis.study import Study, open_study
-    from srcnn.metrics import is_metric
-
     if not isinstance(source, Study) and Path(source).is_file():
         names = list(pq.read_schema(Path(source)).names)
     else:
@@ -133,22 +115,14 @@ def _own_metrics(source: "Path | str | Study") -> list[str]:
 
 
 def _check(names: Iterable[str], where: Mapping[str, Any]) -> None:
-    from srcnn.metrics import is_metric
-    from srcnn.schema import score_schema
-
     known = score_schema().names
     for name in [*names, *where]:
         if name not in (*known, *ADDED_COLUMNS, "run") and not is_metric(name):
             raise ValueError(f"unknown column {name!r}; known: {', '.join(known)}")
 
 
-def load_histories(source: "Path | str | Study") -> "pd.DataFrame":
+def load_histories(source: Path | str | Study) -> pd.DataFrame:
     """One row a run and epoch: label, losses, learning rate, precision, seconds, throughput."""
-    import pandas as pd
-
-    from analysis.study import Study, open_study
-    from srcnn.history import read_history
-
     study = source if isinstance(source, Study) else open_study(source)
     rows = []
     for run in study.runs:

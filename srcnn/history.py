@@ -40,7 +40,10 @@ def read_history(path: Path) -> list[Epoch]:
 
 
 def last_epoch(path: Path) -> int:
-    """The epoch of the last line, and no more is read; 0 if there is none, or it is no record of an epoch."""
+    """The epoch of the last line, and no more is read; 0 if there is none, or it is no record of an epoch.
+
+    Raises OSError, which names the file, where it cannot be read.
+    """
     try:
         with open_regular(path) as file:
             file.seek(max(0, file.seek(0, 2) - _LINE))
@@ -48,6 +51,9 @@ def last_epoch(path: Path) -> int:
         return int(_epoch(json.loads(lines[-1]))["epoch"]) if lines else 0
     except (FileNotFoundError, IsADirectoryError, NotRegular, ValueError, RecursionError):
         return 0
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def _epochs(content: bytes) -> list[Epoch]:

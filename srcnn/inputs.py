@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from srcnn.paths import StudyPaths
@@ -16,6 +17,9 @@ def inputs_file(paths: StudyPaths) -> Path:
 
 def report_inputs(paths: StudyPaths) -> dict[str, str | int]:
     """A short account of the files that a report is made from: how many, and a digest of names, sizes and times."""
-    files = sorted(file for pattern in _PATTERNS for file in paths.folder.glob(pattern))
-    stamps = [(str(f.relative_to(paths.folder)), s.st_size, s.st_mtime_ns) for f in files for s in [f.stat()]]
-    return {"files": len(files), "digest": hashlib.sha256(json.dumps(stamps).encode()).hexdigest()}
+    stamps = []
+    for file in sorted(file for pattern in _PATTERNS for file in paths.folder.glob(pattern)):
+        with suppress(FileNotFoundError):  # merged into another since, or a link that leads nowhere
+            stat = file.stat()
+            stamps.append((str(file.relative_to(paths.folder)), stat.st_size, stat.st_mtime_ns))
+    return {"files": len(stamps), "digest": hashlib.sha256(json.dumps(stamps).encode()).hexdigest()}

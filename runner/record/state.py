@@ -16,7 +16,6 @@ from runner.record.lock import Holder, holder
 from runner.record.submission import Key, SentJob, Submission, latest_jobs, submissions
 from runner.record.tasks import KnownTask, known_tasks
 from runner.study.stages import STAGES
-from srcnn.damage import AGAIN
 from srcnn.door import full_disk
 from srcnn.paths import StudyPaths
 from srcnn.schema import Attempt
@@ -188,7 +187,7 @@ def _judge(
         if alive or (alive is None and local):
             return running()
     if task.damaged:
-        return status("failed", "damaged", f"{task.damaged}: is damaged; {AGAIN}")
+        return status("failed", "damaged", task.damaged)
     if task.complete and (not STAGES[task.stage].after or _have_ended(task, earlier)):
         return status("done")
     if attempt and outcome == "failed":

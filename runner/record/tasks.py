@@ -5,13 +5,14 @@ there are and what each makes, and what lies in the study's folders says which o
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from jobs.attempt import last_attempts
 from runner.record.submission import Key, own_attempt
 from runner.study.graph import missing_keys
 from runner.study.stages import STAGES
 from srcnn.contents import read_contents
+from srcnn.damage import AGAIN
+from srcnn.door import sentence
 from srcnn.outputs import Output, Shelf
 from srcnn.paths import StudyPaths
 from srcnn.schema import Attempt
@@ -28,7 +29,7 @@ class KnownTask:
     complete: bool
     attempt: Attempt | None
     attempts: int
-    damaged: Path | None = None  # a file of its own that is not whole, so that it counts as missing
+    damaged: str = ""  # which of its files cannot be used and why, so that it counts as missing
     run: str | None = None
 
     @property
@@ -47,15 +48,12 @@ def known_tasks(paths: StudyPaths) -> list[KnownTask]:
     shared = last_attempts(paths.attempts)
     shelf = Shelf()
     there: dict[Key, bool] = {}
-    damaged: dict[Key, Path] = {}
+    damaged: dict[Key, str] = {}
     needs: dict[Key, list[Key]] = {}
     for task in contents["tasks"]:
         key = task["stage"], task["name"]
-        outputs = [Output.from_json(each, paths) for each in task["outputs"]]
-        there[key] = all(map(shelf.has, outputs))
+        there[key], damaged[key] = _look_at([Output.from_json(each, paths) for each in task["outputs"]], shelf)
         needs[key] = [(stage, name) for stage, name in task.get("needs", [])]
-        if there[key] and (file := next(filter(None, map(shelf.damaged, outputs)), None)):
-            there[key], damaged[key] = False, file
     # What waits for others to end in any way is done if it shows what there is: what became of them, others tell.
     missing = missing_keys(((key, [] if STAGES[key[0]].after else each) for key, each in needs.items()), there)
     found = []
@@ -64,6 +62,16 @@ def known_tasks(paths: StudyPaths) -> list[KnownTask]:
         attempt, count = (attempts[run] if run else shared).get(key, (None, 0))
         attempt = own_attempt(paths, attempt) if attempt else None
         label, complete = labels.get(run or "", ""), key not in missing
-        torn = None if complete else damaged.get(key)
-        found.append(KnownTask(*key, label, tuple(needs[key]), complete, attempt, count, torn, run))
+        found.append(KnownTask(*key, label, tuple(needs[key]), complete, attempt, count, damaged[key], run))
     return found
+
+
+def _look_at(outputs: list[Output], shelf: Shelf) -> tuple[bool, str]:
+    """Whether all outputs of a task are there and whole, and which one cannot be used and why."""
+    try:
+        if not all(map(shelf.has, outputs)):
+            return False, ""
+        torn = next(filter(None, map(shelf.damaged, outputs)), None)
+    except OSError as error:  # a disk that fails; the other tasks can be told all the same
+        return False, sentence(error)
+    return torn is None, f"{torn}: is damaged; {AGAIN}" if torn else ""

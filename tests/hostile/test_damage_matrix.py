@@ -143,7 +143,7 @@ def _run(paths: StudyPaths, pattern: str) -> Path:
 
 
 def _shard(paths: StudyPaths, owner: str = "r") -> Path:
-    return _first(paths.folder, f"scores/{owner}*/e*-00?.parquet")
+    return _first(paths.folder, f"scores/{owner}*/e*-000of???.parquet")
 
 
 def _set_of(paths: StudyPaths, name: str) -> Path:

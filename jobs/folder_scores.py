@@ -1,0 +1,137 @@
+"""Same-named pictures of two folders scored, pair by pair; what was scored before an interruption is kept."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+from rich.progress import track
+
+from jobs.kept_scores import KeptScores, State, state_of
+from jobs.own_check import check_own_code, own_metrics
+from jobs.pairs import Pair, pairs_of
+from jobs.scoring import Row, Subject, in_parallel, rows_or_reason, score_comparisons
+from srcnn import protocols
+from srcnn.experiment import EvaluateConfig
+from srcnn.files import is_grey_file, read_picture
+from srcnn.identity import short_hash
+from srcnn.metrics import METRICS, find
+from srcnn.own_code import code_digest
+from srcnn.protocols import Comparison
+from srcnn.terminal import Terminal
+from srcnn.views import measured_luma
+
+
+def is_own(target: Path) -> bool:
+    """Whether a file of scores was written by this command."""
+    try:
+        return "comparison" in json.loads((pq.read_schema(target).metadata or {}).get(b"made_from", b"{}"))
+    except (OSError, ValueError, pa.ArrowException):
+        return False
+
+
+def comparison_name(arguments: argparse.Namespace, evaluate: EvaluateConfig) -> str:
+    """A name for all that decides the scores, but for the pictures themselves."""
+    return short_hash(
+        "c",
+        {
+            "folders": [str(folder.resolve()) for folder in (arguments.reference, arguments.estimate)],
+            "settings": [evaluate.model_dump(mode="json"), arguments.protocol, arguments.crop, arguments.shave],
+            "metrics": {
+                name: find(name).version if name in METRICS else code_digest(name) for name in evaluate.metrics
+            },
+        },
+    )
+
+
+def score(
+    pairs: list[Pair], evaluate: EvaluateConfig, arguments: argparse.Namespace, kept: KeptScores
+) -> tuple[list[Row], list[str]]:
+    """Rows of all pairs, those that were kept before among them, and why some have none."""
+    rows = kept.read({pair.name: (pair.reference, pair.estimate) for pair in pairs})
+    if rows:
+        print(f"{len(rows)} of {len(pairs)} pictures were scored before: {kept.file}")
+    failed = []
+    todo = [pair for pair in pairs if pair.name not in rows]
+    results = in_parallel(_score_pair, [(pair, evaluate, arguments) for pair in todo], arguments.workers, evaluate)
+    with kept.adding() as add:
+        for pair, result in zip(todo, track(results, "scoring", total=len(todo), console=Terminal()), strict=True):
+            state, found = ([], f"{pair.estimate}: {result}") if isinstance(result, str) else result
+            if isinstance(found, str):
+                failed.append(found)
+            else:
+                rows[pair.name] = found
+                add(pair.name, state, found)
+    return [row for pair in pairs for row in rows.get(pair.name, ())], failed
+
+
+def checked(arguments: argparse.Namespace) -> tuple[EvaluateConfig, list[Pair], list[str]]:
+    """The settings, the pairs of one name, and complaints about pictures that have no partner."""
+    if "whole" in arguments.protocol and not arguments.crop:
+        raise ValueError("protocol whole compares crops: say their size with --crop H W")
+    settings = {
+        "protocols": arguments.protocol,
+        "upsamplers": arguments.upsampler,
+        "definitions": arguments.definition,
+        "zooms": (),
+        **({"crops": [arguments.crop]} if arguments.crop else {}),
+        **({"metrics": arguments.metrics} if arguments.metrics else {}),
+    }
+    try:
+        # Zooms follow from the pictures' sizes, so the crop is checked against them pair by pair.
+        without = {**settings, "protocols": [p for p in arguments.protocol if p != "compound"] or ["region"]}
+        evaluate = EvaluateConfig(**without)
+    except ValidationError as error:
+        raise ValueError("; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())) from error
+    for note in check_own_code(own_metrics(evaluate.metrics)):  # what cannot be computed is said before anything is
+        print(f"note: {note}", file=sys.stderr)
+    return evaluate, *pairs_of(arguments.reference, arguments.estimate)
+
+
+def _score_pair(pair: Pair, evaluate: EvaluateConfig, arguments: argparse.Namespace) -> tuple[State, list[Row] | str]:
+    """The state of a pair's files, and its rows, or the reason why there are none."""
+    state = state_of(pair.reference, pair.estimate)
+    found = rows_or_reason(_rows, pair, evaluate, arguments)
+    named = isinstance(found, str) and (str(pair.reference) in found or str(pair.estimate) in found)
+    return state, f"{pair.estimate}: {found}" if isinstance(found, str) and not named else found
+
+
+def _rows(pair: Pair, evaluate: EvaluateConfig, arguments: argparse.Namespace) -> list[Row]:
+    comparisons = list(_compare(pair, evaluate, arguments))
+    if not comparisons:
+        raise ValueError("is smaller than the crop")
+    return list(score_comparisons(Subject(pair.set, pair.name, pair.method), comparisons, evaluate))
+
+
+def _compare(pair: Pair, evaluate: EvaluateConfig, arguments: argparse.Namespace) -> Iterator[Comparison]:
+    reference, estimate = read_picture(pair.reference), read_picture(pair.estimate)
+    crops = evaluate.crops if arguments.crop else ((reference.shape[0], reference.shape[1]),)
+    if "region" in arguments.protocol:
+        yield from protocols.region(reference, estimate, crops)
+    if "whole" in arguments.protocol:
+        yield from protocols.whole(estimate, crops, evaluate.upsamplers)
+    if "luma" in arguments.protocol:
+        grey = is_grey_file(pair.reference)
+        yield from protocols.luma(measured_luma(reference, grey), measured_luma(estimate, grey), arguments.shave)
+    if "compound" in arguments.protocol:
+        zoom = reference.shape[0] // estimate.shape[0]
+        if zoom < 2 or any(side % zoom for crop in crops for side in crop):
+            raise ValueError(
+                f"protocol compound needs an estimate at 1/k of the reference's size and crops that are multiples "
+                f"of k, not {estimate.shape[1]}x{estimate.shape[0]} for {reference.shape[1]}x{reference.shape[0]}"
+            )
+        yield from protocols.compound(reference, estimate, crops, zoom, evaluate.upsamplers)
+
+
+def means(rows: list[Row], evaluate: EvaluateConfig) -> str:
+    """A table of the metrics' means, a line for each protocol, upsampler and definition."""
+    frame = pd.DataFrame(rows)
+    by = ["protocol", "upsampler", "definition"]
+    return str(
+        frame.groupby(by, dropna=False)[list(evaluate.metrics)].mean().round(4).reset_index().to_string(index=False)
+    )

@@ -1,0 +1,85 @@
+"""Anyone's pictures through a trained network: what is asked for, and each picture restored."""
+
+import argparse
+import os
+from contextlib import suppress
+from pathlib import Path, PurePath
+
+from jobs.checkpoint import Checkpoint, CheckpointError
+from jobs.own_check import Subject, check_own_code
+from jobs.pictures import find_files
+from srcnn.color import own_standard, rgb_to_ycbcr
+from srcnn.deprocess import deprocess
+from srcnn.inference import restore_luma
+from srcnn.models import is_own_model
+from srcnn.models.published import as_checkpoint, read_weights, stated_scale
+from srcnn.models.srcnn import SRCNN
+from srcnn.paths import RootPaths, RunPaths
+from srcnn.resize import resize
+from srcnn.views import Bytes
+
+
+def said_models(models: list[str]) -> tuple[Path, str | None]:
+    """The file or folder that ``--model`` names, and the class of one's own that may be imported for it.
+
+    Raises ValueError.
+    """
+    own = [name for name in models if is_own_model(name) and not os.path.lexists(name)]
+    files = [name for name in models if name not in own]
+    if len(files) != 1 or len(own) > 1:
+        raise ValueError("--model: expected one file or folder, and at most one package.module:Class of your own")
+    return Path(files[0]), own[0] if own else None
+
+
+def checkpoint_file(model: Path) -> Path:
+    """The checkpoint that ``--model`` means. Raises FileNotFoundError."""
+    if model.is_dir():
+        for file in (RunPaths(model).best, RunPaths(model).last):
+            if file.exists():
+                return file
+        raise FileNotFoundError(f"{model}: holds no checkpoints/best.pt or last.pt; is it the folder of a run?")
+    if not model.exists():
+        raise FileNotFoundError(f"{model}: no such checkpoint or run")
+    return model
+
+
+def checkpoint_of(file: Path, arguments: argparse.Namespace) -> Checkpoint:
+    """A checkpoint of ours, or somebody else's weights as one. Raises WeightsError."""
+    stated = stated_scale(arguments.weights_scale)
+    if stated is None:  # a checkpoint of ours says it itself
+        with suppress(CheckpointError):
+            return Checkpoint.load(file)
+    weights = read_weights(file, stated)
+    if weights.assumed:
+        print(f"note: {weights.assumed}")
+    return as_checkpoint(weights, max(arguments.upsample or 2, 2))
+
+
+def own_code_notes(checkpoint: Checkpoint, own: str | None) -> list[str]:
+    """What the class of one's own did when it was imported by another process. Raises OwnCodeError.
+
+    So it can neither end this command nor keep it waiting for ever.
+    """
+    stated = checkpoint.model_config
+    if own is None or stated.get("name") != own:
+        return []
+    return check_own_code([Subject("model", own, bool(stated.get("residual", True)), checkpoint.data.patch_size)])
+
+
+def named_by_place(pictures: list[Path]) -> dict[Path, PurePath]:
+    """The files to restore, and what each is named by in ``--out``: its path below a folder, else its own name."""
+    named_by: dict[Path, PurePath] = {}
+    for each in pictures:
+        place = each.absolute()
+        for file in find_files(str(place), RootPaths(Path()), None):
+            named_by.setdefault(file, file.relative_to(place) if place.is_dir() else PurePath(file.name))
+    return named_by
+
+
+def restored(picture: Bytes, grey: bool, checkpoint: Checkpoint, model: SRCNN, factor: int) -> Bytes:
+    """A picture (height, width, 3), enlarged ``factor`` times and restored."""
+    standard = own_standard(checkpoint.data.luma, grey)
+    bands = rgb_to_ycbcr(picture, standard)
+    if factor > 1:
+        bands = resize(bands, picture.shape[0] * factor, picture.shape[1] * factor)
+    return deprocess(restore_luma(model, bands[..., 0], checkpoint.standardisation), bands, standard)

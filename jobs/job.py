@@ -56,8 +56,8 @@ class Job:
         return ()
 
     def is_done(self) -> bool:
-        """Whether all that it makes is there."""
-        return all(map(Shelf().has, self.outputs()))
+        """Whether all that it makes is there and whole."""
+        return Shelf().is_done(self.outputs())
 
     def __call__(self, progress: Progress = silent) -> None:
         """Make what is missing."""

@@ -1,7 +1,7 @@
 """What a task leaves behind, and whether it is there: the one meaning of "done", for plan, tasks and status alike."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -83,6 +83,10 @@ class Shelf:
     def __init__(self) -> None:
         self._names = lru_cache(maxsize=None)(names_in)
         self._wanted = lru_cache(maxsize=None)(_names_of_pictures)
+
+    def is_done(self, outputs: Iterable[Output]) -> bool:
+        """Whether all of a task's outputs are there, and whole by their ends. Raises OSError for one beyond reading."""
+        return all(self.has(output) and not self.damaged(output) for output in outputs)
 
     def has(self, output: Output) -> bool:
         """Whether all of an output is there."""

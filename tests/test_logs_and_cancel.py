@@ -392,7 +392,7 @@ def test_following_turns_to_the_next_attempt_and_its_other_file(tmp_path, capsys
     (paths.folder / "1.log").write_text("old\nfirst\n")
     record(paths, 1, job="7")
     task = TaskStatus(
-        "train", "r1", "seed=1", "running", attempts=1, job="7", log=str(paths.folder / "1.log"), detail=""
+        "train", "r1", "seed=1", "running", attempts=1, job="7", log=str(paths.folder / "1.log"), detail="", run="r1"
     )
     monkeypatch.setattr("runner.record.state.study_status", lambda *_: pytest.fail("nothing is asked for ten seconds"))
     steps = iter(
@@ -428,7 +428,7 @@ def test_a_job_that_slurm_puts_back_is_followed_in_the_same_file(tmp_path, capsy
     (paths.run("r1").attempts).mkdir(parents=True)
     log.write_text("a\n")
     record(paths, 1, job="7", log=str(log))
-    task = TaskStatus("train", "r1", "", "running", attempts=1, job="7", log=str(log))
+    task = TaskStatus("train", "r1", "", "running", attempts=1, job="7", log=str(log), run="r1")
     waiting = replace(task, state="waiting", detail="its turn after it was put back into the queue")
     monkeypatch.setattr("runner.record.state.study_status", lambda *_: type("Status", (), {"tasks": [waiting]}))
     steps = iter(

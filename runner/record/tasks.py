@@ -62,16 +62,18 @@ def known_tasks(paths: StudyPaths) -> list[KnownTask]:
         attempt, count = (attempts[run] if run else shared).get(key, (None, 0))
         attempt = own_attempt(paths, attempt) if attempt else None
         label, complete = labels.get(run or "", ""), key not in missing
-        found.append(KnownTask(*key, label, tuple(needs[key]), complete, attempt, count, damaged[key], run))
+        found.append(
+            KnownTask(*key, label, tuple(needs[key]), complete, attempt, count, "" if complete else damaged[key], run)
+        )
     return found
 
 
 def _look_at(outputs: list[Output], shelf: Shelf) -> tuple[bool, str]:
     """Whether all outputs of a task are there and whole, and which one cannot be used and why."""
     try:
-        if not all(map(shelf.has, outputs)):
-            return False, ""
+        if shelf.is_done(outputs):
+            return True, ""
         torn = next(filter(None, map(shelf.damaged, outputs)), None)
     except OSError as error:  # a disk that fails; the other tasks can be told all the same
         return False, sentence(error)
-    return torn is None, f"{torn}: is damaged; {AGAIN}" if torn else ""
+    return False, f"{torn}: is damaged; {AGAIN}" if torn else ""

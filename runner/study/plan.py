@@ -79,7 +79,7 @@ class Plan:
     def missing(self) -> list[Task]:
         """Tasks of which not all is there, and those that depend on one of them."""
         shelf = Shelf()
-        there = {task.key: all(map(shelf.has, task.outputs)) for task in self.tasks}
+        there = {task.key: shelf.is_done(task.outputs) for task in self.tasks}
         lacking = missing_keys(((task.key, [need.key for need in task.needs]) for task in self.tasks), there)
         return [task for task in self.tasks if task.key in lacking]
 

@@ -306,6 +306,9 @@ READERS = {
 
 READ = "status logs clean cancel dry-run"  # what says how a study stands
 SHOW = "table load plot report"  # what shows its results
+LOST_LINK = ("a dangling link", "status", 3)  # the file is not there, so its task is missing
+# Whatever is amiss with what says that a task is done, it is not; a disk that fails has its name said.
+NOT_KNOWN = [("", "status", 3), LOST_LINK, ("unreadable", "status", 1)]
 # Of a kind: damages (none named: any but unreadable and a link that leads nowhere), commands, status; others give 0.
 RIGHT: dict[str, list[tuple[str, str, int]]] = {
     "the study": [
@@ -320,37 +323,45 @@ RIGHT: dict[str, list[tuple[str, str, int]]] = {
         ("unreadable", f"{READ} doctor {SHOW}", 2),
     ],
     "a log": [("unreadable, a folder, a pipe", "logs", 2)],
-    "the last state": [("a dangling link", "status", 3)],
-    "a kept epoch": [("a dangling link", "status", 3)],
-    "the best state": [("", "restore", 2), ("unreadable", "restore", 2)],
-    "a restored picture": [("", "evaluate", 2), ("unreadable, a dangling link", "evaluate", 2)],
+    "the last state": [LOST_LINK],
+    "a kept epoch": [LOST_LINK],
+    "the best state": [LOST_LINK, ("", "restore", 2), ("unreadable", "restore", 2)],
+    "a restored picture": [LOST_LINK, ("", "evaluate", 2), ("unreadable, a dangling link", "evaluate", 2)],
+    "a restored luma": [LOST_LINK],
+    "a baseline's picture": [LOST_LINK],
     "a run's settings": [("", SHOW, 2), ("unreadable", SHOW, 2)],
     "a history": [
+        *NOT_KNOWN,
         ("", "report", 2),
         ("empty", "report", 0),
         ("unreadable", "report dry-run", 2),
         ("unreadable", "doctor", 1),
     ],
-    "the mark of a folder": [("unreadable", "dry-run", 2), ("unreadable", "doctor", 1)],
-    "the mark of a baseline": [("unreadable", "dry-run", 2), ("unreadable", "doctor", 1)],
+    "the mark of a folder": [*NOT_KNOWN, ("unreadable", "dry-run", 2), ("unreadable", "doctor", 1)],
+    "the mark of a baseline": [*NOT_KNOWN, ("unreadable", "dry-run", 2), ("unreadable", "doctor", 1)],
     "scores": [
         ("", "status", 1),
         ("", SHOW, 2),
-        ("unreadable", f"status logs cancel dry-run {SHOW}", 2),
-        ("a dangling link", "status", 3),
+        ("unreadable", "status", 1),
+        ("unreadable", f"dry-run {SHOW}", 2),
+        LOST_LINK,
     ],
     "an attempt": [("unreadable", f"{READ} report", 2)],
     "who works on it": [("", READ, 2), ("unreadable, a dangling link", READ, 2)],
-    "the page": [("a dangling link", "status", 3)],
-    "what the page is made from": [("unreadable", "dry-run", 2), ("unreadable", "doctor", 1)],
-    "a set": [("", "report", 2), ("unreadable", "report dry-run", 2), ("unreadable", "doctor", 1)],
+    "the page": [LOST_LINK],
+    "what the page is made from": [*NOT_KNOWN, ("unreadable", "dry-run", 2), ("unreadable", "doctor", 1)],
+    "a set": [
+        ("", "report", 2),
+        ("unreadable", "status", 1),
+        ("unreadable", "report dry-run", 2),
+        ("unreadable", "doctor", 1),
+    ],
     "the training set": [("unreadable", "dry-run", 2), ("unreadable", "doctor", 1)],
     "fingerprints": [("unreadable", "dry-run", 2), ("unreadable", "doctor", 1)],
     "jobs": [("", READ, 2), ("unreadable", READ, 2)],
     "an index": [
-        ("", "status", 3),
-        ("a dangling link", "status", 3),
-        ("unreadable", f"{READ} compact {SHOW}", 2),
+        *NOT_KNOWN,
+        ("unreadable", f"clean dry-run compact {SHOW}", 2),
         ("unreadable", "doctor", 1),
     ],
     "some scores": [("", SHOW, 2), ("unreadable", SHOW, 2)],

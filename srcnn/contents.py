@@ -97,8 +97,8 @@ def read_contents(paths: StudyPaths) -> Contents | None:
     value = read_json(paths.contents, _object, f"python -m runner.submit {again} writes it again")
     if value is None:
         return None
-    layout = value.get("layout", 1)
-    if layout != LAYOUT:
+    layout = value.get("layout", 1)  # the first one did not say
+    if layout != LAYOUT and isinstance(layout, int) and "runs" in value:
         elsewhere = (
             "submit the study's own file anew, below another root: python -m runner.submit FILE --root ELSEWHERE"
         )

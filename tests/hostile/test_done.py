@@ -1,17 +1,19 @@
 """What is done is one thing: whoever loses a file learns the same from ``status`` as from ``submit --dry-run``."""
 
+import json
 import shutil
 import time
 from pathlib import Path
 
 import pytest
 
-from analysis import load
+from analysis import load, report, table
 from jobs.pictures import load_set
-from runner import clean, submit
+from runner import cancel, clean, logs, status, submit
 from runner.record.state import study_status
 from runner.study.config import load_study
 from runner.study.plan import Plan, make_plan
+from srcnn.contents import LAYOUT
 from srcnn.files import write_text
 from srcnn.paths import StudyPaths
 
@@ -72,3 +74,29 @@ def test_scores_that_are_divided_otherwise_are_taken_over(finished, monkeypatch)
     assert names == ["000of002.parquet", "001of002.parquet"]
     assert rows(finished) == before
     assert [task.stage for task in planned(finished).missing()] == ["report"]
+
+
+@pytest.mark.parametrize("layout", [None, 1, 99])
+def test_a_study_of_another_layout_is_named_and_left_alone(finished, ends, layout):
+    contents = json.loads(finished.contents.read_text())
+    finished.contents.write_text(json.dumps({**contents, "layout": layout} if layout else _without_layout(contents)))
+    before = {file: file.read_bytes() for file in finished.folder.rglob("*") if file.is_file()}
+    for main, *arguments in (
+        (status.main,),
+        (logs.main,),
+        (cancel.main,),
+        (clean.main, "--yes"),
+        (submit.main, "--executor", "debug"),
+        (submit.main, "seed=5", "--dry-run"),
+        (table.main,),
+        (report.main,),
+    ):
+        ended = ends(main, finished.folder, *arguments)
+        assert ended.status == 2, ended
+        assert f"made by another version (layout {layout or 1}; this one knows {LAYOUT})" in ended.said
+        assert "below another root: python -m runner.submit FILE --root ELSEWHERE" in ended.said
+    assert {file: file.read_bytes() for file in finished.folder.rglob("*") if file.is_file()} == before
+
+
+def _without_layout(contents: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in contents.items() if key != "layout"}

@@ -374,7 +374,7 @@ def test_of_two_commands_at_once_the_second_finds_the_set_of_the_first(run, mirr
         unpack(archive, source, downloads / "set5")
         return unpack(archive, source, folder)
 
-    monkeypatch.setattr("jobs.archive.unpack", unpack_after_another_did)
+    monkeypatch.setattr("jobs.download.unpack", unpack_after_another_did)
     assert run("set5")[0] == 0
     assert everything_below(downloads) == {f"set5/{name}" for name in PNGS}
 

@@ -20,7 +20,7 @@ def clock(monkeypatch):
             calls.append(left[0])
             now[0] += left.pop(0)
 
-        monkeypatch.setattr("srcnn.metrics.score", score)
+        monkeypatch.setattr(contrast, "score", score)
         monkeypatch.setattr(contrast.time, "perf_counter", lambda: now[0])
         return calls
 

@@ -13,7 +13,6 @@ from srcnn.attempts import read_attempt
 from srcnn.schema import Attempt
 from srcnn.words import whole
 
-STAGES = ("prepare", "baseline", "train", "render", "evaluate", "report")
 PACKAGES = (
     "torch",
     "numpy",
@@ -108,8 +107,8 @@ def costs(study: Study) -> pd.DataFrame:
         row["seconds"] += seconds
         row["core_hours"] += seconds * (record.cores or 1) / 3600
         row["cores"] &= bool(record.cores)
-    order = {stage: i for i, stage in enumerate(STAGES)}
-    stages = sorted(table, key=lambda stage: order.get(stage, len(order)))
+    order = dict.fromkeys(task["stage"] for task in study.contents["tasks"])
+    stages = [*(stage for stage in order if stage in table), *(stage for stage in table if stage not in order)]
     return pd.DataFrame([{**table[stage], "tasks": len(table[stage]["tasks"])} for stage in stages])
 
 

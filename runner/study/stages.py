@@ -83,6 +83,26 @@ STAGES: dict[str, Stage] = {
 }
 
 
+_TASK_PER = {
+    "patches": "set of training patches",
+    "degradation": "degradation of the pictures",
+    "run": "run",
+    "block": "block of a run's pictures",
+    "study": "study",
+}
+
+
+def stages_table() -> str:
+    """Return the stages as a Markdown table: what has a task, what it starts after, what it asks for by default."""
+    lines = ["| Stage | One task a | Starts after | Asks for |", "|---|---|---|---|"]
+    for name, stage in STAGES.items():
+        after = ", ".join(stage.needs) or ", ".join(stage.after) + " have ended" * bool(stage.after) or "–"
+        units = {"gpus": "GPU", "cpus": "CPU", "mem_gb": "GB", "timeout_min": "min"}
+        asks = ", ".join(f"{value} {units[key]}" for key, value in stage.resources.items())
+        lines.append(f"| {name} | {_TASK_PER[stage.per]} | {after} | {asks} |")
+    return "\n".join(lines)
+
+
 def remade_by(kind: str) -> set[str]:
     """The stages whose tasks are done again where a kind of files is removed: that which leaves it, and all after."""
     found: set[str] = set()

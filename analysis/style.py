@@ -105,13 +105,6 @@ def with_interval(mean: float, low: float, high: float, metric: str) -> str:
     return text
 
 
-def duration(seconds: float) -> str:
-    """Seconds in words that suit their size."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
-
-
 def power_of_ten(largest: float) -> int:
     """The power of ten that an axis of very small or large values is written with; 0 for ordinary ones."""
     if not largest or not math.isfinite(largest) or 1e-3 <= largest < 1e5:

@@ -155,7 +155,7 @@ def _files(place: Path) -> Iterable[Path]:
 
 def _duration_text(attempts: "Sequence[Attempt]", stages: Collection[str]) -> str:
     """How long the tasks took that would be repeated."""
-    from runner.view import duration
+    from srcnn.words import duration
 
     spent = sum(each.end - each.start for each in attempts if each.stage in stages and each.end)
     return f" (took {duration(spent)} of tasks)" if spent else ""

@@ -14,9 +14,8 @@ from runner.record.groups import TaskGroup, by_detail, failure_groups
 from runner.record.matching import task_text
 from runner.record.state import STATES, StudyStatus, TaskStatus
 from runner.study.stages import STAGES
-from runner.view import duration
 from srcnn.paths import StudyPaths
-from srcnn.words import counted
+from srcnn.words import counted, duration
 
 SHOWN = 12  # items of a section
 STYLES = {"failed": "red", "running": "green", "held": "yellow"}

@@ -410,7 +410,8 @@ def _run_here(
     """Run the tasks on this machine; ``begun`` is called when the first of them has been started."""
     from runner.executors.debug import run_debug
     from runner.executors.local import run_local
-    from runner.view import duration, print_failures, watching
+    from runner.view import print_failures, watching
+    from srcnn.words import duration
 
     start = time.monotonic()
     with watching(console) as show:

@@ -18,7 +18,7 @@ from runner.executors.slurm.site import with_site_options
 from runner.study.cluster import StageResources
 from runner.study.plan import Plan, Task
 from runner.study.stages import STAGES
-from srcnn.words import counted
+from srcnn.words import counted, duration
 
 REFRESH_S = 0.5
 LINE_EVERY_S = 15.0  # of progress, where there is no terminal to redraw
@@ -164,10 +164,3 @@ def print_failures(console: Console, states: list[TaskState], retry: str) -> Non
     if skipped:
         console.print(f"\nnot started, because what they need failed: {counted(len(skipped), 'task')}")
     console.print(f"\nWhat finished is kept. Try the rest again with:\n  {retry}", highlight=False, soft_wrap=True)
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words that suit their size."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

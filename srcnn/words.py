@@ -42,6 +42,13 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
 
 
+def duration(seconds: float) -> str:
+    """Seconds in words that suit their size."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
 def listed(lines: Sequence[str]) -> str:
     """The first of some lines, indented, and how many more there are."""
     more = [f"and {len(lines) - LISTED} more"] if len(lines) > LISTED else []

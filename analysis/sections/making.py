@@ -9,7 +9,7 @@ from analysis.evidence import Evidence
 from analysis.page import Column, Prose, Section, Table
 from analysis.records import costs, failures, versions
 from analysis.study import Study, differing
-from analysis.style import duration
+from srcnn.words import duration
 
 
 def section(evidence: Evidence) -> Section:

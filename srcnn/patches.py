@@ -34,7 +34,7 @@ def crop_grid(height: int, width: int, crop_height: int, crop_width: int) -> lis
     ]
 
 
-def get_image_crops(image: NDArray[np.generic], crop_height: int, crop_width: int) -> list[NDArray[np.generic]]:
+def get_image_crops(image: NDArray[Pixel], crop_height: int, crop_width: int) -> list[NDArray[Pixel]]:
     """The crops of ``crop_grid`` as views, in its order."""
     return [box.cut(image) for box in crop_grid(image.shape[0], image.shape[1], crop_height, crop_width)]
 

@@ -11,8 +11,8 @@ from functools import cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from srcnn.patches import Box, crop_grid
-from srcnn.upsample import UPSAMPLERS
+from srcnn.patches import Box, crop_grid, get_image_crops
+from srcnn.upsample import upsample_images
 
 Bytes = NDArray[np.uint8]
 Crops = Iterable[tuple[int, int]]
@@ -46,9 +46,9 @@ def whole(restored: Bytes, crops: Crops, upsamplers: Iterable[str]) -> Iterator[
     """Each crop of a picture, enlarged to the picture's size, against the whole picture."""
     height, width = restored.shape[:2]
     for crop in crops:
-        for box in _grid(restored, crop):
+        for box, part in zip(_grid(restored, crop), get_image_crops(restored, *crop), strict=True):
             for upsampler in upsamplers:
-                estimate = partial(_enlarged, box.cut(restored), height, width, upsampler)
+                estimate = partial(_enlarged, part, height, width, upsampler)
                 yield Comparison("whole", box, restored, estimate, upsampler)
 
 
@@ -112,7 +112,8 @@ def _grid(picture: Bytes, crop: tuple[int, int]) -> list[Box]:
 
 
 def _enlarged(image: Bytes, height: int, width: int, upsampler: str) -> Bytes:
-    return UPSAMPLERS[upsampler](np.ascontiguousarray(image), height, width)
+    (enlarged,) = upsample_images([np.ascontiguousarray(image)], height, width, upsampler)
+    return enlarged
 
 
 def _cut(box: Box, picture: Callable[[], Bytes]) -> Bytes:

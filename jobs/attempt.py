@@ -60,8 +60,12 @@ def run_attempt(
     submission: str | None = None,
     log: str | None = None,
     show: Progress | None = None,
+    job_id: str | None = None,
 ) -> None:
-    """Call a task with its start, progress, end and outcome on record, and let its error pass on."""
+    """Call a task with its start, progress, end and outcome on record, and let its error pass on.
+
+    ``job_id`` is the scheduler's job that this process belongs to.
+    """
     number = _claim_number(folder, stage, task)
     pid = os.getpid()
     record = Attempt(
@@ -73,7 +77,7 @@ def run_attempt(
         time.time(),
         log,
         cores=task_cores(),
-        job=_job(),
+        job=job_id,
         born=born(pid),
         submission=submission,
     )
@@ -84,7 +88,7 @@ def run_attempt(
     except BaseException as error:
         record.outcome = "failed" if isinstance(error, Exception) else "interrupted"
         record.cause, record.message = cause_of(error)
-        if isinstance(error, Exception):  # not where SLURM or Ctrl-C ends the process
+        if isinstance(error, Exception):  # not where a scheduler or Ctrl-C ends the process
             traceback.print_exc()
         raise
     else:
@@ -107,12 +111,6 @@ def _call(job: Callable[[Progress], None], progress: Progress) -> None:
         if error.code:  # as whoever ends a task says why
             raise
         raise RuntimeError("the task's own code called sys.exit(), and its work is not done") from error
-
-
-def _job() -> str | None:
-    """The id of the SLURM job that this process belongs to, as sacct writes it."""
-    array, index = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
-    return f"{array}_{index}" if array and index else os.environ.get("SLURM_JOB_ID")
 
 
 def _claim_number(folder: Path, stage: str, task: str) -> int:

@@ -12,22 +12,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.ask import agrees
-from runner.executors.slurm.queued import QueuedJob, queued_jobs
 from srcnn.called import called
 from srcnn.door import command, sentence
 from srcnn.paths import StudyPaths
 from srcnn.words import counted
 
 if TYPE_CHECKING:
+    from runner.executors.executor import Executor
+    from runner.executors.job_state import QueuedJob
     from runner.record.lock import Holder
     from runner.record.state import StudyStatus, TaskStatus
     from runner.record.submission import Key
 
-GONE_S = 180.0  # SLURM's KillWait is 30 s as a rule, and an epilogue may take its time
-AGAIN_S = 10.0  # a job that still waits or runs so long after scancel is cancelled again
-RECORDED_S = 10.0  # accounting knows seconds later
+GONE_S = 180.0  # a scheduler gives a task half a minute as a rule, and cleaning up may take its time
+AGAIN_S = 10.0  # a job that still waits or runs so long after it was cancelled is cancelled again
+RECORDED_S = 10.0  # what keeps account of jobs knows seconds later
 ENDED_S = 60.0  # a runner on this machine gives its tasks 15 s
 POLL_S = 2.0
+
+
+Sent = tuple["Executor", "QueuedJob"]
 
 
 class CannotCancel(RuntimeError):
@@ -45,8 +49,8 @@ def parser() -> argparse.ArgumentParser:
         description="Stop a study, one of its stages or one of its runs, with what needs it. What was done is kept.",
     )
     p.add_argument("study", type=Path, help="the study's folder")
-    p.add_argument("--stage", help="only this stage's tasks, and those that need them (SLURM)")
-    p.add_argument("--run", help="only this run: its id, the beginning of it, or its label (SLURM)")
+    p.add_argument("--stage", help="only this stage's tasks, and those that need them (where a scheduler runs it)")
+    p.add_argument("--run", help="only this run: its id, the beginning of it, or its label (where a scheduler runs it)")
     p.add_argument("--yes", "-y", action="store_true", help="do not ask first")
     return p
 
@@ -56,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
     """0 stopped or nothing to stop, 1 something is left or refused to go, 2 bad usage, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)
     paths = StudyPaths(arguments.study.expanduser().resolve())
-    from runner.executors.slurm.scheduler import SchedulerError
+    from runner.executors.job_state import SchedulerError
     from runner.record.lock import StudyBusyError
     from runner.record.matching import UnknownName
 
@@ -77,7 +81,7 @@ def _cancel(paths: StudyPaths, arguments: argparse.Namespace) -> int:
     from runner.record.lock import holder
 
     runner = holder(paths)
-    here = runner is not None and runner.executor != "slurm"
+    here = runner is not None and not runner.is_brief
     if here and (arguments.stage or arguments.run):
         raise WrongUse(
             f"{paths.folder.name} runs on {runner.host}, without a scheduler, and can only be stopped as a whole: "  # type: ignore[union-attr]
@@ -95,7 +99,7 @@ def _cancel(paths: StudyPaths, arguments: argparse.Namespace) -> int:
         if not stopped:
             print(f"Nothing of {_scope(paths, arguments)} is queued or runs.")
         return 0
-    return _cancel_on_slurm(paths, arguments, stopped)
+    return _cancel_elsewhere(paths, arguments, stopped)
 
 
 def _never_sent(paths: StudyPaths) -> bool:
@@ -166,40 +170,50 @@ def _listed(counts: Mapping[str, int], frame: str = "{}") -> str:
     return frame.format(text) if text else ""
 
 
-def _cancel_on_slurm(paths: StudyPaths, arguments: argparse.Namespace, stopped: bool) -> int:
-    from runner.executors.slurm import scheduler
+def _cancel_elsewhere(paths: StudyPaths, arguments: argparse.Namespace, stopped: bool) -> int:
     from runner.record.lock import study_lock
+    from runner.record.sent import queued_jobs
     from runner.study.stages import STAGES
 
     status = _look(paths)
-    with study_lock(paths, "slurm"):  # a submission under way is waited for
+    with study_lock(paths, "", "cancel"):  # a submission under way is waited for
         chosen = _chosen(status, queued_jobs(paths), arguments.stage, arguments.run)
     question = f"Cancel {_jobs_text(chosen)} of {_scope(paths, arguments)}?"
-    if any(job.active for job in chosen) and not _agreed(arguments, question):
+    if any(job.active for _, job in chosen) and not _agreed(arguments, question):
         return 1
-    with study_lock(paths, "slurm"):
-        there = queued_jobs(paths)
-        chosen = _chosen(status, there, arguments.stage, arguments.run)
+    with study_lock(paths, "", "cancel"):
+        chosen = _chosen(status, queued_jobs(paths), arguments.stage, arguments.run)
         # What waits goes before what it waits for, lest it starts for a moment.
         for stage in reversed(STAGES):
-            scheduler.cancel(_as_arrays([job for job in chosen if job.key[0] == stage], there))
+            _send_word([(executor, job) for executor, job in chosen if job.key[0] == stage])
     left = _wait_until_gone(paths, chosen)
     if left:
-        names = ", ".join(f"{job.id} ({job.key[0]}, {job.state.lower()})" for job in left[:8])
+        names = ", ".join(f"{job.id} ({job.key[0]}, {job.state.lower()})" for _, job in left[:8])
+        look = " or ".join(dict.fromkeys(executor.look for executor, _ in left if executor.look))
         raise CannotCancel(
             f"{len(left)} of {len(chosen)} jobs are still there after {GONE_S:.0f} s: {names}"
-            f"{', ...' * (len(left) > 8)}; look with squeue --me, or say it again: {_command('cancel', paths)}"
+            f"{', ...' * (len(left) > 8)}; {f'look with {look}, or ' * bool(look)}say it again: "
+            f"{_command('cancel', paths)}"
         )
-    if any(job.active for job in chosen):
+    if any(job.active for _, job in chosen):
         print(f"cancelled {_jobs_text(chosen)}; what was done is kept; {_command('submit', paths)} goes on")
     elif not stopped:
         print(f"Nothing of {_scope(paths, arguments)} is queued or runs.")
     return 0
 
 
-def _jobs_text(jobs: Iterable[QueuedJob]) -> str:
+def _send_word(jobs: "Iterable[Sent]") -> None:
+    """Tell each executor which of its jobs to cancel."""
+    by_executor: dict[Executor, list[str]] = {}
+    for executor, job in jobs:
+        by_executor.setdefault(executor, []).append(job.id)
+    for executor, ids in by_executor.items():
+        executor.cancel(ids)
+
+
+def _jobs_text(jobs: "Iterable[Sent]") -> str:
     """How many jobs, and of which stages; those that were ending anyway do not count."""
-    counts = Counter(job.key[0] for job in jobs if job.active)
+    counts = Counter(job.key[0] for _, job in jobs if job.active)
     return f"{counted(counts.total(), 'job')}: {_listed(counts)}"
 
 
@@ -209,7 +223,7 @@ def _scope(paths: StudyPaths, arguments: argparse.Namespace) -> str:
     return f"{stage}{run}{paths.folder.name}"
 
 
-def _chosen(status: "StudyStatus", jobs: Sequence[QueuedJob], stage: str | None, run: str | None) -> list[QueuedJob]:
+def _chosen(status: "StudyStatus", jobs: "Sequence[Sent]", stage: str | None, run: str | None) -> "list[Sent]":
     """The jobs to cancel: all, or those of a stage or run with those that need them.
 
     The report needs nothing for certain: it tells of what is there, and goes only with all.
@@ -230,11 +244,12 @@ def _chosen(status: "StudyStatus", jobs: Sequence[QueuedJob], stage: str | None,
             raise UnknownName(f"--run {run} stands for {len(found)} runs: {names}; name one of them")
         of_run = found[0]
     runs = {task.key: task.run for task in status.tasks}
-    keys = {
-        job.key for job in jobs if (not stage or job.key[0] == stage) and (not of_run or runs.get(job.key) == of_run)
-    }
-    keys = _with_dependents(status, keys)
-    return [job for job in jobs if job.key in keys]
+
+    def is_named(key: "Key") -> bool:
+        return (not stage or key[0] == stage) and (not of_run or runs.get(key) == of_run)
+
+    keys = _with_dependents(status, {job.key for _, job in jobs if is_named(job.key)})
+    return [(executor, job) for executor, job in jobs if job.key in keys]
 
 
 def _of_runs(status: "StudyStatus") -> list["TaskStatus"]:
@@ -253,37 +268,31 @@ def _with_dependents(status: "StudyStatus", keys: "set[Key]") -> "set[Key]":
     return grown
 
 
-def _as_arrays(jobs: Iterable[QueuedJob], there: Iterable[QueuedJob]) -> list[str]:
-    """Ids for scancel: an array's own number where all that is left of it goes, else its elements."""
-    whole = Counter(job.id.partition("_")[0] for job in there)
-    by_number: dict[str, list[str]] = {}
-    for job in jobs:
-        by_number.setdefault(job.id.partition("_")[0], []).append(job.id)
-    return [id for number, ids in by_number.items() for id in ([number] if len(ids) == whole[number] else ids)]
+def _wait_until_gone(paths: StudyPaths, jobs: "list[Sent]") -> "list[Sent]":
+    """Return what is left of some jobs in the end; then those who keep account are given a moment to know it too."""
+    from runner.executors.job_state import Origin, SchedulerError
+    from runner.record.sent import queued_jobs
 
-
-def _wait_until_gone(paths: StudyPaths, jobs: list[QueuedJob]) -> list[QueuedJob]:
-    """What the scheduler still has of some jobs in the end; then accounting is given a moment to know it too."""
-    from runner.executors.slurm import scheduler
-
-    wanted, left = {job.id for job in jobs}, jobs
+    wanted, left = {(executor.name, job.id) for executor, job in jobs}, jobs
     start = time.monotonic()
     again, pause = start + AGAIN_S, 0.25
     while left and time.monotonic() < start + GONE_S:
         try:
-            left = [job for job in queued_jobs(paths) if job.id in wanted]
+            left = [(executor, job) for executor, job in queued_jobs(paths) if (executor.name, job.id) in wanted]
             if time.monotonic() > again:  # one may have been put back into the queue just then
                 again = time.monotonic() + AGAIN_S
-                scheduler.cancel(job.id for job in left if job.active)
-        except scheduler.SchedulerError as error:
+                _send_word((executor, job) for executor, job in left if job.active)
+        except SchedulerError as error:
             print(f"note: {error}", file=sys.stderr)
         if left:
             time.sleep(pause)
             pause = min(2 * pause, POLL_S)
     end = time.monotonic() + RECORDED_S
+    executors = {executor.name: executor for executor, _ in jobs}
     while not left and time.monotonic() < end:
-        states = scheduler.job_states(dict.fromkeys(wanted, scheduler.Origin())).states
-        if not any(states[job].alive for job in wanted if job in states):
+        asked = {name: {id: Origin() for whose, id in wanted if whose == name} for name in executors}
+        told = [executors[name].states(asked[name], {}).states for name in executors]
+        if not any(state.alive for states in told for state in states.values()):
             break
         time.sleep(1)
     return left

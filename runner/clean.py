@@ -68,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
     """0 removed or nothing to remove, 1 not removed, 2 no study or one that is being run, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)
     paths = StudyPaths(arguments.study.expanduser().resolve())
-    from runner.executors.slurm.scheduler import SchedulerError
+    from runner.executors.job_state import SchedulerError
     from runner.record.lock import StudyBusyError
     from runner.record.under_way import StudyUnderWayError
 
@@ -106,7 +106,7 @@ def _clean(paths: StudyPaths, what: Sequence[str] | None, yes: bool, show_paths:
     files, total = sum(each.files for each in chosen), size(sum(each.size for each in chosen))
     if not yes and not _agreed(f"Remove {counted(files, 'file')}, {total}?"):
         return 1
-    with study_lock(paths, "clean"):
+    with study_lock(paths, "", "clean"):
         # Meanwhile somebody may have submitted, and what was not needed may be in use.
         attempts = list(attempts_of(paths))
         refuse_if_under_way(paths, attempts, own_lock=True)

@@ -147,7 +147,7 @@ def _show_log(paths: StudyPaths, task: "TaskStatus", lines: int | None, attempt:
     shared = [each.number for each in attempts if log and each.log == log]
     number = attempt.number if attempt else max(shared, default=None)
     which = f"attempt {number} of {max(task.attempts, number)}" if number else "before the first attempt"
-    # SLURM appends when it starts a job again.
+    # A job that is started again appends.
     others = [str(other) for other in shared if other != number]
     also = f" (the file holds {', '.join(others)} too)" if others else ""
     if log is None:

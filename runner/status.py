@@ -103,7 +103,7 @@ def _watch(paths: StudyPaths, status: "StudyStatus") -> "StudyStatus":
 
 def as_json(status: "StudyStatus") -> dict[str, Any]:
     """Counts, notes, and every task with all that is known of it."""
-    from runner.record.state import STATES
+    from runner.record.verdict import STATES
 
     counts = {state: len(status.of(state)) for state in STATES}
     return {

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from runner.record.groups import TaskGroup, by_detail, failure_groups
 from runner.record.matching import task_text
-from runner.record.state import STATES, StudyStatus, TaskStatus
+from runner.record.state import StudyStatus, TaskStatus
+from runner.record.verdict import STATES
 from runner.study.stages import STAGES
 from srcnn.paths import StudyPaths
 from srcnn.words import counted, duration

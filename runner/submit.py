@@ -16,17 +16,17 @@ from srcnn.paths import OutsideStudy, StudyPaths, require_within
 from srcnn.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Sequence
 
     from rich.console import Console
 
-    from runner.executors.local import TaskState
+    from runner.executors.executor import Executor, Request, TaskState
     from runner.record.state import StudyStatus
     from runner.study.plan import Plan, Task
     from srcnn.contents import Contents
 
 MOST_GB = 100_000.0  # memory of a node, as runner.study.cluster has it
-EXECUTORS = ("auto", "slurm", "local", "debug")
+AUTO = "auto"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,7 +40,14 @@ def parser() -> argparse.ArgumentParser:
         "study", nargs="?", default="quickstart", help="a packaged study, a YAML file, or a submitted study's folder"
     )
     p.add_argument("overrides", nargs="*", metavar="key=value", help="settings that win over the file's")
-    p.add_argument("--executor", choices=EXECUTORS, default="auto", help="default: SLURM where sbatch answers")
+    p.add_argument(
+        "--executor",
+        type=_executor_name,
+        default=AUTO,
+        metavar="NAME",
+        help="where: slurm, local (this machine), debug (this process), one that an installed package adds, or auto "
+        "(default), the first that is here",
+    )
     p.add_argument(
         "--partition", type=_plain, help="SLURM partition of the stages that use GPUs; the study remembers it"
     )
@@ -80,6 +87,14 @@ def _time(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _executor_name(text: str) -> str:
+    from runner.executors.table import names
+
+    if text != AUTO and text not in names():
+        raise argparse.ArgumentTypeError(f"{text}: no such executor; there are {', '.join([AUTO, *names()])}")
+    return text
+
+
 def _plain(text: str) -> str:
     from runner.study.options import plain
 
@@ -109,10 +124,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _submit(arguments: argparse.Namespace, console: "Console") -> int:
     from jobs.pictures import MissingPictures, PictureError
-    from runner.executors.root import unusable
-    from runner.executors.slurm.sbatch import check_options
-    from runner.executors.slurm.site import site_notes
+    from runner.executors.root import COLON, unusable
     from runner.executors.snapshot import own_homes
+    from runner.executors.table import UnknownExecutor
     from runner.study.config import ConfigError, load_study
     from runner.study.plan import make_plan
     from runner.study.selection import on_gpu_partition
@@ -125,21 +139,18 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
         if data_root and not data_root.is_dir():
             raise ConfigError(f"--data-root {data_root}: no such folder")
         executor = _executor(arguments, console)
-        if trouble := unusable(root, executor):
-            raise ConfigError(f"{trouble}; choose another folder with --root")
-        if executor == "slurm":
-            check_options(study.cluster)
+        executor.refuse(study.cluster, root)
         plan = make_plan(study, RootPaths(root), data_root, arguments.verify)
         for module, home in own_homes(plan).items():
-            if trouble := unusable(home, "import"):
+            if trouble := unusable(home, [COLON]):
                 raise ConfigError(f"{trouble}; move {module} to another folder")
-    except (ConfigError, MissingPictures, PictureError) as error:
+    except (ConfigError, MissingPictures, PictureError, UnknownExecutor) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
 
     if arguments.partition:
         plan = on_gpu_partition(plan, arguments.partition)
-    for note in [*plan.notes, *(site_notes() if executor == "slurm" else ())]:
+    for note in [*plan.notes, *executor.notes()]:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
     if foreign := _foreign(plan):
         print(
@@ -154,16 +165,18 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
         plan, todo = _selected(plan, missing, status, arguments)
         _print_plan(plan, missing, todo, executor, arguments.cores, console)
         _release_held(status, arguments, console)
-        _print_scripts(plan, todo, executor, console)
+        for stage, text in executor.batch_files(plan, todo).items():
+            console.print(f"\n{stage}:", style="bold")
+            console.print(text, markup=False, soft_wrap=True)
         return 0
 
+    from runner.executors.job_state import SchedulerError
     from runner.executors.local import end_orphans
-    from runner.executors.slurm.scheduler import SchedulerError
     from runner.record.lock import StudyBusyError, study_lock
 
     try:
-        with study_lock(plan.paths, executor) as replaced:
-            if replaced and replaced.executor == "local":
+        with study_lock(plan.paths, executor.name, "submit" if executor.is_elsewhere else "run") as replaced:
+            if replaced and replaced.doing == "run":
                 end_orphans(plan)
             return _submit_alone(plan, arguments, executor, console)
     except (ConfigError, StudyBusyError, SchedulerError, OutsideStudy) as error:
@@ -171,32 +184,28 @@ def _submit(arguments: argparse.Namespace, console: "Console") -> int:
         return 2
 
 
-def _submit_alone(plan: "Plan", arguments: argparse.Namespace, executor: str, console: "Console") -> int:
+def _submit_alone(plan: "Plan", arguments: argparse.Namespace, executor: "Executor", console: "Console") -> int:
     """Submit what is missing and not under way; nobody else works on the study meanwhile."""
-    from runner.executors.slurm.unrecorded import take_on_record
+    from runner.executors.executor import Request
     from runner.executors.snapshot import write_provenance
     from runner.executors.task import KEEP_MEMORY
     from runner.record.stale import delete, set_damaged_aside, stale_results
-    from runner.record.submission import new_submission
-    from runner.study.config import ConfigError
+    from runner.record.submission import Submission, new_submission, submissions
     from srcnn.aside import Aside
 
     if not _contents(plan.paths) and plan.paths.contents.exists():
         console.print("contents.json is damaged and written again; a --data-root that it held is forgotten")
         plan.save()  # by it the tasks that are queued or running are known
-    if executor == "slurm":
-        for line in take_on_record(plan.paths):
+    if executor.is_elsewhere:
+        sent = [each for each in submissions(plan.paths) if each.executor == executor.name]
+        for line in executor.take_on_record(plan.paths, sent):
             console.print(f"note: {line}", soft_wrap=True, markup=False)
     before = _contents(plan.paths)
     if before and before["study"] != plan.study.name:
         console.print(f"note: {plan.study.name} was {before['study']} when it was last submitted", markup=False)
     status = _status(plan)
     active = status.active_jobs() if status else {}
-    if active and executor != "slurm":
-        raise ConfigError(
-            f"{plan.study.name} has {counted(len(active), 'task')} queued or running on SLURM; wait for the end, or "
-            f"cancel with python -m runner.cancel {plan.paths.folder}"
-        )
+    _refuse_others_jobs(plan, status, executor)
     for note in status.notes if status else ():
         console.print(f"note: {note}", soft_wrap=True, markup=False)
     damaged = set_damaged_aside(plan)
@@ -223,7 +232,7 @@ def _submit_alone(plan: "Plan", arguments: argparse.Namespace, executor: str, co
 
     folder, aside, began = None, Aside(), False
 
-    def begin() -> None:
+    def begin(states: "Sequence[TaskState]") -> None:
         nonlocal began
         began = True
         delete(aside)
@@ -237,18 +246,32 @@ def _submit_alone(plan: "Plan", arguments: argparse.Namespace, executor: str, co
         write_provenance(folder, ["python", "-m", "runner.submit", *sys.argv[1:]])
         for each in stale:
             each.take(aside)
-        if executor == "slurm":
-            return _run_slurm(plan, todo, folder, active, console)
-        return _run_here(plan, todo, folder, executor, arguments.cores, console, begin)
+        submission = Submission(folder, executor.name)
+        request = Request(plan, todo, submission, active, arguments.cores, begin)
+        return _send(request, executor, console) if executor.is_elsewhere else _run(request, executor, console)
     except BaseException:
-        # What submit_slurm left may have got through, which is known by the study's files.
-        if not (began or (executor == "slurm" and folder and (folder / "jobs.json").exists())):
+        # What was taken on record may have got through, which is known by the study's files.
+        if not (began or (folder and (folder / "jobs.json").exists())):
             aside.put_back()  # the study is as last submitted
             if folder:
                 shutil.rmtree(folder, ignore_errors=True)
         raise
     finally:
         delete(aside)
+
+
+def _refuse_others_jobs(plan: "Plan", status: "StudyStatus | None", executor: "Executor") -> None:
+    """Raise ConfigError where tasks have jobs of another executor."""
+    from runner.executors.table import recorded
+    from runner.study.config import ConfigError
+
+    tasks = [task for task in status.tasks if task.job and task.under_way] if status else []
+    others = [task.executor for task in tasks if task.executor and task.executor != executor.name]
+    if others:
+        raise ConfigError(
+            f"{plan.study.name} has {counted(len(others), 'task')} queued or running on {recorded(others[0]).title}; "
+            f"wait for the end, or cancel with python -m runner.cancel {plan.paths.folder}"
+        )
 
 
 def _foreign(plan: "Plan") -> Path | None:
@@ -283,7 +306,7 @@ def _contents(paths: StudyPaths) -> "Contents | None":
 
 def _release_held(status: "StudyStatus | None", arguments: argparse.Namespace, console: "Console") -> None:
     if status:
-        from runner.executors.slurm.held import release_held
+        from runner.record.held import release_held
 
         for line in release_held(status, arguments.only == "failed", arguments.dry_run):
             console.print(line, soft_wrap=True, markup=False)
@@ -305,21 +328,17 @@ def _selected(
 
 
 def _print_plan(
-    plan: "Plan", missing: "list[Task]", todo: "list[Task]", executor: str, cores: int | None, console: "Console"
+    plan: "Plan", missing: "list[Task]", todo: "list[Task]", executor: "Executor", cores: int | None, console: "Console"
 ) -> None:
-    """The stages, what the tasks to send ask of a cluster, and what they will write."""
-    from runner.executors.gpus import cpu_note
-    from runner.study.cost import cost_text
+    """Print the stages, what the tasks to send ask of an executor, and what they will write."""
     from runner.study.space import space_text
     from runner.view import plan_table
 
     console.print(f"{plan.study.name}: {counted(len(plan.runs), 'run')}, below {plan.paths.folder}", soft_wrap=True)
-    console.print(plan_table(plan, missing, executor, cores))
+    console.print(plan_table(plan, missing, executor.asks(plan.study.cluster, missing, cores)))
     if todo:
-        if executor == "slurm":
-            console.print(cost_text(plan, todo), soft_wrap=True)
-        elif note := cpu_note(plan.study.cluster, todo):
-            console.print(f"note: {note}", soft_wrap=True, markup=False)
+        if cost := executor.cost(plan.study.cluster, todo):
+            console.print(cost, soft_wrap=True, markup=False)
         console.print(space_text(plan, todo), soft_wrap=True)
 
 
@@ -347,49 +366,38 @@ def _submitted(file: Path) -> Path | None:
     return paths.contents if file == paths.config and there else None
 
 
-def _executor(arguments: argparse.Namespace, console: "Console") -> str:
-    if arguments.executor != "auto":
-        return str(arguments.executor)
-    from runner.executors.slurm.executor import wants_slurm
+def _executor(arguments: argparse.Namespace, console: "Console") -> "Executor":
+    """Return the executor that was asked for. Raises ConfigError for one that has no partitions where one is named."""
+    from runner.executors.table import automatic, executor
     from runner.study.config import ConfigError
 
-    if wants_slurm():
-        console.print("executor: slurm (sbatch answers here; --executor local to stay on this machine)")
-        return "slurm"
-    if arguments.partition:
+    if arguments.executor != AUTO:
+        return executor(arguments.executor)
+    found, why = automatic()
+    if arguments.partition and not found.is_elsewhere:
         raise ConfigError(
-            f"--partition {arguments.partition}: no SLURM answers here; python -m runner.doctor says more, and "
-            "--executor local runs on this machine"
+            f"--partition {arguments.partition}: {why}; python -m runner.doctor says more, and "
+            f"--executor {found.name} runs on this machine"
         )
-    console.print("executor: local (no SLURM answers here)")
-    return "local"
+    console.print(f"executor: {found.name} ({why})", markup=False)
+    return found
 
 
-def _print_scripts(plan: "Plan", missing: "list[Task]", executor: str, console: "Console") -> None:
-    """For SLURM, the whole batch file of every stage that has something to do."""
-    if executor != "slurm":
-        return
-    from runner.executors.slurm.executor import batch_files
+def _send(request: "Request", executor: "Executor", console: "Console") -> int:
+    """Send the tasks, and say which jobs they are and how to watch them."""
+    from runner.executors.interrupt import interruptible
 
-    for stage, text in batch_files(plan, missing).items():
-        console.print(f"\n{stage}:", style="bold")
-        console.print(text, markup=False, soft_wrap=True)
-
-
-def _run_slurm(
-    plan: "Plan", todo: "list[Task]", folder: Path, active: "Mapping[tuple[str, str], str]", console: "Console"
-) -> int:
-    from runner.executors.slurm.executor import submit_slurm
-
-    submission = submit_slurm(plan, todo, folder, active)
-    for stage in dict.fromkeys(array.stage for array in submission.arrays):
-        arrays = [array for array in submission.arrays if array.stage == stage]
+    with interruptible():
+        executor.submit(request)
+    sent, paths = request.submission.arrays, request.plan.paths
+    for stage in dict.fromkeys(array.stage for array in sent):
+        arrays = [array for array in sent if array.stage == stage]
         count = sum(len(array.tasks) for array in arrays)
         jobs = ", ".join(array.job for array in arrays[:6]) + ", ..." * (len(arrays) > 6)
         console.print(f"{stage}: {counted(count, 'task')}, job{'s' * (len(arrays) > 1)} {jobs}", markup=False)
-    study = shlex.quote(str(plan.paths.folder))
+    study = shlex.quote(str(paths.folder))
     console.print(
-        f"Submitted; you may log out. The report will be at {plan.paths.report_page}\n"
+        f"Submitted; you may log out. The report will be at {paths.report_page}\n"
         f"  python -m runner.status {study}\n  python -m runner.logs {study} train --follow\n"
         f"  python -m runner.cancel {study}",
         soft_wrap=True,
@@ -398,37 +406,29 @@ def _run_slurm(
     return 0
 
 
-def _run_here(
-    plan: "Plan",
-    missing: "list[Task]",
-    folder: Path,
-    executor: str,
-    cores: int | None,
-    console: "Console",
-    begun: "Callable[[], None]",
-) -> int:
-    """Run the tasks on this machine; ``begun`` is called when the first of them has been started."""
-    from runner.executors.debug import run_debug
-    from runner.executors.local import run_local
+def _run(request: "Request", executor: "Executor", console: "Console") -> int:
+    """Wait for the tasks, whose executor tells ``request.watch`` when the first of them has begun."""
+    from dataclasses import replace
+
+    from runner.executors.interrupt import interruptible
     from runner.view import print_failures, watching
     from srcnn.words import duration
 
     start = time.monotonic()
     with watching(console) as show:
 
-        def watch(states: "list[TaskState]") -> None:
-            begun()
+        def watch(states: "Sequence[TaskState]") -> None:
+            request.watch(states)
             show(states)
 
-        states = (
-            run_debug(missing, folder, watch) if executor == "debug" else run_local(plan, missing, folder, watch, cores)
-        )
+        with interruptible():
+            states = executor.submit(replace(request, watch=watch))
     failed = any(state.state in ("failed", "skipped") for state in states)
     done, seconds = sum(state.state == "done" for state in states), time.monotonic() - start
     console.print(f"{done} of {counted(len(states), 'task')} done in {duration(seconds)}")
     if failed:
-        print_failures(console, states, f"python -m runner.submit {shlex.quote(str(plan.paths.folder))}")
-    _print_report(plan, console)
+        print_failures(console, states, f"python -m runner.submit {shlex.quote(str(request.plan.paths.folder))}")
+    _print_report(request.plan, console)
     return int(failed)
 
 

@@ -68,7 +68,7 @@ class Attempt:
     Times are seconds since the epoch. ``cause`` is the exception's type, ``message`` its text.
     ``done`` of ``total`` steps and ``note`` say how far it is; this attempt began at step ``first``, and
     ``seconds_left`` is what its own pace promises, None before its first step. ``cores``: how many it could use.
-    ``job`` is the id of its SLURM job, ``born`` tells its process from a later one of the same ``pid``,
+    ``job`` is the id of its scheduler's job, ``born`` tells its process from a later one of the same ``pid``,
     ``submission`` names the folder of the submission that sent it.
     """
 

@@ -14,7 +14,7 @@ from conftest import REPOSITORY, tiny_study
 
 from jobs.processes import born
 from runner import clean, submit
-from runner.executors.slurm.scheduler import SchedulerError
+from runner.executors.job_state import SchedulerError
 from runner.record.removable import DAY_S, REMOVABLE, StudyFiles
 from runner.record.submission import SentArray, Submission
 from runner.study.stages import remade_by
@@ -234,7 +234,7 @@ def test_a_task_that_died_without_a_word_does_not_hold_a_study(finished):
 
 
 def test_a_study_with_queued_jobs_is_left_alone_and_the_jobs_are_named(finished, capsys, monkeypatch):
-    sent = Submission(finished.submission("0001-20260101T000000.000000Z"))
+    sent = Submission(finished.submission("0001-20260101T000000.000000Z"), "slurm")
     sent.folder.mkdir(parents=True, exist_ok=True)
     sent.add(SentArray("train", "71", ("r0", "r1"), "srcnn-0123456789abcdef"))
     monkeypatch.setattr(
@@ -252,7 +252,7 @@ def no_slurm(*command, **_):
 def test_without_an_answer_from_slurm_a_finished_study_is_cleaned_and_an_unfinished_one_is_not(
     finished, capsys, monkeypatch
 ):
-    sent = Submission(finished.submission("0001-20260101T000000.000000Z"))
+    sent = Submission(finished.submission("0001-20260101T000000.000000Z"), "slurm")
     sent.folder.mkdir(parents=True, exist_ok=True)
     sent.add(SentArray("train", "71", ("r0",)))
     monkeypatch.setattr("runner.executors.slurm.scheduler.call", no_slurm)

@@ -6,8 +6,8 @@ import sys
 import pytest
 from conftest import tiny_study
 
-from runner.executors.slurm.executor import sbatch_parameters, sbatch_script
-from runner.executors.slurm.sbatch import sbatch_options
+from runner.executors.slurm.sbatch import resources_text, sbatch_options
+from runner.executors.slurm.send import sbatch_parameters, sbatch_script
 from runner.study.cluster import ClusterConfig, StageResources
 from runner.study.config import ConfigError, load_study
 from runner.study.cost import cost
@@ -15,7 +15,6 @@ from runner.study.gres import gpus_by_kind, names_gpu, without_gpus
 from runner.study.options import TAKEN
 from runner.study.plan import make_plan
 from runner.submit import main
-from runner.view import resources_text
 from srcnn.paths import RootPaths
 
 

@@ -17,7 +17,8 @@ from conftest import REPOSITORY, HeldStub, tiny_study, wait_for
 from jobs.attempt import last_attempt
 from jobs.processes import born
 from runner.executors.gpus import visible_gpus
-from runner.executors.local import Budget, TaskState, local_states
+from runner.executors.here import shares
+from runner.executors.local import Budget, LocalTask
 from runner.record.state import study_status
 from runner.record.tasks import known_tasks
 from runner.study.config import load_study
@@ -233,7 +234,8 @@ def test_each_gpu_serves_one_task_at_a_time(tmp_path):
     file = tiny_study(tmp_path, sweep={"grid": {"seed": [1, 2, 3]}})
     study, _ = load_study(str(file))
     plan = make_plan(study, RootPaths(tmp_path / "results"))
-    states = local_states(plan.stage("train"), study.cluster, cores=4, gpus=2)
+    shared = shares(plan.stage("train"), study.cluster, cores=4, gpus=2)
+    states = [LocalTask(state.task, state.cores, state.gpu) for state in shared]
     assert [(state.gpu, state.cores) for state in states] == [(True, 2)] * 3
     budget = Budget(4, [0, 1])
     assert [budget.take(state) for state in states] == [True, True, False]
@@ -292,18 +294,18 @@ def test_tasks_share_the_cores_and_never_take_more(tmp_path):
     study, _ = load_study(str(file))
     plan = make_plan(study, RootPaths(tmp_path / "results"))
     for cores, each in [(1, 1), (2, 1), (6, 2), (16, 5)]:
-        states = local_states(plan.stage("train"), study.cluster, cores=cores, gpus=0)
+        states = shares(plan.stage("train"), study.cluster, cores=cores, gpus=0)
         assert {state.cores for state in states} == {each}
     few, _ = load_study(str(file), ["cluster.train.cpus=4"])
-    assert {s.cores for s in local_states(plan.stage("train"), few.cluster, cores=2, gpus=0)} == {2}
+    assert {s.cores for s in shares(plan.stage("train"), few.cluster, cores=2, gpus=0)} == {2}
     one, _ = load_study(str(file), ["cluster.train.parallelism=1"])
-    assert {s.cores for s in local_states(plan.stage("train"), one.cluster, cores=4, gpus=0)} == {4}
+    assert {s.cores for s in shares(plan.stage("train"), one.cluster, cores=4, gpus=0)} == {4}
 
 
 def test_a_budget_gives_nothing_that_it_has_not(tmp_path):
     file = tiny_study(tmp_path)
     plan = make_plan(load_study(str(file))[0], RootPaths(tmp_path / "results"))
-    state = TaskState(plan.tasks[0], cores=3, gpu=False)
+    state = LocalTask(plan.tasks[0], cores=3, gpu=False)
     assert not Budget(2).take(state)
     assert Budget(3).take(state)
 

@@ -16,7 +16,7 @@ from jobs.job import silent
 from jobs.parallel import WorkerKilled, spread
 from jobs.processes import born, descendants
 from jobs.scoring import rows_or_reason
-from runner.record.state import _own_words
+from runner.record.words import own_words
 
 NO_SHARED_MEMORY = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
 NO_SHARED_MEMORY += ['mount -t tmpfs -o ro none /dev/shm && exec "$@"', "sh"]
@@ -72,7 +72,7 @@ def test_workers_that_are_killed_at_the_same_point_again_are_a_lack_of_memory(tm
         found += spread(die_always, [(number, 3) for number in range(6)], 2)
     with pytest.raises(WorkerKilled):
         run_attempt(Hungry(), tmp_path, "evaluate", "r0.0")
-    cause, detail = _own_words(last_attempt(tmp_path, "evaluate", "r0.0"), None)
+    cause, detail = own_words(last_attempt(tmp_path, "evaluate", "r0.0"), None)
     assert cause == "out of memory"
     assert "--mem-gb" in detail
 

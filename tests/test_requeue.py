@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, ended, tiny_study, wait_for
 
-from runner.executors.slurm.executor import batch_files
 from runner.executors.slurm.requeue import FAILED, KILLED, KILLS, WARNED, killed_from_outside
+from runner.executors.slurm.send import batch_files
 from runner.study.config import load_study
 from runner.study.plan import make_plan
 from srcnn.paths import RootPaths
@@ -140,9 +140,9 @@ def test_where_a_node_lacks_the_python_that_submitted_any_other_serves(tmp_path,
     assert run(tmp_path, leaves_word(batch, "success"))[0] == 0
 
 
-@pytest.mark.parametrize("module", ["requeue", "scheduler", "site"])
+@pytest.mark.parametrize("module", ["slurm/requeue", "slurm/scheduler", "slurm/site", "job_state", "submitit_ways"])
 def test_what_runs_after_a_task_asks_for_no_newer_python_than_nodes_have(module):
-    source = (REPOSITORY / "runner/executors/slurm" / f"{module}.py").read_text()
+    source = (REPOSITORY / "runner/executors" / f"{module}.py").read_text()
     tree = ast.parse(source, feature_version=(3, 9))
     assert any(isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in tree.body)
 

@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 from conftest import tiny_study
 
+from runner.executors.job_state import Answer, Origin
 from runner.executors.slurm import scheduler
 from runner.executors.slurm.requeue import KILLS, decide
-from runner.executors.slurm.scheduler import Answer, JobState, Origin, _from_sacct, expand
+from runner.executors.slurm.states import SlurmJob, _from_sacct, job_states
 from runner.executors.snapshot import take_snapshot
-from runner.record.state import TaskStatus, _judge
-from runner.record.submission import SentArray, Submission, latest_jobs, new_submission, submissions
+from runner.executors.table import executor
+from runner.record.array_ids import expand
+from runner.record.state import TaskStatus, judge
+from runner.record.submission import SentArray, SentJob, Submission, latest_jobs, new_submission, submissions
 from runner.record.tasks import KnownTask
 from runner.study.config import load_study
 from runner.study.plan import make_plan
@@ -79,11 +82,22 @@ def test_ids_of_arrays_are_spelt_out():
     assert list(expand("12_3")) == ["12_3"]
 
 
+def slurm_says(states, **about):
+    """The executor's answer where SLURM's commands tell these states."""
+    return Answer({job: state.told() for job, state in states.items()}, **about)
+
+
+def judge_sent(task, answer, job, names=("r1",), earlier=(), folder=Path("submissions")):
+    """The state of a task that was sent as a job."""
+    array = SentArray(task.stage, job.partition("_")[0], names)
+    sent = SentJob(job, array, Submission(folder / SENT, "slurm", [array]))
+    return judge(task, sent, executor("slurm"), answer, {each.key: each for each in earlier}, False)
+
+
 def judged(states, attempt=None, job="123", answer=None, needs=()):
     """The state of a training that was sent as a job."""
     task = KnownTask("train", "r1", "", tuple(needs), False, attempt, attempt.number if attempt else 0)
-    submission = Submission(Path("submissions") / SENT, [SentArray("train", job, ("r1",))])
-    return _judge(task, job, submission, answer or Answer(states), {}, False)
+    return judge_sent(task, answer or slurm_says(states), job)
 
 
 def attempt(**fields):
@@ -107,14 +121,14 @@ def test_while_nothing_answers_nothing_is_taken_for_dead():
 def test_a_task_that_runs_is_told_from_one_that_was_put_back_whatever_the_clocks_say():
     """The clock of the node is an hour ahead; accounting is seconds behind."""
     record = attempt(start=NOW + 3600)
-    waits = {"123": JobState("PENDING", "Priority")}
+    waits = {"123": SlurmJob("PENDING", "Priority")}
     assert judged(waits, record).state == "waiting"
-    silent = Answer(waits, "squeue does not answer", answered=False)
+    silent = slurm_says(waits, note="squeue does not answer", answered=False)
     assert judged(waits, record, answer=silent).state == "running"
 
 
 def test_an_older_job_that_starts_again_does_not_hide_the_newer_one():
-    waiting = {"123": JobState("PENDING", "Priority")}
+    waiting = {"123": SlurmJob("PENDING", "Priority")}
     earlier = attempt(job="99", outcome="running", submission="0001-20280115T070000.000000Z")
     found = judged(waiting, earlier)
     assert (found.state, found.job) == ("waiting", "123")
@@ -122,10 +136,10 @@ def test_an_older_job_that_starts_again_does_not_hide_the_newer_one():
 
 def test_a_job_with_the_number_of_an_earlier_one_does_not_take_over_its_record():
     """Numbers begin again, on a cluster set up anew and where SLURM has used all that it has."""
-    waiting = {"123": JobState("PENDING", "Priority")}
+    waiting = {"123": SlurmJob("PENDING", "Priority")}
     failed = attempt(job="123", outcome="failed", cause="ValueError", submission="0001-20270114T070000.000000Z")
     assert judged(waiting, failed).state == "waiting"
-    assert judged({"123": JobState("CANCELLED", "", "0:0", "None assigned")}, failed).cause == "cancelled"
+    assert judged({"123": SlurmJob("CANCELLED", "", "0:0", "None assigned")}, failed).cause == "cancelled"
 
 
 @pytest.mark.parametrize("inside", [None, "77"])
@@ -135,8 +149,7 @@ def test_what_was_run_on_this_machine_since_counts_whatever_the_clocks_say(tmp_p
     here = attempt(job=inside, start=1.0, outcome="failed", cause="ValueError", message="bad")
     here.submission = "0003-20200101T000000.000000Z"
     task = KnownTask("train", "r1", "", (), False, here, 1)
-    submission = Submission(tmp_path / SENT, [SentArray("train", "123", ("r1",))])
-    found = _judge(task, "123", submission, Answer({}), {}, False)
+    found = judge_sent(task, Answer({}), "123", folder=tmp_path)
     assert (found.cause, found.job) == ("exception", None)
 
 
@@ -146,29 +159,29 @@ def test_submissions_are_ordered_by_number_whatever_the_clocks_say(tmp_path):
     for number, (name, job) in enumerate({"9999-2027": "1", "10000-2026": "2"}.items()):
         folder = paths.submission(name)
         folder.mkdir(parents=True)
-        Submission(folder).add(SentArray("train", job, ("r1",)))
+        Submission(folder, "slurm").add(SentArray("train", job, ("r1",)))
         assert new_submission(paths).name.startswith(f"{10000 + number}-")
     assert latest_jobs(submissions(paths))["train", "r1"].id == "2"
 
 
 def test_a_running_task_says_the_time_that_its_own_record_says():
     record = attempt(job="123", done=91, total=100, first=90, seconds_left=45.0)
-    found = judged({"123": JobState("RUNNING", node="n")}, record)
+    found = judged({"123": SlurmJob("RUNNING", node="n")}, record)
     assert (found.state, found.done, found.seconds_left) == ("running", 91, 45.0)
 
 
 @pytest.mark.parametrize(
     ("state", "holder", "said"),
     [
-        (JobState("PENDING", "launch failed requeued held", priority=0, earlier_node="node7"), "SLURM", "node7"),
-        (JobState("PENDING", "launch failed requeued held", priority=0), "SLURM", "sinfo -R"),
-        (JobState("PENDING", "job requeued in held state", priority=0), "user", "requeuehold"),
-        (JobState("SPECIAL_EXIT", "job requeued in held state", priority=0), "user", "requeuehold"),
-        (JobState("REQUEUE_HOLD", ""), "SLURM", "REQUEUE_HOLD"),
-        (JobState("RESV_DEL_HOLD", "ReservationDeleted", priority=0), "SLURM", "ReservationDeleted"),
-        (JobState("PENDING", "JobHeldUser", priority=0), "user", "its user holds it"),
-        (JobState("PENDING", "JobHeldAdmin", priority=0), "administrator", "alone can release it"),
-        (JobState("PENDING", "a reason of later versions", priority=0), "SLURM", "a reason of later versions"),
+        (SlurmJob("PENDING", "launch failed requeued held", priority=0, earlier_node="node7"), "scheduler", "node7"),
+        (SlurmJob("PENDING", "launch failed requeued held", priority=0), "scheduler", "sinfo -R"),
+        (SlurmJob("PENDING", "job requeued in held state", priority=0), "user", "requeuehold"),
+        (SlurmJob("SPECIAL_EXIT", "job requeued in held state", priority=0), "user", "requeuehold"),
+        (SlurmJob("REQUEUE_HOLD", ""), "scheduler", "REQUEUE_HOLD"),
+        (SlurmJob("RESV_DEL_HOLD", "ReservationDeleted", priority=0), "scheduler", "ReservationDeleted"),
+        (SlurmJob("PENDING", "JobHeldUser", priority=0), "user", "its user holds it"),
+        (SlurmJob("PENDING", "JobHeldAdmin", priority=0), "administrator", "alone can release it"),
+        (SlurmJob("PENDING", "a reason of later versions", priority=0), "scheduler", "a reason of later versions"),
     ],
 )
 def test_a_job_that_is_held_is_told_from_one_that_waits(state, holder, said):
@@ -187,13 +200,12 @@ def test_a_job_that_is_held_though_its_files_are_there_is_named_while_others_wai
         "7_1|PENDING|launch failed requeued held||N/A|0|tiny-evaluate|",
     }
     monkeypatch.setattr(scheduler, "call", lambda command, *_, **__: said[command])
-    answer = scheduler.job_states({"8": Origin()}, settled={"7_0": Origin(), "7_1": Origin()})
+    answer = job_states({"8": Origin()}, settled={"7_0": Origin(), "7_1": Origin()})
     assert answer.states.keys() == {"8", "7_1"}
     task = KnownTask("evaluate", "r1.1", "", (), True, attempt(outcome="done"), 1)
-    submission = Submission(Path("submissions") / SENT, [SentArray("evaluate", "7", ("r1.0", "r1.1"))])
-    found = _judge(task, "7_1", submission, answer, {}, False)
-    assert (found.state, found.held_by) == ("held", "SLURM")
-    assert _judge(task, None, None, answer, {}, False).state == "done"
+    found = judge_sent(task, answer, "7_1", ("r1.0", "r1.1"))
+    assert (found.state, found.held_by) == ("held", "scheduler")
+    assert judge(task, None, None, answer, {}, False).state == "done"
 
 
 @pytest.mark.parametrize("end", ["NODE_FAIL", "PREEMPTED", "TIMEOUT", "CANCELLED"])
@@ -204,23 +216,23 @@ def test_accounting_that_is_behind_does_not_make_a_job_that_is_put_back_a_failed
         "squeue": "7|PENDING|BeginTime||N/A|9|tiny-train|",
     }
     monkeypatch.setattr(scheduler, "call", lambda command, *_, **__: said[command])
-    (state,) = scheduler.job_states({"7": Origin()}).states.values()
-    assert (state.state, state.earlier_node) == ("PENDING", "node2")
+    (state,) = job_states({"7": Origin()}).states.values()
+    assert (state.word, state.node, state.started) == ("PENDING", "node2", False)
     said["squeue"] = "7|COMPLETING|None|node2|N/A|9|tiny-train|"
-    (state,) = scheduler.job_states({"7": Origin()}).states.values()
+    (state,) = job_states({"7": Origin()}).states.values()
     assert state.alive == (end in ("NODE_FAIL", "PREEMPTED"))  # whoever cancels is not told that it goes on
     said["squeue"] = f"7|{end}|None|node2|N/A|9|tiny-train|"
-    (state,) = scheduler.job_states({"7": Origin()}).states.values()
-    assert (state.state, state.alive) == (end, False)
+    (state,) = job_states({"7": Origin()}).states.values()
+    assert (state.word, state.alive) == (end, False)
 
 
-@pytest.mark.parametrize("state", [JobState("PENDING", "Priority", priority=1), JobState("PENDING", "Priority")])
+@pytest.mark.parametrize("state", [SlurmJob("PENDING", "Priority", priority=1), SlurmJob("PENDING", "Priority")])
 def test_a_job_that_has_its_turn_to_come_is_not_held(state):
     assert (judged({"123": state}).state, state.held_by) == ("waiting", None)
 
 
 def test_what_waits_for_a_time_is_told_from_what_was_put_back():
-    state = JobState("PENDING", "BeginTime", starts="2027-01-01T08:00:00", priority=5)
+    state = SlurmJob("PENDING", "BeginTime", starts="2027-01-01T08:00:00", priority=5)
     assert judged({"123": state}).detail == "2027-01-01 08:00:00"
     put_back = "its turn after it was put back into the queue (not before 2027-01-01 08:00:00)"
     assert judged({"123": replace(state, earlier_node="node2")}).detail == put_back
@@ -264,8 +276,8 @@ def test_accounting_of_another_job_with_the_number_is_no_answer(submit, name, co
 
 def test_of_two_jobs_with_one_number_the_earlier_is_over():
     sent = [
-        Submission(Path("0001-2027"), [SentArray("train", "7", ("r1",))]),
-        Submission(Path("0002-2027"), [SentArray("train", "7", ("r2",))]),
+        Submission(Path("0001-2027"), "slurm", [SentArray("train", "7", ("r1",))]),
+        Submission(Path("0002-2027"), "slurm", [SentArray("train", "7", ("r2",))]),
     ]
     assert latest_jobs(sent[:1]).keys() == {("train", "r1")}
     assert latest_jobs(sent).keys() == {("train", "r2")}
@@ -273,11 +285,11 @@ def test_of_two_jobs_with_one_number_the_earlier_is_over():
 
 def test_slurm_knows_better_than_the_task_that_memory_ran_out():
     record = attempt(job="123", outcome="failed", cause="TerminatedWorkerError", message="A worker was killed")
-    over = JobState("OUT_OF_MEMORY", "", "0:125", "node2")
+    over = SlurmJob("OUT_OF_MEMORY", "", "0:125", "node2")
     assert judged({"123": over}, record).cause == "out of memory"
     stepped = replace(over, state="FAILED", step_states=frozenset({"OUT_OF_MEMORY"}))
     assert judged({"123": stepped}, record).cause == "out of memory"
-    assert judged({"123": JobState("FAILED", "", "1:0", "node2")}, record).cause == "exception"
+    assert judged({"123": SlurmJob("FAILED", "", "1:0", "node2")}, record).cause == "exception"
 
 
 def test_causes_are_told_apart():
@@ -289,8 +301,8 @@ def test_causes_are_told_apart():
         "OUT_OF_MEMORY": "out of memory",
     }
     for state, cause in ended.items():
-        assert judged({"123": JobState(state, "", "0:0", "node2")}).cause == cause
-    assert judged({"123": JobState("FAILED", "", "137:0", "node2")}).cause == "killed"
+        assert judged({"123": SlurmJob(state, "", "0:0", "node2")}).cause == cause
+    assert judged({"123": SlurmJob("FAILED", "", "137:0", "node2")}).cause == "killed"
 
 
 @pytest.mark.parametrize(
@@ -304,9 +316,8 @@ def test_causes_are_told_apart():
 def test_what_slurm_cancels_for_want_of_what_it_needs_is_told_from_what_people_cancel(reason, cause, expected):
     train = TaskStatus("train", "r1", "", "failed", cause)
     task = KnownTask("render", "r1", "", (train.key,), False, None, 0)
-    submission = Submission(Path("submissions") / SENT, [SentArray("render", "124", ("r1",))])
-    gone = Answer({"124": JobState("CANCELLED", reason, "0:0", "None assigned")})
-    assert _judge(task, "124", submission, gone, {train.key: train}, False).cause == expected
+    gone = slurm_says({"124": SlurmJob("CANCELLED", reason, "0:0", "None assigned")})
+    assert judge_sent(task, gone, "124", earlier=[train]).cause == expected
 
 
 def test_a_model_beside_our_packages_is_part_of_the_snapshot(tmp_path, monkeypatch):

@@ -6,8 +6,10 @@ import pytest
 from conftest import tiny_study
 
 from jobs.attempt import last_attempt
-from runner.executors.local import run_local
+from runner.executors.executor import Request
+from runner.executors.local import Local
 from runner.executors.task import OtherCode, TaskCall
+from runner.record.submission import Submission
 from runner.study.config import load_study
 from runner.study.plan import make_plan
 from runner.submit import main
@@ -17,7 +19,8 @@ from srcnn.paths import RootPaths
 def test_tasks_run_on_this_machine_below_a_folder_of_any_name(tmp_path):
     root = tmp_path / '100% it\'s "two" back\\slash %x $HOME `id` #;&| é'
     plan = make_plan(load_study(str(tiny_study(tmp_path)))[0], RootPaths(root))
-    (state,) = run_local(plan, plan.stage("prepare"), plan.paths.submission("now"), lambda states: None)
+    request = Request(plan, plan.stage("prepare"), Submission(plan.paths.submission("now"), "local"))
+    (state,) = Local().submit(request)
     assert state.state == "done", state.error
     assert "Job completed successfully" in Path(state.log).read_text()
 

@@ -5,9 +5,9 @@ import os
 import pytest
 from conftest import tiny_study
 
-from runner.executors.slurm.executor import _own_environment
 from runner.executors.slurm.sbatch import sbatch_options
 from runner.executors.slurm.scheduler import call
+from runner.executors.slurm.send import _own_environment
 from runner.executors.slurm.site import COUNTING, command_environment
 from runner.study.cluster import ClusterConfig
 from runner.submit import main

@@ -6,7 +6,7 @@ import pytest
 from conftest import tiny_study
 
 from runner.executors.slurm.arrays import Batch, arrange
-from runner.executors.slurm.executor import sbatch_parameters, sbatch_script
+from runner.executors.slurm.send import sbatch_parameters, sbatch_script
 from runner.study.config import load_study
 from runner.study.plan import make_plan
 from runner.submit import main

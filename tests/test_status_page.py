@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from runner.executors.slurm.scheduler import collapse, expand
+from runner.record.array_ids import collapse, expand
 from runner.record.groups import TaskGroup
 from runner.record.state import StudyStatus, TaskStatus
 from runner.status import exit_status

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from runner.checks.circumstances import Circumstances
 from runner.checks.finding import Finding
-from runner.executors.root import unusable
+from runner.executors.root import FOR_SUBMITIT, Trouble, unusable
 
 SKEW_S = 5.0  # between this machine's clock and the file server's
 LITTLE_BYTES = 2_000_000_000
@@ -52,7 +52,12 @@ def write_fault(folder: Path) -> str:
 
 def root(asked: Circumstances) -> Iterator[Finding]:
     """Whether results can be written."""
-    trouble = unusable(asked.root, "slurm" if asked.uses_slurm else "local")
+    troubles: tuple[Trouble, ...] = FOR_SUBMITIT
+    if asked.uses_slurm:
+        from runner.executors.slurm.executor import TROUBLES
+
+        troubles = TROUBLES
+    trouble = unusable(asked.root, troubles)
     if trouble:
         yield Finding("WRONG", f"results: {trouble}", "choose another folder with --root")
         return

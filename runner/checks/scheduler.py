@@ -72,7 +72,7 @@ def stages(asked: Circumstances) -> Iterator[Finding]:
 
 
 def _stage(stage: str, resources: "StageResources", there: dict[str, Partition]) -> Iterator[Finding]:
-    from runner.view import resources_text
+    from runner.executors.slurm.sbatch import resources_text
 
     names = (resources.partition or next((each.name for each in there.values() if each.default), "")).split(",")
     unknown = [finding for name in names if name for finding in _unknown(name, f"stage {stage}", there)]

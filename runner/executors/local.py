@@ -7,7 +7,7 @@ its LocalExecutor would start everything at once and knows no dependencies.
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +16,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from jobs.attempt import attempt_files, last_attempt, last_attempts
 from jobs.job import usable_cores
 from jobs.processes import born, is_alive, kill_tree, started_with
+from runner.executors.executor import Presence, Request, TaskState
 from runner.executors.gpus import Gpu, visible_gpus
+from runner.executors.here import Here, is_blocked, is_ready, shares
+from runner.executors.in_submitit import InSubmitit
+from runner.executors.root import FOR_SUBMITIT, refuse_root
 from runner.executors.snapshot import CODE, import_environment, take_snapshot
+from runner.executors.table import enclosing_job
 from runner.executors.task import TaskCall
 from runner.study.cluster import ClusterConfig
-from runner.study.plan import Plan, Task
-from runner.study.stages import STAGES
+from runner.study.plan import Plan
 from srcnn.door import full_disk
 from srcnn.files import write_json
 from srcnn.schema import Attempt
@@ -29,7 +33,6 @@ from srcnn.schema import Attempt
 if TYPE_CHECKING:
     import submitit
 
-State = Literal["waiting", "running", "done", "failed", "skipped"]
 POLL_S = 0.2
 ORPHANS_S = 5.0
 NO_LIMIT_MIN = 60 * 24 * 365
@@ -37,21 +40,13 @@ MARK = "SRCNN_TASK"  # the variable that a task's processes have of their runner
 
 
 @dataclass
-class TaskState:
-    """Where one task of a local execution stands."""
+class LocalTask(TaskState):
+    """Where one task of a local execution stands, and what was set aside for it."""
 
-    task: Task
-    cores: int
-    gpu: bool
-    state: State = "waiting"
     submission: str = ""
     mark: str = ""
     job: "submitit.Job[Any] | None" = None
     gpu_index: Gpu | None = None
-    started: float = 0.0
-    seconds: float = 0.0
-    error: str = ""
-    log: str | None = None
 
 
 @dataclass
@@ -61,7 +56,7 @@ class Budget:
     cores: int
     gpus: list[Gpu] = field(default_factory=list)
 
-    def take(self, state: TaskState) -> bool:
+    def take(self, state: LocalTask) -> bool:
         """Set aside what a task needs; False if it is not free now."""
         if state.cores > self.cores or (state.gpu and not self.gpus):
             return False
@@ -69,66 +64,59 @@ class Budget:
         state.gpu_index = self.gpus.pop(0) if state.gpu else None
         return True
 
-    def give_back(self, state: TaskState) -> None:
+    def give_back(self, state: LocalTask) -> None:
         """Return what a task had."""
         self.cores += state.cores
         if state.gpu_index is not None:
             self.gpus.append(state.gpu_index)
 
 
-Watcher = Callable[[list[TaskState]], None]
+class Local(Here):
+    """Processes of this machine."""
 
+    name = "local"
 
-def local_states(tasks: Iterable[Task], cluster: ClusterConfig, cores: int, gpus: int) -> list[TaskState]:
-    """The tasks with the cores and GPU that each gets: a stage's tasks share the machine evenly."""
-    tasks = list(tasks)
-    counts = {stage: sum(task.stage == stage for task in tasks) for stage in {task.stage for task in tasks}}
-    resources = {stage: cluster.stage(stage) for stage in counts}
-    states = []
-    for task in tasks:
-        on_gpu = resources[task.stage].gpu_count > 0 and gpus > 0
-        abreast = min(counts[task.stage], gpus if on_gpu else cores, resources[task.stage].parallelism or cores)
-        share = max(1, cores // abreast)
-        states.append(TaskState(task, min(cluster.local_cpus(task.stage) or share, cores), on_gpu))
-    return states
+    def presence(self) -> Presence:
+        """Say that it is here, as it always is."""
+        return Presence(True)
 
+    def refuse(self, cluster: ClusterConfig, root: Path) -> None:
+        """Raise ConfigError for a folder of results whose name submitit or Python cannot carry."""
+        refuse_root(root, FOR_SUBMITIT)
 
-def run_local(plan: Plan, tasks: list[Task], folder: Path, watch: Watcher, cores: int | None = None) -> list[TaskState]:
-    """Run the tasks and return how each ended. ``folder`` takes submitit's files and the logs.
+    def submit(self, request: Request) -> Sequence[TaskState]:
+        """Run the tasks and return how each ended; submitit's files and the logs lie in the submission's folder.
 
-    A failed task stops only those that need it. On KeyboardInterrupt all children are stopped and
-    the interrupt passes on.
-    """
-    gpus = visible_gpus()
-    cores = cores or usable_cores()
-    # Editing the source meanwhile changes nothing.
-    environment = import_environment([*take_snapshot(plan, folder), *_import_path()])
-    states = local_states(tasks, plan.study.cluster, cores, len(gpus))
-    budget = Budget(cores, list(gpus))
-    by_key = {state.task.key: state for state in states}
-    # A closed terminal or a polite kill stops the children as Ctrl-C does.
-    restore = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        while any(state.state in ("waiting", "running") for state in states):
-            for state in states:
-                if state.state == "running" and _is_over(state):
-                    _finish(state)
-                    budget.give_back(state)
-                elif state.state == "waiting":
-                    needs = [by_key[need.key] for need in state.task.needs if need.key in by_key]
-                    if is_blocked(state, needs):
-                        state.state = "skipped"
-                    elif _is_ready(state, needs) and _has_room(state, states, plan) and budget.take(state):
-                        _start(state, folder, plan, environment)
-            watch(states)
-            time.sleep(POLL_S)
-    except KeyboardInterrupt:
-        _stop(states)
-        raise
-    finally:
-        for number, handler in restore.items():
-            signal.signal(number, handler)
-    return states
+        A failed task stops only those that need it. On KeyboardInterrupt all children are stopped and the interrupt
+        passes on.
+        """
+        gpus, cores, cluster = visible_gpus(), request.cores or usable_cores(), request.plan.study.cluster
+        # Editing the source meanwhile changes nothing.
+        environment = import_environment([*take_snapshot(request.plan, request.folder), *_import_path()])
+        inside = InSubmitit(enclosing_job(), (os.getpid(), born(os.getpid()) or ""))
+        states = [
+            LocalTask(each.task, each.cores, each.gpu) for each in shares(request.tasks, cluster, cores, len(gpus))
+        ]
+        budget = Budget(cores, list(gpus))
+        by_key = {state.task.key: state for state in states}
+        try:
+            while any(state.state in ("waiting", "running") for state in states):
+                for state in states:
+                    if state.state == "running" and _is_over(state):
+                        _finish(state)
+                        budget.give_back(state)
+                    elif state.state == "waiting":
+                        needs = [by_key[need.key] for need in state.task.needs if need.key in by_key]
+                        if is_blocked(state, needs):
+                            state.state = "skipped"
+                        elif is_ready(state, needs) and _has_room(state, states, cluster) and budget.take(state):
+                            _start(state, request.folder, cluster, environment, inside)
+                request.watch(states)
+                time.sleep(POLL_S)
+        except KeyboardInterrupt:
+            _stop(states)
+            raise
+        return states
 
 
 def _import_path() -> list[Path]:
@@ -136,7 +124,7 @@ def _import_path() -> list[Path]:
 
 
 def end_orphans(plan: Plan) -> int:
-    """End tasks that outlived a runner which was killed; how many there were.
+    """End tasks that outlived a runner which was killed, and return how many there were.
 
     They end by themselves within a second. This waits for it, so that no two copies write at once.
     """
@@ -151,31 +139,15 @@ def end_orphans(plan: Plan) -> int:
     return len(orphans)
 
 
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
-
-
-def is_blocked(state: TaskState, needs: list[TaskState]) -> bool:
-    """Whether a task can never start because one that it needs did not finish; the reason is noted."""
-    failed = [need.task for need in needs if need.state in ("failed", "skipped")]
-    if failed and not STAGES[state.task.stage].after:
-        state.error = f"needs {failed[0].stage} {failed[0].name}, which did not finish"
-        return True
-    return False
-
-
-def _is_ready(state: TaskState, needs: list[TaskState]) -> bool:
-    ended = ("done", "failed", "skipped") if STAGES[state.task.stage].after else ("done",)
-    return all(need.state in ended for need in needs)
-
-
-def _has_room(state: TaskState, states: list[TaskState], plan: Plan) -> bool:
-    cap = plan.study.cluster.stage(state.task.stage).parallelism
+def _has_room(state: LocalTask, states: Sequence[LocalTask], cluster: ClusterConfig) -> bool:
+    cap = cluster.stage(state.task.stage).parallelism
     running = sum(other.state == "running" and other.task.stage == state.task.stage for other in states)
     return cap is None or running < cap
 
 
-def _start(state: TaskState, folder: Path, plan: Plan, environment: Mapping[str, str]) -> None:
+def _start(
+    state: LocalTask, folder: Path, cluster: ClusterConfig, environment: Mapping[str, str], inside: InSubmitit
+) -> None:
     import submitit
 
     task = state.task
@@ -185,18 +157,14 @@ def _start(state: TaskState, folder: Path, plan: Plan, environment: Mapping[str,
         gpus_per_node=int(state.gpu),
         visible_gpus=() if state.gpu_index is None else (_Named(state.gpu_index),),
         stderr_to_stdout=True,
-        setup=list(plan.study.cluster.stage(task.stage).setup or ()),
+        setup=list(cluster.stage(task.stage).setup or ()),
     )
     state.mark = f"{folder / task.stage}-{task.name}"
     with (
         _children_complain_to(folder / "controllers.log"),
         _children_inherit({**environment, MARK: state.mark}),
     ):
-        runner = os.getpid(), born(os.getpid()) or ""
-        code, name, gpus = folder / CODE, folder.name, int(state.gpu)
-        call = TaskCall(
-            task.job, task.stage, task.name, task.attempts, name, state.cores, gpus, runner=runner, code=code
-        )
+        call = TaskCall.of(task, folder, inside, cores=state.cores, gpus=int(state.gpu), code=folder / CODE)
         state.job = executor.submit(call)
     state.log, state.submission = str(state.job.paths.stdout), folder.name
     state.state, state.started = "running", time.time()
@@ -248,12 +216,12 @@ def _children_inherit(environment: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _is_over(state: TaskState) -> bool:
+def _is_over(state: LocalTask) -> bool:
     """Whether nothing of a task runs on: it outlives the process of submitit's that minds it, if that is killed."""
     return state.job is not None and state.job.done() and not _living(state)
 
 
-def _living(state: TaskState) -> list[int]:
+def _living(state: LocalTask) -> list[int]:
     """The process of a task, by its own record; before it has one, those that are about to become it."""
     attempt = _own_attempt(state)
     if not attempt:
@@ -261,7 +229,7 @@ def _living(state: TaskState) -> list[int]:
     return [attempt.pid] if is_alive(attempt.host, attempt.pid, attempt.born) else []
 
 
-def _finish(state: TaskState) -> None:
+def _finish(state: LocalTask) -> None:
     """Learn how a process ended: from the task's own record first, which knows the error."""
     state.seconds = time.time() - state.started
     attempt = _own_attempt(state)
@@ -283,17 +251,17 @@ def _why_silent(folder: Path) -> str:
     return f"the process ended without a word{f', and {full}' if full else ' (killed, or out of memory?)'}"
 
 
-def _own_attempt(state: TaskState) -> Attempt | None:
+def _own_attempt(state: LocalTask) -> Attempt | None:
     attempt = last_attempt(state.task.attempts, *state.task.key)
     return attempt if attempt and attempt.submission == state.submission else None
 
 
-def _close(state: TaskState, attempt: Attempt, outcome: Literal["failed", "interrupted"], cause: str, why: str) -> None:
+def _close(state: LocalTask, attempt: Attempt, outcome: Literal["failed", "interrupted"], cause: str, why: str) -> None:
     attempt.outcome, attempt.cause, attempt.message, attempt.end = outcome, cause, why, time.time()
     write_json(attempt_files(state.task.attempts, *state.task.key)[-1], attempt.to_json())
 
 
-def _stop(states: list[TaskState]) -> None:
+def _stop(states: Sequence[LocalTask]) -> None:
     """Interrupt every child, and wait until none is left."""
     running = [state for state in states if state.state == "running" and state.job is not None]
     for state in running:

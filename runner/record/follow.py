@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 POLL_S = 0.5  # of local files
 SHARE = 0.05  # of the time at most goes into looking for new attempts
-SCHEDULER_S = 10.0  # between two questions to SLURM
-STUDY_S = 2.0  # where there is no SLURM to ask
+SCHEDULER_S = 10.0  # between two questions to a scheduler
+STUDY_S = 2.0  # where there is none to ask
 QUIET_S = 1.0  # a log that is not written to for so long after the end is complete
 LATE_S = 10.0  # longer than this nobody waits for its last lines
 
@@ -71,7 +71,7 @@ class Followed:
 def follow(paths: StudyPaths, tasks: "Iterable[TaskStatus]", lines: int | None) -> None:
     """Print what the tasks log until all have ended, with ``lines`` of what was logged before.
 
-    A task that SLURM puts back into the queue goes on in the same file; a task that is sent again
+    A task that goes back into the queue goes on in the same file; a task that is sent again
     logs to another, which is then followed. Those that wait are followed once they start.
     """
     from runner.record.state import study_status
@@ -190,7 +190,7 @@ def _judge(
         else:
             how = f"{task.cause}: {task.detail.partition(chr(10))[0]}" if task.cause else task.detail
             how = {"done": "done", "missing": "was not started"}.get(task.state, how)
-            # SLURM calls a job dead for a moment before it puts it back into the queue: a second look decides.
+            # A scheduler may call a job dead for a moment before it puts it back into the queue: a second look decides.
             if task.state == "done" or task.cause in ("cancelled", "dependency", "exception") or each.unsure == how:
                 each.ends(how, now)
             each.unsure = how

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 
-from runner.executors.slurm.scheduler import collapse
+from runner.record.array_ids import collapse
 from runner.record.matching import task_text
 from runner.record.state import TaskStatus
 from runner.study.stages import STAGES
@@ -32,7 +32,7 @@ class TaskGroup:
 
     @property
     def jobs(self) -> list[str]:
-        """Their jobs, as SLURM writes them: ``12_[0-3]``."""
+        """Their jobs, elements of one array together: ``12_[0-3]``."""
         return collapse(task.job for task in self.tasks if task.job)
 
     @property

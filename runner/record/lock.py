@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 from jobs.processes import born, is_alive
 from srcnn.damage import DamagedFile
@@ -16,10 +17,15 @@ from srcnn.paths import StudyPaths
 from srcnn.records import record
 from srcnn.regular import read_regular
 
-WAIT_S = 120.0  # for another submission to SLURM, which takes seconds
+WAIT_S = 120.0  # for what holds a study for seconds only
 POLL_S = 0.2
 LATEST = 1e11  # seconds since 1970, in the year 5138
 GRACE_S = 3.0  # a lock that names nobody may be being written
+
+
+# What a process does to a study: it runs its tasks, sends them to an executor elsewhere, cancels jobs, cleans up.
+Doing = Literal["run", "submit", "cancel", "clean"]
+_BUSY: dict[Doing, str] = {"run": "run", "submit": "submitted", "cancel": "cancelled", "clean": "cleaned"}
 
 
 class StudyBusyError(RuntimeError):
@@ -28,7 +34,7 @@ class StudyBusyError(RuntimeError):
 
 @dataclass(frozen=True)
 class Holder:
-    """The process that works on a study: ``executor`` local for as long as it runs, slurm while it submits."""
+    """The process that works on a study, what it is ``doing``, and with which executor, if with one."""
 
     host: str
     pid: int
@@ -36,6 +42,7 @@ class Holder:
     executor: str
     start: float
     study: str = ""  # the folder that it works on
+    doing: Doing = "run"
 
     def works_on(self, folder: Path) -> bool:
         """Whether it is this folder that it works on, and not one that this is a copy of."""
@@ -44,6 +51,11 @@ class Holder:
     def __post_init__(self) -> None:
         if not 0 <= self.start < LATEST:
             raise ValueError(f"start: expected seconds since 1970, found {self.start}")
+
+    @property
+    def is_brief(self) -> bool:
+        """Whether it works on the study for seconds only, and is waited for."""
+        return self.doing in ("submit", "cancel")
 
     def alive(self) -> bool:
         """Whether it still runs; taken for granted where it cannot be seen from here."""
@@ -63,15 +75,16 @@ def holder(paths: StudyPaths) -> Holder | None:
 
 
 @contextmanager
-def study_lock(paths: StudyPaths, executor: str, wait_s: float = WAIT_S) -> Iterator[Holder | None]:
+def study_lock(
+    paths: StudyPaths, executor: str, doing: Doing = "run", wait_s: float = WAIT_S
+) -> Iterator[Holder | None]:
     """Work on a study alone; gives the runner that died and was replaced, if there was one.
 
-    A submission to SLURM by somebody else is waited for. Raises StudyBusyError where a local
-    execution is under way, here or on another machine.
+    Who holds it for seconds only is waited for. Raises StudyBusyError where its tasks are being run, here or on
+    another machine.
     """
-    mine = Holder(
-        socket.gethostname(), os.getpid(), born(os.getpid()), executor, time.time(), str(paths.folder.resolve())
-    )
+    here, study = socket.gethostname(), str(paths.folder.resolve())
+    mine = Holder(here, os.getpid(), born(os.getpid()), executor, time.time(), study, doing)
     replaced = _acquire(paths, mine, wait_s)
     try:
         yield replaced
@@ -99,7 +112,7 @@ def _acquire(paths: StudyPaths, mine: Holder, wait_s: float) -> Holder | None:
         elif other is None or not other.alive():
             if _set_aside(paths, stale):
                 replaced = other or replaced
-        elif other.executor != "slurm" or time.monotonic() > end:
+        elif not other.is_brief or time.monotonic() > end:
             raise StudyBusyError(_busy_text(paths, other))
         else:
             time.sleep(POLL_S)
@@ -183,11 +196,11 @@ def _content(lock: Path) -> bytes | None:
 
 def _busy_text(paths: StudyPaths, other: Holder) -> str:
     since = time.strftime("%H:%M:%S", time.localtime(other.start))
-    busy = f"{paths.folder.name} is being {'submitted' if other.executor == 'slurm' else 'run'}"
+    busy = f"{paths.folder.name} is being {_BUSY[other.doing]}"
     text = f"{busy} by process {other.pid} on {other.host} since {since}"
     if is_alive(other.host, other.pid, other.born) is None:
         text += f", which cannot be seen from here (if it is gone, delete {paths.lock})"
-    if other.executor == "slurm":
+    if other.is_brief:
         return text
     return (
         f"{text}; watch it with python -m runner.status {paths.folder}, "

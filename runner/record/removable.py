@@ -86,7 +86,7 @@ def _intermediate(study: StudyFiles) -> Iterator[Path]:
 
 
 def _in_submissions(study: StudyFiles, *suffixes: str) -> Iterator[Path]:
-    # Those of a local execution lie in the submission's folder, those of SLURM in one a stage.
+    # An executor writes into the submission's folder, or into one a stage.
     for depth in ("*/*", "*/*/*"):
         for file in study.paths.submissions.glob(depth):
             if file.suffix in suffixes and file.parent.name != "code" and file.is_file():

@@ -1,32 +1,31 @@
-"""What was sent to the cluster: each submission's arrays, and which of their elements is which task."""
+"""What was sent to an executor elsewhere: each submission's arrays, and which of their elements is which task."""
 
 import re
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
-from runner.executors.slurm.scheduler import Origin
+from runner.executors.job_state import Origin
 from srcnn.damage import DamagedFile
 from srcnn.files import read_json, write_json
 from srcnn.paths import StudyPaths
 from srcnn.records import record
 from srcnn.schema import Attempt
 
-LOST = "only SLURM knows which jobs it named: cancel those of the study that squeue --me lists, then delete the file"
+LOST = "only the scheduler knows which jobs it named: cancel those of the study that it lists, then delete the file"
 Key = tuple[str, str]  # a task's stage and name
 _TOKEN = re.compile(r"srcnn-[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
 class SentArray:
-    """One call of sbatch: the number of its job, and its tasks in the order of the array's elements.
+    """Tasks that were sent together: the number of their job, and the tasks in the order of its elements.
 
-    The array is on record before sbatch is called, and has no number until sbatch has answered. Its
-    ``token`` is in the comment of the job, by which it is found where the answer was never written down.
-    ``name`` is the job's.
+    The array is on record before it is sent, and has no number until the executor has answered. Its ``token`` goes
+    with the job, so that it is found where the answer was never written down. ``name`` is the job's.
     """
 
     stage: str
@@ -37,7 +36,7 @@ class SentArray:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The id of each task's job, as sacct and squeue write it; none while it has no number."""
+        """The id of each task's job, as executors write it; none while it has no number."""
         if not self.job:
             return ()
         return tuple(f"{self.job}_{index}" for index in range(len(self.tasks))) if len(self.tasks) > 1 else (self.job,)
@@ -51,18 +50,24 @@ class SentArray:
 class _Sent:
     """What ``jobs.json`` holds."""
 
-    executor: Literal["slurm"]
+    executor: str
     sent_at: float
     arrays: tuple[SentArray, ...]
 
 
 @dataclass
 class Submission:
-    """The arrays that one ``submit`` sent; ``sent_at`` is the controller's time just before the first."""
+    """The arrays that one ``submit`` sent, and the name of the executor; ``sent_at`` is its time before the first."""
 
     folder: Path
+    executor: str
     arrays: list[SentArray] = field(default_factory=list)
     sent_at: float = 0.0
+
+    @cached_property
+    def owner(self) -> int:
+        """The user who sent it."""
+        return self.folder.stat().st_uid
 
     def add(self, array: SentArray) -> None:
         """Take an array on record, at once: a job that nobody knows of could not be cancelled."""
@@ -81,17 +86,14 @@ class Submission:
         self._write()
 
     def _write(self) -> None:
-        write_json(self.folder / "jobs.json", asdict(_Sent("slurm", self.sent_at, tuple(self.arrays))), durable=True)
+        sent = _Sent(self.executor, self.sent_at, tuple(self.arrays))
+        write_json(self.folder / "jobs.json", asdict(sent), durable=True)
 
     def precedes(self, name: str | None) -> bool:
         """Whether another submission, by the name of its folder, came later and is still on record."""
         if name is None or submission_number(name) <= submission_number(self.folder.name):
             return False
         return self.folder.with_name(name).is_dir()
-
-    def log(self, stage: str, job: str) -> Path:
-        """Where the output of a task's job lies (submitit's name for it)."""
-        return self.folder / stage / f"{job}_0_log.out"
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class SentJob:
     @property
     def origin(self) -> Origin:
         """What tells it from other jobs of its number."""
-        return Origin(self.array.name, self.array.token, self.submission.sent_at)
+        return Origin(self.array.name, self.array.token, self.submission.sent_at, self.submission.owner)
 
 
 def token_in(comment: str) -> str | None:
@@ -170,11 +172,11 @@ def own_attempt(paths: StudyPaths, attempt: Attempt) -> Attempt:
 
 
 def submissions(paths: StudyPaths) -> Iterator[Submission]:
-    """Every submission of a study to SLURM, oldest first, as it is on record."""
+    """Every submission of a study to an executor elsewhere, oldest first, as it is on record."""
     for file in sorted(paths.submissions.glob("*/jobs.json"), key=lambda file: submission_number(file.parent.name)):
         sent: _Sent | None = read_json(file, record(_Sent), LOST)
         if sent and is_own(file.parent):  # and the folder was not taken away since it was listed
-            yield Submission(file.parent, list(sent.arrays), sent.sent_at)
+            yield Submission(file.parent, sent.executor, list(sent.arrays), sent.sent_at)
 
 
 def sent_jobs(sent: Iterable[Submission]) -> Iterator[SentJob]:
@@ -188,10 +190,10 @@ def sent_jobs(sent: Iterable[Submission]) -> Iterator[SentJob]:
 def latest_jobs(sent: Iterable[Submission]) -> dict[Key, SentJob]:
     """The last job that each task was sent as; the submissions come oldest first.
 
-    A job whose number SLURM has given to a later one is over, and left out.
+    A job whose number its executor has given to a later one is over, and left out.
     """
     jobs: dict[Key, SentJob] = {}
-    by_id: dict[str, SentJob] = {}
+    by_id: dict[tuple[str, str], SentJob] = {}
     for job in sent_jobs(sent):
-        jobs[job.key] = by_id[job.id] = job
-    return {key: job for key, job in jobs.items() if by_id[job.id] is job}
+        jobs[job.key] = by_id[job.submission.executor, job.id] = job
+    return {key: job for key, job in jobs.items() if by_id[job.submission.executor, job.id] is job}

@@ -5,8 +5,13 @@ from collections.abc import Iterable, Iterator
 
 from jobs.attempt import read_attempt
 from jobs.processes import is_alive
+from runner.executors.executor import Executor
+from runner.executors.job_state import Origin, QueuedJob, SchedulerError
+from runner.executors.table import elsewhere
 from runner.record.lock import holder
-from runner.record.submission import own_attempt
+from runner.record.sent import by_executor
+from runner.record.submission import own_attempt, sent_jobs, submissions
+from runner.record.tasks import known_tasks
 from srcnn.paths import StudyPaths
 from srcnn.schema import Attempt
 
@@ -25,9 +30,9 @@ def attempts_of(paths: StudyPaths) -> Iterator[Attempt]:
 
 
 def refuse_if_under_way(paths: StudyPaths, attempts: Iterable[Attempt], own_lock: bool = False) -> None:
-    """Nothing, if no process works on the study and no job of it is queued.
+    """Raise StudyUnderWayError if a process works on the study or a job of it is queued.
 
-    ``own_lock``: the study's lock is the caller's. Raises StudyUnderWayError.
+    ``own_lock``: the study's lock is the caller's.
     """
     signs = list(_signs(paths, attempts, own_lock))
     if signs:
@@ -51,32 +56,33 @@ def _signs(paths: StudyPaths, attempts: Iterable[Attempt], own_lock: bool) -> It
 
 
 def _jobs(paths: StudyPaths, running: list[Attempt]) -> Iterator[str]:
-    from runner.executors.slurm.queued import queued_jobs
-    from runner.executors.slurm.scheduler import Origin, SchedulerError, job_states
-    from runner.record.submission import sent_jobs, submissions
-    from runner.record.tasks import known_tasks
-
-    try:
-        queued = queued_jobs(paths)
-    except SchedulerError as error:
-        if running or not all(task.complete for task in known_tasks(paths)):
-            yield (
-                f"perhaps jobs of it on SLURM, which does not answer here ({str(error).splitlines()[0]}): look where "
-                f"it does; if that cluster is gone, move {paths.submissions} away"
-            )
-        return
-    for job in queued:
-        yield f"{' '.join(job.key)}: SLURM job {job.id}, {job.state.lower()}"
-    # Such as a local execution inside a batch job of the user's own.
+    sent = list(submissions(paths))
+    queued: list[tuple[Executor, QueuedJob]] = []
+    for executor, of_it in by_executor(sent):
+        try:
+            queued += [(executor, job) for job in executor.queued(of_it)]
+        except SchedulerError as error:
+            if running or not all(task.complete for task in known_tasks(paths)):
+                yield (
+                    f"perhaps jobs of it on {executor.title}, which does not answer here "
+                    f"({str(error).splitlines()[0]}): look where it does; if that is gone, move "
+                    f"{paths.submissions} away"
+                )
+            return
+    for executor, job in queued:
+        yield f"{' '.join(job.key)}: {executor.title} job {job.id}, {job.state.lower()}"
+    # Such as an execution on this machine inside a job of the user's own.
     others = {str(each.job): each for each in running} if running else {}
-    for job in queued:
+    for _, job in queued:
         others.pop(job.id, None)
-    sent = {(each.submission.folder.name, each.id): each.origin for each in sent_jobs(submissions(paths))}
-    wanted = {number: sent.get((each.submission or "", number), Origin()) for number, each in others.items()}
-    states = job_states(wanted).states
-    for number, each in others.items():
-        if number in states and states[number].alive:
-            yield f"{each.stage} {each.task}: SLURM job {number} on {each.host}, {states[number].state.lower()}"
+    origins = {(each.submission.folder.name, each.id): each.origin for each in sent_jobs(sent)}
+    wanted = {number: origins.get((each.submission or "", number), Origin()) for number, each in others.items()}
+    for executor in elsewhere() if wanted else ():
+        states = executor.states(wanted, {}).states
+        for number, each in others.items():
+            if number in states and states[number].alive:
+                word = states[number].word.lower()
+                yield f"{each.stage} {each.task}: {executor.title} job {number} on {each.host}, {word}"
 
 
 def _clock(seconds: float) -> str:

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from runner.study.plan import Plan, Task
+from runner.study.cluster import ClusterConfig
+from runner.study.plan import Task
 from srcnn.words import counted
 
 
@@ -17,21 +18,21 @@ class Cost:
     gpu_hours: float
 
 
-def cost(plan: Plan, tasks: Iterable[Task]) -> Cost:
+def cost(cluster: ClusterConfig, tasks: Iterable[Task]) -> Cost:
     """The most that some tasks may take."""
     counts = Counter(task.stage for task in tasks)
     core_hours = gpu_hours = 0.0
     for stage, count in counts.items():
-        resources = plan.study.cluster.stage(stage)
+        resources = cluster.stage(stage)
         hours = count * (resources.timeout_min or 0) / 60
         core_hours += (resources.cpus or 1) * hours
         gpu_hours += resources.gpu_count * hours
     return Cost(counts.total(), core_hours, gpu_hours)
 
 
-def cost_text(plan: Plan, tasks: Iterable[Task]) -> str:
+def cost_text(cluster: ClusterConfig, tasks: Iterable[Task]) -> str:
     """The cost in words."""
-    found = cost(plan, tasks)
+    found = cost(cluster, tasks)
     return (
         f"asks for: {counted(found.tasks, 'task')}, at most {_hours(found.core_hours)} core-hours and "
         f"{_hours(found.gpu_hours)} GPU-hours (every task to its time limit)"

@@ -45,7 +45,7 @@ def test_jobs_of_the_original_are_not_the_copys_and_go_with_a_renamed_folder(tmp
     folder = paths.submission("0001-now")
     folder.mkdir(parents=True)
     write_provenance(folder, [])
-    Submission(folder).intend("train", ["r1"], "one-train")
+    Submission(folder, "slurm").intend("train", ["r1"], "one-train")
     shutil.copytree(paths.folder, tmp_path / "copy")
     assert (len(list(submissions(paths))), len(list(submissions(StudyPaths(tmp_path / "copy"))))) == (1, 0)
     paths.folder.rename(tmp_path / "renamed")

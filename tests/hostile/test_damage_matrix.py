@@ -210,7 +210,7 @@ def _enrich(paths: StudyPaths) -> None:
 
 
 def _sent(paths: StudyPaths) -> None:
-    submission = Submission(_first(paths.submissions, "*"), sent_at=1.0)
+    submission = Submission(_first(paths.submissions, "*"), "slurm", sent_at=1.0)
     submission.number(submission.intend("train", [_run(paths, ".").name], "tiny-train"), "1")
 
 

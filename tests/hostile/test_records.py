@@ -226,7 +226,7 @@ def test_an_empty_line_more_is_no_damage(finished):
     assert read_history(history) == before
 
 
-@pytest.mark.parametrize("content", [{}, {"executor": "slurm"}, {"executor": "pbs", "sent_at": 0.0, "arrays": []}, []])
+@pytest.mark.parametrize("content", [{}, {"executor": "slurm"}, {"executor": 7, "sent_at": 0.0, "arrays": []}, []])
 def test_a_record_of_jobs_of_another_form_is_named_and_never_passed_over(finished, ends, content):
     file = next(finished.submissions.iterdir()) / "jobs.json"
     file.write_text(json.dumps(content))

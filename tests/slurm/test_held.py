@@ -27,7 +27,7 @@ def test_a_job_that_a_bad_node_could_not_start_is_named_and_released(slurm, spoi
     study = spoilt
     task = slurm.wait_for(lambda: held(study, "prepare"), "the failed launch", 300)
     assert task["detail"] == f"launch failed requeued held: no job could be started on {NODE}"
-    assert (task["held_by"], task["host"], task["attempts"]) == ("SLURM", NODE, 0)
+    assert (task["held_by"], task["host"], task["attempts"]) == ("scheduler", NODE, 0)
     text = study.command("status", str(study.folder))
     assert text.returncode == 4
     assert f"held: prepare: {task['stage']} {task['name']}, job {task['job']}" in text.stdout

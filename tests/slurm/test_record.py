@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, tiny_study
 
-from runner.executors.slurm.queued import queued_jobs
+from runner.executors.job_state import QueuedJob
+from runner.record import sent
 from srcnn.paths import StudyPaths
 
 from .cluster import Cluster, started
@@ -59,6 +60,11 @@ class Killer:
         if how in ("meanwhile", "after"):
             self.slurm.wait_for((self.folder / "sent").exists, "the answer of sbatch")
         return done
+
+
+def queued_jobs(paths: StudyPaths) -> list[QueuedJob]:
+    """The jobs that the scheduler has of a study."""
+    return [job for _, job in sent.queued_jobs(paths)]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from conftest import REPOSITORY, tiny_study
 
-from runner.executors.slurm.executor import sbatch_parameters, sbatch_script
+from runner.executors.slurm.send import sbatch_parameters, sbatch_script
 from runner.study.cluster import ClusterConfig
 
 from .cluster import started

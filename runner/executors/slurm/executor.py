@@ -1,304 +1,116 @@
-"""Sending a plan to SLURM: everything is submitted at once, the scheduler keeps the order."""
+"""SLURM as an executor."""
 
-import io
-import os
+import re
 import shlex
 import shutil
-import signal
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from jobs.device import GPUS_VARIABLE
-from jobs.job import CORES_VARIABLE
-from runner.executors.slurm import requeue, scheduler
-from runner.executors.slurm.arrays import Batch, arrange
+from runner.executors.executor import Executor, Presence, Request, TaskState
+from runner.executors.job_state import Answer, Origin, QueuedJob
+from runner.executors.root import FOR_SUBMITIT, Trouble, refuse_root
+from runner.executors.slurm import scheduler, unrecorded
+from runner.executors.slurm.inside import own_job
 from runner.executors.slurm.queued import jobs_in_queue
-from runner.executors.slurm.sbatch import sbatch_options
-from runner.executors.slurm.scheduler import SchedulerError
-from runner.executors.slurm.site import is_foreign
-from runner.executors.snapshot import CODE, import_environment, own_homes, take_snapshot
-from runner.executors.task import KEEP_MEMORY, TaskCall
-from runner.record.submission import Key, Submission
+from runner.executors.slurm.requeue import MEMORY, tail
+from runner.executors.slurm.sbatch import check_options, resources_text
+from runner.executors.slurm.send import batch_files, send
+from runner.executors.slurm.site import site_notes
+from runner.executors.slurm.states import LAUNCH_FAILED, job_states
+from runner.executors.submitit_ways import log_file
+from runner.record.array_ids import collapse
+from runner.record.submission import Submission
 from runner.study.cluster import ClusterConfig
+from runner.study.cost import cost_text
 from runner.study.plan import Plan, Task
 from runner.study.stages import STAGES
+from srcnn.paths import StudyPaths
 
-SIGNAL_DELAY_S = 90  # the warning before a time limit, enough to write a checkpoint; a quarter of a short limit
-# A shell that ignores the signals which hold.py is about to hold, and becomes the command behind it.
-_HOLD = """sh -c 'trap "" "${SUBMITIT_PREEMPT_SIGNAL:-USR2}" TERM; exec "$@"' hold"""
-
-
-def job_name(study: str, stage: str) -> str:
-    """What the jobs of a stage are called."""
-    return f"{study}-{stage}"
+TROUBLES = (*FOR_SUBMITIT, Trouble(re.compile(r"\\"), "SLURM loses every log whose name holds a backslash"))
 
 
-def sbatch_parameters(study: str, stage: str, cluster: ClusterConfig) -> dict[str, Any]:
-    """The parameters of one stage in the words of submitit's SlurmExecutor."""
-    resources = cluster.stage(stage)
-    options = sbatch_options(resources)
-    if cluster.mail:
-        options |= {"mail-user": cluster.mail, "mail-type": "END,FAIL" if STAGES[stage].per == "study" else "FAIL"}
-    # Without --requeue a site's default may forbid what preemption and time limits need.
-    options["requeue" if cluster.requeues else "no-requeue"] = True
-    wanted = {
-        "job_name": job_name(study, stage),
-        "time": resources.timeout_min,  # submitit counts with it
-        "array_parallelism": resources.parallelism,
-        "setup": list(resources.setup or ()),
-        "signal_delay_s": min(SIGNAL_DELAY_S, 15 * (resources.timeout_min or SIGNAL_DELAY_S)),
-        "stderr_to_stdout": True,
-        # Unasked, srun starts as many copies as fit into what SLURM gave, which may be more than was asked for: a whole
-        # node, both threads of a core, as many CPUs as the memory counts for. srun of SLURM 22.05 to 23.02 does not
-        # take over the cores that sbatch asked for, and where a setup line sets SLURM_EXPORT_ENV it drops variables
-        # that lead Python to the snapshot.
-        "srun_args": [
-            "--ntasks=1",
-            "--export=ALL",
-            *([f"--cpus-per-task={resources.cpus}"] if resources.cpus else []),
-        ],
-        # sbatch reads the quotes that submitit writes as a shell would, but takes a backslash out also between them.
-        "additional_parameters": {
-            name: value if value is True else str(value).replace("\\", "\\\\") for name, value in options.items()
-        },
-    }
-    return {key: value for key, value in wanted.items() if value is not None} | {"wckey": None}  # not submitit's own
+class Slurm(Executor):
+    """The SLURM cluster that the commands here lead to."""
 
+    name = "slurm"
+    title = "SLURM"
+    is_elsewhere = True
+    look = "squeue --me"
 
-def _with_logs(parameters: dict[str, Any], folder: Path, tasks: int) -> dict[str, Any]:
-    """The parameters, with logs named as submitit does also where SLURM would see a pattern in the folder's name."""
-    if "%" not in str(folder):
-        return parameters
-    escaped, job = str(folder).replace("%", "%%"), "%A_%a" if tasks > 1 else "%j"
-    return parameters | {
-        "additional_parameters": parameters["additional_parameters"] | {"output": f"{escaped}/{job}_0_log.out"},
-        "srun_args": [*parameters["srun_args"], "--output", f"{escaped}/{job}_%t_log.out"],  # the last one counts
-    }
+    def presence(self) -> Presence:
+        """Say whether this machine belongs to a cluster that answers."""
+        if shutil.which("sbatch") is not None and scheduler.answers():
+            return Presence(True, "sbatch answers here; --executor local to stay on this machine")
+        return Presence(False, "no SLURM answers here")
 
+    def refuse(self, cluster: ClusterConfig, root: Path) -> None:
+        """Raise ConfigError for options that the sbatch here does not know, and for a folder that cannot be named."""
+        refuse_root(root, TROUBLES)
+        check_options(cluster)
 
-def sbatch_script(parameters: dict[str, Any], folder: Path, tasks: int, python: str = "python") -> str:
-    """The batch file that submitit would write, for people to read."""
-    from submitit.slurm.slurm import _make_sbatch_string
+    def notes(self) -> Iterable[str]:
+        """Give what the variables of the environment do, and what they do not."""
+        return site_notes()
 
-    return _make_sbatch_string(
-        command=f"{python} -u -m submitit.core._submit {shlex.quote(str(folder))}",
-        folder=folder,
-        map_count=tasks if tasks > 1 else None,
-        **_with_logs(parameters, folder, tasks),
-    )
+    def asks(self, cluster: ClusterConfig, tasks: Sequence[Task], cores: int | None) -> Mapping[str, str]:
+        """Return the resources of each stage."""
+        return {stage: resources_text(cluster.stage(stage)) for stage in STAGES}
 
+    def cost(self, cluster: ClusterConfig, tasks: Sequence[Task]) -> str:
+        """Return the most core-hours and GPU-hours that the tasks may take."""
+        return cost_text(cluster, tasks)
 
-def batch_files(plan: Plan, tasks: Sequence[Task]) -> dict[str, str]:
-    """The whole batch file of each stage's first array, by stage; nothing is written.
+    def batch_files(self, plan: Plan, tasks: Sequence[Task]) -> Mapping[str, str]:
+        """Return the whole batch file of each stage's first array."""
+        return batch_files(plan, tasks)
 
-    Words stand for what is known only when it is sent: TIME for the submission, JOB_TRAIN for a job's number.
-    """
-    folder = plan.paths.submission("TIME")
-    environment = import_environment([folder / CODE, *dict.fromkeys(own_homes(plan).values())]) | KEEP_MEMORY
-    try:
-        size = scheduler.max_array_size()
-    except SchedulerError:  # on a laptop
-        size = scheduler.ARRAY_SIZE
-    files: dict[str, str] = {}
-    for batch in arrange(plan, tasks, {}, size):
-        batch.job, batch.token = f"JOB_{batch.stage.upper()}", "TOKEN"
-        if batch.stage not in files:
-            parameters, python = _parameters(plan, batch, folder, environment), _python(plan, batch.stage, folder)
-            files[batch.stage] = sbatch_script(parameters, folder / batch.stage, len(batch.tasks), python)
-    return files
+    def submit(self, request: Request) -> Sequence[TaskState]:
+        """Send the tasks as arrays that wait for one another. Raises SchedulerError."""
+        send(request)
+        return ()
 
+    def states(self, wanted: Mapping[str, Origin], settled: Mapping[str, Origin]) -> Answer:
+        """Return the states of jobs, by one call of sacct and at most one of squeue."""
+        return job_states(wanted, settled)
 
-def submit_slurm(plan: Plan, tasks: Sequence[Task], folder: Path, active: Mapping[Key, str]) -> Submission:
-    """Submit the tasks with their dependencies; ``active`` are those that need not be sent again.
+    def queued(self, sent: Sequence[Submission]) -> list[QueuedJob]:
+        """Return the jobs that squeue lists. Raises SchedulerError."""
+        return jobs_in_queue(sent)
 
-    Raises SchedulerError if SLURM refuses one of them; the others are then cancelled, and nothing
-    of the submission is left.
-    """
-    submission = Submission(folder)
-    try:
-        with _interruptible():
-            _send_all(plan, tasks, submission, active)
-    except BaseException as error:
-        _take_back(submission, error)
-        raise
-    return submission
+    def cancel(self, jobs: Sequence[str]) -> None:
+        """Call scancel; elements of one array are named together. Raises SchedulerError."""
+        scheduler.cancel(collapse(jobs))
 
+    def log(self, folder: Path, stage: str, job: str) -> Path:
+        """Return the log that submitit names after the job."""
+        return log_file(folder / stage, job)
 
-def _send_all(plan: Plan, tasks: Sequence[Task], submission: Submission, active: Mapping[Key, str]) -> None:
-    batches = arrange(plan, tasks, active, _array_size())
-    environment = import_environment(take_snapshot(plan, submission.folder)) | KEEP_MEMORY
-    submission.sent_at = scheduler.controller_time()
-    for batch in batches:
-        names = [task.name for task in batch.tasks]
-        array = submission.intend(batch.stage, names, job_name(plan.study.name, batch.stage))
-        batch.token = array.token
-        batch.job = _send(plan, batch, submission.folder, environment)
-        submission.number(array, batch.job)
+    def found(self, paths: StudyPaths, sent: Sequence[Submission]) -> list[Submission]:
+        """Return submissions with the numbers of arrays whose sender was killed. Raises SchedulerError."""
+        return unrecorded.found(paths, sent)
 
+    def take_on_record(self, paths: StudyPaths, sent: Sequence[Submission]) -> Iterable[str]:
+        """Write those numbers down. Raises SchedulerError."""
+        return unrecorded.take_on_record(paths, sent)
 
-def _take_back(submission: Submission, error: BaseException) -> None:
-    """Cancel what was sent, so that nothing half-submitted remains."""
-    jobs = {array.job for array in submission.arrays if array.job}
-    unanswered = any(not array.job for array in submission.arrays)
-    try:
-        if unanswered:  # an sbatch that was interrupted, or lost its connection, may have got through
-            jobs |= {job.id.partition("_")[0] for job in jobs_in_queue([submission])}
-        scheduler.cancel(sorted(jobs))
-    except SchedulerError as trouble:
-        raise SchedulerError(
-            f"{error}\nand what was sent before that (jobs {', '.join(sorted(jobs)) or 'unknown'}) could not be "
-            f"cancelled ({trouble}): scancel it"
-        ) from error
-    if unanswered and not isinstance(error, SchedulerError):
-        return  # it may get through yet, and is found by the record
-    shutil.rmtree(submission.folder, ignore_errors=True)
+    def release(self, jobs: Sequence[str]) -> None:
+        """Call scontrol release. Raises SchedulerError."""
+        scheduler.release(jobs)
 
+    def keep_out(self, jobs: Sequence[str], node: str, why: str) -> str:
+        """Return the commands that keep jobs from a node which could not start them."""
+        if LAUNCH_FAILED not in why:
+            return ""
+        named = shlex.quote("jobid=" + ",".join(collapse(jobs)))
+        return (
+            f"if {node} fails again, keep it out: scontrol update {named} excnodelist={node}, and "
+            f"cluster.sbatch.exclude={node} for what is sent later"
+        )
 
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """A terminal that is closed, or a polite kill, interrupts as Ctrl-C does."""
+    def enclosing_job(self) -> str | None:
+        """Return the SLURM job that this process belongs to."""
+        return own_job()
 
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _own_environment() -> Iterator[None]:
-    """Without what sbatch would obey, and what an enclosing job says of itself: a job sent from it would believe it."""
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if name in (CORES_VARIABLE, GPUS_VARIABLE, requeue.VARIABLE) or is_foreign(name)
-    }
-    for name in inherited:
-        del os.environ[name]
-    try:
-        yield
-    finally:
-        os.environ.update(inherited)
-
-
-def _array_size() -> int:
-    try:
-        return scheduler.max_array_size()
-    except SchedulerError as error:
-        words = str(error).splitlines()[0]
-        raise SchedulerError(f"no SLURM answers here ({words}); --executor local runs on this machine") from error
-
-
-def _send(plan: Plan, batch: Batch, folder: Path, environment: Mapping[str, str]) -> str:
-    """Call sbatch for one array; the number of its job."""
-    requeues, python = plan.study.cluster.requeues, _python(plan, batch.stage, folder)
-    gpus = plan.study.cluster.stage(batch.stage).gpu_count
-    parameters = _parameters(plan, batch, folder, environment)
-    calls = [
-        TaskCall(t.job, t.stage, t.name, t.attempts, folder.name, gpus=gpus, requeues=requeues, code=folder / CODE)
-        for t in batch.tasks
-    ]
-    try:
-        return _submit_array(calls, folder / batch.stage, parameters, requeues, python)[0].split("_")[0]
-    except SchedulerError as error:
-        raise SchedulerError(_refusal_text(batch.stage, str(error))) from error
-
-
-def _parameters(plan: Plan, batch: Batch, folder: Path, environment: Mapping[str, str]) -> dict[str, Any]:
-    """All parameters of one array that is sent from a submission's folder."""
-    parameters = sbatch_parameters(plan.study.name, batch.stage, plan.study.cluster)
-    parameters["setup"] += [*_exports(environment), *_before_the_task(folder / batch.stage)]
-    parameters["teardown"] = _after_the_task()
-    parameters["comment"] = batch.token
-    if batch.parallelism:
-        parameters["array_parallelism"] = batch.parallelism
-    dependency = batch.dependency()
-    if dependency:
-        # Without kill-on-invalid-dep a task whose need failed would wait for ever.
-        parameters["dependency"] = dependency
-        parameters["additional_parameters"] |= {"kill-on-invalid-dep": "yes"}
-    return parameters
-
-
-def _python(plan: Plan, stage: str, folder: Path) -> str:
-    """The command that starts Python for a stage's tasks, for a shell; warnings wait until they can be obeyed."""
-    command = plan.study.cluster.stage(stage).python or (sys.executable,)
-    return f"{_HOLD} {shlex.join([*command, '-I', '-S', str(folder / CODE / 'runner/executors/slurm/hold.py')])}"
-
-
-def _exports(environment: Mapping[str, str]) -> list[str]:
-    """Shell lines, after the user's own: a loaded module may set PYTHONPATH too."""
-    lines = []
-    for name, value in environment.items():
-        rest = '"${PYTHONPATH:+:$PYTHONPATH}"' if name == "PYTHONPATH" else ""
-        lines.append(f"export {name}={shlex.quote(value)}{rest}")
-    return lines
-
-
-def _before_the_task(folder: Path) -> list[str]:
-    """Shell lines before the task: they name it to its processes, and forget how an earlier attempt ended."""
-    # Without errexit, which a line of the user's may have set: what comes after a task that failed is for just that.
-    job = '"${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}"'
-    return [
-        "set +e",
-        f"export {requeue.VARIABLE}={shlex.quote(str(folder))}/{job}",
-        f'rm -f -- "${{{requeue.VARIABLE}}}{requeue.RESULT}"',
-    ]
-
-
-def _after_the_task() -> list[str]:
-    """Shell lines after the task: if it did not end by itself, it is put back into the queue."""
-    return [
-        "code=$?",
-        f"python={shlex.quote(sys.executable)}",
-        # Where tasks run in containers, nodes need not have the Python that submitted; any will do for this.
-        '[ -x "$python" ] || python=python3',
-        f'"$python" -m {requeue.__name__} $code; answer=$?; result="${{{requeue.VARIABLE}}}{requeue.RESULT}"',
-        f"case $answer in 0) ;; {requeue.FAILED}|{requeue.KILLED}) code=$answer ;;",
-        # Too old a Python, or none: a task that left its last word has ended as srun says.
-        '*) [ $code != 0 ] || [ -e "$result" ] || code=1 ;; esac',
-        "exit $code",
-    ]
-
-
-def _submit_array(
-    calls: list[TaskCall], folder: Path, parameters: dict[str, Any], requeues: int, python: str
-) -> list[str]:
-    import submitit
-    from submitit.core.utils import FailedJobError
-
-    executor = submitit.SlurmExecutor(folder, max_num_timeout=requeues, python=python)
-    executor.update_parameters(**_with_logs(parameters, folder, len(calls)))
-    try:
-        # submitit prints sbatch's words too
-        with redirect_stderr(io.StringIO()), _own_environment(), executor.batch():
-            jobs = [executor.submit(call) for call in calls]
-    except FailedJobError as error:
-        raise SchedulerError(str(error)) from error
-    return [str(job.job_id) for job in jobs]
-
-
-def _refusal_text(stage: str, words: str) -> str:
-    partitions = scheduler.partitions_text()
-    limits = any(word in words for word in ("limit", "QOS", "policy"))
-    said = "\n".join(f"  {line}" for line in words.splitlines() if line.strip())
-    there = f"\nThe cluster has:\n{partitions}" if partitions else ""
-    remedy = f"say cluster.{stage}.partition=..., cluster.{stage}.mem_gb=... and the like"
-    if limits:
-        remedy += ", or send fewer tasks at once (a smaller sweep, fewer evaluate.shards)"
-    return (
-        f"the scheduler refuses stage {stage}:\n{said}{there}\nNothing was submitted. Change the study's cluster "
-        f"section, or {remedy}"
-    )
-
-
-def wants_slurm() -> bool:
-    """Whether this machine belongs to a SLURM cluster that answers."""
-    return shutil.which("sbatch") is not None and scheduler.answers()
+    def says_memory(self, log: Path) -> bool:
+        """Say whether srun or slurmstepd wrote into the log that they killed the task for its memory."""
+        return bool(re.search(MEMORY, tail(log)))

@@ -20,11 +20,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+from runner.executors.submitit_ways import LOG, RESULT
+
 # In the batch script: the submission's folder for the stage and the job's number. Its task and all that this starts
 # inherit it, so that it tells which processes are the task's.
 VARIABLE = "RUNNER_TASK"
-RESULT = "_0_result.pkl"  # submitit's name, behind the folder and the job's number
-LOG = "_0_log.out"
 WARNED = 75  # the exit status of a task that was warned and cannot reach SLURM itself (EX_TEMPFAIL)
 KILLS = 3  # more than that is no accident
 KILLED = 128 + signal.SIGKILL  # the exit status of a job whose task was killed
@@ -91,7 +91,7 @@ def main() -> int:
 
 def _again(task: str, what: str, accident: bool) -> str | None:
     """Put the job back into the queue; why not, if it is not. Accidents are counted."""
-    from runner.executors.slurm.scheduler import SchedulerError
+    from runner.executors.job_state import SchedulerError
 
     # By the number of its job alone, one element of each array stands for all of it.
     name = Path(task).name
@@ -121,7 +121,8 @@ def _restarts() -> str:
 
 def _patiently(*command: str) -> str:
     """The output of a SLURM command, once its controller answers. Raises SchedulerError with its words otherwise."""
-    from runner.executors.slurm.scheduler import SchedulerError, call
+    from runner.executors.job_state import SchedulerError
+    from runner.executors.slurm.scheduler import call
 
     end = time.monotonic() + SILENT_S
     while True:

@@ -3,14 +3,17 @@
 import difflib
 import math
 import re
+import shlex
 from collections.abc import Iterator
 
-from runner.executors.slurm.scheduler import SchedulerError, call
+from runner.executors.job_state import SchedulerError
+from runner.executors.slurm.scheduler import call
 from runner.executors.slurm.site import COUNTING, site_options, with_site_options
 from runner.study.cluster import ClusterConfig, StageResources
 from runner.study.config import ConfigError
 from runner.study.options import TAKEN, plain
 from runner.study.stages import STAGES
+from srcnn.words import counted
 
 
 def sbatch_options(resources: StageResources) -> dict[str, str | bool]:
@@ -37,6 +40,37 @@ def sbatch_options(resources: StageResources) -> dict[str, str | bool]:
 def _megabytes(gb: float | None) -> str | None:
     # Rounded up: --mem=0 would be all memory of the node.
     return f"{math.ceil(gb * 1024)}MB" if gb else None
+
+
+def resources_text(resources: StageResources) -> str:
+    """Return resources in words, most important first, with what the environment chooses where they say nothing."""
+    resources = with_site_options(resources)
+    parts = [
+        f"{resources.partition or 'default'} partition",
+        *(f"{count} {kind} GPU".replace("  ", " ") for kind, count in resources.gpu_kinds.items()),
+        f"gres {resources.gres}" if resources.gres else "",
+        f"{counted(resources.cpus or 0, 'core')}",
+        f"{resources.mem_gb:g} GB" if resources.mem_gb else "",
+        f"{resources.mem_per_cpu_gb:g} GB a core" if resources.mem_per_cpu_gb else "",
+        f"{resources.timeout_min} min",
+        *(
+            f"{name} {value}"
+            for name in ("account", "qos", "constraint", "wckey")
+            if (value := getattr(resources, name))
+        ),
+        _EXCLUSIVE[resources.exclusive or False],
+        *(f"--{name}" if value is True else f"--{name}={value}" for name, value in resources.sbatch.items()),
+        f"run by {shlex.join(resources.python)}" if resources.python else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+_EXCLUSIVE = {
+    False: "",
+    True: "whole nodes",
+    "user": "nodes shared with one's own jobs only",
+    "mcs": "nodes shared with jobs of one's own group only",
+}
 
 
 def check_options(cluster: ClusterConfig) -> None:

@@ -5,37 +5,34 @@ found in the queue, or, once it has left that, by the record of a task of it. An
 nowhere was never sent.
 """
 
-import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from jobs.attempt import attempt_files, read_attempt
 from runner.executors.slurm import scheduler
 from runner.executors.slurm.queued import jobs_in_queue
-from runner.record.submission import SentArray, Submission, sent_jobs, submissions
+from runner.executors.submitit_ways import name_after, unsent_calls
+from runner.record.submission import SentArray, Submission, sent_jobs
 from srcnn.paths import StudyPaths
 
 
-def known_submissions(paths: StudyPaths) -> list[Submission]:
-    """Every submission of a study to SLURM, oldest first, also with the numbers that are not on record.
+def found(paths: StudyPaths, sent: Sequence[Submission]) -> list[Submission]:
+    """Return submissions of a study, which come oldest first, also with the numbers that are not on record.
 
     Raises SchedulerError if one has to be looked for and SLURM does not answer.
     """
-    sent = list(submissions(paths))
     numbers = _numbers(paths, sent)
     for each in sent:
         each.arrays = [_numbered(array, numbers) for array in each.arrays]
-    return sent
+    return list(sent)
 
 
-def take_on_record(paths: StudyPaths) -> list[str]:
-    """Write down the numbers that were not, and complete what was sent; a line for each array that was found.
+def take_on_record(paths: StudyPaths, sent: Sequence[Submission]) -> list[str]:
+    """Write down the numbers that were not, complete what was sent, and return a line for each array that was found.
 
     Only for who holds the study's lock. An array that was sent again meanwhile is cancelled.
     Raises SchedulerError if SLURM does not answer.
     """
-    sent = list(submissions(paths))
     numbers = _numbers(paths, sent)
     lines = []
     for place, submission in enumerate(sent):
@@ -45,13 +42,13 @@ def take_on_record(paths: StudyPaths) -> list[str]:
             if not job:
                 continue
             submission.number(array, job)
-            found = _numbered(array, numbers)
+            known = _numbered(array, numbers)
             what = f"{array.stage} job {job} was sent by a process that was killed"
-            if any(found.key(each) in later for each in found.ids):
+            if any(known.key(each) in later for each in known.ids):
                 scheduler.cancel([job])
                 lines.append(f"{what}, and sent again since: it is cancelled")
             else:
-                _name_pickles(submission.folder / array.stage, found)
+                _name_pickles(submission.folder / array.stage, known)
                 lines.append(f"{what}; it is known now")
     return lines
 
@@ -60,7 +57,7 @@ def _numbered(array: SentArray, numbers: Mapping[str, str]) -> SentArray:
     return SentArray(array.stage, numbers.get(array.token, array.job), array.tasks, array.token, array.name)
 
 
-def _numbers(paths: StudyPaths, sent: list[Submission]) -> dict[str, str]:
+def _numbers(paths: StudyPaths, sent: Sequence[Submission]) -> dict[str, str]:
     """By token, the numbers of arrays that are on record without one."""
     unknown = [(each, array) for each in sent for array in each.arrays if not array.job]
     if not unknown:
@@ -84,16 +81,8 @@ def _number_in_attempts(paths: StudyPaths, submission: Submission, array: SentAr
 
 
 def _name_pickles(folder: Path, array: SentArray) -> None:
-    """Name each task's pickle after its job, as submitit does when sbatch has answered; the task waits for it."""
-    from submitit.core.utils import DelayedSubmission, JobPaths
-
+    """Name each task's pickle after its job."""
     ids = dict(zip(array.tasks, array.ids, strict=True))
-    for file in folder.glob("*.pkl"):
-        if file.name.endswith(("_submitted.pkl", "_result.pkl")):
-            continue
-        try:
-            call: Any = DelayedSubmission.load(file).function
-        except (OSError, EOFError, pickle.UnpicklingError, AttributeError, ImportError):  # such as of older code
-            continue
+    for file, call in unsent_calls(folder):
         if call.name in ids:
-            file.rename(JobPaths(folder, ids[call.name]).submitted_pickle)
+            name_after(file, ids[call.name])

@@ -1,0 +1,99 @@
+"""What we use of submitit beyond what it promises: names of its files, functions of its own.
+
+They are used here and nowhere else, are held to the versions that setup.cfg allows, and are checked by
+tests/test_submitit_ways.py, which says when one has changed.
+"""
+
+# After a task a node's own Python, which may be older than ours and has no submitit, imports this for its names.
+from __future__ import annotations
+
+import os
+import pickle
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from runner.executors.job_state import SchedulerError
+
+# Behind the submission's folder for the stage and the job's id.
+RESULT = "_0_result.pkl"
+LOG = "_0_log.out"
+OWN_PICKLES = ("_submitted.pkl", "_result.pkl")  # of tasks whose job is known; those of others have any name
+SUBMIT = "submitit.core._submit"  # the module that runs a pickled task
+
+
+def log_file(folder: Path, job: str) -> Path:
+    """Return the file that takes what the task of a job prints."""
+    return folder / f"{job}{LOG}"
+
+
+def own_log() -> str | None:
+    """Return the file that takes what this process prints; None where submitit did not start it."""
+    if "SUBMITIT_FOLDER" not in os.environ:
+        return None
+    from submitit import JobEnvironment
+
+    return str(JobEnvironment().paths.stdout)
+
+
+def with_logs(parameters: Mapping[str, Any], folder: Path, tasks: int) -> dict[str, Any]:
+    """Return the parameters, with logs named as always also where sbatch would see a pattern in the folder's name."""
+    if "%" not in str(folder):
+        return dict(parameters)
+    escaped, job = str(folder).replace("%", "%%"), "%A_%a" if tasks > 1 else "%j"
+    task_log = LOG.replace("_0_", "_%t_")
+    return {
+        **parameters,
+        "additional_parameters": parameters["additional_parameters"] | {"output": f"{escaped}/{job}{LOG}"},
+        "srun_args": [*parameters["srun_args"], "--output", f"{escaped}/{job}{task_log}"],  # the last one counts
+    }
+
+
+def batch_file(parameters: Mapping[str, Any], folder: Path, tasks: int, python: str) -> str:
+    """Return the batch file that submitit would write for an array of some tasks."""
+    from submitit.slurm.slurm import _make_sbatch_string
+
+    return str(
+        _make_sbatch_string(
+            command=f"{python} -u -m {SUBMIT} {shlex.quote(str(folder))}",
+            folder=folder,
+            map_count=tasks if tasks > 1 else None,
+            **with_logs(parameters, folder, tasks),
+        )
+    )
+
+
+def unsent_calls(folder: Path) -> Iterator[tuple[Path, Any]]:
+    """Give the pickles of a folder whose sender did not live to name them after their jobs, with what they call."""
+    from submitit.core.utils import DelayedSubmission
+
+    for file in folder.glob("*.pkl"):
+        if file.name.endswith(OWN_PICKLES):
+            continue
+        try:
+            yield file, DelayedSubmission.load(file).function
+        except (OSError, EOFError, pickle.UnpicklingError, AttributeError, ImportError):  # such as of older code
+            continue
+
+
+def name_after(pickle_file: Path, job: str) -> None:
+    """Name a task's pickle after its job, as submitit does when sbatch has answered; the task waits for it."""
+    from submitit.core.utils import JobPaths
+
+    pickle_file.rename(JobPaths(pickle_file.parent, job).submitted_pickle)
+
+
+def send_array(calls: Sequence[Any], folder: Path, parameters: Mapping[str, Any], requeues: int, python: str) -> str:
+    """Call sbatch for an array, and return the number of its job. Raises SchedulerError with its words."""
+    import submitit
+    from submitit.core.utils import FailedJobError
+
+    executor = submitit.SlurmExecutor(folder, max_num_timeout=requeues, python=python)
+    executor.update_parameters(**with_logs(parameters, folder, len(calls)))
+    try:
+        with executor.batch():
+            jobs = [executor.submit(call) for call in calls]
+    except FailedJobError as error:
+        raise SchedulerError(str(error)) from error
+    return str(jobs[0].job_id).split("_")[0]

@@ -1,0 +1,82 @@
+"""The executors that there are: one table, and what installed packages add to it by entry points."""
+
+import importlib
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib.metadata import entry_points
+
+from runner.executors.absent import Absent
+from runner.executors.executor import Executor
+from srcnn.words import told
+
+# ``module:Class``, imported when it is needed; in the order in which ``auto`` asks whether they are here.
+FIRST = {"slurm": "runner.executors.slurm.executor:Slurm"}
+LAST = {"local": "runner.executors.local:Local", "debug": "runner.executors.debug:Debug"}
+GROUP = "srcnn_runner.executors"
+
+
+class UnknownExecutor(ValueError):
+    """No executor is called so, or it cannot be imported; the message says which there are."""
+
+
+@lru_cache(maxsize=1)
+def _listed() -> dict[str, str]:
+    """The executors by name; a package cannot take the name of one of ours."""
+    others = {each.name: each.value for each in sorted(entry_points(group=GROUP), key=lambda each: each.name)}
+    return {**FIRST, **{name: where for name, where in others.items() if name not in {*FIRST, *LAST}}, **LAST}
+
+
+def names() -> list[str]:
+    """Return the names of all executors, in the order in which ``auto`` asks them."""
+    return list(_listed())
+
+
+@lru_cache
+def executor(name: str) -> Executor:
+    """Return an executor by its name. Raises UnknownExecutor."""
+    where = _listed().get(name)
+    if where is None:
+        raise UnknownExecutor(f"there is no executor {name} here; there are {', '.join(names())}")
+    module, _, attribute = where.partition(":")
+    try:
+        made: Executor = getattr(importlib.import_module(module), attribute)()
+    except Exception as error:
+        raise UnknownExecutor(f"the executor {name} ({where}) cannot be imported: {told(error)}") from error
+    return made
+
+
+def recorded(name: str) -> Executor:
+    """Return the executor that a study's record names; in its place, if it is not here, one that says so."""
+    try:
+        return executor(name)
+    except UnknownExecutor as error:
+        return Absent(name, f"{error}; install the package that brings it")
+
+
+def automatic() -> tuple[Executor, str]:
+    """Return the first executor that is here, and in words why it is that one."""
+    absent = []
+    for name in names():
+        try:
+            found = executor(name)
+        except UnknownExecutor as error:
+            absent.append(str(error))
+            continue
+        presence = found.presence()
+        if presence.here:
+            return found, "; ".join(filter(None, [*absent, presence.words]))
+        absent.append(presence.words)
+    raise UnknownExecutor("; ".join(absent))
+
+
+def elsewhere() -> Iterator[Executor]:
+    """Give the executors whose jobs go on by themselves, as far as they can be imported."""
+    for name in names():
+        found = recorded(name)
+        if found.is_elsewhere and not isinstance(found, Absent):
+            yield found
+
+
+def enclosing_job() -> str | None:
+    """Return the id of the scheduler's job that this very process is part of; None if it is part of none."""
+    return next(filter(None, (each.enclosing_job() for each in elsewhere())), None)

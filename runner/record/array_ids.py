@@ -20,8 +20,11 @@ def collapse(ids: Iterable[str]) -> list[str]:
     """Return jobs with the elements of one array together, as ``123_[0-2,7]``: the reverse of ``expand``."""
     elements: dict[str, list[int]] = {}
     for job in ids:
-        number, _, index = job.partition("_")
-        elements.setdefault(number, []).extend([int(index)] if index else [])
+        number, _, index = job.rpartition("_")
+        if index.isdecimal() and number:
+            elements.setdefault(number, []).append(int(index))
+        else:
+            elements.setdefault(job, [])
     return [
         f"{number}_{indices[0]}" if len(indices) == 1 else f"{number}_[{_ranges(indices)}]" if indices else number
         for number, indices in ((number, sorted(set(indices))) for number, indices in elements.items())

@@ -43,7 +43,7 @@ class SentArray:
 
     def key(self, job: str) -> Key:
         """The task of one of its jobs, by the job's id."""
-        return self.stage, self.tasks[int(job.partition("_")[2] or 0)]
+        return self.stage, self.tasks[int(job.rpartition("_")[2]) if len(self.tasks) > 1 else 0]
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from jobs.attempt import Attempt, last_attempt
 from srcnn.paths import StudyPaths
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+pytest.register_assert_rewrite("executor_contract")
 
 # A shell's background command ignores Ctrl-C, and so would every command that a test starts and interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -1,22 +1,26 @@
 """What holds for every executor: a test that lists one gives it as the fixture ``place``."""
 
-import json
+import importlib
 import subprocess
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from conftest import REPOSITORY, HeldStub, tiny_study, wait_for
+
+from runner.record.state import TaskStatus, study_status
 
 
 @dataclass(frozen=True)
 class Place:
-    """An executor, a halting study for it, and the environment of the commands."""
+    """An executor, a halting study for it, and how to start a process that knows both."""
 
     executor: str
     held: HeldStub
     commands: list[str]
-    environment: dict[str, str]
+    capsys: pytest.CaptureFixture[str]
     cluster: dict[str, Any] = field(default_factory=dict)
     keeps_logs: bool = True
 
@@ -24,36 +28,32 @@ class Place:
     def folder(self) -> Path:
         return self.held.paths.folder
 
-    def start(self, name: str, *words: object) -> "subprocess.Popen[str]":
-        """A command that has begun."""
+    def submit(self, study: object) -> "subprocess.Popen[str]":
+        """A submission that has begun, in a process of its own."""
         return subprocess.Popen(
-            [*self.commands, name, *map(str, words)],
+            [*self.commands, "submit", str(study), "--executor", self.executor, "--root", str(self.folder.parent)],
             cwd=REPOSITORY,
-            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
 
     def call(self, name: str, *words: object) -> tuple[int, str]:
-        """The status of a command, and what it said."""
-        process = self.start(name, *words)
-        out, _ = process.communicate(timeout=300)
-        return process.returncode, out
+        """The status of another command, and what it said."""
+        self.capsys.readouterr()
+        status = importlib.import_module(f"runner.{name}").main(list(map(str, words)))
+        return status, "".join(self.capsys.readouterr())
 
-    def submit(self, study: object) -> "subprocess.Popen[str]":
-        return self.start("submit", study, "--executor", self.executor, "--root", self.folder.parent)
+    def tasks(self) -> dict[tuple[str, str], TaskStatus]:
+        """Where every task stands, by stage and label."""
+        return {(task.stage, task.label): task for task in study_status(self.held.paths, time.time()).tasks}
 
-    def tasks(self) -> list[dict[str, Any]]:
-        """Every task as status tells it."""
-        return json.loads(self.call("status", self.folder, "--json")[1])["tasks"]
+    def ended(self) -> dict[tuple[str, str], TaskStatus]:
+        """Where every task stands, once none is under way any more."""
 
-    def ended(self) -> list[dict[str, Any]]:
-        """Every task, once none is under way any more."""
-
-        def at_rest() -> list[dict[str, Any]]:
+        def at_rest() -> dict[tuple[str, str], TaskStatus] | None:
             tasks = self.tasks()
-            return [] if any(task["state"] in ("running", "waiting") for task in tasks) else tasks
+            return None if any(task.under_way for task in tasks.values()) else tasks
 
         return wait_for(at_rest)
 
@@ -61,15 +61,14 @@ class Place:
 def test_a_task_that_fails_stops_only_what_needs_it(place: Place) -> None:
     cases = {"good": {}, "bad": {"training.learning_rate": 1e30}}
     out, _ = place.submit(tiny_study(place.held.folder, sweep={"cases": cases}, cluster=place.cluster)).communicate()
-    tasks = {(task["stage"], task["label"]): task for task in place.ended()}
-    assert {key for key, task in tasks.items() if task["state"] != "done"} == {
+    tasks = place.ended()
+    assert {key for key, task in tasks.items() if task.state != "done"} == {
         ("train", "bad"),
         ("render", "bad"),
         ("evaluate", "bad"),
     }, out
-    assert (tasks["train", "bad"]["cause"], tasks["render", "bad"]["cause"]) == ("exception", "dependency")
-    assert tasks["report", ""]["state"] == "done"
-    assert tasks["train", "good"]["name"] in place.held.paths.report_page.read_text()
+    assert (tasks["train", "bad"].cause, tasks["render", "bad"].cause) == ("exception", "dependency")
+    assert tasks["train", "good"].name in place.held.paths.report_page.read_text()
     status, said = place.call("logs", place.folder, "--failed")
     assert status == 0
     assert "Diverged: training diverged" in said
@@ -77,33 +76,32 @@ def test_a_task_that_fails_stops_only_what_needs_it(place: Place) -> None:
     assert (status, "failed: train: train bad: exception" in said) == (1, True), said
     # What nothing can be done about is tried again, and nothing else.
     place.submit(place.folder).communicate()
-    again = {(task["stage"], task["label"]): task["attempts"] for task in place.ended()}
-    assert (again["train", "bad"], again["train", "good"], again["render", "bad"]) == (2, 1, 0)
+    again = place.ended()
+    assert [again[key].attempts for key in (("train", "bad"), ("train", "good"), ("render", "bad"))] == [2, 1, 0]
 
 
 def test_what_runs_is_shown_and_cancelled_and_a_second_submission_goes_on(place: Place) -> None:
     held = place.held
     runner = place.submit(held.study(cluster=place.cluster))
     held.attempt()
-    shown = {task["stage"]: task for task in place.tasks()}
-    train = shown["train"]
-    assert (train["state"], train["total"]) == ("running", held.epochs)
-    assert {shown[stage]["state"] for stage in ("render", "evaluate", "report")} == {"waiting"}
+    shown = {task.stage: task for task in place.tasks().values()}
+    assert (shown["train"].state, shown["train"].total) == ("running", held.epochs)
+    assert {shown[stage].state for stage in ("render", "evaluate", "report")} == {"waiting"}
     status, said = place.call("clean", place.folder, "--yes")
     assert (status, "is being run" in said) == (2, True), said
     status, said = place.call("cancel", place.folder, "--yes")
     assert status == 0, said
     assert "what was done is kept" in said
     runner.communicate(timeout=300)
-    assert {task["stage"]: task["cause"] for task in place.tasks()}["train"] == "cancelled"
+    assert place.tasks()["train", "tiny"].cause == "cancelled"
     held.let_go()
     place.submit(place.folder).communicate(timeout=300)
-    assert {task["state"] for task in place.ended()} == {"done"}
+    assert {task.state for task in place.ended().values()} == {"done"}
     assert held.counted() == list(range(1, held.epochs + 1))
     assert place.call("status", place.folder)[0] == 0
     status, said = place.call("logs", place.folder, "tiny", "--stage", "train")
     assert status == 0
-    assert (f"{held.epochs}/{held.epochs}" if place.keeps_logs else "wrote no log") in said
+    assert (f"{held.epochs}/{held.epochs}" if place.keeps_logs else "left no log") in said
     status, said = place.call("clean", place.folder, "--yes")
     assert status == 0, said
     assert "Everything is done." in place.submit(place.folder).communicate(timeout=300)[0]

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import REPOSITORY, HeldStub
+from conftest import REPOSITORY, tiny_study
 from executor_contract import (
     Place,
     test_a_task_that_fails_stops_only_what_needs_it,  # noqa: F401 - the contract
@@ -35,9 +35,9 @@ def installed(tmp_path) -> str:
 
 
 @pytest.fixture(params=["local", "debug", "threads"])
-def place(request, tmp_path, stubs, installed) -> Place:
-    environment = {**os.environ, "PYTHONPATH": installed}
-    return Place(request.param, HeldStub(tmp_path), stubs, environment, keeps_logs=request.param != "debug")
+def place(request, held, stubs, installed, monkeypatch, capsys) -> Place:
+    monkeypatch.setenv("PYTHONPATH", installed)
+    return Place(request.param, held, stubs, capsys, keeps_logs=request.param != "debug")
 
 
 def submit(installed: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
@@ -68,13 +68,11 @@ def test_an_installed_package_takes_the_name_of_none_of_ours(installed, tmp_path
     assert list(tmp_path.glob("results/tiny/submissions/*/*_log.out"))
 
 
-def test_a_study_whose_executor_is_gone_says_so_and_what_helps(tmp_path, stubs):
+def test_a_study_whose_executor_is_gone_says_so_and_what_helps(held, stubs, capsys):
     """Jobs of it may run that nobody can ask about: nothing of it is sent again or removed."""
-    held = HeldStub(tmp_path)
-    place = Place("debug", held, stubs, {**os.environ})
-    study = held.study(training={"epochs": 5, "learning_rate": 2.0})
-    place.submit(study).communicate(timeout=300)
-    name = next(task["name"] for task in place.tasks() if task["stage"] == "train")
+    place = Place("debug", held, stubs, capsys)
+    place.submit(tiny_study(held.folder, training={"epochs": 5, "learning_rate": 2.0})).communicate(timeout=300)
+    name = place.tasks()["train", "tiny"].name
     folder = new_submission(held.paths)
     Submission(folder, "flux").add(SentArray("train", "f7", (name,), "srcnn-0123456789abcdef"))
     why = "there is no executor flux here; there are slurm, local, debug; install the package that brings it"

@@ -88,13 +88,10 @@ def study_status(paths: StudyPaths, now: float) -> StudyStatus:
     jobs = latest_jobs(sent)
     answers: dict[str, tuple[Executor, Answer]] = {}
     for each, _ in by_executor(sent):
-        ours = {
-            task: jobs[task.key]
-            for task in tasks
-            if task.key in jobs and jobs[task.key].submission.executor == each.name
-        }
-        wanted = {job.id: job.origin for task, job in ours.items() if not _is_settled(task)}
-        settled = {job.id: job.origin for task, job in ours.items() if _is_settled(task)}
+        ours = [(task, jobs[task.key]) for task in tasks if task.key in jobs]
+        ours = [(task, job) for task, job in ours if job.submission.executor == each.name]
+        wanted = {job.id: job.origin for task, job in ours if not _is_settled(task)}
+        settled = {job.id: job.origin for task, job in ours if _is_settled(task)}
         answers[each.name] = each, each.states(wanted, settled)
     notes += [answer.note for _, answer in answers.values() if answer.note]
     runner = holder(paths)

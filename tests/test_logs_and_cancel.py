@@ -394,7 +394,8 @@ def test_following_turns_to_the_next_attempt_and_its_other_file(tmp_path, capsys
     task = TaskStatus(
         "train", "r1", "seed=1", "running", attempts=1, job="7", log=str(paths.folder / "1.log"), detail="", run="r1"
     )
-    monkeypatch.setattr("runner.record.state.study_status", lambda *_: pytest.fail("nothing is asked for ten seconds"))
+    monkeypatch.setattr("runner.record.state.study_status", lambda *_: pytest.fail("nothing is asked"))
+    monkeypatch.setattr(follow, "STUDY_S", 1e9)
     steps = iter(
         [
             lambda: append(paths.folder / "1.log", "last of 1\nunfinished"),

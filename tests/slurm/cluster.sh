@@ -77,8 +77,8 @@ start() {
 
   for node in "${NODES[@]}"; do kill_job_processes "$node"; done # of a cluster that was not stopped but killed
   mkdir -p "$DIR"
-  (cd "$DIR" && rm -rf run log munge state spool db dev ports env.sh ./*.conf)
-  mkdir -p "$DIR"/{run,log,munge,state,db,dev} "$DIR"/spool/node{1,2,3}
+  (cd "$DIR" && rm -rf run log munge state spool db tmp dev ports env.sh ./*.conf)
+  mkdir -p "$DIR"/{run,log,munge,state,db,tmp,dev} "$DIR"/spool/node{1,2,3}
   chmod 700 "$DIR" # whoever reaches the sockets below it could run jobs as this user
   printf 'export SLURM_CONF=%q\n' "$DIR/slurm.conf" >"$DIR/env.sh"
   for daemon in "${!PORTS[@]}"; do echo "$daemon ${PORTS[$daemon]}"; done | sort >"$DIR/ports"
@@ -130,7 +130,8 @@ start_munged() {
 }
 
 start_database() {
-  local server=(mariadbd --no-defaults --user="$(id -un)" --datadir="$DIR/db"
+  # A server that starts takes other servers' temporary tables for leftovers, if they share a folder.
+  local server=(mariadbd --no-defaults --user="$(id -un)" --datadir="$DIR/db" --tmpdir="$DIR/tmp"
     --innodb-log-file-size=10M --innodb-buffer-pool-size=64M)
   # By hand, since mariadb-install-db needs programs of the client's package.
   { printf 'CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n' &&
@@ -201,21 +202,21 @@ reset() {
   start_slurmdbd
   start_slurmctld
   for node in "${NODES[@]}"; do start_slurmd "$node"; done
-  if ! no_jobs; then
-    cancel_jobs
-    if ! until_true 5 no_jobs; then
-      for node in "${NODES[@]}"; do kill_job_processes "$node"; done
-      wait_for "an empty queue" 60 cancelled_all
-    fi
-  fi
-  # Tasks that outlived their node are no longer in the queue.
-  for node in "${NODES[@]}"; do kill_job_processes "$node"; done
+  no_jobs || scancel --user="$(id -un)" --state=PENDING 2>/dev/null || true # they would take the place of others
+  wait_for "an empty queue" 60 emptied
   if ! all_idle; then
     wait_for "idle nodes" 60 resumed_all
   fi
 }
 
-cancelled_all() { no_jobs || { cancel_jobs && sleep 0.2 && no_jobs; }; }
+# The processes first: SLURM gives them KillWait seconds and more, and does not know those that outlived their node.
+emptied() {
+  local node
+  for node in "${NODES[@]}"; do kill_job_processes "$node"; done
+  if no_jobs; then return; fi
+  cancel_jobs
+  return 1
+}
 
 resumed_all() {
   if all_idle; then return; fi

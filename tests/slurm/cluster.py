@@ -44,23 +44,23 @@ class Cluster:
 
     def wait_idle(self, timeout: float = 600) -> None:
         """Returns once no job is pending, running or completing."""
-        self.wait_for(lambda: not self.run("squeue", "-h", check=True).stdout, "an empty queue", timeout)
+        self.wait_for(lambda: not self.run("squeue", "-h", check=True).stdout, "an empty queue", timeout, every=0.3)
 
-    def wait_for(self, condition, what: str, timeout: float = 180):
+    def wait_for(self, condition, what: str, timeout: float = 180, every: float = 0.1):
         """The first true value of a condition; says what was waited for, and the queue, where it stays false."""
         end = time.monotonic() + timeout
         while not (value := condition()):
             if time.monotonic() > end:
                 raise TimeoutError(f"waited {timeout} s for {what}; squeue:\n{self.run('squeue').stdout}")
-            time.sleep(0.1)
+            time.sleep(every)
         return value
 
 
 @contextmanager
 def started(**settings: str) -> Iterator[Cluster]:
     """A cluster of one's own, with settings of cluster.sh such as ``MAX_ARRAY_SIZE="10"``; gone afterwards."""
-    # Not pytest's folders: sockets want a short path.
-    folder = Path(tempfile.mkdtemp(prefix="srcnn-slurm-"))
+    # Not pytest's folders: sockets want a short path. Whoever names one for clusters ends what is left there.
+    folder = Path(tempfile.mkdtemp(prefix="slurm-", dir=os.environ.get("SRCNN_SLURM")))
     environment = {key: value for key, value in os.environ.items() if key != "SLURM_CONF"} | settings
     done = subprocess.run(
         [str(SCRIPT), "start", str(folder)], env=environment, capture_output=True, text=True, timeout=180

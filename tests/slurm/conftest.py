@@ -1,24 +1,34 @@
-"""The cluster that all tests here share, idle at the start of each."""
+"""The cluster that all tests of a process share, idle at the start of each."""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 from .cluster import Cluster, missing, started
 
+# Modules whose tests look at one study, which takes long and so begins first.
+ONE_STUDY = ("test_results.py", "test_time_limit.py")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A scheduler that gives each test to whichever process is free, and those of a study to one."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            module = nodeid.partition("::")[0]
+            return module if module.endswith(ONE_STUDY) else nodeid
+
+    return Together(config, log)
+
 
 @pytest.fixture(scope="session")
 def slurm() -> Iterator[Cluster]:
-    """The cluster in $SRCNN_SLURM, else one that lives as long as the tests; skips without SLURM's programs."""
+    """A cluster that lives as long as the tests; skips without SLURM's programs."""
     if reason := missing():
         pytest.skip(reason)
-    if folder := os.environ.get("SRCNN_SLURM"):
-        cluster = Cluster(Path(folder).resolve())
-        cluster.call("reset")
-        yield cluster
-        return
     with started() as cluster:
         yield cluster
 

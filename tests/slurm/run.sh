@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The tests on a real SLURM: installs it where that is possible, starts it, runs pytest (arguments go there), ends it.
-# With --storm first, the storm instead of the tests.
+# The tests on a real SLURM: installs it where that is possible, runs pytest (arguments go there) in processes that
+# start a cluster each and end it. With --storm first, the storm instead of the tests.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export PATH=$PATH:/usr/sbin:/sbin
@@ -20,16 +20,23 @@ if ! complete; then
   fi
 fi
 
-SRCNN_SLURM=$(mktemp -d /tmp/srcnn-slurm-XXXXXX)
+SRCNN_SLURM=$(mktemp -d /tmp/slurm-XXXXXX) # where all clusters are, also those of a process that was killed
 export SRCNN_SLURM
 unset SLURM_CONF # whatever cluster is in use here, these tests have their own
 # Also after Ctrl-C: bash first waits for pytest, which ends by the same signal.
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
-trap '[ ! -e "$SRCNN_SLURM/env.sh" ] || "$here/cluster.sh" stop "$SRCNN_SLURM"; rm -rf "$SRCNN_SLURM"' EXIT
-"$here/cluster.sh" start "$SRCNN_SLURM"
+trap stop_all EXIT
+stop_all() {
+  local cluster
+  for cluster in "$SRCNN_SLURM"/*/env.sh; do
+    [ ! -e "$cluster" ] || "$here/cluster.sh" stop "$(dirname "$cluster")" || true
+  done
+  rm -rf "$SRCNN_SLURM"
+}
 cd "$here/../.."
-command=(-m pytest tests/slurm)
+# More processes than cores, since tests wait for SLURM most of the time. -n 0, given as an argument, is for debugging.
+command=(-m pytest tests/slurm -n 4)
 if [ "${1:-}" = --storm ]; then
   shift
   command=(-m storm)

@@ -1,86 +1,75 @@
 """Small studies on the test cluster: sent by the command that people use, watched by the one they use, compared."""
 
+import contextlib
 import hashlib
+import importlib
+import io
 import json
 import os
-import signal
-import sys
-import tempfile
-import time
-from functools import cache
+import subprocess
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import pyarrow.parquet as pq
-import torch
-from conftest import REPOSITORY, HeldTraining, tiny_study
-
-from jobs.train import TIMINGS
-from runner.study.config import load_study
-from runner.study.plan import make_plan
-from srcnn.paths import RootPaths
+import stub_stages
+from conftest import REPOSITORY, tiny_study
 
 from .cluster import Cluster
 
 LITTLE = {"cpus": 1, "mem_gb": 0.9, "timeout_min": 10, "train": {"gpus": 0}}
 
 
-TRAINING_S = 15.0  # longer than SLURM takes to kill a task
-KEEP = {"every_s": 0.2}  # each state that is kept waits for the disk
-
-
-@cache
-def many_epochs() -> int:
-    """How many epochs of the tiny study this machine trains in a quarter of a minute: a fifth of some other's."""
-    with tempfile.TemporaryDirectory() as name, mock.patch.dict(os.environ, RUNNER_CPUS="1"):
-        root = Path(name)
-        plan = make_plan(load_study(str(tiny_study(root, training__epochs=30)))[0], RootPaths(root / "results"))
-        ends: list[float] = []
-        for stage in ("prepare", "train"):
-            for task in plan.stage(stage):
-                task.job(lambda *_: ends.append(time.perf_counter()))
-        pace = (ends[-1] - ends[-21]) / 20
-    return min(800, max(150, round(TRAINING_S / pace)))
-
-
-def training_study(folder: Path, epochs: int | None = None, **changes: Any) -> Path:
-    """A study whose one training takes seconds, so that something can befall it."""
-    epochs = epochs or many_epochs()
+def stub_study(folder: Path, epochs: int = 5, **changes: Any) -> Path:
+    """A study of the stages of stub_stages.py, which need no torch: one training, rendering, scoring and report."""
     cluster = {**LITTLE, **changes.pop("cluster", {})}
-    return tiny_study(
-        folder,
-        training__epochs=epochs,
-        render={"epochs": [epochs // 3, epochs]},
-        keep=KEEP,
-        evaluate__metrics=["psnr", "ssim"],
-        evaluate__protocols=["luma", "region"],
-        cluster=cluster,
-        **changes,
-    )
+    training = {"epochs": epochs, "batch_size": 8, "monitor_pictures": 0}
+    settings = {"training": training, "render": {"epochs": [epochs]}, "cluster": cluster, "data__test": {}}
+    return tiny_study(folder, **settings | changes)
 
 
-def halting_study(folder: Path, **changes: Any) -> Path:
-    """A study whose training halts after its first epoch, for what shall end it."""
-    return HeldTraining(folder).study(**changes)
+def hold(file: Path, after: int = 1, label: str = "") -> Path:
+    """The study's file, whose trainings, or one of them, will halt after so many epochs until they are let go."""
+    (file.parent / f"held {label}".strip()).write_text(str(after))
+    return file
+
+
+def let_go(file: Path, label: str = "") -> None:
+    """Its trainings go on, or one of them."""
+    (file.parent / f"held {label}".strip()).unlink()
+
+
+def done_with(slurm: Cluster, name: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """What ``python -m runner.NAME`` does and says on the cluster; it is called in this process, which knows torch."""
+    out, err = io.StringIO(), io.StringIO()
+    words = [str(each) for each in arguments]
+    with (
+        mock.patch.dict(os.environ, slurm.env | environment),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            status = importlib.import_module(f"runner.{name}").main(words)
+        except SystemExit as error:  # of argparse
+            status = error.code
+    return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
 
 
 class Submitted:
-    """A study on the cluster."""
+    """A study on the cluster, of stub stages unless it shall be ``real``."""
 
-    def __init__(self, slurm: Cluster, file: Path, *arguments: str) -> None:
-        self._know(slurm, file)
+    def __init__(self, slurm: Cluster, file: Path, *arguments: str, real: bool = False) -> None:
+        self._know(slurm, file, real)
         self.out = self.submit(str(file), "--root", str(file.parent / "results"), *arguments)
 
-    def _know(self, slurm: Cluster, file: Path) -> None:
-        self.slurm, self.file = slurm, file
+    def _know(self, slurm: Cluster, file: Path, real: bool) -> None:
+        self.slurm, self.file, self.real = slurm, file, real
         self.folder = file.parent / "results" / file.stem
 
     @classmethod
-    def of(cls, slurm: Cluster, file: Path) -> "Submitted":
+    def of(cls, slurm: Cluster, file: Path, real: bool = False) -> "Submitted":
         """A study that was submitted already."""
         study = cls.__new__(cls)
-        study._know(slurm, file)
+        study._know(slurm, file, real)
         return study
 
     def submit(self, *arguments: str) -> str:
@@ -90,14 +79,16 @@ class Submitted:
             raise RuntimeError(f"submit returned {done.returncode}:\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def command(self, name: str, *arguments: str):
-        """``python -m runner.NAME`` in the cluster's environment."""
-        environment = {**self.slurm.env, "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{self.file.parent}"}
-        before, self.slurm.env = self.slurm.env, environment
-        try:
-            return self.slurm.run(sys.executable, "-m", f"runner.{name}", *arguments)
-        finally:
-            self.slurm.env = before
+    def command(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """``python -m runner.NAME``; tasks find the stub stages, and what lies beside the study's file."""
+        paths = os.pathsep.join([str(REPOSITORY / "tests"), str(self.file.parent)])
+        with contextlib.nullcontext() if self.real else stub_stages.installed():
+            return done_with(self.slurm, name, *arguments, PYTHONPATH=paths)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process that submits it has, and its tasks inherit."""
+        return {**self.slurm.env, "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "tests"), str(self.file.parent)])}
 
     def status(self) -> dict[str, Any]:
         """``runner.status --json``."""
@@ -113,45 +104,53 @@ class Submitted:
         records = [json.loads(file.read_bytes()) for file in files if file.stat().st_size]
         return sorted(records, key=lambda record: (record["task"], record["number"]))
 
-    def wait_for_epoch(self, epoch: int, attempt: int = 1, timeout: float = 300) -> dict[str, Any]:
-        """The record of the training once this attempt has passed an epoch, and a state so far is kept."""
+    def wait_for_epoch(self, epoch: int, attempt: int = 1, label: str = "", timeout: float = 300) -> dict[str, Any]:
+        """The record of a run's training once this attempt at it is under way and so many epochs are kept."""
 
         def passed() -> dict[str, Any] | None:
-            found = [a for a in self.attempts() if a["number"] == attempt and a["done"] >= epoch]
-            return next((a for a in found if self._kept(a["task"]) >= epoch), None)
+            found = [a for a in self.attempts() if a["number"] == attempt and self._kept(a["task"]) >= epoch]
+            return next((a for a in found if not label or self.label(a["task"]) == label), None)
 
-        return self.slurm.wait_for(passed, f"epoch {epoch} of attempt {attempt}", timeout)
-
-    def wait_until_halted(self, attempt: int = 1) -> dict[str, Any]:
-        """The record of this attempt at a training that halts, once its first epoch is kept."""
-        return self.slurm.wait_for(
-            lambda: next((a for a in self.attempts() if a["number"] == attempt and self._kept(a["task"])), None),
-            f"attempt {attempt}",
-            300,
-        )
+        return self.slurm.wait_for(passed, f"epoch {epoch} of attempt {attempt} {label}", timeout)
 
     def _kept(self, run: str) -> int:
-        history = self.folder / "runs" / run / "history.jsonl"
-        return len(history.read_text().splitlines()) if history.exists() else 0
+        """Epochs on record, of a stub or of a real training."""
+        files = [self.folder / "runs" / run / name for name in ("epochs.txt", "history.jsonl")]
+        return max(len(file.read_text().splitlines()) if file.exists() else 0 for file in files)
+
+    def label(self, run: str) -> str:
+        """What a run is called."""
+        runs = json.loads((self.folder / "contents.json").read_bytes())["runs"]
+        return next(each["label"] for each in runs if each["run_id"] == run)
+
+    def queued(self) -> list[str]:
+        """The stages of its jobs that wait or run."""
+        lines = self.slurm.run("squeue", "--noheader", "--array", "--format=%j", check=True).stdout.split()
+        return [name.removeprefix(f"{self.file.stem}-") for name in lines if name.startswith(f"{self.file.stem}-")]
+
+    def wait_until_ended(self, timeout: float = 600) -> dict[str, Any]:
+        """The status once nothing is under way any more."""
+        self.slurm.wait_for(lambda: not self.queued(), "the end of the study's jobs", timeout, every=0.3)
+
+        def status() -> dict[str, Any] | None:  # accounting may be behind
+            found = self.status()
+            return None if {task["state"] for task in found["tasks"]} & {"running", "waiting"} else found
+
+        return self.slurm.wait_for(status, "the end of the study", timeout, every=0.3)
 
     def wait_until_done(self, timeout: float = 600) -> None:
         """Returns once nothing is under way; fails unless all is done."""
-        self.slurm.wait_for(
-            lambda: not {task["state"] for task in self.status()["tasks"]} & {"running", "waiting"},
-            "the end of the study",
-            timeout,
-        )
-        left = [task for task in self.status()["tasks"] if task["state"] != "done"]
+        left = [task for task in self.wait_until_ended(timeout)["tasks"] if task["state"] != "done"]
         assert not left, left
-
-
-def kill(record: dict[str, Any]) -> None:
-    """Kill the process of an attempt as kill -9 does: the nodes are all this machine."""
-    os.kill(record["pid"], signal.SIGKILL)
 
 
 def results(folder: Path) -> dict[str, Any]:
     """Everything that a study found: every score, weight, picture and record of history; timings aside."""
+    import pyarrow.parquet as pq
+    import torch
+
+    from jobs.train import TIMINGS
+
     found: dict[str, Any] = {}
     for file in sorted(folder.glob("scores/*/*.parquet")):
         found[str(file.relative_to(folder))] = pq.read_table(file).to_pylist()

@@ -1,18 +1,22 @@
 """A stage that asked for a GPU has one, or fails at once and says why: these nodes' GPUs are not there for torch."""
 
 import pytest
-import torch
 from conftest import tiny_study
 
 from .studies import LITTLE, Submitted
 
-pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="needs a torch that sees no GPU")
-
 
 def test_a_stage_without_the_gpu_that_it_asked_for_fails_at_once_and_takes_the_cpu_where_that_is_said(slurm, tmp_path):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("needs a torch that sees no GPU")
     on_gpu = {"gpus": 1, "partition": "gpu"}
-    study = Submitted(slurm, tiny_study(tmp_path, cluster={**LITTLE, "train": on_gpu, "render": on_gpu}))
-    slurm.wait_idle(120)
+    file = tiny_study(
+        tmp_path, cluster={**LITTLE, "train": on_gpu, "render": on_gpu}, training__epochs=1, data__test={}
+    )
+    study = Submitted(slurm, file, real=True)
+    study.wait_until_ended()
     (train,) = study.tasks("train")
     assert (train["state"], train["cause"], train["attempts"]) == ("failed", "no GPU", 1)
     for said in ("1 GPU asked for", f"sees none on {train['host']}", "nvidia-smi: ", "CUDA_VISIBLE_DEVICES is '0'"):
@@ -21,7 +25,7 @@ def test_a_stage_without_the_gpu_that_it_asked_for_fails_at_once_and_takes_the_c
     assert "no GPU" in text
     assert "cluster.train.gpus=0" in text
     study.submit(str(study.folder), "cluster.train.gpus=0")
-    slurm.wait_idle(120)
+    study.wait_until_ended()
     assert [task["state"] for task in study.tasks("train")] == ["done"]
     assert [(task["state"], task["cause"]) for task in study.tasks("render")] == [("failed", "no GPU")]
     study.submit(str(study.folder), "cluster.render.gpus=0")

@@ -13,7 +13,7 @@ from runner.checks.circumstances import Circumstances
 from runner.study.config import load_study
 from runner.submit import main
 
-from .studies import LITTLE, Submitted, training_study
+from .studies import LITTLE, Submitted, hold, let_go, stub_study
 
 # What is in one of these goes to the shell that reads the batch file only as a comment.
 VALUE = 'it\'s "two" words, back\\slash $HOME `id` #'
@@ -35,7 +35,7 @@ def test_all_that_a_study_asks_for_reaches_its_jobs(slurm, tmp_path):
         "report": {"gres": "gpu:1", "partition": "gpu", "mem_gb": 1e-9},
         "evaluate": {"mem_per_cpu_gb": 0.25},
     }
-    Submitted(slurm, tiny_study(tmp_path, cluster=asks).rename(tmp_path / "asks.yaml"))
+    Submitted(slurm, tiny_study(tmp_path, cluster=asks).rename(tmp_path / "asks.yaml"), real=True)
     found = jobs(slurm)
     assert "Nice=100 " in found["asks-prepare"]
     assert "ExcNodeList=node3" in found["asks-prepare"]
@@ -98,28 +98,30 @@ def wrapper(folder: Path, line: str) -> Path:
 
 def test_tasks_run_with_the_command_that_a_study_names_for_python(slurm, tmp_path):
     program = wrapper(tmp_path, f'shift; echo "$SLURM_JOB_NAME" >> {tmp_path}/started')
-    cluster = {**LITTLE, "prepare": {"python": [str(program), "an image.sif"]}}
-    study = Submitted(slurm, tiny_study(tmp_path, cluster=cluster))
-    slurm.wait_for(lambda: study.tasks("train")[0]["state"] == "done", "the training", 120)
-    assert (tmp_path / "started").read_text() == "tiny-prepare\n"
+    cluster = {"render": {"python": [str(program), "an image.sif"]}}
+    Submitted(slurm, stub_study(tmp_path, cluster=cluster)).wait_until_done()
+    assert (tmp_path / "started").read_text() == "tiny-render\n"
 
 
 def test_a_task_that_would_import_other_code_than_was_submitted_fails_and_says_why(slurm, tmp_path):
-    program = wrapper(tmp_path, f"export PYTHONPATH={shlex.quote(str(REPOSITORY))}")
-    cluster = {**LITTLE, "prepare": {"python": [str(program)]}}
-    study = Submitted(slurm, tiny_study(tmp_path, cluster=cluster))
-    (task,) = slurm.wait_for(lambda: [t for t in study.tasks("prepare") if t["state"] == "failed"], "a refusal", 300)
+    elsewhere = f"{REPOSITORY}:{REPOSITORY}/tests"
+    program = wrapper(tmp_path, f"export PYTHONPATH={shlex.quote(elsewhere)}")
+    study = Submitted(slurm, stub_study(tmp_path, cluster={"train": {"gpus": 0, "python": [str(program)]}}))
+    study.wait_until_ended()
+    (task,) = study.tasks("train")
+    assert (task["state"], task["attempts"]) == ("failed", 1)
     assert "not the copy that was submitted" in task["detail"]
-    assert not list((tmp_path / "results" / "data").glob("*.h5"))
+    assert not list(study.folder.glob("runs/*/epochs.txt"))
 
 
 @pytest.mark.parametrize("lacks", ["PATH", "SLURM_CONF"])  # SLURM's programs, or what leads them to the controller
 def test_a_task_that_cannot_reach_slurm_from_its_container_is_put_back_when_it_is_warned(slurm, tmp_path, lacks):
     program = wrapper(tmp_path, f"export {lacks}=/nowhere")
-    study = Submitted(slurm, training_study(tmp_path, cluster={"train": {"gpus": 0, "python": [str(program)]}}))
-    record = study.wait_for_epoch(10)
+    study = Submitted(slurm, hold(stub_study(tmp_path, cluster={"train": {"gpus": 0, "python": [str(program)]}})))
+    record = study.wait_for_epoch(1)
     slurm.run("scancel", "--signal=USR2", record["job"], check=True)
-    second = study.wait_for_epoch(1, attempt=2)
-    assert second["done"] >= 10
-    first = study.attempts()[0]
+    let_go(study.file)
+    study.wait_until_done()
+    first, second = study.attempts()
     assert (first["outcome"], first["cause"]) == ("interrupted", "SystemExit")
+    assert (second["outcome"], second["first"]) == ("done", 1)

@@ -1,17 +1,16 @@
 """Folders of results with any name: tasks run there and their logs are found, or the submission is refused."""
 
 import pytest
-from conftest import tiny_study
 
-from .studies import LITTLE, Submitted
+from .studies import Submitted, stub_study
 
 
 def test_tasks_run_below_a_folder_of_any_name_and_leave_their_logs(slurm, tmp_path):
     folder = tmp_path / '100% it\'s "two" 50%%i %x $HOME `id` #;&| é'
     folder.mkdir()
-    study = Submitted(slurm, tiny_study(folder, cluster=LITTLE, sweep={"grid": {"seed": [1, 2]}}))
-    slurm.wait_for(lambda: {task["state"] for task in study.tasks("train")} == {"done"}, "two trained runs", 180)
-    for task in study.tasks("prepare") + study.tasks("train"):  # a single job, and an array
+    study = Submitted(slurm, stub_study(folder, sweep={"grid": {"seed": [1, 2]}}))
+    study.wait_until_done()
+    for task in study.tasks("train") + study.tasks("report"):  # an array, and a single job
         out = study.command("logs", str(study.folder), task["name"], "--stage", task["stage"]).stdout
         assert out.count(" - Job completed successfully") == 1, out
 
@@ -27,7 +26,7 @@ def test_tasks_run_below_a_folder_of_any_name_and_leave_their_logs(slurm, tmp_pa
     ],
 )
 def test_a_folder_that_slurm_or_python_would_misread_is_refused_and_nothing_written(slurm, tmp_path, name, why):
-    file = tiny_study(tmp_path, cluster=LITTLE)
+    file = stub_study(tmp_path)
     root = tmp_path / name
     with pytest.raises(RuntimeError, match="returned 2") as refused:
         Submitted(slurm, file, "--root", str(root))

@@ -1,10 +1,9 @@
 """An environment full of variables for SLURM's own commands: what a study says and asks is still what counts."""
 
 import pytest
-from conftest import tiny_study
 
 from .cluster import Cluster
-from .studies import LITTLE, Submitted
+from .studies import Submitted, stub_study
 
 FILTERS = {
     "SQUEUE_PARTITION": "gpu",
@@ -40,12 +39,12 @@ def surrounded(slurm):
 
 
 def test_submit_status_and_cancel_mean_all_jobs_and_only_what_the_study_says(slurm, surrounded, tmp_path):
-    cluster = {**LITTLE, "sbatch": {"begin": "now+1hour"}, "report": {"partition": "cpu"}}
-    study = Submitted(surrounded, tiny_study(tmp_path, cluster=cluster))
+    cluster = {"sbatch": {"begin": "now+1hour"}, "report": {"partition": "cpu"}}
+    study = Submitted(surrounded, stub_study(tmp_path, cluster=cluster))
     assert "SBATCH_PARTITION=low" in study.out
     text = slurm.run("squeue", "--noheader", "--format=%j %P %l %i", check=True).stdout
     jobs = {name: rest for name, *rest in map(str.split, text.splitlines())}
-    stages = ["prepare", "baseline", "train", "render", "evaluate", "report"]
+    stages = ["train", "render", "evaluate", "report"]
     assert {name: rest[:2] for name, rest in jobs.items()} == {
         f"tiny-{stage}": ["cpu" if stage == "report" else "low", "10:00"] for stage in stages
     }
@@ -53,14 +52,14 @@ def test_submit_status_and_cancel_mean_all_jobs_and_only_what_the_study_says(slu
     assert "Requeue=1" in shown
     assert f"StdOut={study.folder}/submissions/" in shown
     assert {task["state"] for task in study.status()["tasks"]} == {"waiting"}
-    assert "cancelled 6 jobs" in study.command("cancel", str(study.folder)).stdout
+    assert "cancelled 4 jobs" in study.command("cancel", str(study.folder)).stdout
     slurm.wait_idle()
 
 
-def test_tasks_find_their_code_and_the_doctor_the_partitions(surrounded, tmp_path):
-    study = Submitted(surrounded, tiny_study(tmp_path, cluster=LITTLE))
+def test_tasks_find_their_code_and_the_doctor_the_partitions(slurm, surrounded, tmp_path):
+    study = Submitted(surrounded, stub_study(tmp_path))
     said = study.command("doctor", str(study.file)).stdout
     assert "partition cpu (the default): up" in said
     assert "stage report: SLURM takes low partition" in said
-    study.slurm.wait_for(lambda: study.attempts("prepare") and study.attempts("prepare")[0]["end"], "the patches", 120)
-    assert [a["outcome"] for a in study.attempts("prepare")] == ["done"]
+    Submitted.of(slurm, study.file).wait_until_done()  # the surroundings would hide its jobs from the test
+    assert {task["state"] for task in study.status()["tasks"]} == {"done"}

@@ -1,22 +1,19 @@
 """What happened to a job is told apart, on a real scheduler, where nothing puts the job back."""
 
-import json
-
-from .studies import LITTLE, Submitted, halting_study, many_epochs, training_study
-from .test_recovery import hold_until_warned, node_of
+from .faults import node_of, preempt
+from .studies import Submitted, hold, let_go, stub_study
 
 
 def never_put_back(slurm, folder, **train):
     """A study whose jobs SLURM may not start again, once it trains."""
     cluster = {"requeues": 0, "train": {"gpus": 0, **train}}
-    study = Submitted(slurm, halting_study(folder, cluster={**LITTLE, **cluster}))
-    return study, study.wait_until_halted()
+    study = Submitted(slurm, hold(stub_study(folder, cluster=cluster)))
+    return study, study.wait_for_epoch(1)
 
 
-def failure(slurm, study):
+def failure(study):
     """The training's state, once nothing of the study is left in the queue."""
-    slurm.wait_idle(120)
-    status = study.status()
+    status = study.wait_until_ended(150)
     (train,) = [task for task in status["tasks"] if task["stage"] == "train"]
     (render,) = [task for task in status["tasks"] if task["stage"] == "render"]
     assert (train["state"], render["state"]) == ("failed", "failed")
@@ -31,41 +28,32 @@ def failure(slurm, study):
     return train["cause"]
 
 
-def test_a_time_limit(slurm, tmp_path):
-    study, record = never_put_back(slurm, tmp_path, timeout_min=1)
-    hold_until_warned(record["pid"], slurm)
-    assert failure(slurm, study) == "time limit"
-
-
 def test_a_node_failure(slurm, tmp_path):
     study, record = never_put_back(slurm, tmp_path)
     slurm.call("kill-node", node_of(slurm, record["job"]))
-    assert failure(slurm, study) == "node failure"
+    assert failure(study) == "node failure"
 
 
 def test_a_preemption(slurm, tmp_path):
     study, _ = never_put_back(slurm, tmp_path, partition="lowcancel")
-    slurm.run(
-        "sbatch", "--partition=cpu", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=sleep 1", check=True
-    )
-    assert failure(slurm, study) == "preempted"
+    preempt(slurm)
+    assert failure(study) == "preempted"
 
 
 def test_a_cancellation(slurm, tmp_path):
     study, record = never_put_back(slurm, tmp_path)
     slurm.run("scancel", record["job"], check=True)
-    assert failure(slurm, study) == "cancelled"
+    assert failure(study) == "cancelled"
 
 
 def test_what_runs_and_what_waits_says_how_far_it_is_and_for_what(slurm, tmp_path):
     cluster = {"train": {"gpus": 0, "parallelism": 1}}
-    study = Submitted(slurm, training_study(tmp_path, sweep={"grid": {"seed": [1, 2]}}, cluster=cluster))
-    study.wait_for_epoch(20)
+    study = Submitted(slurm, hold(stub_study(tmp_path, sweep={"grid": {"seed": [1, 2]}}, cluster=cluster), after=3))
+    slurm.wait_for(lambda: [each for each in study.attempts() if each["done"] == 3], "the third epoch")
     tasks = {(task["stage"], task["label"]): task for task in study.status()["tasks"]}
     running = tasks["train", "seed=1"]
     assert running["state"] == "running"
-    assert running["done"] >= 20
-    assert running["total"] == many_epochs()
+    assert (running["done"], running["total"]) == (3, 5)
     assert running["seconds_left"] > 0
     assert running["host"]
     waiting = tasks["train", "seed=2"]
@@ -78,8 +66,10 @@ def test_what_runs_and_what_waits_says_how_far_it_is_and_for_what(slurm, tmp_pat
 
 
 def test_watching_ends_with_the_study(slurm, tmp_path):
-    study = Submitted(slurm, training_study(tmp_path, epochs=30))
+    study = Submitted(slurm, hold(stub_study(tmp_path)))
+    study.wait_for_epoch(1)
+    let_go(study.file)
     watched = study.command("status", str(study.folder), "--watch")
     assert watched.returncode == 0
     assert "waiting" in watched.stdout
-    assert json.loads(study.command("status", str(study.folder), "--json").stdout)["counts"]["done"] == 6
+    assert study.status()["counts"]["done"] == 4

@@ -1,20 +1,22 @@
-"""Submit once, log out, come back: the whole study on a real scheduler, by one command."""
+"""Submit once, log out, come back: all of a study on a real scheduler, by one command."""
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from conftest import REPOSITORY, tiny_study
+from conftest import REPOSITORY
 
 from runner.executors.slurm.send import sbatch_parameters, sbatch_script
 from runner.study.cluster import ClusterConfig
 
 from .cluster import started
-from .studies import LITTLE, Submitted, training_study
+from .studies import Submitted, hold, let_go, stub_study
+
+TWO = {"grid": {"seed": [1, 2]}}
+SUBMIT = [sys.executable, "-m", "stub_stages", "submit"]
 
 
 def jobs_of(study):
@@ -28,18 +30,20 @@ def queue(slurm):
 
 
 def test_everything_is_submitted_at_once_and_no_process_of_ours_stays(slurm, tmp_path):
-    cluster = {**LITTLE, "train": {"gpus": 1}}
-    # The nodes' GPUs are no real ones, so a training there is told to leave its GPU alone.
-    file = tiny_study(tmp_path, cluster=cluster, training__device="cpu", sweep={"grid": {"seed": [1, 2]}})
-    study = Submitted(slurm, file, "--partition", "gpu")
+    file = hold(stub_study(tmp_path, cluster={"train": {"gpus": 1}}, sweep=TWO))
+    study = Submitted.of(slurm, file)
+    command = [*SUBMIT, str(file), "--root", str(tmp_path / "results"), "--executor", "slurm", "--partition", "gpu"]
+    done = subprocess.run(command, env=study.environment, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
     # The nodes are all this machine, where the first jobs may have begun.
-    ours = subprocess.run(["pgrep", "-f", f"runner.submit.*{tmp_path}"], capture_output=True, text=True).stdout
+    ours = subprocess.run(["pgrep", "-f", f"stub_stages submit.*{tmp_path}"], capture_output=True, text=True).stdout
     assert not ours
-    assert "asks for: 9 tasks" in study.out
-    assert "you may log out" in study.out
+    assert "asks for: 7 tasks" in done.stdout
+    assert "you may log out" in done.stdout
     names = {line.split("|")[2]: line.split("|")[1] for line in queue(slurm)}
     assert names["tiny-train"] == "gpu"
     assert {names[f"tiny-{stage}"] for stage in ("render", "evaluate", "report")} == {"cpu"}
+    let_go(file)
     study.wait_until_done()
     assert study.command("status", str(study.folder)).returncode == 0
     assert (study.folder / "report" / "index.html").exists()
@@ -51,22 +55,20 @@ def test_everything_is_submitted_at_once_and_no_process_of_ours_stays(slurm, tmp
 
 
 def test_a_run_does_not_wait_for_other_runs(slurm, tmp_path):
-    cluster = {**LITTLE, "train": {"gpus": 0, "parallelism": 1}}
-    study = Submitted(slurm, training_study(tmp_path, sweep={"grid": {"seed": [1, 2]}}, cluster=cluster))
-
-    def first_is_scored_while_the_second_trains():
-        states = {(task["stage"], task["label"]): task["state"] for task in study.status()["tasks"]}
-        if states["train", "seed=2"] == "done":
-            pytest.fail(f"the second run was trained before the first was restored: {states}")
-        return states["render", "seed=1"] == "done"
-
-    slurm.wait_for(first_is_scored_while_the_second_trains, "the first run's pictures", 120)
+    cluster = {"train": {"gpus": 0, "parallelism": 1}}
+    file = hold(stub_study(tmp_path, sweep=TWO, cluster=cluster), label="seed=2")
+    study = Submitted(slurm, file)
+    slurm.wait_for(lambda: study.queued().count("evaluate") == 1, "the first run's scores", every=0.3)
+    states = {(task["stage"], task["label"]): task["state"] for task in study.status()["tasks"]}
+    assert states["render", "seed=1"] == states["evaluate", "seed=1"] == "done"
+    assert states["train", "seed=2"] in ("running", "waiting")
+    let_go(file, "seed=2")
     study.wait_until_done()
 
 
 def test_arrays_are_split_where_the_cluster_allows_no_larger_ones(tmp_path):
     with started(MAX_ARRAY_SIZE="3") as small:
-        file = tiny_study(tmp_path, cluster=LITTLE, sweep={"grid": {"seed": [1, 2, 3, 4]}}, training__epochs=1)
+        file = stub_study(tmp_path, sweep={"grid": {"seed": [1, 2, 3, 4]}})
         study = Submitted(small, file)
         sizes = [(each["stage"], len(each["tasks"])) for each in jobs_of(study) if each["stage"] == "train"]
         assert sizes == [("train", 3), ("train", 1)]
@@ -82,7 +84,7 @@ def test_arrays_are_split_where_the_cluster_allows_no_larger_ones(tmp_path):
     ],
 )
 def test_an_impossible_request_is_explained_and_nothing_is_left(slurm, tmp_path, settings, words):
-    file = tiny_study(tmp_path, cluster={"cpus": 1, "mem_gb": 0.9}).rename(tmp_path / "refused.yaml")
+    file = stub_study(tmp_path, cluster={"train": {"gpus": 1}}).rename(tmp_path / "refused.yaml")
     with pytest.raises(RuntimeError) as refused:
         Submitted(slurm, file, *settings)
     text = str(refused.value)
@@ -98,62 +100,9 @@ def test_an_impossible_request_is_explained_and_nothing_is_left(slurm, tmp_path,
     assert all(state.startswith(("CANCELLED", "COMPLETED")) for state in ours)
 
 
-def test_the_code_that_was_submitted_is_the_code_that_runs(slurm, tmp_path):
-    """A model of the user's own is edited, and our own source is, while the jobs wait."""
-    (tmp_path / "mine").mkdir()
-    model = tmp_path / "mine" / "mymodel.py"
-    good = (
-        "from srcnn.models.srcnn import SRCNN\n\n\n"
-        "def small(*, residual):\n    return SRCNN((5, 1, 3), residual=residual)\n"
-    )
-    model.write_text(good)
-    copy = tmp_path / "checkout"
-    for package in ("srcnn", "jobs", "runner", "analysis"):
-        shutil.copytree(REPOSITORY / package, copy / package)
-    file = tiny_study(tmp_path, cluster=LITTLE, model={"name": "mymodel:small"})
-    blocker = slurm.run(
-        "sbatch",
-        "--parsable",
-        "--partition=cpu",
-        "--nodes=2",
-        "--exclusive",
-        "--output=/dev/null",
-        "--wrap=sleep 60",
-        check=True,
-    ).stdout.strip()
-    environment = {**slurm.env, "PYTHONPATH": f"{copy}:{model.parent}"}
-    done = subprocess.run(
-        [sys.executable, "-m", "runner.submit", str(file), "--root", str(tmp_path / "results"), "--executor", "slurm"],
-        env=environment,
-        cwd=model.parent,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    model.write_text("raise SystemExit('edited')\n")
-    (copy / "jobs" / "train.py").write_text("raise SystemExit('edited')\n")
-    (copy / "srcnn" / "training.py").write_text("raise SystemExit('edited')\n")
-    slurm.run("scancel", blocker, check=True)
-    slurm.wait_idle(120)
-    (submission,) = (tmp_path / "results" / "tiny" / "submissions").iterdir()
-    assert (submission / "code" / "mymodel.py").read_text() == good
-    text = subprocess.run(
-        [sys.executable, "-m", "runner.status", str(tmp_path / "results" / "tiny")],
-        env={**slurm.env, "PYTHONPATH": str(REPOSITORY)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert text.returncode == 0, text.stdout
-    provenance = json.loads((submission / "provenance.json").read_text())
-    assert provenance["interpreter"] == sys.executable
-    assert {"torch", "numpy", "submitit"} <= provenance["packages"].keys()
-    assert {"commit", "changed_files", "host", "python", "command"} <= provenance.keys()
-
-
 def test_submitting_again_sends_only_what_is_missing_and_not_under_way(slurm, tmp_path):
-    study = Submitted(slurm, training_study(tmp_path, sweep={"grid": {"seed": [1, 2]}}))
-    study.wait_for_epoch(10)
+    study = Submitted(slurm, hold(stub_study(tmp_path, sweep=TWO)))
+    study.wait_for_epoch(1)
     before = queue(slurm)
     assert "Nothing to send." in study.submit(str(study.folder))
     assert len(queue(slurm)) <= len(before)
@@ -165,6 +114,7 @@ def test_submitting_again_sends_only_what_is_missing_and_not_under_way(slurm, tm
         "evaluate": 1,
         "report": 1,
     }, out
+    let_go(study.file)
     study.wait_until_done()
     assert sorted((a["task"], a["outcome"]) for a in study.attempts()) == sorted(
         (task["name"], "done") for task in study.tasks("train")
@@ -172,12 +122,11 @@ def test_submitting_again_sends_only_what_is_missing_and_not_under_way(slurm, tm
 
 
 def test_two_submissions_at_the_same_time_send_nothing_twice(slurm, tmp_path):
-    file = training_study(tmp_path, sweep={"grid": {"seed": [1, 2]}})
-    command = [sys.executable, "-m", "runner.submit", str(file), "--root", str(tmp_path / "results")]
-    environment = {**slurm.env, "PYTHONPATH": str(REPOSITORY)}
+    file = hold(stub_study(tmp_path, sweep=TWO))
+    command = [*SUBMIT, str(file), "--root", str(tmp_path / "results"), "--executor", "slurm"]
+    environment = Submitted.of(slurm, file).environment
     both = [
-        subprocess.Popen([*command, "--executor", "slurm"], env=environment, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
+        subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) for _ in range(2)
     ]
     outs = [process.communicate(timeout=120)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
@@ -185,15 +134,6 @@ def test_two_submissions_at_the_same_time_send_nothing_twice(slurm, tmp_path):
     sent = [line.split("|")[2] for line in queue(slurm)]
     assert sent.count("tiny-train") == sent.count("tiny-render") == 2
     assert len(list((tmp_path / "results" / "tiny" / "submissions").iterdir())) == 1
-
-
-def test_a_setup_line_runs_before_python(slurm, tmp_path):
-    probe = tmp_path / "probe.txt"
-    cluster = {**LITTLE, "train": {"gpus": 0, "setup": [f"echo $SLURM_JOB_NAME >> {probe}"]}}
-    study = Submitted(slurm, tiny_study(tmp_path, cluster=cluster))
-    written = slurm.wait_for(lambda: probe.exists() and probe.read_text(), "the setup line of the training", 300)
-    assert written == "tiny-train\n"
-    study.wait_until_done()
 
 
 @pytest.mark.parametrize(
@@ -218,25 +158,28 @@ def test_a_task_is_started_once_however_many_cpus_slurm_gives_it(slurm, tmp_path
     assert {file.name: file.read_text() for file in tmp_path.glob("*.started")} == expected
 
 
-def test_a_study_ends_well_where_slurm_gives_more_cpus_than_were_asked_for(slurm, tmp_path):
+def test_a_study_ends_well_where_slurm_gives_more_cpus_and_a_setup_line_runs_before_python(slurm, tmp_path):
+    probe = tmp_path / "probe.txt"
     places = {
-        "prepare": {"partition": "gpu"},
-        "train": {"partition": "whole", "gpus": 0},
-        "render": {"partition": "scant", "mem_gb": 2},
-        "evaluate": {"partition": "scant", "mem_gb": 1},
+        "train": {"partition": "whole", "gpus": 0, "setup": [f"echo $SLURM_JOB_NAME >> {probe}"]},
+        "render": {"partition": "gpu"},
+        "evaluate": {"partition": "scant", "mem_gb": 2},
+        "report": {"partition": "scant", "mem_gb": 1},
     }
-    study = Submitted(slurm, tiny_study(tmp_path, cluster={**LITTLE, **places}))
-    study.wait_until_done(timeout=400)
-    stages = ("prepare", "train", "render", "evaluate")
+    study = Submitted(slurm, stub_study(tmp_path, cluster=places))
+    study.wait_until_done()
+    stages = ("train", "render", "evaluate", "report")
     assert {stage: [(a["outcome"], a["cores"]) for a in study.attempts(stage)] for stage in stages} == {
         stage: [("done", 1)] for stage in stages
     }
+    assert probe.read_text() == "tiny-train\n"
 
 
 def test_a_local_run_and_a_submission_of_one_study_exclude_each_other(slurm, tmp_path):
-    study = Submitted(slurm, training_study(tmp_path))
+    study = Submitted(slurm, hold(stub_study(tmp_path)))
     local = study.command("submit", str(study.folder), "--executor", "local")
     assert local.returncode == 2
     assert "queued or running on SLURM" in local.stderr
     assert Path(study.folder / ".runner.json").exists() is False
+    let_go(study.file)
     study.wait_until_done()

@@ -6,7 +6,6 @@ wrong, or did not end.
 """
 
 import argparse
-import contextlib
 import os
 import random
 import signal
@@ -62,7 +61,7 @@ def main() -> int:
             if reason := missing():
                 say(f"no storm on a cluster: {reason}")
                 return 1
-            with cluster() as slurm:
+            with started() as slurm:
                 weather = Weather(slurm, random.Random(arguments.seed))
                 tallies.append(on_a_cluster(weather, folder / "cluster", reference, arguments.cluster_s, settle))
             print(tallies[-1].text("\nSLURM"), flush=True)
@@ -73,12 +72,6 @@ def main() -> int:
 def say(words: str) -> None:
     """One line of what happens."""
     print(f"{time.strftime('%H:%M:%S')}  {words}", flush=True)
-
-
-def cluster() -> Any:
-    """The cluster of $SRCNN_SLURM, or one of our own."""
-    folder = os.environ.get("SRCNN_SLURM")
-    return contextlib.nullcontext(Cluster(Path(folder).resolve())) if folder else started()
 
 
 def undisturbed(folder: Path) -> dict[str, Any]:

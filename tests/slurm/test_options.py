@@ -120,6 +120,7 @@ def test_a_task_that_cannot_reach_slurm_from_its_container_is_put_back_when_it_i
     study = Submitted(slurm, hold(stub_study(tmp_path, cluster={"train": {"gpus": 0, "python": [str(program)]}})))
     record = study.wait_for_epoch(1)
     slurm.run("scancel", "--signal=USR2", record["job"], check=True)
+    study.wait_for_epoch(1, attempt=2)
     let_go(study.file)
     study.wait_until_done()
     first, second = study.attempts()

@@ -1,5 +1,10 @@
 """What happened to a job is told apart, on a real scheduler, where nothing puts the job back."""
 
+import subprocess
+import sys
+
+from conftest import REPOSITORY
+
 from .faults import node_of, preempt
 from .studies import Submitted, hold, let_go, stub_study
 
@@ -68,8 +73,11 @@ def test_what_runs_and_what_waits_says_how_far_it_is_and_for_what(slurm, tmp_pat
 def test_watching_ends_with_the_study(slurm, tmp_path):
     study = Submitted(slurm, hold(stub_study(tmp_path)))
     study.wait_for_epoch(1)
-    let_go(study.file)
-    watched = study.command("status", str(study.folder), "--watch")
-    assert watched.returncode == 0
-    assert "waiting" in watched.stdout
+    command = [sys.executable, "-m", "runner.status", str(study.folder), "--watch"]
+    with subprocess.Popen(command, cwd=REPOSITORY, env=slurm.env, stdout=subprocess.PIPE, text=True) as watching:
+        seen = watching.stdout.readline()
+        assert "waiting" in watching.stdout.readline()
+        let_go(study.file)
+        seen += watching.stdout.read()
+    assert watching.returncode == 0, seen
     assert study.status()["counts"]["done"] == 4

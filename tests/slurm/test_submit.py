@@ -95,9 +95,13 @@ def test_an_impossible_request_is_explained_and_nothing_is_left(slurm, tmp_path,
     assert not list((tmp_path / "results" / "refused" / "submissions").glob("*/"))
     assert not (tmp_path / "results" / "refused" / "study.yaml").exists()
     slurm.wait_idle(30)
-    states = slurm.run("sacct", "--noheader", "--parsable2", "--allocations", "--format=JobName,State").stdout
-    ours = [line.split("|")[1] for line in states.splitlines() if line.startswith("refused-")]
-    assert all(state.startswith(("CANCELLED", "COMPLETED")) for state in ours)
+
+    def over():  # accounting may be behind
+        lines = slurm.run("sacct", "--noheader", "--parsable2", "--allocations", "--format=JobName,State").stdout
+        states = [line.split("|")[1] for line in lines.splitlines() if line.startswith("refused-")]
+        return all(state.startswith(("CANCELLED", "COMPLETED")) for state in states)
+
+    slurm.wait_for(over, "accounting to call all of them cancelled or completed", 30, every=0.3)
 
 
 def test_submitting_again_sends_only_what_is_missing_and_not_under_way(slurm, tmp_path):

@@ -115,6 +115,7 @@ def train_recipe(arguments: argparse.Namespace, prepare: "Prepare", recipe: Reci
     """PSNR on Set5 after so many seconds of training, scoring not counted."""
     import torch
 
+    from srcnn.batches import Tensors, augmented
     from srcnn.dataset import read_patches
     from srcnn.deprocess import CENTRE, Standardisation
     from srcnn.experiment import TrainingConfig
@@ -122,7 +123,8 @@ def train_recipe(arguments: argparse.Namespace, prepare: "Prepare", recipe: Reci
     from srcnn.monitor import mean_scores
     from srcnn.precision import precision_for
     from srcnn.schedules import SCHEDULES
-    from srcnn.training import Tensors, augmented, inner, new_optimiser
+    from srcnn.steps import inner
+    from srcnn.training import new_optimiser
 
     torch.set_num_threads(1)
     patches = read_patches(prepare.root.patches(prepare.name))
@@ -276,12 +278,13 @@ def our_arm(prepare: "Prepare", name: str, wanted: Wanted = "auto") -> dict[str,
     """Our own epochs, as the train stage runs them."""
     import torch
 
+    from srcnn.batches import Tensors
     from srcnn.dataset import read_patches
     from srcnn.deprocess import CENTRE, Standardisation
     from srcnn.experiment import TrainingConfig
     from srcnn.models import build_model
     from srcnn.precision import precision_for
-    from srcnn.training import Tensors, new_optimiser, train_epoch
+    from srcnn.training import new_optimiser, train_epoch
 
     torch.set_num_threads(1)
     config = TrainingConfig(batch_size=128)

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from jobs.checkpoint import Checkpoint
+    from srcnn.batches import Tensors
     from srcnn.deprocess import Standardisation
-    from srcnn.training import Tensors
+    from srcnn.precision import Precision
+    from srcnn.steps import Steps
 
 _log = logging.getLogger(__name__)
 Record = dict[str, Any]
@@ -85,8 +87,11 @@ class Train(Job):
 
     def __call__(self, progress: Progress = silent) -> None:
         """Train from the last checkpoint on, and remake any that were lost."""
+        from srcnn.deterministic import deterministic
+
         if not self.is_done():
-            _Trainer(self, progress).run()
+            with deterministic(self.experiment.training.deterministic):
+                _Trainer(self, progress).run()
 
 
 class _Trainer:
@@ -116,11 +121,11 @@ class _Trainer:
 
     def _data(self) -> "tuple[Standardisation, Tensors | None, Tensors | None]":
         """The scale of luma, and the patches on the device; none where nothing is to be trained."""
+        from srcnn.batches import Tensors
         from srcnn.dataset import read_patches
         from srcnn.deprocess import standardisation
         from srcnn.models.published import WeightsError, read_weights
         from srcnn.models.state import load_state
-        from srcnn.training import Tensors
 
         scale = None
         if self.experiment.model.weights:
@@ -184,14 +189,16 @@ class _Trainer:
 
     def _train(self, state: "Checkpoint | None", until: int) -> None:
         from srcnn.models.state import load_state
-        from srcnn.training import TrainingDiverged, new_optimiser
+        from srcnn.steps import TrainingDiverged
+        from srcnn.training import load_optimiser, new_optimiser
 
         config = self.experiment.training
         optimiser = new_optimiser(self.model, config)
+        self.steps: dict[Precision, Steps] = {}
         self.model.load_state_dict(self.initial)
         if state:
             load_state(self.model, state.model)
-            optimiser.load_state_dict(state.optimiser)
+            load_optimiser(optimiser, state.optimiser)
         history: list[Record] = list(state.history) if state else []
         saver = _Saver(self, optimiser)
         events = self._events(history) if config.tensorboard else None
@@ -219,15 +226,17 @@ class _Trainer:
     def _epoch(self, epoch: int, optimiser: "Optimizer") -> Record:
         """Train one epoch; what it gave."""
         from srcnn.monitor import mean_scores
-        from srcnn.precision import precision_of
+        from srcnn.precision import possible, precision_of
         from srcnn.symptoms import symptom
-        from srcnn.training import holdout_loss, steps_per_epoch, train_epoch
+        from srcnn.training import holdout_loss, new_steps, steps_per_epoch, train_epoch
 
         assert self.train is not None  # _data gives both where epochs > 0
         assert self.holdout is not None
         config = self.experiment.training
         again = self.longest[epoch - 1 : epoch]  # an epoch whose state was lost is made again as it was made
-        precision = precision_of(again[0]) if again else self.precision
+        precision = possible(precision_of(again[0]), self.device) if again else self.precision
+        if precision not in self.steps:
+            self.steps[precision] = new_steps(self.model, optimiser, self.train, config, precision)
         start, cpu = time.perf_counter(), time.process_time()
         train_loss = train_epoch(
             self.model,
@@ -237,6 +246,7 @@ class _Trainer:
             epoch=epoch,
             seed=self.experiment.seed,
             precision=precision,
+            steps=self.steps[precision],
         )
         seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
         held_out = holdout_loss(self.model, self.holdout, config)
@@ -351,7 +361,7 @@ def peak_memory_mb(device: "torch.device") -> float:
 def progress_note(record: Record) -> str:
     """An epoch in one line."""
     parts = [f"loss {record['train_loss']:.3g}", f"rate {record['learning_rate']:.2g}"]
-    numbers = " in bfloat16" if record["precision"] == "bfloat16" else ""
+    numbers = f" in {record['precision']}" if record["precision"] != "float32" else ""
     parts += [f"{record['patches_per_second']:.0f} patches/s{numbers}"]
     for name, values in record["sets"].items():
         parts.append(

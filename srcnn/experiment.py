@@ -219,10 +219,11 @@ class TrainingConfig(Section):
     loss: Annotated[str, one_of("loss", LOSSES)] = "mse"
     standardise: Literal["centre", "dataset"] = "centre"
     augment: bool = True
-    # auto: bfloat16 products where the CPU is much faster with them; in the id only if it is not auto
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    # auto: bfloat16 products where the processor is much faster with them; in the id only if it is not auto
+    precision: Literal["auto", "float32", "tf32", "bfloat16"] = "auto"
     # What follows changes no result, and is in no id.
     device: Device = "auto"  # auto: a GPU where cluster.train.gpus asks for one, else the CPU; cuda: a GPU or nothing
+    deterministic: bool = False  # on a GPU: only kernels that give the same bits every time; on a CPU it is so anyway
     monitor_pictures: int = Field(3, ge=0)  # of each eval set, scored after every epoch for history.jsonl
     tensorboard: bool = False  # events beside history.jsonl; needs the extra of that name
 

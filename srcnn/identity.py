@@ -16,7 +16,7 @@ from srcnn.metrics import METRICS
 DEGRADATION = frozenset({"scale", "blur_sigma", "resampling", "crop_to_scale", "luma"})
 PATCHES = DEGRADATION | {"patch_size", "stride", "holdout", "dtype"}
 # Settings that are in no id: they change no result, or count by the content of what they point to.
-NOT_OF_TRAINING = frozenset({"device", "monitor_pictures", "tensorboard"})
+NOT_OF_TRAINING = frozenset({"device", "deterministic", "monitor_pictures", "tensorboard"})
 NOT_OF_MODEL = frozenset({"weights"})
 NOT_OF_SCORING = frozenset({"shards", "workers"})
 

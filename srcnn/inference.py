@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from srcnn.deprocess import Standardisation
+from srcnn.precision import products_in
 
 if TYPE_CHECKING:
     from srcnn.models.srcnn import SRCNN
@@ -32,7 +33,7 @@ def restore_luma(
     padded = np.pad(standardisation.apply(luma), border, mode="edge")
     rows, columns = tile_shape(height, width, strip_pixels)
     restored = np.empty((height, width))
-    with torch.inference_mode():
+    with torch.inference_mode(), products_in("float32"):
         for top in range(0, height, rows):
             for left in range(0, width, columns):
                 bottom, right = min(top + rows, height), min(left + columns, width)

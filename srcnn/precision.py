@@ -1,24 +1,27 @@
-"""In which numbers the products of a training are taken: float32, or bfloat16 where that is much faster.
+"""In which numbers the products of a training are taken: float32, or narrower ones where those are much faster.
 
 Weights, their updates, the loss and everything that is measured stay float32. A processor with
 matrix units (AMX) multiplies bfloat16 six to eight times as fast as float32; on any other, torch
-imitates bfloat16 at a fraction of the speed.
+imitates bfloat16 at a fraction of the speed. A GPU from Ampere on multiplies float32 numbers in
+float32, or in tf32: read with 10 bits of their mantissa, added up in float32.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "tf32", "bfloat16"]
 
 # Far above the 2 of processors that only have bfloat16 vectors, and far below the 7 of matrix
 # units, so that a busy machine decides as an idle one does.
 _MUCH_FASTER = 3.0
+_WITH_MATRIX_UNITS = (8, 0)  # compute capability of the first GPUs that have them for tf32 and bfloat16: Ampere
 
 
 def precision_for(
@@ -29,21 +32,73 @@ def precision_for(
 ) -> Precision:
     """What to train in; ``wanted`` unless that is "auto".
 
-    Then a training goes on as it began, by its ``history``, and a new one takes bfloat16 if
-    the network states that it learns as well with it (``learns_in_bfloat16``) and the processor is much
-    faster with it. A GPU trains in float32: nothing else has been measured there.
+    Then a training goes on as it began, by its ``history``, and a new one takes narrower numbers if
+    the network states that it learns as well with them (``learns_in_bfloat16``) and the processor is much
+    faster with them. tf32 is taken where it is asked for.
+
+    Raises ValueError where tf32 is wanted of a CPU.
     """
+    if wanted == "tf32" and device.type == "cpu":
+        raise ValueError("training.precision is tf32, which a CPU does not have; auto or float32 trains on any device")
     if wanted != "auto":
         return wanted
-    if history and precision_of(history[-1]) == "float32":
-        return "float32"
+    begun = precision_of(history[-1]) if history else None
     known = getattr(model, "learns_in_bfloat16", False)
-    return "bfloat16" if known and device.type == "cpu" and bfloat16_speedup() > _MUCH_FASTER else "float32"
+    if begun == "float32" or not known:
+        return "float32"
+    if device.type == "cpu":
+        return "bfloat16" if bfloat16_speedup() > _MUCH_FASTER else "float32"
+    return (begun or "bfloat16") if _has_matrix_units(device) else "float32"
 
 
 def precision_of(record: dict[str, Any]) -> Precision:
     """What an epoch was trained in, by its record; float32 where that was not yet a choice."""
-    return "bfloat16" if record.get("precision") == "bfloat16" else "float32"
+    found: Precision = record["precision"] if record.get("precision") in get_args(Precision) else "float32"
+    return found
+
+
+def possible(precision: Precision, device: "torch.device") -> Precision:
+    """What this device takes for it: float32 for tf32 on a CPU."""
+    return "float32" if precision == "tf32" and device.type == "cpu" else precision
+
+
+@contextmanager
+def products_in(precision: Precision) -> Iterator[None]:
+    """In this block a GPU takes products of float32 numbers in tf32 if this says so, and else in float32.
+
+    torch itself would take those of convolutions in tf32, and those of matrices not.
+    """
+    import torch
+
+    kinds: list[Any] = [torch.backends.cuda.matmul]
+    if hasattr(torch.backends.cuda.matmul, "fp32_precision"):
+        name, value = "fp32_precision", "tf32" if precision == "tf32" else "ieee"
+        kinds += [torch.backends.cudnn.conv, torch.backends.cudnn.rnn]  # type: ignore[attr-defined]
+    else:  # before torch 2.9
+        name, value = "allow_tf32", precision == "tf32"  # type: ignore[assignment]
+        kinds += [torch.backends.cudnn]
+    before = [getattr(kind, name) for kind in kinds]
+    try:
+        for kind in kinds:
+            setattr(kind, name, value)
+        yield
+    finally:
+        for kind, old in zip(kinds, before, strict=True):
+            setattr(kind, name, old)
+
+
+def tf32_is_taken() -> bool:
+    """Whether ``products_in`` has said tf32."""
+    import torch
+
+    matmul = torch.backends.cuda.matmul
+    return bool(matmul.fp32_precision == "tf32" if hasattr(matmul, "fp32_precision") else matmul.allow_tf32)
+
+
+def _has_matrix_units(device: "torch.device") -> bool:
+    import torch
+
+    return torch.cuda.get_device_capability(device) >= _WITH_MATRIX_UNITS
 
 
 @cache

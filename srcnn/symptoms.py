@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from srcnn.training import Tensors, inner
+from srcnn.batches import Tensors
+from srcnn.steps import inner
 
 if TYPE_CHECKING:
     from srcnn.models.srcnn import SRCNN

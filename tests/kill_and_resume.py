@@ -23,6 +23,7 @@ import torch._dynamo  # the first optimiser of a process imports it, which takes
 
 import srcnn.inference
 import srcnn.models.published
+import srcnn.steps
 import srcnn.training
 from jobs.baseline import Baseline
 from jobs.evaluate import Evaluate
@@ -65,7 +66,7 @@ def work(tasks) -> None:
 
 def kill_at_batch(number: int) -> None:
     """Die at the n-th batch from now."""
-    original, seen = srcnn.training.inner, 0
+    original, seen = srcnn.steps.inner, 0
 
     def counted(images, border):
         nonlocal seen
@@ -74,7 +75,7 @@ def kill_at_batch(number: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return original(images, border)
 
-    srcnn.training.inner = counted
+    srcnn.steps.inner = counted
 
 
 def kill_in_write(number: int, moment: str) -> None:

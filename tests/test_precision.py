@@ -12,14 +12,19 @@ from analysis.sections.epochs import precision_note
 from jobs import train as stage
 from jobs.checkpoint import Checkpoint
 from srcnn import precision as rule
+from srcnn.batches import Tensors
 from srcnn.deprocess import Standardisation
 from srcnn.experiment import TrainingConfig
 from srcnn.models import MODELS, build_model
-from srcnn.precision import precision_for
-from srcnn.training import Tensors, holdout_loss, train_epoch
+from srcnn.precision import possible, precision_for, products_in, tf32_is_taken
+from srcnn.training import holdout_loss, train_epoch
 
-CPU = torch.device("cpu")
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
 OURS = build_model("9-1-5", residual=True, seed=0)
+
+
+def on_a_gpu(monkeypatch, with_units=True):
+    monkeypatch.setattr(rule, "_has_matrix_units", lambda device: with_units)
 
 
 def on_a_processor(monkeypatch, speedup):
@@ -32,10 +37,38 @@ def test_auto_takes_bfloat16_only_where_it_is_much_faster(monkeypatch, speedup, 
     assert precision_for(OURS, CPU, "auto") == expected
 
 
-def test_auto_leaves_a_users_network_and_a_gpu_in_float32(monkeypatch):
+def test_auto_leaves_a_users_network_in_float32(monkeypatch):
     on_a_processor(monkeypatch, 7.0)
-    assert precision_for(torch.nn.Conv2d(1, 1, 3), CPU, "auto") == "float32"
-    assert precision_for(OURS, torch.device("cuda"), "auto") == "float32"
+    on_a_gpu(monkeypatch)
+    for device in (CPU, GPU):
+        assert precision_for(torch.nn.Conv2d(1, 1, 3), device, "auto") == "float32"
+
+
+@pytest.mark.parametrize(("with_units", "expected"), [(True, "bfloat16"), (False, "float32")])
+def test_auto_takes_bfloat16_on_a_gpu_that_has_matrix_units(monkeypatch, with_units, expected):
+    on_a_gpu(monkeypatch, with_units)
+    assert precision_for(OURS, GPU, "auto") == expected
+    assert precision_for(OURS, GPU, "auto", [{"precision": "bfloat16"}]) == expected
+    assert precision_for(OURS, GPU, "auto", [{"precision": "tf32"}]) == ("tf32" if with_units else "float32")
+    assert precision_for(OURS, GPU, "auto", [{"precision": "float32"}]) == "float32"
+
+
+def test_a_cpu_refuses_tf32_and_goes_on_in_float32_where_a_gpu_began(monkeypatch):
+    on_a_processor(monkeypatch, 0.1)
+    with pytest.raises(ValueError, match="tf32, which a CPU does not have; auto or float32 trains on any device"):
+        precision_for(OURS, CPU, "tf32")
+    assert precision_for(OURS, CPU, "auto", [{"precision": "tf32"}]) == "float32"
+    assert [possible("tf32", device) for device in (CPU, GPU)] == ["float32", "tf32"]
+
+
+def test_products_are_as_said_in_the_block_and_as_before_after_it():
+    before = tf32_is_taken()
+    with products_in("tf32"):
+        assert tf32_is_taken()
+        with products_in("float32"):
+            assert not tf32_is_taken()
+        assert tf32_is_taken()
+    assert tf32_is_taken() == before
 
 
 @pytest.mark.parametrize("wanted", ["float32", "bfloat16"])
@@ -122,7 +155,10 @@ def test_the_report_says_what_the_epochs_were_trained_in():
 
     assert precision_note(pd.DataFrame({"epoch": [1, 2]})) == note("float32", None) == ""
     assert note("bfloat16", "bfloat16") == " Trained with products in bfloat16."
-    assert "1 of 3 epochs were trained with products in bfloat16" in note("bfloat16", "float32", None)
+    assert note("tf32") == " Trained with products in tf32."
+    mixed = " Products were taken: 1 of 3 epochs in bfloat16, the others in float32."
+    assert note("bfloat16", "float32", None) == mixed
+    assert note("tf32", "bfloat16") == " Products were taken: 1 of 2 epochs in bfloat16 and 1 of 2 epochs in tf32."
 
 
 def test_a_run_resumed_on_a_slower_processor_says_so_and_goes_on(tmp_path, monkeypatch, caplog):

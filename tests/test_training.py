@@ -1,22 +1,26 @@
 import math
+import os
+import random
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 
+from srcnn.batches import Tensors, augmented
+from srcnn.captured import host_state
 from srcnn.deprocess import Standardisation
+from srcnn.deterministic import deterministic
 from srcnn.experiment import TrainingConfig
 from srcnn.inference import restore_luma
 from srcnn.losses import LOSSES
 from srcnn.models import MODELS, build_model
+from srcnn.steps import TrainingDiverged, inner
 from srcnn.training import (
-    Tensors,
-    TrainingDiverged,
-    augmented,
     holdout_loss,
-    inner,
     learning_rate,
+    load_optimiser,
+    new_optimiser,
     steps_per_epoch,
     train_epoch,
 )
@@ -204,6 +208,105 @@ def test_training_lowers_the_loss_on_patches_it_never_saw(loss):
     model, _, losses = trained(8, settings=settings, data=faded(0))
     assert losses[-1] < losses[0]
     assert holdout_loss(model, faded(1), settings) < 0.8 * before
+
+
+def plain_epoch(model, optimiser, data, settings, *, epoch, seed, precision):
+    """An epoch as plainly as it can be written."""
+    model.train()
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    order = torch.randperm(len(data), generator=generator)
+    per_epoch = steps_per_epoch(len(data), settings)
+    flips = torch.randint(8, (per_epoch,), generator=generator).tolist()
+    total = torch.zeros(())
+    part = model.cpu_part or settings.batch_size
+    for number, index in enumerate(order.split(settings.batch_size)):
+        for group in optimiser.param_groups:
+            rate = learning_rate((epoch - 1) * per_epoch + number, settings.epochs * per_epoch, settings)
+            group["lr"] = rate * group["factor"]
+        inputs, targets = data.batch(index)
+        if settings.augment:
+            inputs, targets = augmented(inputs, flips[number]), augmented(targets, flips[number])
+        optimiser.zero_grad()
+        for some, wanted in zip(inputs.split(part), targets.split(part), strict=True):
+            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+                restored = model(some)
+            loss = LOSSES[settings.loss](restored.float(), inner(wanted, model.border))
+            (loss * (len(some) / len(index))).backward()
+            total += loss.detach() * len(some)
+        optimiser.step()
+    return float(total) / len(data)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", ["9-1-5", "9-5-5"])
+@pytest.mark.parametrize(
+    "changes", [{}, {"augment": False}, {"batch_size": 40}, {"optimiser": "sgd", "last_layer_rate": 0.1}], ids=str
+)
+def test_an_epoch_is_the_plain_loop_to_the_bit(changes, name, precision):
+    settings, found = config(**changes), []
+    for epoch_of in (train_epoch, plain_epoch):
+        model = build_model(name, residual=True, seed=0).to(memory_format=torch.channels_last)
+        optimiser = new_optimiser(model, settings)
+        losses = [
+            epoch_of(model, optimiser, tensors(60), settings, epoch=epoch, seed=3, precision=precision)
+            for epoch in (1, 2)
+        ]
+        found.append((losses, weights(model)))
+    assert found[0][0] == found[1][0]
+    assert same(found[0][1], found[1][1])
+
+
+def test_a_batch_is_turned_as_it_is_cut():
+    data, index, flips = tensors(9, 7), torch.tensor([[3, 1], [8, 3]]), torch.tensor([6, 3])
+    for turned, plain in zip(data.batch(index, flips), data.batch(index), strict=True):
+        assert turned.shape == plain.shape == (2, 2, 1, 7, 7)
+        assert torch.equal(turned, torch.stack([augmented(plain[0], 6), augmented(plain[1], 3)]))
+
+
+@pytest.mark.parametrize("kind", ["adam", "sgd"])
+def test_an_optimisers_state_is_taken_over_and_its_kernels_are_not(kind):
+    settings = config(optimiser=kind)
+    model = build_model("9-1-5", residual=True, seed=0)
+    optimiser = new_optimiser(model, settings)
+    train_epoch(model, optimiser, tensors(), settings, epoch=1, seed=0)
+    state = optimiser.state_dict()
+    own = [group["fused"] for group in state["param_groups"]]
+    for group in state["param_groups"]:
+        group["fused"], group["foreach"] = False, True  # as saved elsewhere
+    fresh = new_optimiser(model, settings)
+    load_optimiser(fresh, state)
+    assert [group["fused"] for group in fresh.param_groups] == own
+    assert fresh.param_groups[0]["lr"] == optimiser.param_groups[0]["lr"]
+    assert len(fresh.state_dict()["state"]) == len(list(model.parameters()))
+
+
+def test_the_last_layer_is_a_group_where_its_rate_is_another():
+    model = build_model("9-1-5", residual=True, seed=0)
+    assert len(new_optimiser(model, config()).param_groups) == 1
+    groups = new_optimiser(model, config(last_layer_rate=0.1)).param_groups
+    assert [(len(group["params"]), group["factor"]) for group in groups] == [(4, 1.0), (2, 0.1)]
+
+
+def test_deterministic_kernels_are_taken_in_the_block_only(monkeypatch):
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    with deterministic(False):
+        assert not torch.are_deterministic_algorithms_enabled()
+    with deterministic(True):
+        assert torch.are_deterministic_algorithms_enabled()
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_what_a_step_changes_on_the_host_is_known():
+    model = build_model("9-1-5", residual=True, seed=0)
+    before = host_state(model)
+    assert host_state(model) == before
+    for change in (random.random, np.random.random, torch.rand):
+        change(1) if change is torch.rand else change()
+        assert host_state(model) != before
+        before = host_state(model)
+    model.extract.calls = 1
+    assert {name for name, value in host_state(model).items() if before.get(name) != value} == {"extract.calls"}
 
 
 def test_one_seed_gives_one_result_and_another_seed_another():

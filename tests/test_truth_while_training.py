@@ -13,11 +13,13 @@ from jobs.sizes import weight_count
 from jobs.train import progress_note
 from runner.study.config import ConfigError
 from runner.study.space import size, space_needed, space_text
+from srcnn.batches import Tensors
 from srcnn.deprocess import Standardisation
 from srcnn.experiment import TrainingConfig
 from srcnn.models import MODELS, build_model
+from srcnn.steps import TrainingDiverged
 from srcnn.symptoms import CONSTANT_OUTPUT, UNCHANGED_INPUT, symptom
-from srcnn.training import Tensors, TrainingDiverged, new_optimiser
+from srcnn.training import new_optimiser
 
 
 def test_history_and_progress_tell_every_epoch_whole(tmp_path):

@@ -126,13 +126,16 @@ def _losses(evidence: Evidence, styles: dict[str, Line]) -> list[Figure]:
 
 
 def precision_note(histories: pd.DataFrame) -> str:
-    """A sentence on the epochs that were trained in bfloat16; none if there were none."""
-    count = int((histories["precision"] == "bfloat16").sum()) if "precision" in histories else 0
-    if not count:
+    """A sentence on the epochs that were not trained in float32; none if there were none."""
+    known = list(histories["precision"].dropna()) if "precision" in histories else []
+    narrow = {name: known.count(name) for name in sorted({*known} - {"float32"})}
+    if not narrow:
         return ""
-    if count == len(histories):
-        return " Trained with products in bfloat16."
-    return f" {count} of {len(histories)} epochs were trained with products in bfloat16, the others in float32."
+    if [*narrow.values()] == [len(histories)]:
+        return f" Trained with products in {next(iter(narrow))}."
+    counted = " and ".join(f"{count} of {len(histories)} epochs in {name}" for name, count in narrow.items())
+    others = ", the others in float32" if sum(narrow.values()) < len(histories) else ""
+    return f" Products were taken: {counted}{others}."
 
 
 def _strip(evidence: Evidence) -> list[Any]:

@@ -1,0 +1,214 @@
+"""Steps that a GPU takes by itself: recorded once (a CUDA graph), then repeated without Python between its kernels.
+
+A step of SRCNN is microseconds of work and half a millisecond of Python. So the steps of AT_ONCE batches are
+recorded into one graph, which reads its batches, cut and flipped on the device, and their learning rates from
+tensors that stay where they are. The host waits for the GPU at the end of an epoch only.
+"""
+
+import gc
+import logging
+import random
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from srcnn.batches import Course
+from srcnn.steps import LOOK_EVERY, Steps, require_finite
+from srcnn.words import said
+
+AT_ONCE = 32
+PATCHES_AT_ONCE = 4096  # at most, so that large batches take no more memory than their own steps
+WARM = 3  # steps before the first recording: libraries choose their kernels in them, the optimiser makes its state
+
+_log = logging.getLogger(__name__)
+
+
+class CapturedSteps(Steps):
+    """Steps of one training on a GPU; a network that cannot be recorded takes them one by one, and the log says why."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.stream = torch.cuda.Stream(self.device)
+        self.taken = 0
+        self.graphs: dict[int, _Recorded] = {}
+        self.unfit = ""
+        self.counts = (max(1, min(AT_ONCE, PATCHES_AT_ONCE // self.config.batch_size)), 1)
+
+    def run(self, course: Course, epoch: int) -> float:
+        """The losses of an epoch's patches added up; the model and optimiser are changed in place.
+
+        Raises TrainingDiverged when they are not finite.
+        """
+        around = torch.cuda.current_stream(self.device)
+        self.stream.wait_stream(around)
+        with torch.cuda.stream(self.stream):
+            self._run(course, epoch)
+        around.wait_stream(self.stream)
+        total = float(self.total)
+        self._set_rates([course.rates[-1] * factor for factor in self._factors()])  # numbers, as checkpoints hold them
+        return total
+
+    def _run(self, course: Course, epoch: int) -> None:
+        self.total.zero_()
+        look = _Look(self.total)
+        rates = torch.tensor([[rate * factor for factor in self._factors()] for rate in course.rates])
+        rates = rates.pin_memory().to(self.device, non_blocking=True)
+        batches, whole = course.order.split(self.config.batch_size), len(course.order) // self.config.batch_size
+        number = 0
+        while number < len(batches):
+            count = self._recorded(whole - number)
+            if count:
+                chosen = slice(number, number + count)
+                index = course.order[number * self.config.batch_size :][: count * self.config.batch_size]
+                index = index.view(count, -1)
+                flips = None if course.flips is None else course.flips[chosen]
+                self.graphs[count].replay(*self.patches.batch(index, flips), rates[chosen])
+            else:
+                self._alone(batches[number], None if course.flips is None else course.flips[number], rates[number])
+            number += count or 1
+            if number // LOOK_EVERY > (number - (count or 1)) // LOOK_EVERY:
+                require_finite(look(), "loss", epoch, course.rates[number - 1])
+
+    def _recorded(self, left: int) -> int:
+        """How many of the whole batches that are left the next graph takes; 0: none, take one step without."""
+        if self.taken < WARM or self.unfit:
+            return 0
+        count = next((count for count in self.counts if count <= left), 0)
+        if count and count not in self.graphs:
+            try:
+                self.graphs[count] = _Recorded(self, count)
+            except Exception as error:  # noqa: BLE001 - whatever a network's code, torch or the driver has against it
+                first = error.__context__ or error  # what ended the recording, and not that it ended
+                self._give_up(f"cannot be recorded: {said(first).partition(' Search for ')[0]}")
+                _end_recording(self.device)
+                return 0
+        return count
+
+    def _alone(self, index: Tensor, flips: Tensor | None, rates: Tensor) -> None:
+        """One step without a graph: the first ones, and the short one at the end of an epoch."""
+        self._set_rates(list(rates.unbind()))
+        batch = self.patches.batch(index, flips)
+        self.taken += 1
+        if self.taken != WARM:
+            self._step(*batch)
+            return
+        with _watched(self.model) as reasons:
+            self._step(*batch)
+        if reasons:
+            self._give_up(reasons[0])
+
+    def _give_up(self, why: str) -> None:
+        self.unfit = why
+        self.graphs.clear()
+        _log.warning("each step of the training waits for Python, which is slower: the network %s", why)
+
+
+class _Recorded:
+    """A graph of so many steps, and the tensors that it reads them from."""
+
+    def __init__(self, steps: CapturedSteps, count: int) -> None:
+        size, groups = steps.patches.inputs.shape[1:], len(steps.optimiser.param_groups)
+        self.inputs, self.targets = (
+            torch.zeros(count, steps.config.batch_size, *size, device=steps.device) for _ in range(2)
+        )
+        self.rates = torch.zeros(count, groups, device=steps.device)
+        self.graph = torch.cuda.CUDAGraph()
+        with _capturable(steps.optimiser), _nothing_thrown_away(), torch.cuda.graph(self.graph, stream=steps.stream):
+            for inputs, targets, rates in zip(self.inputs, self.targets, self.rates, strict=True):
+                steps._set_rates(list(rates.unbind()))
+                steps._step(inputs, targets)
+        steps.optimiser.zero_grad(set_to_none=True)  # gradients live in the graph, and only there
+
+    def replay(self, inputs: Tensor, targets: Tensor, rates: Tensor) -> None:
+        """Take the steps of these batches."""
+        self.inputs.copy_(inputs)
+        self.targets.copy_(targets)
+        self.rates.copy_(rates)
+        self.graph.replay()
+
+
+class _Look:
+    """The value of a number on the GPU some time ago, without waiting for it."""
+
+    def __init__(self, number: Tensor) -> None:
+        self.number = number
+        self.seen = torch.zeros((), pin_memory=True)
+        self.known, self.there = 0.0, torch.cuda.Event()
+        self.there.record()
+
+    def __call__(self) -> float:
+        if self.there.query():
+            self.known = float(self.seen)
+            self.seen.copy_(self.number, non_blocking=True)
+            self.there.record()
+        return self.known
+
+
+@contextmanager
+def _nothing_thrown_away() -> Iterator[None]:
+    """In this block Python frees nothing that is in a cycle: an earlier graph that is freed ends a recording."""
+    gc.collect()
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _end_recording(device: torch.device) -> None:
+    """Let random numbers be drawn on the GPU again: after a recording that failed, its generator waits for its end."""
+    generator = torch.cuda.default_generators[torch.cuda.current_device() if device.index is None else device.index]
+    generator.graphsafe_set_state(generator.clone_state())
+
+
+@contextmanager
+def _capturable(optimiser: torch.optim.Optimizer) -> Iterator[None]:
+    """Let a graph record the optimiser; elsewhere it stays as checkpoints of any device hold it."""
+    able = [group for group in optimiser.param_groups if "capturable" in group]
+    for group in able:
+        group["capturable"] = True
+    try:
+        yield
+    finally:
+        for group in able:
+            group["capturable"] = False
+
+
+@contextmanager
+def _watched(model: torch.nn.Module) -> Iterator[list[str]]:
+    """Reasons why what is done in this block must not be recorded: it would do the same ever after."""
+    reasons: list[str] = []
+    before = host_state(model)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            yield reasons
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    waits = [str(each.message) for each in caught if "synchronizing" in str(each.message)]
+    if any("called a" in wait for wait in waits):
+        reasons.append("reads numbers back from the GPU as it computes")
+    changed = [name for name, value in host_state(model).items() if before.get(name) != value]
+    reasons += [f"changes {name} from step to step" for name in changed]
+
+
+def host_state(model: torch.nn.Module) -> dict[str, Any]:
+    """What a step can change that a graph cannot: random generators of the host, and plain attributes of layers."""
+    state: dict[str, Any] = {
+        "the random numbers of Python": random.getstate(),
+        "the random numbers of numpy": repr(np.random.get_state()),
+        "the random numbers of the CPU": torch.random.get_rng_state().numpy().tobytes(),
+    }
+    for name, module in model.named_modules():
+        for key, value in vars(module).items():
+            if isinstance(value, bool | int | float | str):
+                state[f"{name}.{key}".lstrip(".")] = value
+    return state

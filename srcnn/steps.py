@@ -1,0 +1,93 @@
+"""Optimiser steps: what each batch of an epoch does to the weights."""
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from srcnn.batches import Course, Tensors
+from srcnn.experiment import TrainingConfig
+from srcnn.losses import LOSSES
+from srcnn.precision import Precision
+
+if TYPE_CHECKING:
+    from srcnn.models.srcnn import SRCNN
+
+LOOK_EVERY = 256  # batches between two looks at the loss, which on a GPU wait for it
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss or a weight is no finite number any more."""
+
+
+class Steps:
+    """Steps of one training, one after another as Python asks for them: any device, any network."""
+
+    def __init__(
+        self,
+        model: "SRCNN",
+        optimiser: torch.optim.Optimizer,
+        patches: Tensors,
+        config: TrainingConfig,
+        precision: Precision,
+    ) -> None:
+        self.model, self.optimiser, self.patches, self.config = model, optimiser, patches, config
+        self.precision = precision
+        self.device = patches.inputs.device
+        self.loss_of = LOSSES[config.loss]
+        self.part = _part(model, self.device) or config.batch_size
+        self.total = torch.zeros((), device=self.device)
+
+    def run(self, course: Course, epoch: int) -> float:
+        """The losses of an epoch's patches added up; the model and optimiser are changed in place.
+
+        Raises TrainingDiverged when they are not finite.
+        """
+        self.total.zero_()
+        for number, index in enumerate(course.order.split(self.config.batch_size)):
+            rate = course.rates[number]
+            self._set_rates([rate * factor for factor in self._factors()])
+            self._step(*self.patches.batch(index, None if course.flips is None else course.flips[number]))
+            if number % LOOK_EVERY == LOOK_EVERY - 1:
+                require_finite(float(self.total), "loss", epoch, rate)
+        return float(self.total)
+
+    def _step(self, inputs: Tensor, targets: Tensor) -> None:
+        """Change the weights by one batch, and add its loss to the total."""
+        self.optimiser.zero_grad(set_to_none=True)
+        # Losses are means, so the gradient of a batch is the weighted sum of those of its parts.
+        for some, wanted in zip(inputs.split(self.part), targets.split(self.part), strict=True):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+                restored = self.model(some)
+            loss = self.loss_of(restored.float(), inner(wanted, self.model.border))
+            (loss * (len(some) / len(inputs)) if len(some) < len(inputs) else loss).backward()
+            self.total += loss.detach() * len(some)
+        self.optimiser.step()
+
+    def _factors(self) -> list[float]:
+        return [group.get("factor", 1.0) for group in self.optimiser.param_groups]
+
+    def _set_rates(self, rates: "list[float] | list[Tensor]") -> None:
+        for group, rate in zip(self.optimiser.param_groups, rates, strict=True):
+            group["lr"] = rate
+
+
+def _part(model: torch.nn.Module, device: torch.device) -> int | None:
+    """Patches that go through the network together; None: the whole batch, as a GPU or a user's network wants it."""
+    return getattr(model, "cpu_part", None) if device.type == "cpu" else None
+
+
+def require_finite(value: float, what: str, epoch: int, rate: float) -> None:
+    """Raise TrainingDiverged for a number that is none."""
+    if not math.isfinite(value):
+        verb = "are" if what == "weights" else "is"
+        raise TrainingDiverged(
+            f"training diverged: the {what} {verb} {value} in epoch {epoch} at learning rate {rate:.3g}; "
+            "lower training.learning_rate, or lengthen training.warmup_steps"
+        )
+
+
+def inner(images: Tensor, border: int) -> Tensor:
+    """The pixels that valid convolutions can predict."""
+    return images[..., border : images.shape[-2] - border, border : images.shape[-1] - border]

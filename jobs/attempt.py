@@ -6,8 +6,10 @@ import socket
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from jobs.device import telling
 from jobs.job import Progress, task_cores
 from jobs.processes import born
 from srcnn.attempts import read_attempt
@@ -84,7 +86,8 @@ def run_attempt(
     path = folder / f"{stage}-{task}-{number}.json"
     write_json(path, record.to_json())
     try:
-        _call(job, _Recorder(record, path, show))
+        with telling(partial(setattr, record, "device")):
+            _call(job, _Recorder(record, path, show))
     except BaseException as error:
         record.outcome = "failed" if isinstance(error, Exception) else "interrupted"
         record.cause, record.message = cause_of(error)

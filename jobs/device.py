@@ -3,6 +3,9 @@
 import os
 import socket
 import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from srcnn.door import sentence
@@ -18,16 +21,46 @@ SHOWN = 4  # lines of nvidia-smi
 ANSWER_S = 60.0  # of nvidia-smi, which is slow where a driver is ill
 
 
+_tell: ContextVar[Callable[[str], None]] = ContextVar("_tell", default=lambda device: None)
+
+
 class NoGpu(RuntimeError):
     """A task that asked for a GPU finds none: which node, which torch, what nvidia-smi says."""
 
 
+@contextmanager
+def telling(tell: Callable[[str], None]) -> Iterator[None]:
+    """In this block ``tell`` hears which device a task takes."""
+    token = _tell.set(tell)
+    try:
+        yield
+    finally:
+        _tell.reset(token)
+
+
 def task_device(wanted: "Device" = "auto") -> "torch.device":
-    """The device of this task.
+    """The device of this task, which the record of the attempt then names.
 
     ``auto`` is a GPU if the task asked its runner for one, and the CPU if it asked for none; without
     a runner it is a GPU where torch sees one. Raises NoGpu where a GPU is wanted and torch sees none.
     """
+    device = _found(wanted)
+    _tell.get()(device_text(device))
+    return device
+
+
+def device_text(device: "torch.device") -> str:
+    """A device in words: ``cpu``, or a GPU's name and UUID."""
+    import torch
+
+    if device.type != "cuda":
+        return device.type
+    properties = torch.cuda.get_device_properties(device)
+    uuid = getattr(properties, "uuid", None)  # from torch 2.5 on
+    return f"{properties.name} (GPU-{uuid})" if uuid else str(properties.name)
+
+
+def _found(wanted: "Device") -> "torch.device":
     import torch
 
     asked = os.environ.get(GPUS_VARIABLE)

@@ -69,7 +69,7 @@ class Attempt:
     ``done`` of ``total`` steps and ``note`` say how far it is; this attempt began at step ``first``, and
     ``seconds_left`` is what its own pace promises, None before its first step. ``cores``: how many it could use.
     ``job`` is the id of its scheduler's job, ``born`` tells its process from a later one of the same ``pid``,
-    ``submission`` names the folder of the submission that sent it.
+    ``submission`` names the folder of the submission that sent it, ``device`` what it computed on, if it said so.
     """
 
     stage: str
@@ -92,6 +92,7 @@ class Attempt:
     job: str | None = None
     born: str | None = None
     submission: str | None = None
+    device: str | None = None
 
     def fault(self) -> str:
         """What ended it: the class of the error, and what that says, if it says anything."""

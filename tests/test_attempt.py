@@ -3,6 +3,7 @@
 import pytest
 
 from jobs.attempt import attempt_files, last_attempt, run_attempt, seconds_left
+from jobs.device import task_device
 
 
 class _Job:
@@ -35,6 +36,14 @@ def test_an_error_is_recorded_and_passes_on(tmp_path, error, outcome):
     attempt = last_attempt(tmp_path, "train", "r1")
     assert (attempt.outcome, attempt.cause, attempt.message) == (outcome, type(error).__name__, str(error))
     assert (attempt.done, attempt.total) == (1, 2)
+
+
+def test_an_attempt_names_the_device_that_its_task_took(tmp_path):
+    run_attempt(_Job(), tmp_path, "evaluate", "r1")
+    assert last_attempt(tmp_path, "evaluate", "r1").device is None
+    run_attempt(lambda progress: task_device("cpu"), tmp_path, "train", "r1")
+    assert last_attempt(tmp_path, "train", "r1").device == "cpu"
+    task_device("cpu")  # outside of any attempt nobody hears of it
 
 
 def test_attempts_are_numbered_and_tasks_with_similar_names_kept_apart(tmp_path):

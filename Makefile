@@ -4,7 +4,7 @@ DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: study test test-slurm test-package storm lint bench clean
+.PHONY: study test test-slurm test-gpu test-package storm lint bench clean
 
 study: $(VENV)/ready
 	$(BIN)/python -m runner.submit quickstart --executor local
@@ -15,6 +15,10 @@ test: $(VENV)/ready-dev
 # A real SLURM on this machine, in a temporary folder, for as long as the tests take.
 test-slurm: $(VENV)/ready-dev
 	PYTHON=$(BIN)/python tests/slurm/run.sh
+
+# What a GPU does with all this; without one, what the CPU does in its place. PYTHON=... with its packages will do, too.
+test-gpu:
+	PYTHONPATH=. $(firstword $(wildcard $(BIN)/python) $(PYTHON)) -m pytest tests/gpu
 
 # image-similarity-measures itself against our kernels and the values of it that the tests keep.
 test-package: $(VENV)-package/ready

@@ -84,8 +84,8 @@ def training_patches(arguments: argparse.Namespace, device: "torch.device") -> "
     if arguments.data_root is None:
         noise = np.random.default_rng(0).integers(0, 256, (2, 22_000, 33, 33)).astype(np.uint8)
         return Tensors.of(noise[0], noise[1], scale, device)
-    from runner.config import load_study
-    from runner.plan import make_plan
+    from runner.study.config import load_study
+    from runner.study.plan import make_plan
     from srcnn.paths import RootPaths
 
     study, _ = load_study("t91_x3", ["data.eval={Set5: set5}"])

@@ -12,7 +12,7 @@ from conftest import REPOSITORY
 from jobs.device import device_text, nvidia_smi, task_device
 from runner.checks import gpu
 from runner.checks.circumstances import Circumstances
-from runner.gpus import visible_gpus
+from runner.executors.gpus import visible_gpus
 
 from .conftest import needs_gpu
 

@@ -2,22 +2,12 @@
 
 import argparse
 import sys
-import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from runner.record.tail import ALONE, AMONG
 from srcnn.bounds import within
 from srcnn.called import called
 from srcnn.door import answer, sentence
-from srcnn.paths import StudyPaths
-
-if TYPE_CHECKING:
-    from runner.record.state import TaskStatus
-    from srcnn.schema import Attempt
-
-SHOWN = 6  # logs at once; of more the names
-ALONE, AMONG = 40, 10  # lines of a log that is shown alone, and of one among several
 
 
 def parser() -> argparse.ArgumentParser:
@@ -54,168 +44,18 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """0, 2 if there is no such study or task, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)
+
+    from runner.actions.logs import show_logs
     from runner.record.matching import UnknownName
 
     try:
-        _logs(arguments)
+        show_logs(arguments)
     except (FileNotFoundError, UnknownName) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
     return 0
-
-
-def _logs(arguments: argparse.Namespace) -> None:
-    from runner.record.follow import follow
-    from runner.record.matching import matching, of_stage
-    from runner.record.state import study_status
-
-    paths = StudyPaths(arguments.study.expanduser().resolve())
-    status = study_status(paths, time.time())
-    for note in status.notes:
-        print(f"note: {note}", file=sys.stderr)
-    tasks = of_stage(status.tasks, arguments.stage) if arguments.stage else status.tasks
-    if arguments.what:
-        tasks = matching(tasks, arguments.what)
-    if arguments.attempt is not None:
-        _show_attempt(paths, tasks, arguments.attempt, arguments.lines)
-        return
-    if arguments.failed:
-        _show_failed(paths, [task for task in tasks if task.state == "failed"], arguments.lines)
-        return
-    running = [task for task in tasks if task.state == "running"]
-    waiting = [task for task in tasks if task.under_way and task not in running]
-    # Whoever names a run wants to see it to its end; without a name it is what there is to see now.
-    followed = running + waiting if arguments.what else running or waiting
-    if arguments.follow and followed:
-        follow(paths, followed, _asked(arguments.lines, AMONG))
-    elif running:
-        _show(paths, running, arguments.lines)
-    elif any(task.state == "failed" for task in tasks):
-        _show_failed(paths, [task for task in tasks if task.state == "failed"], arguments.lines)
-    else:
-        _show_last(paths, tasks, arguments.lines)
-
-
-def _asked(lines: int | None, default: int) -> int | None:
-    """How many lines to show; None for all."""
-    return default if lines is None else lines or None
-
-
-def _show(paths: StudyPaths, tasks: "Sequence[TaskStatus]", lines: int | None) -> None:
-    """The ends of some logs, and the names of the others."""
-    for task in tasks[:SHOWN]:
-        _show_log(paths, task, _asked(lines, AMONG if len(tasks) > 1 else ALONE))
-    _list_others(paths, tasks[SHOWN:])
-
-
-def _show_last(paths: StudyPaths, tasks: "Sequence[TaskStatus]", lines: int | None) -> None:
-    """The log of what ended last; of tasks that never began, what they wait for."""
-    from runner.record.tasks import known_tasks
-
-    attempts = {task.key: task.attempt for task in known_tasks(paths)}
-    ends = {task.key: attempt.end or 0.0 for task in tasks if (attempt := attempts.get(task.key))}
-    ended = [task for task in tasks if task.state == "done" and task.log and task.key in ends]
-    if ended:
-        _show(paths, [max(ended, key=lambda task: ends[task.key])], lines)
-        return
-    for task in tasks[:SHOWN]:
-        print(_unbegun_text(task))
-    if len(tasks) > SHOWN:
-        print(f"and {len(tasks) - SHOWN} more")
-
-
-def _unbegun_text(task: "TaskStatus") -> str:
-    from runner.record.matching import task_text
-
-    if task.state == "done":
-        return f"{task_text(task)} is done, and left no log"
-    state = {"waiting": "it waits for ", "held": "it is held: "}.get(task.state, "") + task.detail
-    earlier = f"; --attempt {task.attempts} shows the last attempt" if task.attempts else ""
-    return f"{task_text(task)} has no log yet: {state}{earlier}"
-
-
-def _show_log(paths: StudyPaths, task: "TaskStatus", lines: int | None, attempt: "Attempt | None" = None) -> None:
-    """A heading that says which attempt it is, and the end of its log."""
-    from runner.record.follow import found_again
-    from runner.record.matching import task_text
-    from runner.record.tail import last_lines
-
-    attempts = _attempts(paths, task)
-    log = attempt.log if attempt else task.log
-    shared = [each.number for each in attempts if log and each.log == log]
-    number = attempt.number if attempt else max(shared, default=None)
-    which = f"attempt {number} of {max(task.attempts, number)}" if number else "before the first attempt"
-    # A job that is started again appends.
-    others = [str(other) for other in shared if other != number]
-    also = f" (the file holds {', '.join(others)} too)" if others else ""
-    if log is None:
-        print(f"==> {task_text(task)}: {which} wrote no log <==")
-        return
-    file = found_again(paths, log)
-    if not number and not file.exists():
-        print(f"==> {task_text(task)}: it never began, and has no log <==")
-        return
-    print(f"==> {task_text(task)}: {which}{also}: {file} <==")
-    text, _ = last_lines(file, lines)
-    if not text:
-        text = "(empty)\n" if file.exists() else "(there is no such file)\n"
-    sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
-
-
-def _attempts(paths: StudyPaths, task: "TaskStatus") -> "list[Attempt]":
-    """The attempts at a task that are on record."""
-    from jobs.attempt import attempt_files, read_attempt
-    from runner.record.follow import attempts_folder
-
-    files = attempt_files(attempts_folder(paths, task), task.stage, task.name)
-    return [attempt for file in files if (attempt := read_attempt(file))]
-
-
-def _show_attempt(paths: StudyPaths, tasks: "Sequence[TaskStatus]", number: int, lines: int | None) -> None:
-    """The logs of the tasks' attempts of one number. Raises UnknownName if none has it."""
-    from runner.record.matching import UnknownName, task_text
-
-    begun = [task for task in tasks if task.attempts >= number > 0]
-    found = [(task, each) for task in begun for each in _attempts(paths, task) if each.number == number]
-    if not found:
-        most = max(tasks, key=lambda task: task.attempts)
-        there = f"1 to {most.attempts} ({task_text(most)})" if most.attempts else "none; it never began"
-        raise UnknownName(f"--attempt {number}: no such attempt; there are: {there}")
-    for task, attempt in found[:SHOWN]:
-        _show_log(paths, task, _asked(lines, AMONG if len(found) > 1 else ALONE), attempt)
-    if len(found) > SHOWN:
-        print(f"\nand {len(found) - SHOWN} more:")
-    for task, attempt in found[SHOWN:]:
-        print(f"  {task_text(task)}  {attempt.log}")
-
-
-def _show_failed(paths: StudyPaths, failed: "Sequence[TaskStatus]", lines: int | None) -> None:
-    """Failures with one cause together: the cause, the log of one, the names of the others."""
-    from runner.record.groups import failure_groups
-
-    groups = failure_groups(failed)
-    if not groups:
-        print("Nothing failed.")
-    for number, group in enumerate(groups):
-        task, cause = group.first, ", one cause" * (len(group.tasks) > 1)
-        print("\n" * bool(number) + f"failed: {task.stage}: {group.text}{cause}: {task.cause}")
-        for line in task.detail.strip().splitlines()[:4]:
-            print(f"  {line}")
-        if task.cause != "dependency":  # it never began
-            _show_log(paths, task, _asked(lines, ALONE if len(groups) == 1 else AMONG))
-            _list_others(paths, group.tasks[1:])
-
-
-def _list_others(paths: StudyPaths, tasks: "Sequence[TaskStatus]") -> None:
-    from runner.record.follow import found_again
-    from runner.record.matching import task_text
-
-    if tasks:
-        print(f"and {len(tasks)} more:")
-    for task in tasks:
-        print(f"  {task_text(task)}  {found_again(paths, task.log) if task.log else '(no log)'}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from conftest import REPOSITORY, tiny_study
 
 from jobs.processes import born
 from runner import clean, submit
+from runner.actions import clean as actions
 from runner.executors.job_state import SchedulerError
 from runner.record.removable import DAY_S, REMOVABLE, StudyFiles
 from runner.record.submission import SentArray, Submission
@@ -94,7 +95,7 @@ def test_by_default_goes_only_what_costs_nothing():
 @pytest.mark.parametrize("kind", REMOVABLE)
 def test_every_kind_is_removed_by_name_and_then_there_is_none(finished, kind, capsys):
     removed_by(finished, "--what", kind)
-    found = {each.kind: each for each in clean.find(clean._study_files(finished), [kind])}
+    found = {each.kind: each for each in actions.find(actions.study_files(finished), [kind])}
     assert found[kind].places == ()
     assert found[kind].chosen
     capsys.readouterr()
@@ -117,7 +118,7 @@ def test_whatever_is_removed_the_next_submit_makes_the_study_whole_again(finishe
 
 def test_what_the_next_submit_repeats_is_said_with_the_time_that_it_took(finished):
     attempts = [Attempt("render", "r0", 1, "host", 1, start=0, end=600), Attempt("evaluate", "r0.0", 1, "host", 1, 0)]
-    found = {each.kind: each.cost for each in clean.find(clean._study_files(finished), None, attempts)}
+    found = {each.kind: each.cost for each in actions.find(actions.study_files(finished), None, attempts)}
     assert found["pictures"].endswith(
         "the next submit makes them again: restoring, then scoring (took 10 min of tasks)"
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 from srcnn.regular import open_regular
 
 BLOCK = 65536
+ALONE, AMONG = 40, 10  # lines of a log that is shown alone, and of one among several
 
 
 def last_lines(file: Path, count: int | None) -> tuple[str, int]:

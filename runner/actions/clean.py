@@ -1,0 +1,164 @@
+"""What a study no longer needs: found, shown with its size and price, and removed."""
+
+import itertools
+import os
+import sys
+import time
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from jobs.folders import remove_folder
+from runner.ask import agrees
+from runner.record.lock import study_lock
+from runner.record.removable import REMOVABLE, StudyFiles
+from runner.record.under_way import attempts_of, refuse_if_under_way
+from runner.study.space import size
+from runner.study.stages import remade_by
+from srcnn.contents import read_contents
+from srcnn.paths import StudyPaths, is_within
+from srcnn.schema import Attempt
+from srcnn.terminal import Terminal
+from srcnn.words import counted, duration
+
+
+@dataclass(frozen=True)
+class Found:
+    """Files of one kind: where they lie (files and whole folders), how many, how large, what they cost to remove.
+
+    ``outside``: what a link or a damaged record says is among them, and lies elsewhere, so that it is left alone.
+    """
+
+    kind: str
+    places: tuple[Path, ...]
+    files: int
+    size: int
+    cost: str
+    chosen: bool
+    outside: tuple[Path, ...] = ()
+
+
+def clean(paths: StudyPaths, what: Sequence[str] | None, yes: bool, show_paths: bool) -> int:
+    """Remove files of the kinds in ``what`` (None: those that cost nothing), once somebody agreed; the exit status.
+
+    Raises FileNotFoundError, StudyBusyError, StudyUnderWayError or SchedulerError where nothing may be removed.
+    """
+    study = study_files(paths)
+    attempts = list(attempts_of(paths))
+    refuse_if_under_way(paths, attempts)
+    found = find(study, what, attempts)
+    _show(found, paths)
+    outside = [place for each in found if each.chosen for place in each.outside]
+    for place in outside:
+        print(
+            f"error: {place} lies in {place.parent.resolve()}, outside of the study: it is left alone", file=sys.stderr
+        )
+    chosen = [each for each in found if each.chosen and each.places]
+    for place in (place for each in chosen if show_paths for place in each.places):
+        print(place)
+    if not chosen:
+        print("Nothing to remove.")
+        return int(bool(outside))
+    files, total = sum(each.files for each in chosen), size(sum(each.size for each in chosen))
+    if not yes and not _agreed(f"Remove {counted(files, 'file')}, {total}?"):
+        return 1
+    with study_lock(paths, "", "clean"):
+        # Meanwhile somebody may have submitted, and what was not needed may be in use.
+        attempts = list(attempts_of(paths))
+        refuse_if_under_way(paths, attempts, own_lock=True)
+        chosen = [each for each in find(study_files(paths), what, attempts) if each.chosen]
+        faults = remove(place for each in chosen for place in each.places)
+    for fault in faults:
+        print(f"error: {fault}", file=sys.stderr)
+    print(f"removed {counted(sum(each.files for each in chosen), 'file')}, {size(sum(each.size for each in chosen))}")
+    return int(bool(faults or outside))
+
+
+def study_files(paths: StudyPaths) -> StudyFiles:
+    """The study with what it holds. Raises FileNotFoundError if there is none."""
+    contents = read_contents(paths)
+    if contents is None:
+        raise FileNotFoundError(f"{paths.contents}: no such file; is {paths.folder} the folder of a submitted study?")
+    return StudyFiles(paths, contents, time.time())
+
+
+def find(study: StudyFiles, what: Sequence[str] | None, attempts: Sequence[Attempt] = ()) -> list[Found]:
+    """Every kind with what there is of it. ``what`` chooses some by name; None those that cost nothing."""
+    found = []
+    for kind, each in REMOVABLE.items():
+        # A link leads to what lies elsewhere, which is not ours to remove.
+        there = [place for place in each.find(study) if place.exists() and not place.is_symlink()]
+        inside = [
+            any(is_within(place, folder) for folder in (study.paths.folder, study.paths.root.data)) for place in there
+        ]
+        places = tuple(itertools.compress(there, inside))
+        outside = tuple(place for place, is_ours in zip(there, inside, strict=True) if not is_ours)
+        sizes = [file.lstat().st_size for place in places for file in _files(place)]
+        cost = each.cost + _duration_text(attempts, remade_by(kind)) * bool(places)
+        chosen = each.default if what is None else kind in what
+        found.append(Found(kind, places, len(sizes), sum(sizes), cost, chosen, outside))
+    return found
+
+
+def _files(place: Path) -> Iterable[Path]:
+    if not place.is_dir():
+        return [place]
+    return [Path(folder, name) for folder, _, names in os.walk(place) for name in names]
+
+
+def _duration_text(attempts: Sequence[Attempt], stages: Collection[str]) -> str:
+    """How long the tasks took that would be repeated."""
+    spent = sum(each.end - each.start for each in attempts if each.stage in stages and each.end)
+    return f" (took {duration(spent)} of tasks)" if spent else ""
+
+
+def _show(found: list[Found], paths: StudyPaths) -> None:
+    console = Terminal()
+    console.print(f"{paths.folder.name}: what can be removed below {paths.folder}", soft_wrap=True, markup=False)
+    console.print(_table(found))
+    others = [each.kind for each in found if not each.chosen and each.files]
+    if others:
+        console.print(f"* goes now; the others only by name: --what {','.join(others)}", soft_wrap=True, markup=False)
+
+
+def _table(found: list[Found]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("", "kind", "files", "size"):
+        table.add_column(column, justify="right" if column in ("files", "size") else "left", no_wrap=True)
+    table.add_column("what it is")
+    table.add_column("what it costs to remove")
+    for each in found:
+        style = "" if each.places else "dim"
+        mark = "*" if each.chosen else ""
+        amount = (str(each.files), size(each.size)) if each.files else ("-", "-")
+        texts = (mark, each.kind, *amount, REMOVABLE[each.kind].what, each.cost)
+        table.add_row(*(Text(text, style) for text in texts))
+    return table
+
+
+def _agreed(question: str) -> bool:
+    """Whether somebody at a terminal says so; where there is none, --yes has to."""
+    if not sys.stdin.isatty():
+        print("error: nothing was removed: there is no terminal to ask at; add --yes to remove it", file=sys.stderr)
+        return False
+    if agrees(question):
+        return True
+    print("Nothing was removed.")
+    return False
+
+
+def remove(places: Iterable[Path]) -> list[str]:
+    """Delete files and folders; what could not be deleted, with the reason. What is gone already is no fault."""
+    faults = []
+    for place in places:
+        try:
+            if place.is_dir():
+                remove_folder(place)
+            else:
+                place.unlink(missing_ok=True)
+        except OSError as error:
+            faults.append(f"{place}: {error.strerror}")
+    return faults

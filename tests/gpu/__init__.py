@@ -1,1 +1,4 @@
-"""What a GPU does with the project: ``make test-gpu``. Each test that any device can take runs on the CPU, too."""
+"""What a GPU does with the project: ``make test-gpu``.
+
+Tests that any device can take run on the CPU where there is no GPU.
+"""

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 CUDA = torch.cuda.is_available()
+SOON_S = 1800  # of a command, which a busy machine keeps waiting
 needs_gpu = pytest.mark.skipif(not CUDA, reason="torch sees no GPU here")
 
 

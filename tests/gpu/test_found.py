@@ -14,7 +14,7 @@ from runner.checks import gpu
 from runner.checks.circumstances import Circumstances
 from runner.executors.gpus import visible_gpus
 
-from .conftest import needs_gpu
+from .conftest import SOON_S, needs_gpu
 
 pytestmark = needs_gpu
 
@@ -53,7 +53,7 @@ def seen_by_cuda(visible):
     if visible is not None:
         environment["CUDA_VISIBLE_DEVICES"] = visible
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True, timeout=SOON_S
     )
     return int(done.stdout)
 
@@ -102,7 +102,7 @@ def test_the_doctor_goes_through_on_a_machine_with_a_gpu(tmp_path):
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=SOON_S,
     )
     assert gpu.listed_gpus()[0] in done.stdout, done.stderr
     assert json.loads(done.stdout)
@@ -115,7 +115,7 @@ def test_a_task_that_wants_the_gpu_and_finds_none_says_what_hides_it():
         env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=SOON_S,
     )
     assert done.returncode == 1
     for said in ("training.device is cuda, and torch sees none", "CUDA_VISIBLE_DEVICES is ''", "nvidia-smi: GPU 0: "):

@@ -12,6 +12,8 @@ from jobs.attempt import last_attempts
 from jobs.device import device_text, nvidia_smi
 from srcnn.paths import StudyPaths
 
+from .conftest import SOON_S
+
 CLUSTER = {"train": {"gpus": 1}, "render": {"gpus": 1}}
 
 
@@ -22,7 +24,7 @@ def submit(*arguments, **environment):
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=SOON_S,
     )
 
 

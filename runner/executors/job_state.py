@@ -22,8 +22,8 @@ class JobState:
 
     Of a job that waits: ``why`` in words for people (empty: for its turn), ``begins`` the time before which it does
     not start, ``held_by`` who must release it first, ``never`` whether what it waits for can no longer come.
-    Of one that has ended: how (``end``), its ``exit_code``, whether it ended ``early`` (well before its time limit),
-    whether it was cancelled ``for_want`` of what it needed, whether its processes may be ``ending`` still.
+    Of one that has ended: how (``end``), its ``exit_code``, whether it was cancelled ``for_want`` of what it needed,
+    whether its processes may be ``ending`` still. It has run ``early`` if its time limit was far when this was told.
     ``node`` is where it runs or ran last; it has not ``started`` if it never had one in this execution.
     """
 

@@ -141,7 +141,7 @@ def _ended(case: Case) -> Words:
         return "cancelled", "cancelled before it started"
     if job.end in _BY_THE_EXECUTOR:
         cause, text = _BY_THE_EXECUTOR[job.end]
-        return cause, text.format(node=job.node)
+        return cause, text.format(node=job.node or "(which is not known)")
     if case.full_disk:
         return "killed", f"it left no word, and {case.full_disk}"
     if job.end == "killed":

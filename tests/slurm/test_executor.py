@@ -10,6 +10,8 @@ from executor_contract import (
     test_what_runs_is_shown_and_cancelled_and_a_second_submission_goes_on,  # noqa: F401
 )
 
+from jobs.processes import is_alive
+
 from .studies import LITTLE
 
 
@@ -18,3 +20,14 @@ def place(slurm, held, stubs, monkeypatch, capsys) -> Place:
     monkeypatch.setenv("SLURM_CONF", slurm.env["SLURM_CONF"])
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(REPOSITORY / "tests"), str(REPOSITORY)]))
     return Place("slurm", held, stubs, capsys, cluster=LITTLE)
+
+
+def test_a_task_that_slurm_is_about_to_kill_is_not_called_cancelled_while_it_lives(slurm, place):
+    """Accounting tells the end when it is decided, half a minute before the last process has to be gone."""
+    place.submit(place.held.study(cluster=place.cluster)).communicate(timeout=300)
+    attempt = place.held.attempt()
+    slurm.run("scancel", attempt.job, check=True)
+    while (task := place.tasks()["train", "tiny"]).state == "running":
+        pass
+    assert is_alive(attempt.host, attempt.pid, attempt.born) is False
+    assert (task.state, task.cause) == ("failed", "cancelled")

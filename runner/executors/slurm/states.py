@@ -101,7 +101,7 @@ class SlurmJob:
 
     def told(self) -> JobState:
         """Return the state in words that fit every executor."""
-        common = {"word": self.state, "node": self.last_node, "started": self.started}
+        common = {"word": self.state, "node": self.last_node, "started": self.started, "early": self.ended_early}
         if self.waits:
             return JobState(
                 "waiting",
@@ -117,7 +117,6 @@ class SlurmJob:
             "ended",
             end=self._end(),
             exit_code=self.exit_code,
-            early=self.ended_early,
             for_want=self.reason.startswith("Dependency"),
             ending=self.cleans_up,
             **common,  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.executors.listed import names
 from srcnn.bounds import MOST_WORKERS, within
 from srcnn.called import called
 from srcnn.door import command, sentence
@@ -42,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("overrides", nargs="*", metavar="key=value", help="settings that win over the file's")
     p.add_argument(
         "--executor",
-        type=_executor_name,
+        choices=[AUTO, *names()],
         default=AUTO,
         metavar="NAME",
         help="where: slurm, local (this machine), debug (this process), one that an installed package adds, or auto "
@@ -85,14 +86,6 @@ def _time(text: str) -> int:
         return to_minutes(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _executor_name(text: str) -> str:
-    from runner.executors.table import names
-
-    if text != AUTO and text not in names():
-        raise argparse.ArgumentTypeError(f"{text}: no such executor; there are {', '.join([AUTO, *names()])}")
-    return text
 
 
 def _plain(text: str) -> str:

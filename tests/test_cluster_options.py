@@ -208,7 +208,7 @@ def test_gpus_are_asked_for_and_counted_however_a_study_names_them(tmp_path, set
 def test_gpu_hours_and_the_gpu_partition_count_kinds_too(tmp_path):
     study, _ = load_study(str(tiny_study(tmp_path)), ["cluster.train.gpus=a100:2", "cluster.train.timeout_min=60"])
     plan = make_plan(study, RootPaths(tmp_path / "results"))
-    assert cost(plan, plan.stage("train")).gpu_hours == 2
+    assert cost(plan.study.cluster, plan.stage("train")).gpu_hours == 2
     assert study.cluster.with_gpu_partition("gpu").stage("train").partition == "gpu"
 
 

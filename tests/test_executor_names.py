@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY
 
-from runner.executors.table import FIRST, LAST
+from runner.executors.listed import FIRST, LAST
 
 NAMES = {**FIRST, **LAST}
 PACKAGES = ("srcnn", "jobs", "runner", "analysis")
@@ -17,7 +17,7 @@ WORDS = re.compile("slurm|sbatch|squeue|sacct|scontrol|scancel", re.IGNORECASE)
 OWN_ROOMS = ("runner/executors/slurm/", "runner/checks/")
 # Why a module speaks of SLURM all the same.
 EXCEPTIONS = {
-    "runner/executors/table.py": "the entry itself",
+    "runner/executors/listed.py": "the entry itself",
     "runner/executors/submitit_ways.py": "names of submitit's own classes and functions",
     "runner/study/cluster.py": "the setting cluster.sbatch",
     "runner/study/config.py": "the setting cluster.sbatch",

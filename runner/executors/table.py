@@ -1,40 +1,23 @@
-"""The executors that there are: one table, and what installed packages add to it by entry points."""
+"""Executors by their names: made, found in a study's record, chosen because they are here."""
 
 import importlib
 from collections.abc import Iterator
 from functools import lru_cache
-from importlib.metadata import entry_points
 
 from runner.executors.absent import Absent
 from runner.executors.executor import Executor
+from runner.executors.listed import listed, names
 from srcnn.words import told
-
-# ``module:Class``, imported when it is needed; in the order in which ``auto`` asks whether they are here.
-FIRST = {"slurm": "runner.executors.slurm.executor:Slurm"}
-LAST = {"local": "runner.executors.local:Local", "debug": "runner.executors.debug:Debug"}
-GROUP = "srcnn_runner.executors"
 
 
 class UnknownExecutor(ValueError):
     """No executor is called so, or it cannot be imported; the message says which there are."""
 
 
-@lru_cache(maxsize=1)
-def _listed() -> dict[str, str]:
-    """The executors by name; a package cannot take the name of one of ours."""
-    others = {each.name: each.value for each in sorted(entry_points(group=GROUP), key=lambda each: each.name)}
-    return {**FIRST, **{name: where for name, where in others.items() if name not in {*FIRST, *LAST}}, **LAST}
-
-
-def names() -> list[str]:
-    """Return the names of all executors, in the order in which ``auto`` asks them."""
-    return list(_listed())
-
-
 @lru_cache
 def executor(name: str) -> Executor:
     """Return an executor by its name. Raises UnknownExecutor."""
-    where = _listed().get(name)
+    where = listed().get(name)
     if where is None:
         raise UnknownExecutor(f"there is no executor {name} here; there are {', '.join(names())}")
     module, _, attribute = where.partition(":")

@@ -173,4 +173,4 @@ def test_markup_is_made_by_the_template_and_by_xml_alone():
         file: file.read_text() for file in (REPOSITORY / "analysis").rglob("*.*") if file.suffix in (".py", ".html")
     }
     assert [file.name for file, text in texts.items() if re.search(r"\|\s*safe\b|f['\"]\s*<\w", text)] == []
-    assert sorted(file.name for file, text in texts.items() if "Markup(" in text) == ["report.py", "svg.py"]
+    assert sorted(file.name for file, text in texts.items() if "Markup(" in text) == ["build.py", "svg.py"]

@@ -9,12 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.text import Text
-from matplotlib.ticker import AutoLocator, FixedFormatter, Formatter, FuncFormatter, MaxNLocator
 
-from analysis.style import matplotlib
+from analysis.drawing import Axes, Figure, Text, matplotlib, ticker
 from analysis.svg import from_matplotlib
 from srcnn.files import atomic_path
 from srcnn.words import printable
@@ -84,11 +80,10 @@ def save(panels: Sequence[Panel], *targets: Path) -> None:
 @contextmanager
 def _style() -> Iterator[None]:
     """Our own look and the library's defaults, whatever the user's matplotlibrc says (usetex needs a TeX)."""
-    library = matplotlib()
-    with library.rc_context(), warnings.catch_warnings():
+    with matplotlib.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # a letter that its font lacks is a box
-        library.rcdefaults()
-        library.rcParams.update(_STYLE)
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_STYLE)
         yield
 
 
@@ -116,8 +111,8 @@ def _figure(panels: Sequence[Panel], columns: int) -> Figure:
 def _few_ticks(axis: Axes) -> None:
     """No more numbers than a small panel has room for; each costs time, too."""
     for side in (axis.xaxis, axis.yaxis):
-        if isinstance(side.get_major_locator(), AutoLocator):
-            side.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
+        if isinstance(side.get_major_locator(), ticker.AutoLocator):
+            side.set_major_locator(ticker.MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
 
 
 def _printable_texts(axis: Axes) -> None:
@@ -126,9 +121,9 @@ def _printable_texts(axis: Axes) -> None:
         text.set_text(printable(text.get_text(), breaks=True))
     for side in (axis.xaxis, axis.yaxis):
         labels = side.get_major_formatter()
-        if isinstance(labels, FixedFormatter | FuncFormatter):
+        if isinstance(labels, ticker.FixedFormatter | ticker.FuncFormatter):
             side.set_major_formatter(_printable_labels(labels))
 
 
-def _printable_labels(labels: Formatter) -> FuncFormatter:
-    return FuncFormatter(lambda value, place: printable(labels(value, place), breaks=True))
+def _printable_labels(labels: ticker.Formatter) -> ticker.FuncFormatter:
+    return ticker.FuncFormatter(lambda value, place: printable(labels(value, place), breaks=True))

@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from analysis.drawing import Axes, matplotlib, ticker
 from analysis.panels import INK, Panel
-from analysis.style import BASELINE, GREY, Line, axis_label, matplotlib, power_of_ten, ten_to_the
+from analysis.style import BASELINE, GREY, Line, axis_label, power_of_ten, ten_to_the
 from srcnn.metrics import about
 from srcnn.words import printable
 
@@ -147,7 +146,7 @@ def cell_text_colour(value: float) -> str:
     """Black or white, whichever reads better on a correlation's colour."""
     if value != value:
         return "black"
-    cell = np.array(matplotlib().colormaps["PuOr"]((value + 1) / 2)[:3])
+    cell = np.array(matplotlib.colormaps["PuOr"]((value + 1) / 2)[:3])
     linear = np.where(cell <= 0.04045, cell / 12.92, ((cell + 0.055) / 1.055) ** 2.4)
     # Contrast with white equals that with black at a relative luminance of 0.179 (WCAG 2.2).
     return "white" if linear @ [0.2126, 0.7152, 0.0722] < 0.179 else "black"
@@ -249,20 +248,20 @@ def _epochs(axis: Axes) -> None:
 
 
 def _integers(axis: Axes) -> None:
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    axis.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, nbins=6))
 
 
 def _plain_log(axis: Axes) -> None:
     """Labels at 1, 2 and 5 of every decade: a loss that falls by a third spans no power of ten."""
     low, high = axis.get_ylim()
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: ten_to_the(round(np.log10(value)))))
+    axis.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: ten_to_the(round(np.log10(value)))))
     if high / low < 30:
         axis.yaxis.set_major_locator(
-            LogLocator(subs=(1, 2, 3, 5) if high / low > 3 else (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8))
+            ticker.LogLocator(subs=(1, 2, 3, 5) if high / low > 3 else (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8))
         )
-        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
-        axis.yaxis.set_minor_locator(NullLocator())
-    axis.yaxis.set_minor_formatter(NullFormatter())
+        axis.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:.3g}"))
+        axis.yaxis.set_minor_locator(ticker.NullLocator())
+    axis.yaxis.set_minor_formatter(ticker.NullFormatter())
 
 
 def _shortened(name: str, longest: int = 18) -> str:

@@ -1,14 +1,9 @@
 """How things look: a colour for each run, the same everywhere, and numbers as people read them."""
 
 import math
-import os
-import sys
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-
-import matplotlib as library
 
 from srcnn.metrics import about
 
@@ -33,18 +28,6 @@ class Line:
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 BASELINE = Line(GREY, (0, (4, 2)), "x")
-
-
-def matplotlib() -> Any:
-    """The drawing library, also where MPLBACKEND names a notebook's backend that is not installed here."""
-    if "matplotlib" in sys.modules:
-        return sys.modules["matplotlib"]
-    backend = os.environ.pop("MPLBACKEND", None)
-    if backend is not None:
-        os.environ["MPLBACKEND"] = backend
-        with suppress(ValueError):
-            library.rcParams["backend"] = backend
-    return library
 
 
 def run_styles(variants: Iterable[str], baselines: Iterable[str]) -> dict[str, Line]:

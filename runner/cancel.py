@@ -1,45 +1,12 @@
 """``python -m runner.cancel STUDY_DIR``: a study stopped, wherever it runs, and nothing left behind that runs on."""
 
 import argparse
-import os
-import shlex
-import signal
 import sys
-import time
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from runner.ask import agrees
 from srcnn.called import called
 from srcnn.door import command, sentence
 from srcnn.paths import StudyPaths
-from srcnn.words import counted
-
-if TYPE_CHECKING:
-    from runner.executors.executor import Executor
-    from runner.executors.job_state import QueuedJob
-    from runner.record.lock import Holder
-    from runner.record.state import StudyStatus, TaskStatus
-    from runner.record.submission import Key
-
-GONE_S = 180.0  # a scheduler gives a task half a minute as a rule, and cleaning up may take its time
-AGAIN_S = 10.0  # a job that still waits or runs so long after it was cancelled is cancelled again
-RECORDED_S = 10.0  # what keeps account of jobs knows seconds later
-ENDED_S = 60.0  # a runner on this machine gives its tasks 15 s
-POLL_S = 2.0
-
-
-Sent = tuple["Executor", "QueuedJob"]
-
-
-class CannotCancel(RuntimeError):
-    """Nothing was cancelled, or not all; the message says why and what to do."""
-
-
-class WrongUse(ValueError):
-    """What was asked for cannot be cancelled by itself, or does not exist."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -59,13 +26,14 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """0 stopped or nothing to stop, 1 something is left or refused to go, 2 bad usage, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)
-    paths = StudyPaths(arguments.study.expanduser().resolve())
+
+    from runner.actions.cancel import CannotCancel, WrongUse, cancel
     from runner.executors.job_state import SchedulerError
     from runner.record.lock import StudyBusyError
     from runner.record.matching import UnknownName
 
     try:
-        return _cancel(paths, arguments)
+        return cancel(StudyPaths(arguments.study.expanduser().resolve()), arguments)
     except (FileNotFoundError, UnknownName, WrongUse) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
@@ -75,227 +43,6 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nLeft. What was cancelled until now stays cancelled.", file=sys.stderr)
         return 130
-
-
-def _cancel(paths: StudyPaths, arguments: argparse.Namespace) -> int:
-    from runner.record.lock import holder
-
-    runner = holder(paths)
-    here = runner is not None and not runner.is_brief
-    if here and (arguments.stage or arguments.run):
-        raise WrongUse(
-            f"{paths.folder.name} runs on {runner.host}, without a scheduler, and can only be stopped as a whole: "  # type: ignore[union-attr]
-            f"{_command('cancel', paths)}, then {_command('submit', paths)} goes on with what is missing"
-        )
-    if runner and here:
-        if not _agreed(arguments, f"Stop process {runner.pid}, which runs {paths.folder.name}?"):
-            return 1
-        stop_here(paths, runner)
-        if not paths.contents.exists():  # it had not come so far
-            return 0
-    stopped = bool(here)
-    if _never_sent(paths):
-        _chosen(_look(paths), [], arguments.stage, arguments.run)  # a name that does not exist is still an error
-        if not stopped:
-            print(f"Nothing of {_scope(paths, arguments)} is queued or runs.")
-        return 0
-    return _cancel_elsewhere(paths, arguments, stopped)
-
-
-def _never_sent(paths: StudyPaths) -> bool:
-    from runner.record.submission import submissions
-
-    return next(submissions(paths), None) is None
-
-
-def _look(paths: StudyPaths) -> "StudyStatus":
-    from runner.record.state import study_status
-
-    return study_status(paths, time.time())
-
-
-def _command(name: str, paths: StudyPaths) -> str:
-    return f"python -m runner.{name} {shlex.quote(str(paths.folder))}"
-
-
-def _agreed(arguments: argparse.Namespace, question: str) -> bool:
-    """Whether to go on: somebody at a terminal is asked."""
-    if arguments.yes or not sys.stdin.isatty() or agrees(question):
-        return True
-    print("Nothing was cancelled.")
-    return False
-
-
-def stop_here(paths: StudyPaths, runner: "Holder") -> None:
-    """End the process that runs a study on this machine, and wait until it and all that it started are gone.
-
-    Raises CannotCancel if it cannot be seen from here, belongs to somebody else, or does not go.
-    """
-    from jobs.processes import born, descendants, is_alive
-
-    if is_alive(runner.host, runner.pid, runner.born) is None:
-        raise CannotCancel(
-            f"{paths.folder.name} is run by process {runner.pid} on {runner.host}; stop it there: "
-            f"{_command('cancel', paths)}\nIt cannot be seen from here; if it is gone, delete {paths.lock}"
-        )
-    tasks = _look(paths).of("running") if paths.contents.exists() else []
-    family = {pid: born(pid) for pid in (runner.pid, *descendants(runner.pid))}
-    try:
-        if is_alive(runner.host, runner.pid, runner.born):
-            os.kill(runner.pid, signal.SIGTERM)
-    except ProcessLookupError:
-        pass
-    except PermissionError as error:
-        raise CannotCancel(f"process {runner.pid}, which runs the study, belongs to another user") from error
-    end = time.monotonic() + ENDED_S
-    while left := [pid for pid, since in family.items() if since and is_alive(runner.host, pid, since)]:
-        if time.monotonic() > end:
-            numbers = " ".join(map(str, left))
-            raise CannotCancel(f"still running after {ENDED_S:.0f} s; end them: kill -9 {numbers}")
-        for pid in left:
-            family |= {child: born(child) for child in descendants(pid) if child not in family}
-        time.sleep(0.1)
-    counts = Counter(task.stage for task in tasks)
-    print(
-        f"stopped process {runner.pid}, which ran {paths.folder.name} here{_listed(counts, ' with {} under way')}; "
-        f"what was done is kept; {_command('submit', paths)} goes on"
-    )
-
-
-def _listed(counts: Mapping[str, int], frame: str = "{}") -> str:
-    """``train 4, render 4``, in the order of the stages; empty for nothing."""
-    from runner.study.stages import STAGES
-
-    text = ", ".join(f"{stage} {counts[stage]}" for stage in STAGES if counts.get(stage))
-    return frame.format(text) if text else ""
-
-
-def _cancel_elsewhere(paths: StudyPaths, arguments: argparse.Namespace, stopped: bool) -> int:
-    from runner.record.lock import study_lock
-    from runner.record.sent import queued_jobs
-    from runner.study.stages import STAGES
-
-    status = _look(paths)
-    with study_lock(paths, "", "cancel"):  # a submission under way is waited for
-        chosen = _chosen(status, queued_jobs(paths), arguments.stage, arguments.run)
-    question = f"Cancel {_jobs_text(chosen)} of {_scope(paths, arguments)}?"
-    if any(job.active for _, job in chosen) and not _agreed(arguments, question):
-        return 1
-    with study_lock(paths, "", "cancel"):
-        chosen = _chosen(status, queued_jobs(paths), arguments.stage, arguments.run)
-        # What waits goes before what it waits for, lest it starts for a moment.
-        for stage in reversed(STAGES):
-            _send_word([(executor, job) for executor, job in chosen if job.key[0] == stage])
-    left = _wait_until_gone(paths, chosen)
-    if left:
-        names = ", ".join(f"{job.id} ({job.key[0]}, {job.state.lower()})" for _, job in left[:8])
-        look = " or ".join(dict.fromkeys(executor.look for executor, _ in left if executor.look))
-        raise CannotCancel(
-            f"{len(left)} of {len(chosen)} jobs are still there after {GONE_S:.0f} s: {names}"
-            f"{', ...' * (len(left) > 8)}; {f'look with {look}, or ' * bool(look)}say it again: "
-            f"{_command('cancel', paths)}"
-        )
-    if any(job.active for _, job in chosen):
-        print(f"cancelled {_jobs_text(chosen)}; what was done is kept; {_command('submit', paths)} goes on")
-    elif not stopped:
-        print(f"Nothing of {_scope(paths, arguments)} is queued or runs.")
-    return 0
-
-
-def _send_word(jobs: "Iterable[Sent]") -> None:
-    """Tell each executor which of its jobs to cancel."""
-    by_executor: dict[Executor, list[str]] = {}
-    for executor, job in jobs:
-        by_executor.setdefault(executor, []).append(job.id)
-    for executor, ids in by_executor.items():
-        executor.cancel(ids)
-
-
-def _jobs_text(jobs: "Iterable[Sent]") -> str:
-    """How many jobs, and of which stages; those that were ending anyway do not count."""
-    counts = Counter(job.key[0] for _, job in jobs if job.active)
-    return f"{counted(counts.total(), 'job')}: {_listed(counts)}"
-
-
-def _scope(paths: StudyPaths, arguments: argparse.Namespace) -> str:
-    stage = f"stage {arguments.stage} of " * bool(arguments.stage)
-    run = f"run {arguments.run} of " * bool(arguments.run)
-    return f"{stage}{run}{paths.folder.name}"
-
-
-def _chosen(status: "StudyStatus", jobs: "Sequence[Sent]", stage: str | None, run: str | None) -> "list[Sent]":
-    """The jobs to cancel: all, or those of a stage or run with those that need them.
-
-    The report needs nothing for certain: it tells of what is there, and goes only with all.
-    """
-    if not stage and not run:
-        return list(jobs)
-    from runner.record.matching import UnknownName, matching_runs, run_of
-    from runner.study.stages import STAGES
-
-    if stage and stage not in STAGES:
-        raise UnknownName(f"--stage {stage}: no such stage; there are {', '.join(STAGES)}")
-    of_run = None
-    if run:
-        found = list(dict.fromkeys(run_of(task) for task in matching_runs(_of_runs(status), run)))
-        if len(found) > 1:
-            labels = {task.run: task.label for task in status.tasks if task.run}
-            names = ", ".join(f"{each} ({labels.get(each, '')})" for each in found[:8])
-            raise UnknownName(f"--run {run} stands for {len(found)} runs: {names}; name one of them")
-        of_run = found[0]
-    runs = {task.key: task.run for task in status.tasks}
-
-    def is_named(key: "Key") -> bool:
-        return (not stage or key[0] == stage) and (not of_run or runs.get(key) == of_run)
-
-    keys = _with_dependents(status, {job.key for _, job in jobs if is_named(job.key)})
-    return [(executor, job) for executor, job in jobs if job.key in keys]
-
-
-def _of_runs(status: "StudyStatus") -> list["TaskStatus"]:
-    return [task for task in status.tasks if task.run]
-
-
-def _with_dependents(status: "StudyStatus", keys: "set[Key]") -> "set[Key]":
-    """The tasks, and all that need one of them to end well, directly or not."""
-    from runner.record.tasks import known_tasks
-    from runner.study.stages import STAGES
-
-    grown = set(keys)
-    for task in known_tasks(StudyPaths(status.folder)):  # in the order of the stages
-        if not STAGES[task.stage].after and any(need in grown for need in task.needs):
-            grown.add(task.key)
-    return grown
-
-
-def _wait_until_gone(paths: StudyPaths, jobs: "list[Sent]") -> "list[Sent]":
-    """Return what is left of some jobs in the end; then those who keep account are given a moment to know it too."""
-    from runner.executors.job_state import Origin, SchedulerError
-    from runner.record.sent import queued_jobs
-
-    wanted, left = {(executor.name, job.id) for executor, job in jobs}, jobs
-    start = time.monotonic()
-    again, pause = start + AGAIN_S, 0.25
-    while left and time.monotonic() < start + GONE_S:
-        try:
-            left = [(executor, job) for executor, job in queued_jobs(paths) if (executor.name, job.id) in wanted]
-            if time.monotonic() > again:  # one may have been put back into the queue just then
-                again = time.monotonic() + AGAIN_S
-                _send_word((executor, job) for executor, job in left if job.active)
-        except SchedulerError as error:
-            print(f"note: {error}", file=sys.stderr)
-        if left:
-            time.sleep(pause)
-            pause = min(2 * pause, POLL_S)
-    end = time.monotonic() + RECORDED_S
-    executors = {executor.name: executor for executor, _ in jobs}
-    while not left and time.monotonic() < end:
-        asked = {name: {id: Origin() for whose, id in wanted if whose == name} for name in executors}
-        told = [executors[name].states(asked[name], {}).states for name in executors]
-        if not any(state.alive for states in told for state in states.values()):
-            break
-        time.sleep(1)
-    return left
 
 
 if __name__ == "__main__":

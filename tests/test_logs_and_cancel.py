@@ -16,6 +16,7 @@ from conftest import REPOSITORY, HeldStub, tiny_study
 
 from jobs.processes import born, descendants
 from runner import cancel, logs
+from runner.actions import cancel as actions
 from runner.record import follow
 from runner.record.lock import Holder, holder
 from runner.record.matching import UnknownName, matching
@@ -93,7 +94,7 @@ def test_a_study_cancelled_from_another_process_leaves_no_process(held):
 
 
 def test_a_runner_that_does_not_go_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(cancel, "ENDED_S", 0.3)
+    monkeypatch.setattr(actions, "ENDED_S", 0.3)
     deaf = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
     )
@@ -101,8 +102,8 @@ def test_a_runner_that_does_not_go_is_named(tmp_path, monkeypatch):
     try:
         assert process.stdout.readline() == "deaf\n"
         runner = Holder(os.uname().nodename, process.pid, born(process.pid), "local", time.time())
-        with pytest.raises(cancel.CannotCancel, match=f"still running .* kill -9 {process.pid}"):
-            cancel.stop_here(StudyPaths(tmp_path / "study"), runner)
+        with pytest.raises(actions.CannotCancel, match=f"still running .* kill -9 {process.pid}"):
+            actions.stop_here(StudyPaths(tmp_path / "study"), runner)
     finally:
         process.kill()
         process.communicate()
@@ -115,7 +116,7 @@ def test_children_that_outlive_their_runner_for_a_while_are_waited_for(tmp_path)
     process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "1\n"
     (orphan,) = descendants(process.pid)
-    cancel.stop_here(
+    actions.stop_here(
         StudyPaths(tmp_path / "study"),
         Holder(os.uname().nodename, process.pid, born(process.pid), "local", time.time()),
     )

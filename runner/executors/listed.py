@@ -6,6 +6,7 @@ from functools import lru_cache
 FIRST = {"slurm": "runner.executors.slurm.executor:Slurm"}
 LAST = {"local": "runner.executors.local:Local", "debug": "runner.executors.debug:Debug"}
 GROUP = "srcnn_runner.executors"
+AUTO = "auto"  # the first that is here
 
 
 @lru_cache(maxsize=1)

@@ -136,8 +136,8 @@ class Network(torch.nn.Module):
 
 
 @dataclass(frozen=True)
-class HeldTraining:
-    """A study whose training halts in its second epoch until it is let go, however fast the machine is."""
+class Held:
+    """A study that halts in the second epoch of its training until it is let go, however fast the machine is."""
 
     folder: Path
     epochs: int = 5
@@ -149,6 +149,15 @@ class HeldTraining:
     @property
     def _held(self) -> Path:
         return self.folder / "held"
+
+    def let_go(self) -> None:
+        """From here on it trains as any other."""
+        self._held.unlink()
+
+
+@dataclass(frozen=True)
+class HeldTraining(Held):
+    """A study whose training halts in its second epoch until it is let go, however fast the machine is."""
 
     def study(self, **changes: object) -> Path:
         """The study's file; its training keeps the state of every epoch."""
@@ -171,25 +180,14 @@ class HeldTraining:
         assert last is not None
         return last
 
-    def let_go(self) -> None:
-        """From here on it trains as any other."""
-        self._held.unlink()
-
 
 @dataclass(frozen=True)
-class HeldStub:
+class HeldStub(Held):
     """A study of stub stages (see stub_stages.py) whose training halts in its second epoch until it is let go."""
-
-    folder: Path
-    epochs: int = 5
-
-    @property
-    def paths(self) -> StudyPaths:
-        return StudyPaths(self.folder / "results" / "tiny")
 
     def study(self, **changes: object) -> Path:
         """The study's file."""
-        (self.folder / "held").touch()
+        self._held.touch()
         training = {"epochs": self.epochs, "batch_size": 8, "monitor_pictures": 0}
         return tiny_study(self.folder, training=training, render={"epochs": [self.epochs]}, **changes)
 
@@ -204,10 +202,6 @@ class HeldStub:
         """The epochs that the training has on record."""
         (file,) = self.paths.folder.glob("runs/*/epochs.txt")
         return [int(line) for line in file.read_text().splitlines()]
-
-    def let_go(self) -> None:
-        """From here on it goes on to its end."""
-        (self.folder / "held").unlink()
 
 
 @pytest.fixture

@@ -370,12 +370,16 @@ def test_an_interrupted_download_leaves_nothing_and_starts_over(run, mirror, dow
 def test_of_two_commands_at_once_the_second_finds_the_set_of_the_first(run, mirror, downloads, monkeypatch):
     mirror.files["/set5.zip"] = zipped(PNGS)
 
+    others = []
+
     def unpack_after_another_did(archive, source, folder):
+        others.append(source)
         unpack(archive, source, downloads / "set5")
         return unpack(archive, source, folder)
 
     monkeypatch.setattr("jobs.download.unpack", unpack_after_another_did)
     assert run("set5")[0] == 0
+    assert len(others) == 1
     assert everything_below(downloads) == {f"set5/{name}" for name in PNGS}
 
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.study import Study
+    from analysis.study import StudyResults
 
 __all__ = ["load"]
 
 
-def load(source: "Path | str | Study", columns: Iterable[str] | None = None, **where: Any) -> "pd.DataFrame":
+def load(source: "Path | str | StudyResults", columns: Iterable[str] | None = None, **where: Any) -> "pd.DataFrame":
     """Return the scores of a study or of one Parquet file: see ``analysis.scores.load``."""
     from analysis import scores  # every command of this package passes here, and is to answer --help at once
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from analysis.evidence import Evidence
-from analysis.page import Section, write_files
+from analysis.page import PageSection, write_files
 from analysis.records import failures
 from analysis.sections import SCORELESS, SECTIONS
 from analysis.sections.making import commands
@@ -37,7 +37,7 @@ def write_report(study_dir: Path | str) -> Path:
     return study.paths.report_page
 
 
-def render(evidence: Evidence, sections: Sequence[Section]) -> str:
+def render(evidence: Evidence, sections: Sequence[PageSection]) -> str:
     """The page as HTML, with everything it needs inside."""
     environment = Environment(
         loader=PackageLoader("analysis"), autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown
@@ -86,7 +86,7 @@ def _file(environment: Environment, name: str) -> str:
     return environment.loader.get_source(environment, name)[0]
 
 
-def _widths(sections: Sequence[Section]) -> str:
+def _widths(sections: Sequence[PageSection]) -> str:
     """Rules for the widths of the page's pictures: a policy of hashes allows no style attributes."""
     shots = (shot for section in sections for block in section.blocks for shot in getattr(block, "shots", ()))
     return "".join(f".w{width} {{ width: {width}px; }}\n" for width in sorted({shot.width for shot in shots}))

@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.evidence import Evidence
 from analysis.statistics import FEWEST, PAIR_KEY, paired_differences, summarise
-from analysis.study import Run, Study, differing, open_study
+from analysis.study import RunResults, StudyResults, differing, open_study
 from analysis.style import metric_head, with_interval
 from srcnn.words import printable
 
@@ -17,8 +17,8 @@ from srcnn.words import printable
 class Side:
     """One of the two: a study and the runs of it that are meant."""
 
-    study: Study
-    runs: tuple[Run, ...]
+    study: StudyResults
+    runs: tuple[RunResults, ...]
     name: str
 
 
@@ -42,11 +42,11 @@ def open_side(text: str) -> Side:
     return Side(study, study.runs, study.name)
 
 
-def _labels(study: Study) -> str:
+def _labels(study: StudyResults) -> str:
     return ", ".join(run.label for run in study.runs)
 
 
-def paired_runs(a: Side, b: Side) -> list[tuple[str, list[Run], list[Run]]]:
+def paired_runs(a: Side, b: Side) -> list[tuple[str, list[RunResults], list[RunResults]]]:
     """What is compared with what: name, runs of A, runs of B (seeds of one variant together).
 
     One variant on each side is a pair; otherwise variants of the same name are.
@@ -64,14 +64,14 @@ def paired_runs(a: Side, b: Side) -> list[tuple[str, list[Run], list[Run]]]:
     return [(name, groups_a[name], groups_b[name]) for name in common]
 
 
-def _variants(side: Side) -> dict[str, list[Run]]:
-    found: dict[str, list[Run]] = {}
+def _variants(side: Side) -> dict[str, list[RunResults]]:
+    found: dict[str, list[RunResults]] = {}
     for run in side.runs:
         found.setdefault(run.variant, []).append(run)
     return found
 
 
-def settings_text(a: Side, b: Side, pairs: list[tuple[str, list[Run], list[Run]]]) -> str:
+def settings_text(a: Side, b: Side, pairs: list[tuple[str, list[RunResults], list[RunResults]]]) -> str:
     """The settings in which the pairs differ, a line each; seeds are said once."""
     lines = [f"A: {a.study.folder} ({a.name})", f"B: {b.study.folder} ({b.name})", ""]
     seen: dict[tuple[str, str, str], list[str]] = {}
@@ -89,7 +89,7 @@ def settings_text(a: Side, b: Side, pairs: list[tuple[str, list[Run], list[Run]]
 def effect(
     a: Side,
     b: Side,
-    pairs: list[tuple[str, list[Run], list[Run]]],
+    pairs: list[tuple[str, list[RunResults], list[RunResults]]],
     metrics: list[str] | None = None,
     protocols: list[str] | None = None,
 ) -> tuple[pd.DataFrame, list[str]]:
@@ -123,7 +123,7 @@ def effect(
     return summarise(differences, by, metrics), metrics
 
 
-def _seed_mean(evidence: Any, runs: list[Run], metrics: list[str], protocols: list[str]) -> pd.DataFrame:
+def _seed_mean(evidence: Any, runs: list[RunResults], metrics: list[str], protocols: list[str]) -> pd.DataFrame:
     """Rows of the runs' last epochs, averaged over the runs."""
     rows = [evidence.rows(run, protocol=protocols) for run in runs if run.run_id in evidence.last_epoch]
     if len(rows) == 1:

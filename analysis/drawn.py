@@ -3,14 +3,14 @@
 from analysis.panels import Panel
 from analysis.plots import line_plot
 from analysis.query import means
-from analysis.study import Study
+from analysis.study import StudyResults
 from analysis.style import run_styles, upsampler_styles
 from srcnn.upsample import UPSAMPLERS
 
 MOST_PANELS = 24
 
 
-def draw(study: Study, x: str, metrics: list[str], by: str, where: dict[str, list[str]]) -> list[Panel]:
+def draw(study: StudyResults, x: str, metrics: list[str], by: str, where: dict[str, list[str]]) -> list[Panel]:
     """The panels of one figure: one for each metric, set and other kind that differs."""
     table, kinds = means(study, list(dict.fromkeys((x, by, "set"))), metrics, where)
     table = table[table[by].notna()]  # rows that --by says nothing of, such as regions by upsampler

@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.aggregate import by_picture, last_epochs, mean_over_pictures, scanned_columns
 from analysis.scores import load, load_histories, scan
 from analysis.statistics import paired_differences
-from analysis.study import Run, Study, with_names
+from analysis.study import RunResults, StudyResults, with_names
 from srcnn.metrics import METRICS, about
 from srcnn.protocols import PROTOCOLS
 from srcnn.upsample import UPSAMPLERS
@@ -22,7 +22,7 @@ SAMPLE_ROWS = 200_000  # of the patches that rank correlations are computed from
 class Evidence:
     """The study and what was found in it."""
 
-    study: Study
+    study: StudyResults
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
@@ -47,7 +47,7 @@ class Evidence:
         return {str(run_id): int(epoch) for run_id, epoch in last.items()}
 
     @cached_property
-    def scored_runs(self) -> list[Run]:
+    def scored_runs(self) -> list[RunResults]:
         """Runs with at least one scored epoch."""
         return [run for run in self.study.runs if run.run_id in self.last_epoch]
 
@@ -94,7 +94,7 @@ class Evidence:
 
         return table.sort_values(list(by), key=place, kind="stable", ignore_index=True)
 
-    def rows(self, run: Run, **where: Any) -> pd.DataFrame:
+    def rows(self, run: RunResults, **where: Any) -> pd.DataFrame:
         """Score rows of a run's last scored epoch (its baseline's left out)."""
         frame = load(self.study, run=run.run_id, epoch=self.last_epoch[run.run_id], **where)
         return frame[frame["run_id"] == run.run_id]
@@ -143,7 +143,7 @@ class Evidence:
         }
 
     @cached_property
-    def best_run(self) -> Run | None:
+    def best_run(self) -> RunResults | None:
         """The run whose variant is best by the leading metric over all sets; pictures are shown of it."""
         rows = self.last[
             (self.last["protocol"] == self.main)

@@ -144,7 +144,7 @@ class Prose:
 
 
 @dataclass(frozen=True)
-class Section:
+class PageSection:
     """A part of the page."""
 
     id: str
@@ -153,7 +153,7 @@ class Section:
     intro: str = ""
 
 
-def write_files(sections: Sequence[Section], folder: Path) -> None:
+def write_files(sections: Sequence[PageSection], folder: Path) -> None:
     """Write every table as CSV and every figure as PNG and PDF, and delete those of an earlier page.
 
     What a link leads to outside of the report's folder stays, and so do folders.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from analysis.study import Run, Study
+from analysis.study import RunResults, StudyResults
 from srcnn.damage import Identity, identity
 from srcnn.experiment import DataConfig
 from srcnn.files import PictureError, read_picture, read_text
@@ -29,9 +29,9 @@ LARGEST = 192  # pixels of a picture on the page, each way: more would swell the
 class Album:
     """The originals, interpolated inputs and restored pictures of a study; None where one is gone."""
 
-    study: Study
+    study: StudyResults
 
-    def original(self, run: Run, set_name: str, image: str, zoom: int = 1) -> Bytes | None:
+    def original(self, run: RunResults, set_name: str, image: str, zoom: int = 1) -> Bytes | None:
         """The reference picture as it was scored."""
         path = _paths(self.study, set_name).get(image)
         data = _data_config(self.study, run)
@@ -42,17 +42,17 @@ class Album:
         except (PictureError, ValueError):
             return None
 
-    def interpolated(self, run: Run, set_name: str, image: str) -> Bytes | None:
+    def interpolated(self, run: RunResults, set_name: str, image: str) -> Bytes | None:
         """The degraded and interpolated picture, before the network."""
         return self._rendered(self.study.paths.baseline(run.degradation_id), set_name, "full", image)
 
-    def restored(self, run: Run, epoch: int, set_name: str, image: str, view: str = "full") -> Bytes | None:
+    def restored(self, run: RunResults, epoch: int, set_name: str, image: str, view: str = "full") -> Bytes | None:
         """The network's picture at an epoch; view ``zoom_<k>`` is that of the picture at 1/k size."""
         group = self.study.sets[set_name]["group"]
         return self._rendered(self.study.paths.run(run.run_id).rendered_epoch(group, epoch), set_name, view, image)
 
     def enlarged(
-        self, run: Run, epoch: int, set_name: str, image: str, box: Box, zoom: int, upsampler: str
+        self, run: RunResults, epoch: int, set_name: str, image: str, box: Box, zoom: int, upsampler: str
     ) -> Bytes | None:
         """A region as ``compound`` scores it: restored at 1/zoom size, then enlarged."""
         small = self.restored(run, epoch, set_name, image, f"zoom_{zoom}")
@@ -62,7 +62,7 @@ class Album:
         return UPSAMPLERS[upsampler](np.ascontiguousarray(cut), box.height, box.width)
 
     def enlarged_directly(
-        self, run: Run, set_name: str, image: str, box: Box, zoom: int, upsampler: str
+        self, run: RunResults, set_name: str, image: str, box: Box, zoom: int, upsampler: str
     ) -> Bytes | None:
         """The same region from the low-resolution pixels alone, as the baseline of ``compound``."""
         path, data = _paths(self.study, set_name).get(image), _data_config(self.study, run)
@@ -93,12 +93,12 @@ def _paths_of(root: RootPaths, set_id: str, _seen: Identity | None) -> dict[str,
     return {each["name"]: each["path"] for each in read_list(root, set_id) or ()}
 
 
-def _paths(study: Study, set_name: str) -> dict[str, str]:
+def _paths(study: StudyResults, set_name: str) -> dict[str, str]:
     root, set_id = study.paths.root, study.sets[set_name]["set_id"]
     return _paths_of(root, set_id, identity(root.pictures(set_id)))
 
 
-def _data_config(study: Study, run: Run) -> DataConfig | None:
+def _data_config(study: StudyResults, run: RunResults) -> DataConfig | None:
     try:
         text = read_text(study.paths.run(run.run_id).config)
         return DataConfig.model_validate(read_yaml(text)["data"])

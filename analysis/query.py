@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.aggregate import KINDS, by_picture, last_epochs, mean_over_pictures, scanned_columns
 from analysis.evidence import Evidence
 from analysis.scores import scan
-from analysis.study import Study, with_names
+from analysis.study import StudyResults, with_names
 from srcnn.metrics import about
 
 # Words for columns of by_picture.
@@ -18,7 +18,11 @@ COLUMNS = ("run", "variant", "epoch", "set", "image", "method", "protocol", "ups
 
 
 def means(
-    study: Study, by: Sequence[str], metrics: Sequence[str], where: Mapping[str, Sequence[str]], spread: bool = False
+    study: StudyResults,
+    by: Sequence[str],
+    metrics: Sequence[str],
+    where: Mapping[str, Sequence[str]],
+    spread: bool = False,
 ) -> tuple[pd.DataFrame, list[str]]:
     """Means over pictures for every combination of ``by``, and the columns that were added to it.
 
@@ -50,7 +54,7 @@ def means(
     return table.sort_values([*by, *kinds], key=_in_order, kind="stable", ignore_index=True), kinds
 
 
-def pictures(study: Study, metrics: Sequence[str], where: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+def pictures(study: StudyResults, metrics: Sequence[str], where: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """``by_picture`` of what the conditions leave, read no further than they ask."""
     stored = {
         name: _typed(name, values)
@@ -72,7 +76,7 @@ def pictures(study: Study, metrics: Sequence[str], where: Mapping[str, Sequence[
     return frame
 
 
-def _setting(frame: pd.DataFrame, study: Study, name: str) -> pd.Series:
+def _setting(frame: pd.DataFrame, study: StudyResults, name: str) -> pd.Series:
     """A setting of each row's run, as text; none for baselines."""
     values = {run.label: _text(run.settings.get(name)) for run in study.runs}
     return frame["label"].astype(object).map(values)
@@ -94,12 +98,12 @@ def split(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def default_metrics(study: Study) -> list[str]:
+def default_metrics(study: StudyResults) -> list[str]:
     """The metrics that a study asked for."""
     return list(Evidence(study).metrics)
 
 
-def _check(study: Study, names: Iterable[str], metrics: Iterable[str]) -> None:
+def _check(study: StudyResults, names: Iterable[str], metrics: Iterable[str]) -> None:
     settings = list(dict.fromkeys(key for run in study.runs for key in run.settings))
     for name in names:
         if name not in COLUMNS and name not in settings:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.study import Study
+from analysis.study import StudyResults
 from srcnn.attempts import read_attempt
 from srcnn.schema import Attempt
 from srcnn.words import whole
@@ -26,14 +26,14 @@ PACKAGES = (
 )
 
 
-def attempts(study: Study) -> Iterator[Attempt]:
+def attempts(study: StudyResults) -> Iterator[Attempt]:
     """Every record of an attempt that can be read."""
     for folder in (study.paths.attempts, *sorted(study.paths.runs.glob("*/attempts"))):
         for attempt in filter(None, map(read_attempt, sorted(folder.glob("*.json")))):
             yield Attempt(**whole(attempt.to_json()))
 
 
-def latest_attempts(study: Study) -> list[Attempt]:
+def latest_attempts(study: StudyResults) -> list[Attempt]:
     """The last attempt of each task."""
     latest: dict[tuple[str, str], Attempt] = {}
     for record in attempts(study):
@@ -43,7 +43,7 @@ def latest_attempts(study: Study) -> list[Attempt]:
     return list(latest.values())
 
 
-def failures(study: Study) -> pd.DataFrame:
+def failures(study: StudyResults) -> pd.DataFrame:
     """Tasks whose last attempt failed, grouped by stage and cause: how many, an example's message and log."""
     labels = {run.run_id: run.label for run in study.runs}
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
@@ -80,7 +80,7 @@ def _some(names: list[str], most: int = 4) -> str:
     return ", ".join(unique[:most]) + (f" and {len(unique) - most} more" if len(unique) > most else "")
 
 
-def costs(study: Study) -> pd.DataFrame:
+def costs(study: StudyResults) -> pd.DataFrame:
     """Seconds and core-hours of each stage over all attempts, and how many were not the first.
 
     An attempt that was killed has no end and counts as nothing; one without a record of its cores

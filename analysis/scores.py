@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from analysis.study import Study, open_study
+from analysis.study import StudyResults, open_study
 from srcnn.history import read_history
 from srcnn.metrics import is_metric
 from srcnn.schema import score_schema
@@ -20,7 +20,7 @@ from srcnn.shards import read_shards
 ADDED_COLUMNS = ("label", "degradation_id")
 
 
-def load(source: Path | str | Study, columns: Iterable[str] | None = None, **where: Any) -> pd.DataFrame:
+def load(source: Path | str | StudyResults, columns: Iterable[str] | None = None, **where: Any) -> pd.DataFrame:
     """One row a comparison, in the columns of ``srcnn.schema.score_schema``, and two more.
 
     ``label`` says in words which run it is (null for baselines, which ``method`` names), ``degradation_id``
@@ -45,14 +45,14 @@ def load(source: Path | str | Study, columns: Iterable[str] | None = None, **whe
     return frame
 
 
-def scan(source: Path | str | Study, columns: Iterable[str] | None = None, **where: Any) -> Iterator[pa.Table]:
+def scan(source: Path | str | StudyResults, columns: Iterable[str] | None = None, **where: Any) -> Iterator[pa.Table]:
     """The rows of ``load`` as Arrow tables, one a shard, so that a large study need not fit in memory."""
     names = list(columns) if columns is not None else score_schema(_own_metrics(source)).names
     _check(names, where)
-    if not isinstance(source, Study) and Path(source).is_file():
+    if not isinstance(source, StudyResults) and Path(source).is_file():
         yield from _scan_file(Path(source), names, where)
         return
-    study = source if isinstance(source, Study) else open_study(source)
+    study = source if isinstance(source, StudyResults) else open_study(source)
     runs = {run.run_id: run for run in study.runs}
     wanted_runs = where.pop("run", None)
     chosen = set(runs)
@@ -104,12 +104,12 @@ def _several(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list | tuple | set | frozenset) else [value]
 
 
-def _own_metrics(source: Path | str | Study) -> list[str]:
+def _own_metrics(source: Path | str | StudyResults) -> list[str]:
     """The user's own metrics that a study asked for, or that a file of scores holds."""
-    if not isinstance(source, Study) and Path(source).is_file():
+    if not isinstance(source, StudyResults) and Path(source).is_file():
         names = list(pq.read_schema(Path(source)).names)
     else:
-        runs = (source if isinstance(source, Study) else open_study(source)).runs
+        runs = (source if isinstance(source, StudyResults) else open_study(source)).runs
         names = [name for run in runs for name in run.settings.get("evaluate.metrics", ())]
     return [name for name in dict.fromkeys(names) if is_metric(name)]
 
@@ -121,9 +121,9 @@ def _check(names: Iterable[str], where: Mapping[str, Any]) -> None:
             raise ValueError(f"unknown column {name!r}; known: {', '.join(known)}")
 
 
-def load_histories(source: Path | str | Study) -> pd.DataFrame:
+def load_histories(source: Path | str | StudyResults) -> pd.DataFrame:
     """One row a run and epoch: label, losses, learning rate, precision, seconds, throughput."""
-    study = source if isinstance(source, Study) else open_study(source)
+    study = source if isinstance(source, StudyResults) else open_study(source)
     rows = []
     for run in study.runs:
         for record in read_history(study.paths.run(run.run_id).history):

@@ -19,7 +19,7 @@ from srcnn.yaml_text import read_yaml
 
 
 @dataclass(frozen=True)
-class Run:
+class RunResults:
     """One training of a study; ``settings`` is its configuration with dotted keys.
 
     ``variant`` names what it shares with the runs that differ from it in the seed alone.
@@ -36,7 +36,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Study:
+class StudyResults:
     """One study's folder, opened to be read."""
 
     folder: Path
@@ -53,14 +53,14 @@ class Study:
         return self.folder.resolve().name
 
     @cached_property
-    def runs(self) -> tuple[Run, ...]:
+    def runs(self) -> tuple[RunResults, ...]:
         """Its runs, in the order of the study file."""
         found = []
         for run in self.contents["runs"]:
             settings = _settings(self.paths.run(run["run_id"]).config)
             label = run["label"] or run["run_id"]
             found.append(
-                Run(
+                RunResults(
                     run["run_id"],
                     label,
                     run["eval_id"],
@@ -74,9 +74,9 @@ class Study:
         return tuple(found)
 
     @property
-    def variants(self) -> dict[str, list[Run]]:
+    def variants(self) -> dict[str, list[RunResults]]:
         """Runs that differ in the seed alone, by variant."""
-        found: dict[str, list[Run]] = {}
+        found: dict[str, list[RunResults]] = {}
         for run in self.runs:
             found.setdefault(run.variant, []).append(run)
         return found
@@ -121,13 +121,13 @@ class Study:
         return [shard for shard in self.shard_paths() if not has_shard(shard)]
 
 
-def open_study(folder: Path | str) -> Study:
+def open_study(folder: Path | str) -> StudyResults:
     """The study in a folder. Raises FileNotFoundError if none was submitted into it."""
     folder = Path(folder)
     found = read_contents(StudyPaths(folder))
     if found is None:
         raise FileNotFoundError(f"{folder}: holds no study (no contents.json); submit one into it first")
-    return Study(folder, whole(found))
+    return StudyResults(folder, whole(found))
 
 
 def apart(name: str, taken: Collection[str], why: str) -> str:
@@ -137,7 +137,7 @@ def apart(name: str, taken: Collection[str], why: str) -> str:
     return name
 
 
-def with_names(pictures: pd.DataFrame, study: Study) -> pd.DataFrame:
+def with_names(pictures: pd.DataFrame, study: StudyResults) -> pd.DataFrame:
     """Rows of ``by_picture`` with the columns ``run`` and ``variant``: the names that people see, baselines' too."""
     frame = pictures.copy(deep=False)
     own = frame["method"].astype(object).map(study.baseline_names)

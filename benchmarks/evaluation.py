@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.scoring import PACKAGE, package_times
 from benchmarks.written import add_json, require_free, write_figures
-from jobs.scoring import Subject, in_parallel, score_comparisons, write_shard
+from jobs.scoring import ScoredPicture, in_parallel, score_comparisons, write_shard
 from srcnn.experiment import EvaluateConfig
 from srcnn.files import read_picture
 from srcnn.protocols import whole
@@ -33,7 +33,7 @@ def score_picture(path, evaluate):
     picture = read_picture(path)
     rows = list(
         score_comparisons(
-            Subject("bsds500", path.stem, "srcnn"), whole(picture, evaluate.crops, evaluate.upsamplers), evaluate
+            ScoredPicture("bsds500", path.stem, "srcnn"), whole(picture, evaluate.crops, evaluate.upsamplers), evaluate
         )
     )
     pages = int(Path("/proc/self/statm").read_text().split()[1])

@@ -28,7 +28,7 @@ from skimage.metrics import structural_similarity
 from benchmarks.written import add_json, require_free, write_figures
 from srcnn.metrics import DEFINITIONS, METRICS, Reference, warm_up
 from srcnn.metrics.metric import Metric
-from srcnn.metrics.picture import Pair, Picture
+from srcnn.metrics.picture import MeasuredPair, MeasuredPicture
 
 SIZES = ((321, 481), (160, 160))
 PACKAGE = ".venv-package/bin/python"
@@ -71,9 +71,9 @@ def our_times(reference, estimates, definition):
     """Milliseconds a comparison of each metric alone, and of all of them together."""
 
     def alone(metric: Metric):
-        picture = Picture(reference)
+        picture = MeasuredPicture(reference)
         for estimate in estimates:
-            metric.definitions[definition](Pair(picture, Picture(estimate)))
+            metric.definitions[definition](MeasuredPair(picture, MeasuredPicture(estimate)))
 
     def together():
         shared = Reference(reference)

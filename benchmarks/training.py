@@ -228,7 +228,9 @@ def _arm(arguments: argparse.Namespace, arm: str, model: str) -> dict[str, float
 
 def timed(step: Callable[[], int]) -> dict[str, float]:
     """Best rates over a few calls of ``step``, which returns how many patches it trained on."""
-    from jobs.train import peak_memory_mb
+    import torch
+
+    from jobs.training import peak_memory_mb
 
     step()
     cpu = wall = 0.0
@@ -236,7 +238,7 @@ def timed(step: Callable[[], int]) -> dict[str, float]:
         a, b = time.process_time(), time.perf_counter()
         count = step()
         cpu, wall = max(cpu, count / (time.process_time() - a)), max(wall, count / (time.perf_counter() - b))
-    return {"cpu": cpu, "wall": wall, "peak": peak_memory_mb()}
+    return {"cpu": cpu, "wall": wall, "peak": peak_memory_mb(torch.device("cpu"))}
 
 
 def dataloader_arm(prepare: "Prepare", name: str) -> dict[str, float]:

@@ -15,8 +15,8 @@ from jobs.render import as_view
 from jobs.scoring import (
     EarlierScores,
     Row,
+    ScoredPicture,
     ScoringError,
-    Subject,
     fill_shard,
     in_parallel,
     recover,
@@ -142,10 +142,10 @@ class Baseline(Job):
         known = earlier.known(0, each.name, picture.name)
         base = self.paths.baseline(self.degradation_id)
         full_size = compare_full_size(self.experiment, original, base, each.name, picture)
-        rows = list(score_comparisons(Subject(each.name, picture.name, "bicubic"), full_size, evaluate, known))
+        rows = list(score_comparisons(ScoredPicture(each.name, picture.name, "bicubic"), full_size, evaluate, known))
         for zoom in evaluate.used_zooms:
             lr = low_resolution_picture(reduced(original, data, zoom), data, picture.grey)
             full = reference(original, data, zoom)
             zoomed = protocols.direct(full, lr, evaluate.crops, zoom, evaluate.upsamplers)
-            rows += score_comparisons(Subject(each.name, picture.name, "direct"), zoomed, evaluate, known)
+            rows += score_comparisons(ScoredPicture(each.name, picture.name, "direct"), zoomed, evaluate, known)
         return rows

@@ -24,8 +24,8 @@ from jobs.planned import PlannedRun
 from jobs.scoring import (
     EarlierScores,
     Row,
+    ScoredPicture,
     ScoringError,
-    Subject,
     block_of,
     fill_shard,
     in_parallel,
@@ -147,7 +147,7 @@ class Evaluate(Job):
             compare_full_size(self.experiment, original, rendered, each.name, picture),
             self._compare_zoomed(original, rendered, each.name, picture.name),
         )
-        subject = Subject(each.name, picture.name, "srcnn", self.run_id, epoch)
+        subject = ScoredPicture(each.name, picture.name, "srcnn", self.run_id, epoch)
         earlier = EarlierScores(self.paths.scores(self.run_id), set_ids(self.sets), self.eval_id)
         known = earlier.known(epoch, each.name, picture.name)
         return list(score_comparisons(subject, comparisons, self.experiment.evaluate, known))

@@ -5,8 +5,8 @@ import logging
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
+from srcnn.history import Epoch
 from srcnn.paths import is_within
 
 MISSING = "training.tensorboard needs the package tensorboard: pip install 'srcnn-runner[tensorboard]'"
@@ -25,7 +25,7 @@ class Events:
     What lies outside of the ``study`` by way of a link is not removed.
     """
 
-    def __init__(self, folder: Path, history: Iterable[dict[str, Any]], study: Path) -> None:
+    def __init__(self, folder: Path, history: Iterable[Epoch], study: Path) -> None:
         if not has_tensorboard():
             raise ModuleNotFoundError(MISSING)
         from torch.utils.tensorboard import SummaryWriter
@@ -42,7 +42,7 @@ class Events:
         for record in history:
             self.add(record)
 
-    def add(self, record: dict[str, Any]) -> None:
+    def add(self, record: Epoch) -> None:
         """Write one epoch."""
         values = {
             "loss/train": record["train_loss"],

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 from rich.progress import track
 
-from jobs.kept_scores import KeptScores, State, state_of
+from jobs.kept_scores import FileState, KeptScores, state_of
 from jobs.own_check import check_own_code, own_metrics
-from jobs.pairs import Pair, pairs_of
-from jobs.scoring import Row, Subject, in_parallel, rows_or_reason, score_comparisons
+from jobs.pairs import FilePair, pairs_of
+from jobs.scoring import Row, ScoredPicture, in_parallel, rows_or_reason, score_comparisons
 from srcnn import protocols
 from srcnn.experiment import EvaluateConfig
 from srcnn.files import is_grey_file, read_picture
@@ -50,7 +50,7 @@ def comparison_name(arguments: argparse.Namespace, evaluate: EvaluateConfig) -> 
 
 
 def score(
-    pairs: list[Pair], evaluate: EvaluateConfig, arguments: argparse.Namespace, kept: KeptScores
+    pairs: list[FilePair], evaluate: EvaluateConfig, arguments: argparse.Namespace, kept: KeptScores
 ) -> tuple[list[Row], list[str]]:
     """Rows of all pairs, those that were kept before among them, and why some have none."""
     rows = kept.read({pair.name: (pair.reference, pair.estimate) for pair in pairs})
@@ -70,7 +70,7 @@ def score(
     return [row for pair in pairs for row in rows.get(pair.name, ())], failed
 
 
-def checked(arguments: argparse.Namespace) -> tuple[EvaluateConfig, list[Pair], list[str]]:
+def checked(arguments: argparse.Namespace) -> tuple[EvaluateConfig, list[FilePair], list[str]]:
     """The settings, the pairs of one name, and complaints about pictures that have no partner."""
     if "whole" in arguments.protocol and not arguments.crop:
         raise ValueError("protocol whole compares crops: say their size with --crop H W")
@@ -93,7 +93,9 @@ def checked(arguments: argparse.Namespace) -> tuple[EvaluateConfig, list[Pair], 
     return evaluate, *pairs_of(arguments.reference, arguments.estimate)
 
 
-def _score_pair(pair: Pair, evaluate: EvaluateConfig, arguments: argparse.Namespace) -> tuple[State, list[Row] | str]:
+def _score_pair(
+    pair: FilePair, evaluate: EvaluateConfig, arguments: argparse.Namespace
+) -> tuple[FileState, list[Row] | str]:
     """The state of a pair's files, and its rows, or the reason why there are none."""
     state = state_of(pair.reference, pair.estimate)
     found = rows_or_reason(_rows, pair, evaluate, arguments)
@@ -101,14 +103,14 @@ def _score_pair(pair: Pair, evaluate: EvaluateConfig, arguments: argparse.Namesp
     return state, f"{pair.estimate}: {found}" if isinstance(found, str) and not named else found
 
 
-def _rows(pair: Pair, evaluate: EvaluateConfig, arguments: argparse.Namespace) -> list[Row]:
+def _rows(pair: FilePair, evaluate: EvaluateConfig, arguments: argparse.Namespace) -> list[Row]:
     comparisons = list(_compare(pair, evaluate, arguments))
     if not comparisons:
         raise ValueError("is smaller than the crop")
-    return list(score_comparisons(Subject(pair.set, pair.name, pair.method), comparisons, evaluate))
+    return list(score_comparisons(ScoredPicture(pair.set, pair.name, pair.method), comparisons, evaluate))
 
 
-def _compare(pair: Pair, evaluate: EvaluateConfig, arguments: argparse.Namespace) -> Iterator[Comparison]:
+def _compare(pair: FilePair, evaluate: EvaluateConfig, arguments: argparse.Namespace) -> Iterator[Comparison]:
     reference, estimate = read_picture(pair.reference), read_picture(pair.estimate)
     crops = evaluate.crops if arguments.crop else ((reference.shape[0], reference.shape[1]),)
     if "region" in arguments.protocol:

@@ -18,7 +18,7 @@ from srcnn.records import record
 from srcnn.regular import NotRegular, open_regular, read_regular
 from srcnn.schema import INTEGER_COLUMNS, KEY_COLUMNS
 
-State = list[str]
+FileState = list[str]
 Row = dict[str, Any]
 BEGINNING = b'{"name": '  # of each line
 
@@ -27,7 +27,7 @@ class _Kept(TypedDict):
     """A line: rows of one picture, and the state of the files that they are scored from."""
 
     name: str
-    state: State
+    state: FileState
     rows: list[dict[str, Any]]
 
 
@@ -47,7 +47,7 @@ class KeptScores:
         kept = {name: rows for name, _, rows in self._lines()}
         return [row for rows in kept.values() for row in rows]
 
-    def _lines(self) -> Iterator[tuple[str, State, list[Row]]]:
+    def _lines(self) -> Iterator[tuple[str, FileState, list[Row]]]:
         try:
             lines = read_regular(self.file).split(b"\n")
         except (FileNotFoundError, IsADirectoryError, NotRegular):
@@ -61,7 +61,7 @@ class KeptScores:
                 yield kept["name"], kept["state"], kept["rows"]
 
     @contextmanager
-    def adding(self) -> Iterator[Callable[[str, State, list[Row]], None]]:
+    def adding(self) -> Iterator[Callable[[str, FileState, list[Row]], None]]:
         """A function that keeps the rows of one picture: from its return on they outlive this process."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(self.file) and not self.file.is_file():
@@ -69,7 +69,7 @@ class KeptScores:
         with self.file.open("ab") as file:
             file.write(b"\n")  # ends a line that was cut
 
-            def add(name: str, state: State, rows: list[Row]) -> None:
+            def add(name: str, state: FileState, rows: list[Row]) -> None:
                 file.write(json.dumps({"name": name, "state": state, "rows": rows}).encode() + b"\n")
                 file.flush()
 
@@ -100,7 +100,7 @@ def _is_row(row: Row) -> bool:
     return True
 
 
-def state_of(*files: Path) -> State:
+def state_of(*files: Path) -> FileState:
     """Digest of each file; nothing of a file that cannot be read."""
     state = []
     for file in files:

@@ -26,7 +26,7 @@ LONGEST = 200  # letters of what it printed
 
 
 @dataclass(frozen=True)
-class Subject:
+class OwnCode:
     """A metric of one's own, or a model with what decides whether it fits."""
 
     kind: str  # metric or model
@@ -43,7 +43,7 @@ class OwnCodeError(ValueError):
         self.kind = kind
 
 
-def check_own_code(subjects: Iterable[Subject]) -> list[str]:
+def check_own_code(subjects: Iterable[OwnCode]) -> list[str]:
     """What code of one's own did when it was imported and should be known, in words; none where it did nothing else.
 
     Raises OwnCodeError for what cannot be imported, keeps no contract, or does not come back from its import.
@@ -72,7 +72,7 @@ def _limit_s(kind: str) -> float:
     raise OwnCodeError(kind, f"{LIMIT_VARIABLE}={said}: expected seconds, above 0 and up to {MOST_S:,}")
 
 
-def _run_child(folder: Path, subjects: Sequence[Subject], limit_s: float) -> int | None:
+def _run_child(folder: Path, subjects: Sequence[OwnCode], limit_s: float) -> int | None:
     """The exit status of a process that checks the subjects; None if it had to be ended."""
     request = {"path": [each for each in sys.path if isinstance(each, str)], "subjects": list(map(asdict, subjects))}
     (folder / "request").write_text(json.dumps(request))
@@ -121,11 +121,11 @@ def _ending(status: int | None, limit_s: float) -> str:
 def _child(folder: str, subjects: list[dict[str, Any]]) -> None:
     results = os.open(f"{folder}/results", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for fields in subjects:
-        os.write(results, json.dumps(_checked(Subject(**fields), folder)).encode() + b"\n")
+        os.write(results, json.dumps(_checked(OwnCode(**fields), folder)).encode() + b"\n")
     os._exit(0)  # whatever threads it started, and whatever it would do at the end
 
 
-def _checked(subject: Subject, folder: str) -> dict[str, Any]:
+def _checked(subject: OwnCode, folder: str) -> dict[str, Any]:
     from srcnn.own_code import own_attribute
 
     who, fault, notes = f"{subject.kind} {subject.name!r}", "", []
@@ -165,7 +165,7 @@ def _working_folder() -> str:
         return "one that is gone"
 
 
-def _fault(subject: Subject) -> str:
+def _fault(subject: OwnCode) -> str:
     """Why a metric or model that could be imported cannot be used; empty if it can."""
     try:
         if subject.kind == "metric":
@@ -183,6 +183,6 @@ def _fault(subject: Subject) -> str:
     return ""
 
 
-def own_metrics(names: Iterable[str]) -> list[Subject]:
+def own_metrics(names: Iterable[str]) -> list[OwnCode]:
     """The metrics of one's own among some names."""
-    return [Subject("metric", name) for name in names if ":" in name]
+    return [OwnCode("metric", name) for name in names if ":" in name]

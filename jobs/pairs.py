@@ -10,7 +10,7 @@ from srcnn.paths import RootPaths
 
 
 @dataclass(frozen=True)
-class Pair:
+class FilePair:
     """A picture and its restoration, and the names that their scores carry."""
 
     name: str
@@ -20,7 +20,7 @@ class Pair:
     method: str
 
 
-def pairs_of(reference: Path, estimate: Path) -> tuple[list[Pair], list[str]]:
+def pairs_of(reference: Path, estimate: Path) -> tuple[list[FilePair], list[str]]:
     """Pairs of one name, and complaints about the pictures that are left out.
 
     Raises ValueError if there is none, or if one folder holds two pictures of one name.
@@ -29,7 +29,8 @@ def pairs_of(reference: Path, estimate: Path) -> tuple[list[Pair], list[str]]:
     references, estimates = (_pictures(folder, left_out) for folder in (reference, estimate))
     names = _label(reference), _label(estimate)
     pairs = [
-        Pair(name, references[name], estimates[name], *names) for name in sorted(references.keys() & estimates.keys())
+        FilePair(name, references[name], estimates[name], *names)
+        for name in sorted(references.keys() & estimates.keys())
     ]
     if not pairs:
         raise ValueError(f"no picture of {estimate} has the name of one in {reference}")

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path, PurePath
 
 from jobs.checkpoint import Checkpoint, CheckpointError
-from jobs.own_check import Subject, check_own_code
+from jobs.own_check import OwnCode, check_own_code
 from jobs.pictures import find_files
 from srcnn.color import own_standard, rgb_to_ycbcr
 from srcnn.deprocess import deprocess
@@ -63,7 +63,7 @@ def own_code_notes(checkpoint: Checkpoint, own: str | None) -> list[str]:
     stated = checkpoint.model_config
     if own is None or stated.get("name") != own:
         return []
-    return check_own_code([Subject("model", own, bool(stated.get("residual", True)), checkpoint.data.patch_size)])
+    return check_own_code([OwnCode("model", own, bool(stated.get("residual", True)), checkpoint.data.patch_size)])
 
 
 def named_by_place(pictures: list[Path]) -> dict[Path, PurePath]:

@@ -46,7 +46,7 @@ Known = Mapping[Key, Mapping[str, float | None]]
 
 
 @dataclass(frozen=True)
-class Subject:
+class ScoredPicture:
     """Whose picture is scored: the key columns that all its comparisons share."""
 
     set: str
@@ -57,7 +57,7 @@ class Subject:
 
 
 def score_comparisons(
-    subject: Subject, comparisons: Iterable[Comparison], evaluate: EvaluateConfig, known: Known | None = None
+    subject: ScoredPicture, comparisons: Iterable[Comparison], evaluate: EvaluateConfig, known: Known | None = None
 ) -> Iterator[Row]:
     """A row for each comparison and definition, in the columns of ``score_schema``.
 

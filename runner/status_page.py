@@ -12,7 +12,7 @@ from rich.text import Text
 
 from runner.record.groups import TaskGroup, by_detail, failure_groups
 from runner.record.matching import task_text
-from runner.record.state import StudyStatus, TaskStatus
+from runner.record.state import JudgedTask, StudyStatus
 from runner.record.verdict import STATES
 from runner.study.stages import STAGES
 from srcnn.paths import StudyPaths
@@ -23,7 +23,7 @@ STYLES = {"failed": "red", "running": "green", "held": "yellow"}
 
 
 @dataclass(frozen=True)
-class Section:
+class StatusPart:
     """What is said of one matter: a heading, then items of a few lines each, the most important first.
 
     ``rank``: 0 is the last to go where room is lacking. ``more``: what an item is called that is not
@@ -76,7 +76,7 @@ def page(status: StudyStatus, console: Console, height: int | None = None) -> Gr
     return Group(title, counts, *_fitted(sections, console, height - 1 - _rows(counts, console)))
 
 
-def _fitted(sections: Sequence[Section], console: Console, height: int) -> list[Text]:
+def _fitted(sections: Sequence[StatusPart], console: Console, height: int) -> list[Text]:
     """What there is room for: first the least of each section, then more of each, those of low rank first."""
     count = [0] * len(sections)
     tell = [False] * len(sections)
@@ -132,22 +132,22 @@ def _counts_line(status: StudyStatus) -> RenderableType:
     return Text("  ").join(Text(f"{state} {n}", STYLES.get(state, "")) for state, n in counts.items() if n)
 
 
-def _sections(status: StudyStatus, study: str) -> list[Section]:
+def _sections(status: StudyStatus, study: str) -> list[StatusPart]:
     """In the order in which they are read: what to do comes last, where the eye is."""
     report = StudyPaths(status.folder).report_page
     running, waiting = status.of("running"), status.of("waiting")
     return [
-        Section(4, "", [[Text(f"note: {note}", "yellow")] for note in status.notes], "note", whole=True),
-        Section(5, f"running ({len(running)})", [[Text(f"  {_progress(task)}")] for task in running], "task"),
-        Section(6, f"waiting ({len(waiting)})", [[_waiting_line(group)] for group in by_detail(waiting)], "reason"),
-        Section(2, "", [_held_lines(group) for group in by_detail(status.of("held"))], "held group"),
-        Section(1, "", [_failure_lines(group) for group in failure_groups(status.of("failed"))], "cause", least=2),
-        Section(7, "", [[Text(f"report: {report}")]] if report.exists() else [], whole=True),
-        Section(0, "next:", [[Text(f"  {command}")] for command in _advice(status, study)], least=2, whole=True),
+        StatusPart(4, "", [[Text(f"note: {note}", "yellow")] for note in status.notes], "note", whole=True),
+        StatusPart(5, f"running ({len(running)})", [[Text(f"  {_progress(task)}")] for task in running], "task"),
+        StatusPart(6, f"waiting ({len(waiting)})", [[_waiting_line(group)] for group in by_detail(waiting)], "reason"),
+        StatusPart(2, "", [_held_lines(group) for group in by_detail(status.of("held"))], "held group"),
+        StatusPart(1, "", [_failure_lines(group) for group in failure_groups(status.of("failed"))], "cause", least=2),
+        StatusPart(7, "", [[Text(f"report: {report}")]] if report.exists() else [], whole=True),
+        StatusPart(0, "next:", [[Text(f"  {command}")] for command in _advice(status, study)], least=2, whole=True),
     ]
 
 
-def _progress(task: TaskStatus) -> str:
+def _progress(task: JudgedTask) -> str:
     where = f" on {task.host}" if task.host and task.job else ""
     job = f", job {task.job}" if task.job else ""
     if not task.total:

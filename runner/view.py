@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.attempt import last_attempt
-from runner.executors.executor import TaskState, Watcher
-from runner.study.plan import Plan, Task
+from runner.executors.executor import WatchedTask, Watcher
+from runner.study.plan import Plan, PlannedTask
 from runner.study.stages import STAGES
 from srcnn.words import counted, duration
 
@@ -19,7 +19,7 @@ REFRESH_S = 0.5
 LINE_EVERY_S = 15.0  # of progress, where there is no terminal to redraw
 
 
-def plan_table(plan: Plan, missing: Sequence[Task], asks: Mapping[str, str]) -> Table:
+def plan_table(plan: Plan, missing: Sequence[PlannedTask], asks: Mapping[str, str]) -> Table:
     """Return a table: stage, tasks, already done, what one task of it ``asks`` for, what each waits for."""
     table = Table(box=None, pad_edge=False)
     for column in ("stage", "tasks", "done", "to do"):
@@ -46,7 +46,7 @@ def watching(console: Console) -> Iterator[Watcher]:
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         shown = -REFRESH_S
 
-        def watch(states: Sequence[TaskState]) -> None:
+        def watch(states: Sequence[WatchedTask]) -> None:
             nonlocal shown
             if time.monotonic() - shown >= REFRESH_S:
                 shown = time.monotonic()
@@ -55,7 +55,7 @@ def watching(console: Console) -> Iterator[Watcher]:
         yield watch
 
 
-def _table(states: Sequence[TaskState], elapsed: float) -> Group:
+def _table(states: Sequence[WatchedTask], elapsed: float) -> Group:
     table = Table(box=None, pad_edge=False)
     for column in ("stage", "done", "running", "waiting", "failed"):
         table.add_column(column, justify="left" if column == "stage" else "right")
@@ -71,11 +71,11 @@ def _table(states: Sequence[TaskState], elapsed: float) -> Group:
     return Group(table, *running, Text(f"  {duration(elapsed)}, Ctrl-C stops; submitting again goes on", "dim"))
 
 
-def _running(states: Sequence[TaskState]) -> list[TaskState]:
+def _running(states: Sequence[WatchedTask]) -> list[WatchedTask]:
     return [state for state in states if state.state == "running"]
 
 
-def _progress(state: TaskState) -> str:
+def _progress(state: WatchedTask) -> str:
     attempt = last_attempt(state.task.attempts, *state.task.key)
     name = f"{state.task.stage} {state.task.label or state.task.name}"
     if not attempt or attempt.outcome != "running" or not attempt.total:
@@ -92,7 +92,7 @@ class _Lines:
         self.states: dict[tuple[str, str], str] = {}
         self.spoke = time.monotonic()
 
-    def __call__(self, states: Sequence[TaskState]) -> None:
+    def __call__(self, states: Sequence[WatchedTask]) -> None:
         for state in states:
             if self.states.get(state.task.key, "waiting") != state.state:
                 self.states[state.task.key] = state.state
@@ -108,7 +108,7 @@ class _Lines:
         self.console.print(f"{time.strftime('%H:%M:%S')} {text}", markup=False, highlight=False, soft_wrap=True)
 
 
-def print_failures(console: Console, states: Sequence[TaskState], retry: str) -> None:
+def print_failures(console: Console, states: Sequence[WatchedTask], retry: str) -> None:
     """What failed, why, where to read more, and the command that tries again."""
     for state in states:
         if state.state == "failed":

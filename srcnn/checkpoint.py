@@ -18,6 +18,7 @@ import torch
 from srcnn.deprocess import Standardisation
 from srcnn.experiment import DataConfig, ModelConfig, faults
 from srcnn.files import write_bytes
+from srcnn.history import Epoch, epoch_of
 from srcnn.models import build_model, is_own_model
 from srcnn.models.state import StateError, load_state
 from srcnn.regular import read_regular
@@ -43,7 +44,7 @@ class Checkpoint:
     epoch: int
     model: dict[str, Any]
     optimiser: dict[str, Any]
-    history: list[dict[str, Any]]
+    history: list[Epoch]
     model_config: dict[str, Any]
     data_config: dict[str, Any]
     seed: int
@@ -95,6 +96,7 @@ class Checkpoint:
             isinstance(value, torch.Tensor) for value in self.model.values()
         ):
             raise TypeError("its model is no state dict")
+        self.history = [epoch_of(epoch) for epoch in self.history]
         if not (math.isfinite(self.mean) and 0 < self.std < math.inf):
             raise ValueError(f"its luma has mean {self.mean} and deviation {self.std}")
 

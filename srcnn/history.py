@@ -1,10 +1,12 @@
 """The history of a training: ``history.jsonl``, a line an epoch."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from srcnn.files import parsed, read_own
+from srcnn.precision import Precision
 from srcnn.records import record
 from srcnn.regular import NotRegular, open_regular
 
@@ -18,7 +20,7 @@ class Epoch(TypedDict):
     train_loss: float
     holdout_loss: float | None
     learning_rate: float
-    precision: str
+    precision: Precision
     steps: int
     seconds: float
     cpu_seconds: float
@@ -26,6 +28,10 @@ class Epoch(TypedDict):
     peak_memory_mb: float
     sets: dict[str, dict[str, float]]
     warning: NotRequired[str]
+
+
+# What differs between two executions of one training; everything else in a record is the same.
+TIMINGS = ("seconds", "cpu_seconds", "patches_per_second", "peak_memory_mb")
 
 
 def read_history(path: Path) -> list[Epoch]:
@@ -48,7 +54,7 @@ def last_epoch(path: Path) -> int:
         with open_regular(path) as file:
             file.seek(max(0, file.seek(0, 2) - _LINE))
             lines = file.read().splitlines()
-        return int(_epoch(json.loads(lines[-1]))["epoch"]) if lines else 0
+        return int(epoch_of(json.loads(lines[-1]))["epoch"]) if lines else 0
     except (FileNotFoundError, IsADirectoryError, NotRegular, ValueError, RecursionError):
         return 0
     except OSError as error:
@@ -57,10 +63,10 @@ def last_epoch(path: Path) -> int:
 
 
 def _epochs(content: bytes) -> list[Epoch]:
-    epochs: list[Epoch] = [_epoch(json.loads(line)) for line in content.splitlines() if line.strip()]
+    epochs: list[Epoch] = [epoch_of(json.loads(line)) for line in content.splitlines() if line.strip()]
     if [each["epoch"] for each in epochs] != list(range(1, len(epochs) + 1)):
         raise ValueError("its lines are not the epochs from the first on")
     return epochs
 
 
-_epoch = record(Epoch)
+epoch_of: Callable[[Any], Epoch] = record(Epoch)  # of what JSON holds; raises ValueError

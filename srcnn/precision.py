@@ -10,11 +10,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+
+    from srcnn.history import Epoch
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 
@@ -28,7 +30,7 @@ def precision_for(
     model: "nn.Module",
     device: "torch.device",
     wanted: Literal["auto"] | Precision,
-    history: Sequence[dict[str, Any]] = (),
+    history: Sequence["Epoch"] = (),
 ) -> Precision:
     """What to train in; ``wanted`` unless that is "auto".
 
@@ -42,19 +44,13 @@ def precision_for(
         raise ValueError("training.precision is tf32, which a CPU does not have; auto or float32 trains on any device")
     if wanted != "auto":
         return wanted
-    begun = precision_of(history[-1]) if history else None
+    begun = history[-1]["precision"] if history else None
     known = getattr(model, "learns_in_bfloat16", False)
     if begun == "float32" or not known:
         return "float32"
     if device.type == "cpu":
         return "bfloat16" if bfloat16_speedup() > _MUCH_FASTER else "float32"
     return (begun or "bfloat16") if _has_matrix_units(device) else "float32"
-
-
-def precision_of(record: dict[str, Any]) -> Precision:
-    """What an epoch was trained in, by its record; float32 where that was not yet a choice."""
-    found: Precision = record["precision"] if record.get("precision") in get_args(Precision) else "float32"
-    return found
 
 
 def possible(precision: Precision, device: "torch.device") -> Precision:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from conftest import REPOSITORY, HeldStub, tiny_study, wait_for
 
-from runner.record.state import TaskStatus, study_status
+from runner.record.state import JudgedTask, study_status
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ class Place:
         status = importlib.import_module(f"runner.{name}").main(list(map(str, words)))
         return status, "".join(self.capsys.readouterr())
 
-    def tasks(self) -> dict[tuple[str, str], TaskStatus]:
+    def tasks(self) -> dict[tuple[str, str], JudgedTask]:
         """Where every task stands, by stage and label."""
         return {(task.stage, task.label): task for task in study_status(self.held.paths, time.time()).tasks}
 
-    def ended(self) -> dict[tuple[str, str], TaskStatus]:
+    def ended(self) -> dict[tuple[str, str], JudgedTask]:
         """Where every task stands, once none is under way any more."""
 
-        def at_rest() -> dict[tuple[str, str], TaskStatus] | None:
+        def at_rest() -> dict[tuple[str, str], JudgedTask] | None:
             tasks = self.tasks()
             return None if any(task.under_way for task in tasks.values()) else tasks
 

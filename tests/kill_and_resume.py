@@ -30,7 +30,7 @@ from jobs.evaluate import Evaluate
 from jobs.prepare import Prepare
 from jobs.render import Render
 from jobs.train import Train
-from runner.study.config import Study
+from runner.study.config import StudyConfig
 from runner.study.plan import make_plan
 from srcnn.files import write_picture
 from srcnn.paths import RootPaths
@@ -54,7 +54,7 @@ def plan(root: Path):
             coarse = rng.integers(0, 256, (8, 9, 3), dtype=np.uint8)
             write_picture(file, np.kron(coarse, np.ones((7, 7, 1), np.uint8)))
     study = json.loads(json.dumps(STUDY).replace("PICTURES", str(root / "pictures")))
-    return make_plan(Study(**study), RootPaths(root))
+    return make_plan(StudyConfig(**study), RootPaths(root))
 
 
 def work(tasks) -> None:

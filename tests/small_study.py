@@ -9,7 +9,7 @@ import numpy as np
 from jobs.job import CORES_VARIABLE
 from jobs.prepare import Prepare
 from jobs.train import Train
-from runner.study.config import Study
+from runner.study.config import StudyConfig
 from runner.study.plan import make_plan
 from srcnn.files import write_picture
 from srcnn.paths import RootPaths
@@ -26,7 +26,7 @@ def small_plan(root, seed=0, **sections):
     training = {"epochs": 3, "batch_size": 8, "warmup_steps": 5, **sections.pop("training", {})}
     evaluate = {"protocols": ["luma"], "crops": [[24, 24]], "metrics": ["psnr", "ssim"], "workers": 1}
     evaluate |= sections.pop("evaluate", {})
-    study = Study(name="small", data=data, training=training, evaluate=evaluate, seed=seed, **sections)
+    study = StudyConfig(name="small", data=data, training=training, evaluate=evaluate, seed=seed, **sections)
     return make_plan(study, RootPaths(root))
 
 

@@ -20,7 +20,7 @@ from runner.actions import cancel as actions
 from runner.record import follow
 from runner.record.lock import Holder, holder
 from runner.record.matching import UnknownName, matching
-from runner.record.state import TaskStatus, study_status
+from runner.record.state import JudgedTask, study_status
 from runner.record.tail import Growth, last_lines
 from srcnn.files import write_json
 from srcnn.paths import StudyPaths
@@ -66,7 +66,7 @@ def failed_study(tmp_path_factory):
     return StudyPaths(folder / "results" / "tiny")
 
 
-def statuses(paths: StudyPaths) -> list[TaskStatus]:
+def statuses(paths: StudyPaths) -> list[JudgedTask]:
     return study_status(paths, time.time()).tasks
 
 
@@ -272,11 +272,11 @@ def test_an_unknown_name_is_answered_with_those_that_exist(failed_study, capsys,
     assert complaint in capsys.readouterr().err
 
 
-def tasks_of(**labels: str) -> list[TaskStatus]:
+def tasks_of(**labels: str) -> list[JudgedTask]:
     runs = list(labels.items())
-    tasks = [TaskStatus("train", run, label, "done", run=run) for run, label in runs]
+    tasks = [JudgedTask("train", run, label, "done", run=run) for run, label in runs]
     blocks = [(f"{run}.{block}", label, run) for run, label in runs for block in (0, 1)]
-    return tasks + [TaskStatus("evaluate", name, label, "done", run=run) for name, label, run in blocks]
+    return tasks + [JudgedTask("evaluate", name, label, "done", run=run) for name, label, run in blocks]
 
 
 @pytest.mark.parametrize(
@@ -392,7 +392,7 @@ def test_following_turns_to_the_next_attempt_and_its_other_file(tmp_path, capsys
     (paths.run("r1").attempts).mkdir(parents=True)
     (paths.folder / "1.log").write_text("old\nfirst\n")
     record(paths, 1, job="7")
-    task = TaskStatus(
+    task = JudgedTask(
         "train", "r1", "seed=1", "running", attempts=1, job="7", log=str(paths.folder / "1.log"), detail="", run="r1"
     )
     monkeypatch.setattr("runner.record.state.study_status", lambda *_: pytest.fail("nothing is asked"))
@@ -430,7 +430,7 @@ def test_a_job_that_slurm_puts_back_is_followed_in_the_same_file(tmp_path, capsy
     (paths.run("r1").attempts).mkdir(parents=True)
     log.write_text("a\n")
     record(paths, 1, job="7", log=str(log))
-    task = TaskStatus("train", "r1", "", "running", attempts=1, job="7", log=str(log), run="r1")
+    task = JudgedTask("train", "r1", "", "running", attempts=1, job="7", log=str(log), run="r1")
     waiting = replace(task, state="waiting", detail="its turn after it was put back into the queue")
     monkeypatch.setattr("runner.record.state.study_status", lambda *_: type("Status", (), {"tasks": [waiting]}))
     steps = iter(

@@ -9,8 +9,8 @@ import torch
 from small_study import train
 
 from analysis.sections.epochs import precision_note
-from jobs import train as stage
 from jobs.checkpoint import Checkpoint
+from jobs.training import progress_note
 from srcnn import precision as rule
 from srcnn.batches import Tensors
 from srcnn.deprocess import Standardisation
@@ -146,7 +146,7 @@ def test_every_epoch_says_what_it_was_trained_in(tmp_path, monkeypatch):
     on_a_processor(monkeypatch, 7.0)
     ((_, history),) = train(tmp_path / "auto")
     assert [record["precision"] for record in history] == ["bfloat16"] * 3
-    assert "patches/s in bfloat16" in stage.progress_note(history[-1])
+    assert "patches/s in bfloat16" in progress_note(history[-1])
 
 
 def test_the_report_says_what_the_epochs_were_trained_in():

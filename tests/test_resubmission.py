@@ -13,9 +13,9 @@ from runner.executors.slurm.states import SlurmJob, _from_sacct, job_states
 from runner.executors.snapshot import take_snapshot
 from runner.executors.table import executor
 from runner.record.array_ids import expand
-from runner.record.state import TaskStatus, judge
+from runner.record.state import JudgedTask, judge
 from runner.record.submission import SentArray, SentJob, Submission, latest_jobs, new_submission, submissions
-from runner.record.tasks import KnownTask
+from runner.record.tasks import RecordedTask
 from runner.study.config import load_study
 from runner.study.plan import make_plan
 from runner.study.selection import only_failed, tasks_to_send, with_resources
@@ -96,7 +96,7 @@ def judge_sent(task, answer, job, names=("r1",), earlier=(), folder=Path("submis
 
 def judged(states, attempt=None, job="123", answer=None, needs=()):
     """The state of a training that was sent as a job."""
-    task = KnownTask("train", "r1", "", tuple(needs), False, attempt, attempt.number if attempt else 0)
+    task = RecordedTask("train", "r1", "", tuple(needs), False, attempt, attempt.number if attempt else 0)
     return judge_sent(task, answer or slurm_says(states), job)
 
 
@@ -148,7 +148,7 @@ def test_what_was_run_on_this_machine_since_counts_whatever_the_clocks_say(tmp_p
     (tmp_path / "0003-20200101T000000.000000Z").mkdir()
     here = attempt(job=inside, start=1.0, outcome="failed", cause="ValueError", message="bad")
     here.submission = "0003-20200101T000000.000000Z"
-    task = KnownTask("train", "r1", "", (), False, here, 1)
+    task = RecordedTask("train", "r1", "", (), False, here, 1)
     found = judge_sent(task, Answer({}), "123", folder=tmp_path)
     assert (found.cause, found.job) == ("exception", None)
 
@@ -202,7 +202,7 @@ def test_a_job_that_is_held_though_its_files_are_there_is_named_while_others_wai
     monkeypatch.setattr(scheduler, "call", lambda command, *_, **__: said[command])
     answer = job_states({"8": Origin()}, settled={"7_0": Origin(), "7_1": Origin()})
     assert answer.states.keys() == {"8", "7_1"}
-    task = KnownTask("evaluate", "r1.1", "", (), True, attempt(outcome="done"), 1)
+    task = RecordedTask("evaluate", "r1.1", "", (), True, attempt(outcome="done"), 1)
     found = judge_sent(task, answer, "7_1", ("r1.0", "r1.1"))
     assert (found.state, found.held_by) == ("held", "scheduler")
     assert judge(task, None, None, answer, {}, False).state == "done"
@@ -314,8 +314,8 @@ def test_causes_are_told_apart():
     ],
 )
 def test_what_slurm_cancels_for_want_of_what_it_needs_is_told_from_what_people_cancel(reason, cause, expected):
-    train = TaskStatus("train", "r1", "", "failed", cause)
-    task = KnownTask("render", "r1", "", (train.key,), False, None, 0)
+    train = JudgedTask("train", "r1", "", "failed", cause)
+    task = RecordedTask("render", "r1", "", (train.key,), False, None, 0)
     gone = slurm_says({"124": SlurmJob("CANCELLED", reason, "0:0", "None assigned")})
     assert judge_sent(task, gone, "124", earlier=[train]).cause == expected
 

@@ -14,9 +14,9 @@ import torch
 from conftest import REPOSITORY
 
 from jobs.checkpoint import Checkpoint, CheckpointError, newest, save_last, set_aside_damaged
-from jobs.train import TIMINGS
 from srcnn.checkpoint import is_sealed, sealed
 from srcnn.files import remove_orphans
+from srcnn.history import TIMINGS
 from srcnn.paths import RunPaths
 
 SCRIPT = Path(__file__).with_name("kill_and_resume.py")

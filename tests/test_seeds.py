@@ -4,7 +4,7 @@ import torch
 from small_study import train
 
 from jobs.checkpoint import Checkpoint
-from jobs.train import TIMINGS
+from srcnn.history import TIMINGS
 
 
 def _weights(paths):

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from runner.record.array_ids import collapse, expand
 from runner.record.groups import TaskGroup
-from runner.record.state import StudyStatus, TaskStatus
+from runner.record.state import JudgedTask, StudyStatus
 from runner.status import exit_status
 from runner.status_page import page
 from srcnn.words import counted
@@ -18,7 +18,7 @@ NOON = 1_800_000_000.0
 
 
 def task(stage, number, state, **fields):
-    return TaskStatus(stage, f"r{number}", f"seed={number}", state, job=f"{len(stage)}00_{number}", **fields)
+    return JudgedTask(stage, f"r{number}", f"seed={number}", state, job=f"{len(stage)}00_{number}", **fields)
 
 
 def busy_study(folder="/home/somebody/projects/super-resolution/results/sixty_runs_of_everything"):
@@ -31,7 +31,7 @@ def busy_study(folder="/home/somebody/projects/super-resolution/results/sixty_ru
         "note": "loss 0.00123, rate 0.002, 1500 patches/s, held 31.20 dB 0.8812 (bicubic",
     }
     tasks = [
-        TaskStatus("prepare", "d0", "", "done"),
+        JudgedTask("prepare", "d0", "", "done"),
         *(task("train", n, "running", host=f"node{n}", seconds_left=90.0, **running) for n in range(20)),
         *(task("train", n, "waiting", detail="its turn") for n in range(20, 50)),
         *(

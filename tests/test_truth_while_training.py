@@ -10,7 +10,7 @@ from small_study import small_plan, train
 from jobs.checkpoint import Checkpoint
 from jobs.events import has_tensorboard
 from jobs.sizes import weight_count
-from jobs.train import progress_note
+from jobs.training import progress_note
 from runner.study.config import ConfigError
 from runner.study.space import size, space_needed, space_text
 from srcnn.batches import Tensors

@@ -8,7 +8,7 @@ import pytest
 from runner.executors.job_state import JobState, Origin
 from runner.executors.slurm import scheduler
 from runner.executors.slurm.states import job_states
-from runner.record.tasks import KnownTask
+from runner.record.tasks import RecordedTask
 from runner.record.verdict import STATE_OF, TABLE, Signs, verdict
 from runner.record.words import Case, words
 from srcnn.schema import Attempt
@@ -90,7 +90,7 @@ def test_every_verdict_has_an_example_a_state_and_words():
     assert {meant for *_, meant in MEANINGS} == set(STATE_OF) == {meant for _, meant in TABLE}
 
 
-TASK = KnownTask("train", "r1", "", (), False, None, 1)
+TASK = RecordedTask("train", "r1", "", (), False, None, 1)
 ATTEMPT = Attempt("train", "r1", 1, "node7", 1, time.time(), outcome="running")
 
 

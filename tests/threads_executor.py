@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from runner.executors.executor import Request, TaskState
+from runner.executors.executor import Request, WatchedTask
 from runner.executors.here import Here, is_blocked, is_ready
 from runner.executors.inside import Inside
 from runner.executors.task import TaskCall
@@ -32,8 +32,8 @@ class Threads(Here):
     name = "threads"
     title = "threads"
 
-    def submit(self, request: Request) -> Sequence[TaskState]:
-        states = [TaskState(task) for task in request.tasks]
+    def submit(self, request: Request) -> Sequence[WatchedTask]:
+        states = [WatchedTask(task) for task in request.tasks]
         by_key = {state.task.key: state for state in states}
         threads: list[threading.Thread] = []
         with _own_output() as output:
@@ -61,7 +61,7 @@ class Threads(Here):
         return states
 
 
-def _do(state: TaskState, folder: Path, output: "_Output") -> None:
+def _do(state: WatchedTask, folder: Path, output: "_Output") -> None:
     log = Path(state.log or "")
     with log.open("w") as file, suppress(KeyboardInterrupt):
         output.here.file = file

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from analysis.evidence import Evidence
-from analysis.page import Section
+from analysis.page import PageSection
 from analysis.sections import answer, contrast, epochs, images, making, numbers, subimages, upsamplers
 
-SECTIONS: dict[str, Callable[[Evidence], Section | None]] = {
+SECTIONS: dict[str, Callable[[Evidence], PageSection | None]] = {
     "answer": answer.section,
     "epochs": epochs.section,
     "images": images.section,

@@ -6,7 +6,7 @@ import pandas as pd
 
 from analysis.aggregate import mean_over_pictures, per_picture
 from analysis.evidence import Evidence
-from analysis.page import Column, Prose, Section, Table
+from analysis.page import Column, PageSection, Prose, Table
 from analysis.statistics import FEWEST, better, bootstrap_interval, seed_spread, summarise
 from analysis.style import metric_head, number
 from srcnn.metrics import about
@@ -14,7 +14,7 @@ from srcnn.protocols import PROTOCOLS
 from srcnn.words import counted
 
 
-def section(evidence: Evidence) -> Section | None:
+def section(evidence: Evidence) -> PageSection | None:
     """The headline sentences and the tables that they are taken from."""
     if not evidence.scored_runs:
         return None
@@ -41,7 +41,7 @@ def section(evidence: Evidence) -> Section | None:
     compound = compound_table(evidence)
     if len(compound):
         blocks.append(_compound_block(evidence, compound))
-    return Section("answer", "The answer", blocks)
+    return PageSection("answer", "The answer", blocks)
 
 
 def run_table(evidence: Evidence) -> pd.DataFrame:

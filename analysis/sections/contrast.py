@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.aggregate import mean_over_pictures
 from analysis.evidence import Evidence
-from analysis.page import Column, Figure, Prose, Section, Table
+from analysis.page import Column, Figure, PageSection, Prose, Table
 from analysis.plots import correlation_plot
 from analysis.sections.images import region_shots
 from analysis.statistics import rank_correlation, ranks
@@ -19,7 +19,7 @@ TIMED_S = 0.1  # no further call of a metric once its calls took this long
 SLOW_S = 5.0  # a first call this long is the metric itself, not the loading of what it needs, and is not repeated
 
 
-def section(evidence: Evidence) -> Section | None:
+def section(evidence: Evidence) -> PageSection | None:
     """Correlations, disagreements, rankings and costs."""
     if not evidence.scored_runs:
         return None
@@ -32,7 +32,7 @@ def section(evidence: Evidence) -> Section | None:
         blocks += _disagreement(evidence, matrix, metrics)
     blocks += [_ranking(evidence, "variant", "runs"), _ranking(evidence, "upsampler", "upsamplers")]
     blocks.append(_costs(evidence))
-    return Section("contrast", "Metrics against each other", [block for block in blocks if block])
+    return PageSection("contrast", "Metrics against each other", [block for block in blocks if block])
 
 
 def varying(evidence: Evidence, patches: pd.DataFrame) -> list[str]:

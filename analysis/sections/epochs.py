@@ -7,7 +7,7 @@ import pandas as pd
 from analysis.aggregate import mean_over_pictures, per_picture
 from analysis.appearance import before_and_after, over_epochs, thinned
 from analysis.evidence import Evidence
-from analysis.page import Column, Figure, Prose, Section, Shot, Shots, Table
+from analysis.page import Column, Figure, PageSection, Prose, Shot, Shots, Table
 from analysis.panels import Panel
 from analysis.pictures import Album, data_uri, shown_part
 from analysis.plots import appearance_plot, evaluation_plot, loss_plot
@@ -22,7 +22,7 @@ STRIP_RUNS = 3
 LUMA_METRICS = ("psnr", "ssim")  # of the literature's protocol; the others tell little of one band
 
 
-def section(evidence: Evidence) -> Section | None:
+def section(evidence: Evidence) -> PageSection | None:
     """What training changed, as figures, a strip of pictures, and tables."""
     if not evidence.scored_runs:
         return None
@@ -37,7 +37,7 @@ def section(evidence: Evidence) -> Section | None:
     blocks += _losses(evidence, styles)
     blocks += _strip(evidence)
     blocks += _appearance(evidence, styles, legend)
-    return Section("epochs", "Across epochs", blocks)
+    return PageSection("epochs", "Across epochs", blocks)
 
 
 def epoch_lines(evidence: Evidence, protocol: str, metrics: list[str]) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:

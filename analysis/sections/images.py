@@ -8,12 +8,12 @@ import pandas as pd
 from analysis.aggregate import mean_over_pictures, per_picture
 from analysis.evidence import Evidence
 from analysis.heatmap import heatmap, scale_note
-from analysis.page import Column, Figure, Prose, Section, Shot, Shots, Table
+from analysis.page import Column, Figure, PageSection, Prose, Shot, Shots, Table
 from analysis.panels import Panel
 from analysis.pictures import Album, data_uri, inside, shown_part
 from analysis.plots import image_plot
 from analysis.statistics import PAIR_KEY
-from analysis.study import Run, apart
+from analysis.study import RunResults, apart
 from analysis.style import metric_head, number, run_styles
 from srcnn.metrics import about
 from srcnn.patches import Box
@@ -23,7 +23,7 @@ LONGEST_NAME = 60  # of a table's file
 SHOWN_VARIANTS = 6  # marks a picture in the sorted chart
 
 
-def section(evidence: Evidence) -> Section | None:
+def section(evidence: Evidence) -> PageSection | None:
     """What differs from picture to picture and from place to place."""
     if not evidence.scored_runs:
         return None
@@ -39,7 +39,7 @@ def section(evidence: Evidence) -> Section | None:
             region_shots(evidence, run, gains.iloc[-1], "Where it gained least"),
         ]
     blocks += _heatmaps(evidence)
-    return Section("images", "Across images", [block for block in blocks if block])
+    return PageSection("images", "Across images", [block for block in blocks if block])
 
 
 def region_gains(evidence: Evidence) -> pd.DataFrame | None:
@@ -58,7 +58,7 @@ def region_gains(evidence: Evidence) -> pd.DataFrame | None:
     return pairs.dropna(subset=["gain"]).sort_values("gain", ascending=False, kind="stable", ignore_index=True)
 
 
-def region_shots(evidence: Evidence, run: Run, row: Any, title: str, note: str = "") -> Shots | Prose:
+def region_shots(evidence: Evidence, run: RunResults, row: Any, title: str, note: str = "") -> Shots | Prose:
     """One region as original, interpolated, restored and enlarged, with all metrics of each."""
     album, epoch = Album(evidence.study), evidence.last_epoch[run.run_id]
     set_name, image = str(row["set"]), str(row["image"])
@@ -98,7 +98,7 @@ def region_shots(evidence: Evidence, run: Run, row: Any, title: str, note: str =
 
 
 def _numbers(
-    evidence: Evidence, run: Run, set_name: str, image: str, box: Box, upsampler: str | None, zoom: int
+    evidence: Evidence, run: RunResults, set_name: str, image: str, box: Box, upsampler: str | None, zoom: int
 ) -> pd.DataFrame:
     """A row a metric, a column a step: the nine numbers of one region."""
     where: dict[str, Any] = {"definition": evidence.definition, "set": set_name, "image": image}
@@ -130,7 +130,7 @@ def _number_table(name: str, numbers: pd.DataFrame) -> Table:
     return Table(name, "", shown, columns)
 
 
-def _best_upsampler(evidence: Evidence, run: Run) -> tuple[str | None, int]:
+def _best_upsampler(evidence: Evidence, run: RunResults) -> tuple[str | None, int]:
     """The upsampler of ``compound`` with the best mean for a run, and the smallest zoom."""
     rows = evidence.last[
         (evidence.last["protocol"] == "compound")

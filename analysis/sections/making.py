@@ -6,13 +6,13 @@ from typing import Any
 import pandas as pd
 
 from analysis.evidence import Evidence
-from analysis.page import Column, Prose, Section, Table
+from analysis.page import Column, PageSection, Prose, Table
 from analysis.records import costs, failures, versions
-from analysis.study import Study, differing
+from analysis.study import StudyResults, differing
 from srcnn.words import duration
 
 
-def section(evidence: Evidence) -> Section:
+def section(evidence: Evidence) -> PageSection:
     """Everything that is known of the making, also when nothing was scored."""
     study = evidence.study
     blocks: list[Any] = [_settings(study)]
@@ -26,10 +26,10 @@ def section(evidence: Evidence) -> Section:
     command, anew = commands(study)
     blocks.append(Prose("Go on, or make what is missing:", code=command))
     blocks.append(Prose("Repeat it from the start in another folder:", code=anew))
-    return Section("making", "How it was made", [block for block in blocks if block])
+    return PageSection("making", "How it was made", [block for block in blocks if block])
 
 
-def commands(study: Study) -> tuple[str, str]:
+def commands(study: StudyResults) -> tuple[str, str]:
     """The commands that finish this study, and that repeat it elsewhere."""
     folder = shlex.quote(str(study.folder))
     data = study.contents.get("data_root")
@@ -38,7 +38,7 @@ def commands(study: Study) -> tuple[str, str]:
     return go_on, f"python -m runner.submit {shlex.quote(str(study.paths.config))} --root NEW_FOLDER{data_root}"
 
 
-def _settings(study: Study) -> Table | Prose:
+def _settings(study: StudyResults) -> Table | Prose:
     different = differing({run.label: run.settings for run in study.runs})
     if not different:
         return Prose(
@@ -52,7 +52,7 @@ def _settings(study: Study) -> Table | Prose:
     return Table("settings", "What differs between the runs", pd.DataFrame(rows), columns)
 
 
-def _common(study: Study) -> Table | None:
+def _common(study: StudyResults) -> Table | None:
     if not study.runs:
         return None
     different = differing({run.label: run.settings for run in study.runs})
@@ -65,7 +65,7 @@ def _common(study: Study) -> Table | None:
     )
 
 
-def _costs(study: Study) -> Table | None:
+def _costs(study: StudyResults) -> Table | None:
     table = costs(study)
     if not len(table):
         return None

@@ -6,17 +6,17 @@ import pandas as pd
 
 from analysis.aggregate import mean_over_pictures
 from analysis.evidence import Evidence
-from analysis.page import Column, Prose, Section, Table, metric_columns
+from analysis.page import Column, PageSection, Prose, Table, metric_columns
 from analysis.style import sentence
 from srcnn.metrics import about
 from srcnn.protocols import PROTOCOLS
 
 
-def section(evidence: Evidence) -> Section | None:
+def section(evidence: Evidence) -> PageSection | None:
     """A table a protocol, and the count of infinite and undefined values."""
     if not len(evidence.last):
         return None
-    return Section("numbers", "All the numbers", [*_all_metrics(evidence), *_left_out(evidence)])
+    return PageSection("numbers", "All the numbers", [*_all_metrics(evidence), *_left_out(evidence)])
 
 
 def _all_metrics(evidence: Evidence) -> list[Table]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from analysis.evidence import Evidence
-from analysis.page import Figure, Section
+from analysis.page import Figure, PageSection
 from analysis.plots import upsampling_plot
 from analysis.style import upsampler_styles
 from srcnn.protocols import PROTOCOLS
@@ -12,7 +12,7 @@ from srcnn.upsample import UPSAMPLERS
 PICTURES = 2
 
 
-def section(evidence: Evidence) -> Section | None:
+def section(evidence: Evidence) -> PageSection | None:
     """A panel a metric and picture, a line an upsampler; the report's definitions where they were scored."""
     run = evidence.best_run
     protocol = next((name for name in ("whole", "compound") if name in evidence.protocols), None)
@@ -40,7 +40,7 @@ def section(evidence: Evidence) -> Section | None:
         f"{evidence.last_epoch[run.run_id]}. Sub-images are numbered down the first column, then the next."
     )
     figure = Figure("subimages", "Each metric over the sub-images", panels, caption, styles)
-    return Section("subimages", "Sub-image by sub-image", [figure]) if panels else None
+    return PageSection("subimages", "Sub-image by sub-image", [figure]) if panels else None
 
 
 def _chosen(rows: Any) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from analysis.aggregate import mean_over_pictures
 from analysis.evidence import Evidence
-from analysis.page import Column, Figure, Section, Table
+from analysis.page import Column, Figure, PageSection, Table
 from analysis.plots import upsampler_plot
 from analysis.statistics import paired_differences, summarise
 from analysis.style import metric_head, run_styles, sentence
@@ -14,7 +14,7 @@ from srcnn.upsample import UPSAMPLERS
 FEW = ("psnr", "ssim")  # of the report's own protocol, where upsamplers hardly differ; tables have all
 
 
-def section(evidence: Evidence) -> Section | None:
+def section(evidence: Evidence) -> PageSection | None:
     """A panel a metric and set, and the paired differences to the first upsampler."""
     blocks: list[Any] = []
     styles = run_styles(evidence.study.variants, evidence.study.baseline_names.values())
@@ -41,7 +41,7 @@ def section(evidence: Evidence) -> Section | None:
     table = _against_nearest(evidence)
     if table:
         blocks.insert(1, table)
-    return Section("upsamplers", "Upsamplers compared", blocks) if blocks else None
+    return PageSection("upsamplers", "Upsamplers compared", blocks) if blocks else None
 
 
 def _against_nearest(evidence: Evidence) -> Table | None:

@@ -16,7 +16,7 @@ from runner.executors.job_state import Origin, QueuedJob, SchedulerError
 from runner.record.lock import Holder, holder, study_lock
 from runner.record.matching import UnknownName, matching_runs, run_of
 from runner.record.sent import queued_jobs
-from runner.record.state import StudyStatus, TaskStatus, study_status
+from runner.record.state import JudgedTask, StudyStatus, study_status
 from runner.record.submission import Key, submissions
 from runner.record.tasks import known_tasks
 from runner.study.stages import STAGES
@@ -204,7 +204,7 @@ def _chosen(status: StudyStatus, jobs: Sequence[Sent], stage: str | None, run: s
     return [(executor, job) for executor, job in jobs if job.key in keys]
 
 
-def _of_runs(status: StudyStatus) -> list[TaskStatus]:
+def _of_runs(status: StudyStatus) -> list[JudgedTask]:
     return [task for task in status.tasks if task.run]
 
 

@@ -26,7 +26,7 @@ from srcnn.words import counted, duration
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundFiles:
     """Files of one kind: where they lie (files and whole folders), how many, how large, what they cost to remove.
 
     ``outside``: what a link or a damaged record says is among them, and lies elsewhere, so that it is left alone.
@@ -85,7 +85,7 @@ def study_files(paths: StudyPaths) -> StudyFiles:
     return StudyFiles(paths, contents, time.time())
 
 
-def find(study: StudyFiles, what: Sequence[str] | None, attempts: Sequence[Attempt] = ()) -> list[Found]:
+def find(study: StudyFiles, what: Sequence[str] | None, attempts: Sequence[Attempt] = ()) -> list[FoundFiles]:
     """Every kind with what there is of it. ``what`` chooses some by name; None those that cost nothing."""
     found = []
     for kind, each in REMOVABLE.items():
@@ -99,7 +99,7 @@ def find(study: StudyFiles, what: Sequence[str] | None, attempts: Sequence[Attem
         sizes = [file.lstat().st_size for place in places for file in _files(place)]
         cost = each.cost + _duration_text(attempts, remade_by(kind)) * bool(places)
         chosen = each.default if what is None else kind in what
-        found.append(Found(kind, places, len(sizes), sum(sizes), cost, chosen, outside))
+        found.append(FoundFiles(kind, places, len(sizes), sum(sizes), cost, chosen, outside))
     return found
 
 
@@ -115,7 +115,7 @@ def _duration_text(attempts: Sequence[Attempt], stages: Collection[str]) -> str:
     return f" (took {duration(spent)} of tasks)" if spent else ""
 
 
-def _show(found: list[Found], paths: StudyPaths) -> None:
+def _show(found: list[FoundFiles], paths: StudyPaths) -> None:
     console = Terminal()
     console.print(f"{paths.folder.name}: what can be removed below {paths.folder}", soft_wrap=True, markup=False)
     console.print(_table(found))
@@ -124,7 +124,7 @@ def _show(found: list[Found], paths: StudyPaths) -> None:
         console.print(f"* goes now; the others only by name: --what {','.join(others)}", soft_wrap=True, markup=False)
 
 
-def _table(found: list[Found]) -> Table:
+def _table(found: list[FoundFiles]) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("", "kind", "files", "size"):
         table.add_column(column, justify="right" if column in ("files", "size") else "left", no_wrap=True)

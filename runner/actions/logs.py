@@ -9,7 +9,7 @@ from jobs.attempt import attempt_files, read_attempt
 from runner.record.follow import attempts_folder, follow, found_again
 from runner.record.groups import failure_groups
 from runner.record.matching import UnknownName, matching, of_stage, task_text
-from runner.record.state import TaskStatus, study_status
+from runner.record.state import JudgedTask, study_status
 from runner.record.tail import ALONE, AMONG, last_lines
 from runner.record.tasks import known_tasks
 from srcnn.paths import StudyPaths
@@ -55,14 +55,14 @@ def _asked(lines: int | None, default: int) -> int | None:
     return default if lines is None else lines or None
 
 
-def _show(paths: StudyPaths, tasks: Sequence[TaskStatus], lines: int | None) -> None:
+def _show(paths: StudyPaths, tasks: Sequence[JudgedTask], lines: int | None) -> None:
     """The ends of some logs, and the names of the others."""
     for task in tasks[:SHOWN]:
         _show_log(paths, task, _asked(lines, AMONG if len(tasks) > 1 else ALONE))
     _list_others(paths, tasks[SHOWN:])
 
 
-def _show_last(paths: StudyPaths, tasks: Sequence[TaskStatus], lines: int | None) -> None:
+def _show_last(paths: StudyPaths, tasks: Sequence[JudgedTask], lines: int | None) -> None:
     """The log of what ended last; of tasks that never began, what they wait for."""
     attempts = {task.key: task.attempt for task in known_tasks(paths)}
     ends = {task.key: attempt.end or 0.0 for task in tasks if (attempt := attempts.get(task.key))}
@@ -76,7 +76,7 @@ def _show_last(paths: StudyPaths, tasks: Sequence[TaskStatus], lines: int | None
         print(f"and {len(tasks) - SHOWN} more")
 
 
-def _unbegun_text(task: TaskStatus) -> str:
+def _unbegun_text(task: JudgedTask) -> str:
     if task.state == "done":
         return f"{task_text(task)} is done, and left no log"
     state = {"waiting": "it waits for ", "held": "it is held: "}.get(task.state, "") + task.detail
@@ -84,7 +84,7 @@ def _unbegun_text(task: TaskStatus) -> str:
     return f"{task_text(task)} has no log yet: {state}{earlier}"
 
 
-def _show_log(paths: StudyPaths, task: TaskStatus, lines: int | None, attempt: Attempt | None = None) -> None:
+def _show_log(paths: StudyPaths, task: JudgedTask, lines: int | None, attempt: Attempt | None = None) -> None:
     """A heading that says which attempt it is, and the end of its log."""
     attempts = _attempts(paths, task)
     log = attempt.log if attempt else task.log
@@ -108,13 +108,13 @@ def _show_log(paths: StudyPaths, task: TaskStatus, lines: int | None, attempt: A
     sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
 
 
-def _attempts(paths: StudyPaths, task: TaskStatus) -> list[Attempt]:
+def _attempts(paths: StudyPaths, task: JudgedTask) -> list[Attempt]:
     """The attempts at a task that are on record."""
     files = attempt_files(attempts_folder(paths, task), task.stage, task.name)
     return [attempt for file in files if (attempt := read_attempt(file))]
 
 
-def _show_attempt(paths: StudyPaths, tasks: Sequence[TaskStatus], number: int, lines: int | None) -> None:
+def _show_attempt(paths: StudyPaths, tasks: Sequence[JudgedTask], number: int, lines: int | None) -> None:
     """The logs of the tasks' attempts of one number. Raises UnknownName if none has it."""
     begun = [task for task in tasks if task.attempts >= number > 0]
     found = [(task, each) for task in begun for each in _attempts(paths, task) if each.number == number]
@@ -130,7 +130,7 @@ def _show_attempt(paths: StudyPaths, tasks: Sequence[TaskStatus], number: int, l
         print(f"  {task_text(task)}  {attempt.log}")
 
 
-def _show_failed(paths: StudyPaths, failed: Sequence[TaskStatus], lines: int | None) -> None:
+def _show_failed(paths: StudyPaths, failed: Sequence[JudgedTask], lines: int | None) -> None:
     """Failures with one cause together: the cause, the log of one, the names of the others."""
     groups = failure_groups(failed)
     if not groups:
@@ -145,7 +145,7 @@ def _show_failed(paths: StudyPaths, failed: Sequence[TaskStatus], lines: int | N
             _list_others(paths, group.tasks[1:])
 
 
-def _list_others(paths: StudyPaths, tasks: Sequence[TaskStatus]) -> None:
+def _list_others(paths: StudyPaths, tasks: Sequence[JudgedTask]) -> None:
     if tasks:
         print(f"and {len(tasks)} more:")
     for task in tasks:

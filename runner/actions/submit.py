@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from jobs.pictures import MissingPictures, PictureError
-from runner.executors.executor import Executor, Request, TaskState
+from runner.executors.executor import Executor, Request, WatchedTask
 from runner.executors.interrupt import interruptible
 from runner.executors.job_state import SchedulerError
 from runner.executors.listed import AUTO
@@ -28,7 +28,7 @@ from runner.record.stale import delete, set_damaged_aside, stale_results
 from runner.record.state import StudyStatus, study_status
 from runner.record.submission import Submission, new_submission, submissions
 from runner.study.config import ConfigError, is_submitted, load_study, study_text
-from runner.study.plan import Plan, Task, make_plan
+from runner.study.plan import Plan, PlannedTask, make_plan
 from runner.study.selection import on_gpu_partition, only_failed, tasks_to_send, with_resources
 from runner.study.space import space_text
 from runner.view import plan_table, print_failures, watching
@@ -131,7 +131,7 @@ def _submit_alone(plan: Plan, arguments: argparse.Namespace, executor: Executor,
 
     folder, aside, began = None, Aside(), False
 
-    def begin(states: Sequence[TaskState]) -> None:
+    def begin(states: Sequence[WatchedTask]) -> None:
         nonlocal began
         began = True
         delete(aside)
@@ -200,8 +200,8 @@ def _release_held(status: StudyStatus | None, arguments: argparse.Namespace, con
 
 
 def _selected(
-    plan: Plan, missing: list[Task], status: StudyStatus | None, arguments: argparse.Namespace
-) -> tuple[Plan, list[Task]]:
+    plan: Plan, missing: list[PlannedTask], status: StudyStatus | None, arguments: argparse.Namespace
+) -> tuple[Plan, list[PlannedTask]]:
     """The plan with the resources of the command line, and the tasks that it says to send."""
     failed = status.of("failed") if status else []
     todo = tasks_to_send(missing, status.active_jobs() if status else ())
@@ -213,7 +213,12 @@ def _selected(
 
 
 def _print_plan(
-    plan: Plan, missing: list[Task], todo: list[Task], executor: Executor, cores: int | None, console: Console
+    plan: Plan,
+    missing: list[PlannedTask],
+    todo: list[PlannedTask],
+    executor: Executor,
+    cores: int | None,
+    console: Console,
 ) -> None:
     """Print the stages, what the tasks to send ask of an executor, and what they will write."""
     console.print(f"{plan.study.name}: {counted(len(plan.runs), 'run')}, below {plan.paths.folder}", soft_wrap=True)
@@ -286,7 +291,7 @@ def _run(request: Request, executor: Executor, console: Console) -> int:
     start = time.monotonic()
     with watching(console) as show:
 
-        def watch(states: Sequence[TaskState]) -> None:
+        def watch(states: Sequence[WatchedTask]) -> None:
             request.watch(states)
             show(states)
 

@@ -10,7 +10,7 @@ from srcnn.door import sentence
 
 if TYPE_CHECKING:
     from runner.study.cluster import ClusterConfig
-    from runner.study.config import Study
+    from runner.study.config import StudyConfig
     from runner.study.plan import Plan
 
 ANSWER_S = 20.0  # a controller that takes longer is not there
@@ -26,7 +26,7 @@ class Circumstances:
     """
 
     root: Path
-    study: "Study | None" = None
+    study: "StudyConfig | None" = None
     error: str = ""
     damage: str = ""
     partition: str | None = None

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["ok", "note", "WRONG"]
+Level = Literal["ok", "note", "WRONG"]
 
 
 @dataclass(frozen=True)
 class Finding:
     """``WRONG`` would make a study fail and comes with its remedy; a ``note`` is worth knowing."""
 
-    state: State
+    state: Level
     what: str
     remedy: str = ""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from jobs.attempt import cause_of
-from runner.executors.executor import Request, TaskState
+from runner.executors.executor import Request, WatchedTask
 from runner.executors.here import Here, is_blocked
 from runner.executors.inside import Inside
 from runner.executors.table import enclosing_job
@@ -16,9 +16,9 @@ class Debug(Here):
 
     name = "debug"
 
-    def submit(self, request: Request) -> Sequence[TaskState]:
+    def submit(self, request: Request) -> Sequence[WatchedTask]:
         """Run the tasks in order and return how each ended; a failed task stops only those that need it."""
-        states = [TaskState(task) for task in request.tasks]
+        states = [WatchedTask(task) for task in request.tasks]
         by_key = {state.task.key: state for state in states}
         inside = Inside(enclosing_job())
         for state in states:

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 from runner.executors.job_state import Answer, Origin, QueuedJob
 from runner.record.submission import Key, Submission
 from runner.study.cluster import ClusterConfig
-from runner.study.plan import Plan, Task
+from runner.study.plan import Plan, PlannedTask
 from srcnn.paths import StudyPaths
 
 
@@ -19,27 +19,27 @@ class Presence(NamedTuple):
     words: str = ""
 
 
-State = Literal["waiting", "running", "done", "failed", "skipped"]
+WatchedState = Literal["waiting", "running", "done", "failed", "skipped"]
 
 
 @dataclass
-class TaskState:
+class WatchedTask:
     """Where a task stands that runs while the process that submitted it waits."""
 
-    task: Task
+    task: PlannedTask
     cores: int = 1
     gpu: bool = False
-    state: State = "waiting"
+    state: WatchedState = "waiting"
     started: float = 0.0
     seconds: float = 0.0
     error: str = ""
     log: str | None = None
 
 
-Watcher = Callable[[Sequence[TaskState]], None]
+Watcher = Callable[[Sequence[WatchedTask]], None]
 
 
-def _nobody(states: Sequence[TaskState]) -> None:
+def _nobody(states: Sequence[WatchedTask]) -> None:
     """Watch nothing."""
 
 
@@ -53,7 +53,7 @@ class Request:
     """
 
     plan: Plan
-    tasks: Sequence[Task]
+    tasks: Sequence[PlannedTask]
     submission: Submission
     active: Mapping[Key, str] = field(default_factory=dict)
     cores: int | None = None
@@ -92,21 +92,21 @@ class Executor(Protocol):
         """Give what people should know of their surroundings, in sentences."""
         return ()
 
-    def asks(self, cluster: ClusterConfig, tasks: Sequence[Task], cores: int | None) -> Mapping[str, str]:
+    def asks(self, cluster: ClusterConfig, tasks: Sequence[PlannedTask], cores: int | None) -> Mapping[str, str]:
         """Return what one task of each stage asks for, in words; "-" stands for a stage that is not there."""
         return {}
 
-    def cost(self, cluster: ClusterConfig, tasks: Sequence[Task]) -> str:
+    def cost(self, cluster: ClusterConfig, tasks: Sequence[PlannedTask]) -> str:
         """Return what some tasks may cost, in a line; empty if there is nothing to say."""
         return ""
 
-    def batch_files(self, plan: Plan, tasks: Sequence[Task]) -> Mapping[str, str]:
+    def batch_files(self, plan: Plan, tasks: Sequence[PlannedTask]) -> Mapping[str, str]:
         """Return what it would send, as text by stage, for people to read; nothing is written."""
         return {}
 
     # Asking.
 
-    def submit(self, request: Request) -> Sequence[TaskState]:
+    def submit(self, request: Request) -> Sequence[WatchedTask]:
         """Have the tasks done, and return how each ended; where ``is_elsewhere``, send them, and return nothing.
 
         Only what needs a task that failed is not done. Whatever is sent is taken on record before it can run

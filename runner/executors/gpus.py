@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from jobs.device import nvidia_smi
 from jobs.train import Train
 from runner.study.cluster import ClusterConfig
-from runner.study.plan import Task
+from runner.study.plan import PlannedTask
 
 # What tells CUDA which device is meant: its number, or its UUID.
 Gpu = int | str
@@ -58,7 +58,7 @@ def _cards() -> list[_Card]:
     return cards
 
 
-def cpu_note(cluster: ClusterConfig, tasks: Iterable[Task]) -> str:
+def cpu_note(cluster: ClusterConfig, tasks: Iterable[PlannedTask]) -> str:
     """What to say before tasks that ask for GPUs start on this machine without one; empty where it has one."""
     tasks = list(tasks)
     asking = [stage for stage in dict.fromkeys(task.stage for task in tasks) if cluster.stage(stage).gpu_count]

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from jobs.job import usable_cores
-from runner.executors.executor import Executor, Presence, TaskState
+from runner.executors.executor import Executor, Presence, WatchedTask
 from runner.executors.gpus import cpu_note, visible_gpus
 from runner.study.cluster import ClusterConfig
-from runner.study.plan import Task
+from runner.study.plan import PlannedTask
 from runner.study.stages import STAGES
 from srcnn.words import counted
 
@@ -21,18 +21,18 @@ class Here(Executor):
         """Say that it wants to be chosen by name: it is here always."""
         return Presence(False)
 
-    def asks(self, cluster: ClusterConfig, tasks: Sequence[Task], cores: int | None) -> Mapping[str, str]:
+    def asks(self, cluster: ClusterConfig, tasks: Sequence[PlannedTask], cores: int | None) -> Mapping[str, str]:
         """Return the cores and the GPU that one task of each stage gets."""
         states = shares(tasks, cluster, cores or usable_cores(), len(visible_gpus()))
         return {state.task.stage: f"{'1 GPU, ' * state.gpu}{counted(state.cores, 'core')}" for state in states}
 
-    def cost(self, cluster: ClusterConfig, tasks: Sequence[Task]) -> str:
+    def cost(self, cluster: ClusterConfig, tasks: Sequence[PlannedTask]) -> str:
         """Say that tasks which ask for GPUs will find none here."""
         note = cpu_note(cluster, tasks)
         return f"note: {note}" if note else ""
 
 
-def shares(tasks: Iterable[Task], cluster: ClusterConfig, cores: int, gpus: int) -> list[TaskState]:
+def shares(tasks: Iterable[PlannedTask], cluster: ClusterConfig, cores: int, gpus: int) -> list[WatchedTask]:
     """Return the tasks with the cores and GPU that each gets: a stage's tasks share the machine evenly."""
     tasks = list(tasks)
     counts = {stage: sum(task.stage == stage for task in tasks) for stage in {task.stage for task in tasks}}
@@ -42,11 +42,11 @@ def shares(tasks: Iterable[Task], cluster: ClusterConfig, cores: int, gpus: int)
         on_gpu = resources[task.stage].gpu_count > 0 and gpus > 0
         abreast = min(counts[task.stage], gpus if on_gpu else cores, resources[task.stage].parallelism or cores)
         share = max(1, cores // abreast)
-        states.append(TaskState(task, min(cluster.local_cpus(task.stage) or share, cores), on_gpu))
+        states.append(WatchedTask(task, min(cluster.local_cpus(task.stage) or share, cores), on_gpu))
     return states
 
 
-def is_blocked(state: TaskState, needs: Sequence[TaskState]) -> bool:
+def is_blocked(state: WatchedTask, needs: Sequence[WatchedTask]) -> bool:
     """Say whether a task can never start because one that it needs did not finish; the reason is noted."""
     failed = [need.task for need in needs if need.state in ("failed", "skipped")]
     if failed and not STAGES[state.task.stage].after:
@@ -55,7 +55,7 @@ def is_blocked(state: TaskState, needs: Sequence[TaskState]) -> bool:
     return False
 
 
-def is_ready(state: TaskState, needs: Sequence[TaskState]) -> bool:
+def is_ready(state: WatchedTask, needs: Sequence[WatchedTask]) -> bool:
     """Say whether all that a task waits for has ended, well or as its stage allows."""
     ended = ("done", "failed", "skipped") if STAGES[state.task.stage].after else ("done",)
     return all(need.state in ended for need in needs)

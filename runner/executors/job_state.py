@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Holder = Literal["user", "administrator", "scheduler"]
+HeldBy = Literal["user", "administrator", "scheduler"]
 Phase = Literal["waiting", "running", "ended"]
 End = Literal["well", "failed", "killed", "cancelled", "time limit", "node failure", "preempted", "out of memory"]
 
@@ -31,7 +31,7 @@ class JobState:
     word: str = ""
     why: str = ""
     begins: str = ""
-    held_by: Holder | None = None
+    held_by: HeldBy | None = None
     never: bool = False
     end: End | None = None
     exit_code: str = ""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from jobs.attempt import attempt_files, last_attempt, last_attempts
 from jobs.job import usable_cores
 from jobs.processes import born, is_alive, kill_tree, started_with
-from runner.executors.executor import Presence, Request, TaskState
+from runner.executors.executor import Presence, Request, WatchedTask
 from runner.executors.gpus import Gpu, visible_gpus
 from runner.executors.here import Here, is_blocked, is_ready, shares
 from runner.executors.in_submitit import InSubmitit
@@ -40,7 +40,7 @@ MARK = "SRCNN_TASK"  # the variable that a task's processes have of their runner
 
 
 @dataclass
-class LocalTask(TaskState):
+class LocalTask(WatchedTask):
     """Where one task of a local execution stands, and what was set aside for it."""
 
     submission: str = ""
@@ -84,7 +84,7 @@ class Local(Here):
         """Raise ConfigError for a folder of results whose name submitit or Python cannot carry."""
         refuse_root(root, FOR_SUBMITIT)
 
-    def submit(self, request: Request) -> Sequence[TaskState]:
+    def submit(self, request: Request) -> Sequence[WatchedTask]:
         """Run the tasks and return how each ended; submitit's files and the logs lie in the submission's folder.
 
         A failed task stops only those that need it. On KeyboardInterrupt all children are stopped and the interrupt

@@ -17,7 +17,7 @@ from srcnn.words import counted
 if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
 
-    from runner.study.plan import Task
+    from runner.study.plan import PlannedTask
 
 
 # glibc hands large blocks back to the kernel and fetches them again, which costs half of the time
@@ -55,7 +55,7 @@ class TaskCall:
     code: Path | None = None
 
     @classmethod
-    def of(cls, task: "Task", folder: Path, inside: Inside, **more: Any) -> Self:
+    def of(cls, task: "PlannedTask", folder: Path, inside: Inside, **more: Any) -> Self:
         """Return a planned task as it is called when it was submitted with a folder."""
         return cls(task.job, task.stage, task.name, task.attempts, folder.name, inside, **more)
 

@@ -17,7 +17,7 @@ from srcnn.schema import Attempt
 from srcnn.words import counted
 
 if TYPE_CHECKING:
-    from runner.record.state import TaskStatus
+    from runner.record.state import JudgedTask
     from runner.record.submission import Key
 
 POLL_S = 0.5  # of local files
@@ -28,7 +28,7 @@ QUIET_S = 1.0  # a log that is not written to for so long after the end is compl
 LATE_S = 10.0  # longer than this nobody waits for its last lines
 
 
-def attempts_folder(paths: StudyPaths, task: "TaskStatus") -> Path:
+def attempts_folder(paths: StudyPaths, task: "JudgedTask") -> Path:
     """Where the records of a task's attempts lie."""
     return paths.run(task.run).attempts if task.run else paths.attempts
 
@@ -48,7 +48,7 @@ def found_again(paths: StudyPaths, log: str) -> Path:
 class Followed:
     """One task that is followed: which of its attempts counts, how far its log was shown, how it ended."""
 
-    task: "TaskStatus"
+    task: "JudgedTask"
     first: int  # an attempt before this one is of no interest
     shown: int  # the attempt that was announced last
     growth: Growth | None = None
@@ -68,7 +68,7 @@ class Followed:
             self.end, self.ended_at = how, now
 
 
-def follow(paths: StudyPaths, tasks: "Iterable[TaskStatus]", lines: int | None) -> None:
+def follow(paths: StudyPaths, tasks: "Iterable[JudgedTask]", lines: int | None) -> None:
     """Print what the tasks log until all have ended, with ``lines`` of what was logged before.
 
     A task that goes back into the queue goes on in the same file; a task that is sent again
@@ -105,7 +105,7 @@ def follow(paths: StudyPaths, tasks: "Iterable[TaskStatus]", lines: int | None) 
             time.sleep(POLL_S)
 
 
-def _begin(paths: StudyPaths, task: "TaskStatus", lines: int | None, screen: "_Screen") -> Followed:
+def _begin(paths: StudyPaths, task: "JudgedTask", lines: int | None, screen: "_Screen") -> Followed:
     # One that waits, or starts again, makes a new attempt; what is on record are earlier ones.
     begun = task.state == "running" and task.detail != "starting" and task.attempts > 0
     each = Followed(task, first=task.attempts + (not begun), shown=task.attempts)
@@ -170,7 +170,7 @@ def _turn_to(each: Followed, attempt: Attempt, paths: StudyPaths, screen: "_Scre
 
 
 def _judge(
-    paths: StudyPaths, followed: list[Followed], status: "Mapping[Key, TaskStatus]", now: float, screen: "_Screen"
+    paths: StudyPaths, followed: list[Followed], status: "Mapping[Key, JudgedTask]", now: float, screen: "_Screen"
 ) -> None:
     """Learn of ends that the tasks could not record, and of jobs that they were sent as again."""
     for each in followed:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from runner.record.array_ids import collapse
 from runner.record.matching import task_text
-from runner.record.state import TaskStatus
+from runner.record.state import JudgedTask
 from runner.study.stages import STAGES
 from srcnn.words import counted
 
@@ -17,10 +17,10 @@ JOBS_SHOWN = 4  # arrays, and parts of arrays, in one line
 class TaskGroup:
     """Tasks of one stage that wait, are held or failed for one reason."""
 
-    tasks: list[TaskStatus]
+    tasks: list[JudgedTask]
 
     @property
-    def first(self) -> TaskStatus:
+    def first(self) -> JudgedTask:
         """An example."""
         return self.tasks[0]
 
@@ -42,23 +42,23 @@ class TaskGroup:
         return f"job{'s' * ('[' in names or ',' in names)} {names}" if names else ""
 
 
-def groups_of(tasks: Iterable[TaskStatus], trait: Callable[[TaskStatus], Hashable]) -> list[TaskGroup]:
+def groups_of(tasks: Iterable[JudgedTask], trait: Callable[[JudgedTask], Hashable]) -> list[TaskGroup]:
     """Tasks by stage and a trait, largest group first."""
-    groups: dict[tuple[str, Hashable], list[TaskStatus]] = {}
+    groups: dict[tuple[str, Hashable], list[JudgedTask]] = {}
     for task in tasks:
         groups.setdefault((task.stage, trait(task)), []).append(task)
     return sorted(map(TaskGroup, groups.values()), key=lambda group: -len(group.tasks))
 
 
-def by_detail(tasks: Iterable[TaskStatus]) -> list[TaskGroup]:
+def by_detail(tasks: Iterable[JudgedTask]) -> list[TaskGroup]:
     """Tasks by stage and by what is said of them."""
     return groups_of(tasks, lambda task: task.detail)
 
 
-def failure_groups(failed: Iterable[TaskStatus]) -> list[TaskGroup]:
+def failure_groups(failed: Iterable[JudgedTask]) -> list[TaskGroup]:
     """Failures by stage, cause and message (numbers, paths and ids aside)."""
 
-    def kind(task: TaskStatus) -> tuple[str | None, str]:
+    def kind(task: JudgedTask) -> tuple[str | None, str]:
         first = task.detail.strip().splitlines()[0] if task.detail.strip() else ""
         return task.cause, re.sub(r"\S*/\S*|\b[0-9a-f]{8,}\b|\b[a-z][0-9a-f]{8,}\b|\d+", "#", first)
 

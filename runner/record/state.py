@@ -6,13 +6,12 @@ from pathlib import Path
 
 from jobs.processes import is_alive
 from runner.executors.executor import Executor
-from runner.executors.job_state import Answer, JobState, SchedulerError
-from runner.executors.job_state import Holder as JobHolder
+from runner.executors.job_state import Answer, HeldBy, JobState, SchedulerError
 from runner.record.lock import Holder, holder
 from runner.record.sent import by_executor
 from runner.record.submission import Key, SentJob, Submission, latest_jobs, submission_number, submissions
-from runner.record.tasks import KnownTask, known_tasks
-from runner.record.verdict import STATE_OF, Signs, State, verdict
+from runner.record.tasks import RecordedTask, known_tasks
+from runner.record.verdict import STATE_OF, Signs, TaskState, verdict
 from runner.record.words import Case, Cause, words
 from runner.study.stages import STAGES
 from srcnn.door import full_disk
@@ -21,7 +20,7 @@ from srcnn.schema import Attempt
 
 
 @dataclass(frozen=True)
-class TaskStatus:
+class JudgedTask:
     """One task: its state, why it waits or failed, how far it is.
 
     ``cause`` tells failures apart, ``detail`` says it in words (an exception's type and message, what
@@ -33,7 +32,7 @@ class TaskStatus:
     stage: str
     name: str
     label: str
-    state: State
+    state: TaskState
     cause: Cause | None = None
     detail: str = ""
     done: int = 0
@@ -44,7 +43,7 @@ class TaskStatus:
     job: str | None = None
     host: str | None = None
     log: str | None = None
-    held_by: JobHolder | None = None
+    held_by: HeldBy | None = None
     executor: str | None = None
     run: str | None = None
 
@@ -64,12 +63,12 @@ class StudyStatus:
     """All tasks of a study, and what was amiss at the time when they were looked at."""
 
     folder: Path
-    tasks: list[TaskStatus]
+    tasks: list[JudgedTask]
     time: float
     notes: list[str] = field(default_factory=list)
     runner: Holder | None = None
 
-    def of(self, state: State) -> list[TaskStatus]:
+    def of(self, state: TaskState) -> list[JudgedTask]:
         """The tasks in a state."""
         return [task for task in self.tasks if task.state == state]
 
@@ -96,7 +95,7 @@ def study_status(paths: StudyPaths, now: float) -> StudyStatus:
     notes += [answer.note for _, answer in answers.values() if answer.note]
     runner = holder(paths)
     watched = runner is not None and runner.doing == "run"
-    judged: dict[Key, TaskStatus] = {}
+    judged: dict[Key, JudgedTask] = {}
     for task in tasks:
         job = jobs.get(task.key)
         executor: Executor | None
@@ -120,19 +119,19 @@ def _sent(paths: StudyPaths) -> tuple[list[Submission], list[str]]:
     return sorted(known, key=lambda each: submission_number(each.folder.name)), notes
 
 
-def _is_settled(task: KnownTask) -> bool:
+def _is_settled(task: RecordedTask) -> bool:
     """Whether the study's own files say all: nothing is asked of an executor then."""
     return task.complete and not STAGES[task.stage].after and (task.attempt is None or task.attempt.outcome == "done")
 
 
 def judge(
-    task: KnownTask,
+    task: RecordedTask,
     sent: SentJob | None,
     executor: Executor | None,
     answer: Answer,
-    earlier: Mapping[Key, TaskStatus],
+    earlier: Mapping[Key, JudgedTask],
     watched: bool,
-) -> TaskStatus:
+) -> JudgedTask:
     """Return where a task stands.
 
     ``sent`` is the last job that it was sent as, with the executor that has it and what that answers; ``earlier`` are
@@ -178,7 +177,7 @@ def judge(
         ),
     )
     host = attempt.host if attempt else None
-    state = TaskStatus(
+    state = JudgedTask(
         task.stage,
         task.name,
         task.label,

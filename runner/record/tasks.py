@@ -19,7 +19,7 @@ from srcnn.schema import Attempt
 
 
 @dataclass(frozen=True)
-class KnownTask:
+class RecordedTask:
     """One task of a study: the run that it belongs to, what it waits for, whether it is done, its last attempt."""
 
     stage: str
@@ -38,7 +38,7 @@ class KnownTask:
         return self.stage, self.name
 
 
-def known_tasks(paths: StudyPaths) -> list[KnownTask]:
+def known_tasks(paths: StudyPaths) -> list[RecordedTask]:
     """Every task of a study as last submitted, stage by stage. Raises FileNotFoundError if it never was."""
     contents = read_contents(paths)
     if contents is None:
@@ -63,7 +63,9 @@ def known_tasks(paths: StudyPaths) -> list[KnownTask]:
         attempt = own_attempt(paths, attempt) if attempt else None
         label, complete = labels.get(run or "", ""), key not in missing
         found.append(
-            KnownTask(*key, label, tuple(needs[key]), complete, attempt, count, "" if complete else damaged[key], run)
+            RecordedTask(
+                *key, label, tuple(needs[key]), complete, attempt, count, "" if complete else damaged[key], run
+            )
         )
     return found
 

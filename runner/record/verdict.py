@@ -7,8 +7,8 @@ from typing import Literal, get_args
 from runner.executors.job_state import JobState
 from srcnn.schema import Outcome
 
-State = Literal["done", "running", "waiting", "held", "failed", "missing"]
-STATES: tuple[State, ...] = get_args(State)
+TaskState = Literal["done", "running", "waiting", "held", "failed", "missing"]
+STATES: tuple[TaskState, ...] = get_args(TaskState)
 Verdict = Literal[
     "runs",
     "is being ended",
@@ -27,7 +27,7 @@ Verdict = Literal[
     "has its turn to come",
     "was not sent",
 ]
-STATE_OF: dict[Verdict, State] = {
+STATE_OF: dict[Verdict, TaskState] = {
     "runs": "running",
     "is being ended": "running",
     "waits for what cannot come": "failed",

@@ -6,8 +6,8 @@ from typing import Literal, Protocol
 
 from runner.executors.job_state import End, JobState
 from runner.record.submission import Key
-from runner.record.tasks import KnownTask
-from runner.record.verdict import State, Verdict
+from runner.record.tasks import RecordedTask
+from runner.record.verdict import TaskState, Verdict
 from runner.study.stages import STAGES
 from srcnn.schema import Attempt
 from srcnn.words import counted
@@ -43,7 +43,7 @@ class Judged(Protocol):
         """Its name."""
 
     @property
-    def state(self) -> State:
+    def state(self) -> TaskState:
         """Where it stands."""
 
     @property
@@ -63,7 +63,7 @@ class Case:
     ``says_memory`` whether its log says that it was killed for its memory, ``executor`` what people call who ran it.
     """
 
-    task: KnownTask
+    task: RecordedTask
     attempt: Attempt | None = None
     job: JobState | None = None
     earlier: Mapping[Key, Judged] = field(default_factory=dict)
@@ -181,7 +181,7 @@ def _blocked(case: Case) -> Words:
     return "dependency", f"needs {blocking[0].stage} {blocking[0].name}, which did not finish"
 
 
-def needs_text(task: KnownTask, earlier: Mapping[Key, Judged]) -> str:
+def needs_text(task: RecordedTask, earlier: Mapping[Key, Judged]) -> str:
     """Return the stages that a task still waits for; empty if it waits for none."""
     needs = [earlier[need] for need in task.needs if need in earlier and earlier[need].state != "done"]
     if STAGES[task.stage].after:

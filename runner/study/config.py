@@ -31,7 +31,7 @@ class ConfigError(ValueError):
     """A study that cannot be run as it is written; the message says where and what to do."""
 
 
-class Study(Experiment):
+class StudyConfig(Experiment):
     """One YAML file: an experiment, what is varied in it, and where it runs."""
 
     name: str = Field(min_length=1, max_length=MOST_LETTERS, pattern=f"^{NAME}$")
@@ -57,7 +57,7 @@ class Study(Experiment):
 
 
 @dataclass(frozen=True)
-class Run:
+class SweepPoint:
     """One point of the sweep."""
 
     label: str
@@ -75,7 +75,7 @@ def packaged_studies() -> dict[str, Path]:
     return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
 
 
-def load_study(study: str, overrides: Iterable[str] = ()) -> tuple[Study, Path]:
+def load_study(study: str, overrides: Iterable[str] = ()) -> tuple[StudyConfig, Path]:
     """The checked study and the file it came from.
 
     ``study`` is a packaged study's name, a YAML file, or the folder of a study submitted before.
@@ -196,7 +196,7 @@ def _apply(raw: dict[str, Any], override: str, file: Path) -> None:
         try:
             raw["sweep"] = SweepConfig(**sweep).without(key)
         except ValidationError as error:
-            raise ConfigError(_explain(error, file, Study)) from error
+            raise ConfigError(_explain(error, file, StudyConfig)) from error
 
 
 def split_key(key: str) -> list[str]:
@@ -225,11 +225,11 @@ def get_dotted(raw: Mapping[str, Any], key: str) -> Any:
     return value
 
 
-def _checked(raw: dict[str, Any], file: Path) -> Study:
+def _checked(raw: dict[str, Any], file: Path) -> StudyConfig:
     try:
         if fault := next(filter(None, map(text_fault, _texts(raw))), None):
             raise ConfigError(fault)
-        study = Study(**raw)
+        study = StudyConfig(**raw)
         shards = 0
         for run in runs_of(study):
             shards += len(run.experiment.kept_epochs) * run.experiment.evaluate.shards
@@ -239,7 +239,7 @@ def _checked(raw: dict[str, Any], file: Path) -> Study:
                     "evaluate.shards); keep fewer epochs (render.epochs), or say fewer shards"
                 )
     except ValidationError as error:
-        raise ConfigError(_explain(error, file, Study)) from error
+        raise ConfigError(_explain(error, file, StudyConfig)) from error
     except ConfigError as error:
         raise ConfigError(f"{file.name}: {error}") from error
     return study
@@ -254,7 +254,7 @@ def _texts(value: Any) -> Iterator[str]:
         yield from (text for item in value for text in _texts(item))
 
 
-def runs_of(study: Study) -> Iterator[Run]:
+def runs_of(study: StudyConfig) -> Iterator[SweepPoint]:
     """The runs of a study in the sweep's order. Raises ConfigError for a point that cannot be."""
     base = {name: getattr(study, name) for name in Experiment.model_fields}
     varied: dict[str, Any] = {}
@@ -270,12 +270,12 @@ def runs_of(study: Study) -> Iterator[Run]:
                 if known not in varied:
                     varied[known] = _varied(study, name, values)
                 changed[name] = varied[known]
-            yield Run(label or study.name, Experiment(**(base | changed)))
+            yield SweepPoint(label or study.name, Experiment(**(base | changed)))
         except ValidationError as error:
             raise ConfigError(f"sweep point {label!r}: {_explain(error, None, Experiment)}") from error
 
 
-def _varied(study: Study, name: str, values: Mapping[str, Any]) -> Any:
+def _varied(study: StudyConfig, name: str, values: Mapping[str, Any]) -> Any:
     """One section of an experiment with other values by dotted key. Raises ConfigError or ValidationError."""
     for key in values:
         _check_key(key, "sweep", Experiment)
@@ -292,12 +292,12 @@ def _varied(study: Study, name: str, values: Mapping[str, Any]) -> Any:
         raise
 
 
-def save_study(study: Study, path: Path) -> None:
+def save_study(study: StudyConfig, path: Path) -> None:
     """Write the resolved study, every default spelled out."""
     write_text(path, study_text(study))
 
 
-def study_text(study: Study) -> str:
+def study_text(study: StudyConfig) -> str:
     """The resolved study as YAML."""
     return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False)
 
@@ -318,12 +318,12 @@ def _known_keys(model: type[BaseModel]) -> tuple[str, ...]:
     return tuple(dotted_keys(model))
 
 
-def _check_key(key: str, where: str, model: type[BaseModel] = Study) -> None:
+def _check_key(key: str, where: str, model: type[BaseModel] = StudyConfig) -> None:
     known = _known_keys(model)
     # Below a mapping (sets, sweep.grid) the names are the user's own.
     parents = {key.rsplit(".", n)[0] for n in range(key.count(".") + 1)}
     if key not in known and not parents & _open_keys(model):
-        fit = known if model is Study else [each for each in known if each.partition(".")[0] in SWEPT]
+        fit = known if model is StudyConfig else [each for each in known if each.partition(".")[0] in SWEPT]
         raise ConfigError(f"{where}: unknown key {key}{_nearest(key, fit)}")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runner.study.cluster import ClusterConfig
-from runner.study.plan import Task
+from runner.study.plan import PlannedTask
 from srcnn.words import counted
 
 
@@ -18,7 +18,7 @@ class Cost:
     gpu_hours: float
 
 
-def cost(cluster: ClusterConfig, tasks: Iterable[Task]) -> Cost:
+def cost(cluster: ClusterConfig, tasks: Iterable[PlannedTask]) -> Cost:
     """The most that some tasks may take."""
     counts = Counter(task.stage for task in tasks)
     core_hours = gpu_hours = 0.0
@@ -30,7 +30,7 @@ def cost(cluster: ClusterConfig, tasks: Iterable[Task]) -> Cost:
     return Cost(counts.total(), core_hours, gpu_hours)
 
 
-def cost_text(cluster: ClusterConfig, tasks: Iterable[Task]) -> str:
+def cost_text(cluster: ClusterConfig, tasks: Iterable[PlannedTask]) -> str:
     """The cost in words."""
     found = cost(cluster, tasks)
     return (

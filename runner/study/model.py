@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jobs.events import MISSING, has_tensorboard
-from jobs.own_check import OwnCodeError, Subject, check_own_code, own_metrics
+from jobs.own_check import OwnCode, OwnCodeError, check_own_code, own_metrics
 from runner.study.config import ConfigError
 from srcnn.experiment import Experiment
 from srcnn.metrics import METRICS
@@ -52,7 +52,7 @@ def own_code_notes(experiments: Iterable[Experiment]) -> list[str]:
     for experiment in experiments:
         model = experiment.model
         if is_own_model(model.name):
-            subjects.append(Subject("model", model.name, model.residual, experiment.data.patch_size))
+            subjects.append(OwnCode("model", model.name, model.residual, experiment.data.patch_size))
         subjects += own_metrics(experiment.evaluate.metrics)
     try:
         return check_own_code(subjects)

@@ -10,7 +10,7 @@ from jobs.job import Job
 from jobs.names import too_long
 from jobs.pictures import Picture, PictureError, PictureSet, SetRef, find_leaks, passed_over, read_set
 from jobs.planned import PlannedRun
-from runner.study.config import ConfigError, Run, Study, runs_of, save_study
+from runner.study.config import ConfigError, StudyConfig, SweepPoint, runs_of, save_study
 from runner.study.graph import missing_keys
 from runner.study.model import ModelContent, metric_code, model_content, own_code_notes
 from runner.study.stages import STAGES
@@ -26,13 +26,13 @@ from srcnn.words import counted
 
 
 @dataclass(frozen=True)
-class Task:
+class PlannedTask:
     """One task of the plan: its stage, a name unique in it, the job, the tasks it waits for, the run it belongs to."""
 
     stage: str
     name: str
     job: Job
-    needs: tuple["Task", ...]
+    needs: tuple["PlannedTask", ...]
     attempts: Path
     run: str | None = None
     label: str = ""
@@ -65,18 +65,18 @@ class Task:
 class Plan:
     """All tasks of a study in an order in which they could run one by one."""
 
-    study: Study
+    study: StudyConfig
     paths: StudyPaths
     runs: tuple[PlannedRun, ...]
-    tasks: tuple[Task, ...]
+    tasks: tuple[PlannedTask, ...]
     data_root: Path | None = None
     notes: tuple[str, ...] = ()
 
-    def stage(self, name: str) -> list[Task]:
+    def stage(self, name: str) -> list[PlannedTask]:
         """The tasks of one stage."""
         return [task for task in self.tasks if task.stage == name]
 
-    def missing(self) -> list[Task]:
+    def missing(self) -> list[PlannedTask]:
         """Tasks of which not all is there, and those that depend on one of them."""
         shelf = Shelf()
         there = {task.key: shelf.is_done(task.outputs) for task in self.tasks}
@@ -124,7 +124,7 @@ class Plan:
         }
 
 
-def make_plan(study: Study, root: RootPaths, data_root: Path | None = None, verify: bool = False) -> Plan:
+def make_plan(study: StudyConfig, root: RootPaths, data_root: Path | None = None, verify: bool = False) -> Plan:
     """The plan of a study below a root; to ``verify``, every picture is read, whatever is remembered of it.
 
     Raises ConfigError for a leak between training and evaluation pictures, or a picture too small
@@ -160,7 +160,7 @@ class _Resolver:
         self.models: dict[str, ModelContent] = {}
         self.evals: dict[str, str] = {}
 
-    def __call__(self, run: Run) -> PlannedRun:
+    def __call__(self, run: SweepPoint) -> PlannedRun:
         experiment = run.experiment
         data, model = self._data(experiment), self._model(experiment)
         return PlannedRun(
@@ -277,11 +277,11 @@ def _leak_text(leaks: list[tuple[str, Picture, Picture]]) -> str:
     )
 
 
-def _tasks(runs: Iterable[PlannedRun], paths: StudyPaths) -> Iterator[Task]:
+def _tasks(runs: Iterable[PlannedRun], paths: StudyPaths) -> Iterator[PlannedTask]:
     """Tasks stage by stage, each after those it needs."""
     runs = list(runs)
-    made: dict[str, dict[str, Task]] = {}
-    of_run: dict[str, dict[str, list[Task]]] = {}  # by stage and run, those that it has or shares
+    made: dict[str, dict[str, PlannedTask]] = {}
+    of_run: dict[str, dict[str, list[PlannedTask]]] = {}  # by stage and run, those that it has or shares
     for stage, about in STAGES.items():
         jobs, tasks, by_run = about.tasks(), made.setdefault(stage, {}), of_run.setdefault(stage, {})
         after = [task for each in about.after for task in made[each].values()]
@@ -292,7 +292,7 @@ def _tasks(runs: Iterable[PlannedRun], paths: StudyPaths) -> Iterator[Task]:
             of_this = by_run.setdefault(run.run_id, [])
             for name, job in jobs(run):
                 if name not in tasks:
-                    tasks[name] = Task(stage, name, job, (*needs, *after), attempts, **whose)
+                    tasks[name] = PlannedTask(stage, name, job, (*needs, *after), attempts, **whose)
                 of_this.append(tasks[name])
         yield from tasks.values()
 

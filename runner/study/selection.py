@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from runner.record.submission import Key
-from runner.study.plan import Plan, Task
+from runner.study.plan import Plan, PlannedTask
 from runner.study.stages import STAGES
 
 
-def tasks_to_send(missing: Sequence[Task], active: Collection[Key]) -> list[Task]:
+def tasks_to_send(missing: Sequence[PlannedTask], active: Collection[Key]) -> list[PlannedTask]:
     """The missing tasks that are not queued or running already.
 
     A report that is queued waits for the tasks of its own submission only, so more tasks come with
@@ -19,9 +19,9 @@ def tasks_to_send(missing: Sequence[Task], active: Collection[Key]) -> list[Task
     return others + last
 
 
-def only_failed(todo: Sequence[Task], failed: Collection[Key]) -> list[Task]:
+def only_failed(todo: Sequence[PlannedTask], failed: Collection[Key]) -> list[PlannedTask]:
     """Of the tasks to send those that failed, those that need one of them, and what these need and lack."""
-    kept: dict[Key, Task] = {}
+    kept: dict[Key, PlannedTask] = {}
     for task in todo:
         if task.key in failed or any(need.key in kept for need in task.needs):
             kept[task.key] = task
@@ -32,7 +32,7 @@ def only_failed(todo: Sequence[Task], failed: Collection[Key]) -> list[Task]:
 
 
 def with_resources(
-    plan: Plan, tasks: Sequence[Task], failed: Collection[Key], raised: Mapping[str, float | int | None]
+    plan: Plan, tasks: Sequence[PlannedTask], failed: Collection[Key], raised: Mapping[str, float | int | None]
 ) -> Plan:
     """The plan with other memory or time (None: as it was) for the stages that are sent.
 

@@ -4,10 +4,10 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable
 
-from runner.study.plan import Plan, Task
+from runner.study.plan import Plan, PlannedTask
 
 
-def space_needed(missing: Iterable[Task]) -> Counter[str]:
+def space_needed(missing: Iterable[PlannedTask]) -> Counter[str]:
     """Bytes that the missing tasks will write, by the kind of files, from the sizes of networks and pictures."""
     need: Counter[str] = Counter()
     for task in missing:
@@ -17,7 +17,7 @@ def space_needed(missing: Iterable[Task]) -> Counter[str]:
     return need
 
 
-def space_text(plan: Plan, missing: Iterable[Task]) -> str:
+def space_text(plan: Plan, missing: Iterable[PlannedTask]) -> str:
     """The need in words, beside what is free; a warning where it does not fit."""
     need = space_needed(missing)
     folder = plan.paths.folder

@@ -11,7 +11,7 @@ import numpy as np
 
 from srcnn.metrics import cos, fsim, issm, psnr, rmse, sam, sre, ssim, uiq
 from srcnn.metrics.metric import DEFINITIONS, About, Definition, Metric, named_function
-from srcnn.metrics.picture import Array, Pair, Picture
+from srcnn.metrics.picture import Array, MeasuredPair, MeasuredPicture
 
 __all__ = [
     "DEFINITIONS",
@@ -57,7 +57,7 @@ class Reference:
     """
 
     def __init__(self, image: Array, data_range: float | None = None) -> None:
-        self._picture = Picture(image, data_range)
+        self._picture = MeasuredPicture(image, data_range)
 
     def score(
         self, estimate: Array, metrics: Iterable[str] = QUICK_METRICS, definition: Definition = "paper"
@@ -73,7 +73,7 @@ class Reference:
             raise ValueError(
                 f"reference is {ours.shape} {ours.dtype} but estimate is {estimate.shape} {estimate.dtype}"
             )
-        pair = Pair(self._picture, Picture(estimate, self._picture.data_range))
+        pair = MeasuredPair(self._picture, MeasuredPicture(estimate, self._picture.data_range))
         return {name: _value(find(name), definition, pair) for name in metrics}
 
 
@@ -159,7 +159,7 @@ def warm_up(definitions: Iterable[Definition] = DEFINITIONS, metrics: Iterable[s
             score((ramp % 251).astype(np.uint8), (ramp % 241).astype(np.uint8), names, definition)
 
 
-def _value(metric: Metric, definition: str, pair: Pair) -> float | None:
+def _value(metric: Metric, definition: str, pair: MeasuredPair) -> float | None:
     if definition not in metric.definitions:
         known = ", ".join(metric.definitions)
         raise ValueError(f"{metric.name} has no definition {definition!r}; it has: {known}")

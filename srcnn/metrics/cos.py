@@ -3,10 +3,10 @@
 import math
 
 from srcnn.metrics.metric import Metric
-from srcnn.metrics.picture import Pair, Picture, band_sums, byte_pair_sums, byte_planes, pair_sums
+from srcnn.metrics.picture import MeasuredPair, MeasuredPicture, band_sums, byte_pair_sums, byte_planes, pair_sums
 
 
-def cos(pair: Pair) -> float | None:
+def cos(pair: MeasuredPair) -> float | None:
     """Cosine of the raveled pictures in float64, in [-1, 1]; None if either is all black."""
     norms = math.sqrt(pair.reference.feature(_energy)) * math.sqrt(pair.estimate.feature(_energy))
     if not norms:
@@ -16,17 +16,17 @@ def cos(pair: Pair) -> float | None:
     return max(-1.0, min(1.0, float(pair.feature(pair_sums)[:, 1].sum()) / norms))
 
 
-def wrapping_cos(pair: Pair) -> float | None:
+def wrapping_cos(pair: MeasuredPair) -> float | None:
     """The report's own formula: on 8-bit pictures its dot product wraps at 256, giving about 1e-8."""
     norms = math.sqrt(pair.reference.feature(_byte_energy)) * math.sqrt(pair.estimate.feature(_byte_energy))
     return (int(pair.feature(byte_pair_sums)[:, 1].sum()) % 256) / norms if norms else None
 
 
-def _energy(picture: Picture) -> float:
+def _energy(picture: MeasuredPicture) -> float:
     return float(picture.feature(band_sums)[:, 1].sum())
 
 
-def _byte_energy(picture: Picture) -> float:
+def _byte_energy(picture: MeasuredPicture) -> float:
     from srcnn.metrics.kernels import sums
 
     return float(sums.band_sums(picture.feature(byte_planes))[:, 1].sum())

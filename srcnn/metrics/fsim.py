@@ -3,12 +3,12 @@
 import numpy as np
 
 from srcnn.metrics.metric import Metric
-from srcnn.metrics.picture import Pair, Picture, byte_planes, identical, luminance
+from srcnn.metrics.picture import MeasuredPair, MeasuredPicture, byte_planes, identical, luminance
 
 SHORT_SIDE = 256  # pictures are averaged down to about this, as seen from afar
 
 
-def fsim(pair: Pair) -> float | None:
+def fsim(pair: MeasuredPair) -> float | None:
     """Feature similarity of the luminances in [0, 1]; None if neither picture has any feature.
 
     Pictures are first averaged over blocks of round(short side / 256) pixels; left-over pixels are
@@ -22,7 +22,7 @@ def fsim(pair: Pair) -> float | None:
     return _similarity([pair.reference.feature(_features)], [pair.estimate.feature(_features)])
 
 
-def package_fsim(pair: Pair) -> float | None:
+def package_fsim(pair: MeasuredPair) -> float | None:
     """Mean over bands of 8-bit pictures, with 6 orientations, and gradients cut and wrapped to 16 bits.
 
     None where a band is flat: the package divides 0 by 0.
@@ -47,7 +47,7 @@ def _similarity(reference: list[Maps], estimate: list[Maps]) -> float | None:
     return float(np.mean(values))
 
 
-def _features(picture: Picture) -> Maps:
+def _features(picture: MeasuredPicture) -> Maps:
     from srcnn.metrics.kernels import phase
 
     block = max(1, int(min(picture.shape) / SHORT_SIDE + 0.5))
@@ -56,7 +56,7 @@ def _features(picture: Picture) -> Maps:
     return phase.paper_congruency(grey), phase.scharr(grey)
 
 
-def _package_features(picture: Picture) -> list[Maps]:
+def _package_features(picture: MeasuredPicture) -> list[Maps]:
     from srcnn.metrics.kernels import phase
 
     return [

@@ -5,14 +5,14 @@ import math
 import numpy as np
 
 from srcnn.metrics.metric import Metric
-from srcnn.metrics.picture import Pair, Picture, byte_luminance
+from srcnn.metrics.picture import MeasuredPair, MeasuredPicture, byte_luminance
 from srcnn.metrics.ssim import package_ssim, ssim
 
 A, B, C = 0.3, 0.5, 0.7
 LOW, HIGH = 100, 200  # Canny's thresholds; the paper names none, these are the package's
 
 
-def issm(pair: Pair) -> float | None:
+def issm(pair: MeasuredPair) -> float | None:
     """(R H (A + B) + e) / (A R H + B H + C SSIM + e); None below SSIM's 11x11 window.
 
     H is the entropy in bits of the joint histogram of the two luminances on 256 levels, R the
@@ -31,7 +31,7 @@ def issm(pair: Pair) -> float | None:
     return above / (A * edges * entropy + B * entropy + C * similarity + math.e)
 
 
-def package_issm(pair: Pair) -> float | None:
+def package_issm(pair: MeasuredPair) -> float | None:
     """0.0 for every pair of 8-bit pictures; None below 7x7 pixels, where the package raises.
 
     The package scales pixels to 0..15 before Canny, whose thresholds are then out of reach: no
@@ -40,7 +40,7 @@ def package_issm(pair: Pair) -> float | None:
     return None if pair.feature(package_ssim) is None else 0.0
 
 
-def _edges(picture: Picture) -> np.ndarray:
+def _edges(picture: MeasuredPicture) -> np.ndarray:
     import cv2
 
     return cv2.Canny(picture.feature(byte_luminance), LOW, HIGH) > 0

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from srcnn.metrics.picture import Array, Pair
+from srcnn.metrics.picture import Array, MeasuredPair
 from srcnn.own_code import own_attribute, undisturbed
 from srcnn.words import text_of, told
 
@@ -16,7 +16,7 @@ DEFINITIONS: tuple[Definition, ...] = ("paper", "package")
 
 # Pair -> value; None where the metric is undefined for the pair. A plain function
 # (reference, estimate, data_range) -> value becomes one by ``plain``.
-Score = Callable[[Pair], float | None]
+Score = Callable[[MeasuredPair], float | None]
 PlainScore = Callable[[Array, Array, float], float | None]
 
 
@@ -76,7 +76,7 @@ def plain(function: PlainScore) -> Score:
     own and read-only: what it does to them changes no other metric's pictures, and it is told that it does.
     """
 
-    def score(pair: Pair) -> float | None:
+    def score(pair: MeasuredPair) -> float | None:
         images = _handed_out(pair.reference.image), _handed_out(pair.estimate.image)
         value = function(*images, pair.reference.data_range)
         return None if value is None else _number(value)
@@ -110,7 +110,7 @@ class MetricError(ValueError):
 def _own(name: str, function: PlainScore) -> Score:
     score = plain(function)
 
-    def named(pair: Pair) -> float | None:
+    def named(pair: MeasuredPair) -> float | None:
         try:
             with undisturbed():
                 return score(pair)

@@ -1,6 +1,6 @@
 """Pictures as the metrics see them: checked once, with features that are computed once.
 
-A feature is a function of a Picture or of a Pair; ``feature(function)`` calls it the first time
+A feature is a function of a MeasuredPicture or of a MeasuredPair; ``feature(function)`` calls it the first time
 and remembers the result, so that six crops share what is known of their reference, and PSNR, RMSE,
 SRE and COS share one pass over a pair.
 """
@@ -15,7 +15,7 @@ Array = NDArray[np.generic]
 Feature = TypeVar("Feature")
 
 
-class Picture:
+class MeasuredPicture:
     """A picture (H, W) or (H, W, C) on a scale whose full span is ``data_range``.
 
     ``data_range`` is 255 unless told for uint8, and required otherwise. Raises ValueError if it is
@@ -40,7 +40,7 @@ class Picture:
         self.image = image
         self._features: dict[Any, Any] = {}
 
-    def feature(self, function: "Callable[[Picture], Feature]") -> Feature:
+    def feature(self, function: "Callable[[MeasuredPicture], Feature]") -> Feature:
         """What ``function`` makes of this picture, computed once."""
         if function not in self._features:
             self._features[function] = function(self)
@@ -52,14 +52,14 @@ class Picture:
         return self.image.shape[0], self.image.shape[1]
 
 
-class Pair:
+class MeasuredPair:
     """Two pictures of one shape, dtype and data range, and what is computed of both together."""
 
-    def __init__(self, reference: Picture, estimate: Picture) -> None:
+    def __init__(self, reference: MeasuredPicture, estimate: MeasuredPicture) -> None:
         self.reference, self.estimate = reference, estimate
         self._features: dict[Any, Any] = {}
 
-    def feature(self, function: "Callable[[Pair], Feature]") -> Feature:
+    def feature(self, function: "Callable[[MeasuredPair], Feature]") -> Feature:
         """What ``function`` makes of this pair, computed once."""
         if function not in self._features:
             self._features[function] = function(self)
@@ -72,7 +72,7 @@ class Pair:
 
 
 # --- features that several metrics share --------------------------------------------------------
-def planes(picture: Picture) -> Array:
+def planes(picture: MeasuredPicture) -> Array:
     """The bands (C, H, W), contiguous: uint8 as they are, everything else as float64."""
     from srcnn.metrics.kernels.sums import split_bands
 
@@ -81,7 +81,7 @@ def planes(picture: Picture) -> Array:
     return image[None] if image.ndim == 2 else split_bands(image)
 
 
-def byte_planes(picture: Picture) -> Array:
+def byte_planes(picture: MeasuredPicture) -> Array:
     """The bands (C, H, W) as uint8, which the package's faults are defined on.
 
     uint8 as they are, everything else brought from ``data_range`` to 0..255, rounded and clipped.
@@ -92,7 +92,7 @@ def byte_planes(picture: Picture) -> Array:
     return np.clip(np.rint(bands * (255.0 / picture.data_range)), 0, 255).astype(np.uint8)
 
 
-def luminance(picture: Picture) -> NDArray[np.float32]:
+def luminance(picture: MeasuredPicture) -> NDArray[np.float32]:
     """Float32 (H, W) on 0..255: 0.299 R + 0.587 G + 0.114 B of three bands, else the mean of all."""
     from srcnn.metrics.kernels import sums
 
@@ -102,7 +102,7 @@ def luminance(picture: Picture) -> NDArray[np.float32]:
     return (bands.mean(axis=0, dtype=np.float64) * scale).astype(np.float32)
 
 
-def byte_luminance(picture: Picture) -> NDArray[np.uint8]:
+def byte_luminance(picture: MeasuredPicture) -> NDArray[np.uint8]:
     """``luminance`` rounded to uint8."""
     from srcnn.metrics.kernels import sums
 
@@ -113,21 +113,21 @@ def byte_luminance(picture: Picture) -> NDArray[np.uint8]:
     return np.clip(grey + 0.500001, 0, 255).astype(np.uint8)
 
 
-def band_sums(picture: Picture) -> NDArray[np.float64]:
+def band_sums(picture: MeasuredPicture) -> NDArray[np.float64]:
     """(C, 2): sum of x and of x^2 in each band."""
     from srcnn.metrics.kernels import sums
 
     return sums.band_sums(picture.feature(planes))
 
 
-def pair_sums(pair: Pair) -> NDArray[np.float64]:
+def pair_sums(pair: MeasuredPair) -> NDArray[np.float64]:
     """(C, 2): sum of (x - y)^2 and of x y in each band; exact for uint8."""
     from srcnn.metrics.kernels import sums
 
     return sums.pair_sums(pair.reference.feature(planes), pair.estimate.feature(planes))
 
 
-def byte_pair_sums(pair: Pair) -> NDArray[np.float64]:
+def byte_pair_sums(pair: MeasuredPair) -> NDArray[np.float64]:
     """``pair_sums`` of the pictures as uint8."""
     from srcnn.metrics.kernels import sums
 
@@ -136,6 +136,6 @@ def byte_pair_sums(pair: Pair) -> NDArray[np.float64]:
     return sums.pair_sums(pair.reference.feature(byte_planes), pair.estimate.feature(byte_planes))
 
 
-def identical(pair: Pair) -> bool:
+def identical(pair: MeasuredPair) -> bool:
     """Whether the pictures are equal in every pixel."""
     return not pair.feature(pair_sums)[:, 0].any()

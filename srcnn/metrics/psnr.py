@@ -3,12 +3,12 @@
 import math
 
 from srcnn.metrics.metric import Metric
-from srcnn.metrics.picture import Pair, byte_pair_sums, pair_sums
+from srcnn.metrics.picture import MeasuredPair, byte_pair_sums, pair_sums
 
 PACKAGE_RANGE = 4095.0  # image-similarity-measures takes every picture for a 12-bit one
 
 
-def psnr(pair: Pair) -> float:
+def psnr(pair: MeasuredPair) -> float:
     """Peak signal-to-noise ratio in dB over all pixels and bands; infinite for identical pictures.
 
     Source: Huynh-Thu & Ghanbari (2008), doi:10.1049/el:20080522.
@@ -16,7 +16,7 @@ def psnr(pair: Pair) -> float:
     return _decibel(pair.feature(pair_sums)[:, 0].mean() / pair.count, pair.reference.data_range)
 
 
-def package_psnr(pair: Pair) -> float:
+def package_psnr(pair: MeasuredPair) -> float:
     """The same of 8-bit pictures over a range of 4095: 24.114 dB too high. In float64, not float32."""
     return _decibel(pair.feature(byte_pair_sums)[:, 0].mean() / pair.count, PACKAGE_RANGE)
 

@@ -3,16 +3,16 @@
 import numpy as np
 
 from srcnn.metrics.metric import Metric
-from srcnn.metrics.picture import Pair, byte_pair_sums, pair_sums
+from srcnn.metrics.picture import MeasuredPair, byte_pair_sums, pair_sums
 from srcnn.metrics.psnr import PACKAGE_RANGE
 
 
-def rmse(pair: Pair) -> float:
+def rmse(pair: MeasuredPair) -> float:
     """Root mean squared error over all pixels and bands, in [0, 1] of the data range."""
     return float(np.sqrt(pair.feature(pair_sums)[:, 0].mean() / pair.count)) / pair.reference.data_range
 
 
-def package_rmse(pair: Pair) -> float:
+def package_rmse(pair: MeasuredPair) -> float:
     """Mean of the bands' roots, of 8-bit pictures over a range of 4095: about 1/16 of the true value."""
     return float(np.sqrt(pair.feature(byte_pair_sums)[:, 0] / pair.count).mean()) / PACKAGE_RANGE
 

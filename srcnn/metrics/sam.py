@@ -3,10 +3,10 @@
 import math
 
 from srcnn.metrics.metric import Metric
-from srcnn.metrics.picture import Pair, byte_planes, identical, planes
+from srcnn.metrics.picture import MeasuredPair, byte_planes, identical, planes
 
 
-def sam(pair: Pair) -> float | None:
+def sam(pair: MeasuredPair) -> float | None:
     """Mean angle in degrees between the pixels' band vectors; None if every pixel is masked.
 
     A pixel that is black in either picture has no direction and is masked; in one band every
@@ -22,7 +22,7 @@ def sam(pair: Pair) -> float | None:
     return math.degrees(total / seen) if seen else None
 
 
-def package_sam(pair: Pair) -> float:
+def package_sam(pair: MeasuredPair) -> float:
     """The same with products that wrap at 256: near 90 degrees even for identical pictures.
 
     One black pixel makes the package's mean nan, which it returns as 0.

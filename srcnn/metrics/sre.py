@@ -5,10 +5,10 @@ import math
 import numpy as np
 
 from srcnn.metrics.metric import Metric
-from srcnn.metrics.picture import Pair, Picture, band_sums, byte_pair_sums, byte_planes, pair_sums
+from srcnn.metrics.picture import MeasuredPair, MeasuredPicture, band_sums, byte_pair_sums, byte_planes, pair_sums
 
 
-def sre(pair: Pair) -> float | None:
+def sre(pair: MeasuredPair) -> float | None:
     """Mean over bands of 10 log10(mean(reference)^2 / MSE) in dB; infinite for identical pictures.
 
     A band restored without error is infinitely good and makes the mean infinite; a black
@@ -24,7 +24,7 @@ def sre(pair: Pair) -> float | None:
     return float(np.mean(10.0 * np.log10(signals / errors)))
 
 
-def package_sre(pair: Pair) -> float | None:
+def package_sre(pair: MeasuredPair) -> float | None:
     """10 log10 of the mean over bands of mean^2 over (norm / n): it grows with the picture's size."""
     signals = (pair.reference.feature(_byte_means)) ** 2
     errors = np.sqrt(pair.feature(byte_pair_sums)[:, 0]) / pair.count
@@ -36,7 +36,7 @@ def package_sre(pair: Pair) -> float | None:
     return 10.0 * math.log10(ratio) if ratio else -math.inf
 
 
-def _byte_means(picture: Picture) -> np.ndarray:
+def _byte_means(picture: MeasuredPicture) -> np.ndarray:
     return picture.feature(byte_planes).mean(axis=(1, 2), dtype=np.float64)
 
 

@@ -3,14 +3,14 @@
 import numpy as np
 
 from srcnn.metrics.metric import Metric
-from srcnn.metrics.picture import Pair, Picture, byte_planes, planes
+from srcnn.metrics.picture import MeasuredPair, MeasuredPicture, byte_planes, planes
 from srcnn.metrics.psnr import PACKAGE_RANGE
 
 WINDOW, PACKAGE_WINDOW = 11, 7  # Wang et al. (2004), section III-C: Gaussian, sigma 1.5; skimage's default: uniform
 K1, K2 = 0.01, 0.03
 
 
-def ssim(pair: Pair) -> float | None:
+def ssim(pair: MeasuredPair) -> float | None:
     """Mean structural similarity over pixels and bands, in [-1, 1]; None below 11x11 pixels.
 
     Gaussian window 11x11 with sigma 1.5 and population covariance; only windows that lie whole
@@ -30,7 +30,7 @@ def ssim(pair: Pair) -> float | None:
     return float(np.mean([gaussian_ssim(x, y, moments, c1, c2) for x, y, moments in bands]))
 
 
-def package_ssim(pair: Pair) -> float | None:
+def package_ssim(pair: MeasuredPair) -> float | None:
     """A uniform 7x7 window with sample covariance over a range of 4095, of 8-bit pictures: far too high.
 
     None below 7x7 pixels, where the package raises.
@@ -53,13 +53,13 @@ def _constants(data_range: float) -> tuple[float, float]:
     return (K1 * data_range) ** 2, (K2 * data_range) ** 2
 
 
-def _gaussian_moments(picture: Picture) -> list[np.ndarray]:
+def _gaussian_moments(picture: MeasuredPicture) -> list[np.ndarray]:
     from srcnn.metrics.kernels.window import gaussian_moments
 
     return [gaussian_moments(band) for band in picture.feature(planes)]
 
 
-def _box_moments(picture: Picture) -> list[np.ndarray]:
+def _box_moments(picture: MeasuredPicture) -> list[np.ndarray]:
     from srcnn.metrics.kernels.window import byte_box_moments
 
     return [byte_box_moments(band, PACKAGE_WINDOW) for band in picture.feature(byte_planes)]

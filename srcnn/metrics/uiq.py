@@ -3,12 +3,12 @@
 import numpy as np
 
 from srcnn.metrics.metric import Metric
-from srcnn.metrics.picture import Pair, Picture, byte_planes, planes
+from srcnn.metrics.picture import MeasuredPair, MeasuredPicture, byte_planes, planes
 
 WINDOW = 8
 
 
-def uiq(pair: Pair) -> float | None:
+def uiq(pair: MeasuredPair) -> float | None:
     """Mean quality index over 8x8 windows at every pixel, and over bands, in [-1, 1]; None below 8x8.
 
     Where both windows are flat only their levels are compared, 2 xy / (x^2 + y^2), and two black
@@ -25,7 +25,7 @@ def uiq(pair: Pair) -> float | None:
     return float(np.mean([float_uiq(a, b) for a, b in zip(x, y, strict=True)]))
 
 
-def package_uiq(pair: Pair) -> float | None:
+def package_uiq(pair: MeasuredPair) -> float | None:
     """The same of 8-bit pictures, but flat windows count 0: identical flat pictures are worst.
 
     None below 8x8 pixels, where the package raises.
@@ -33,7 +33,7 @@ def package_uiq(pair: Pair) -> float | None:
     return None if min(pair.reference.shape) < WINDOW else _byte_uiq(pair, flat_counts=0.0)
 
 
-def _byte_uiq(pair: Pair, flat_counts: float) -> float:
+def _byte_uiq(pair: MeasuredPair, flat_counts: float) -> float:
     from srcnn.metrics.kernels.window import byte_box_products
 
     bands = zip(
@@ -45,7 +45,7 @@ def _byte_uiq(pair: Pair, flat_counts: float) -> float:
     return float(np.mean([byte_box_products(x, y, WINDOW, moments, flat_counts, 0.0) for x, y, moments in bands]))
 
 
-def _box_moments(picture: Picture) -> list[np.ndarray]:
+def _box_moments(picture: MeasuredPicture) -> list[np.ndarray]:
     from srcnn.metrics.kernels.window import byte_box_moments
 
     return [byte_box_moments(band, WINDOW) for band in picture.feature(byte_planes)]

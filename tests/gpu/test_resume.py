@@ -5,7 +5,7 @@ import torch
 from small_study import train
 
 from jobs.checkpoint import Checkpoint
-from jobs.train import TIMINGS
+from srcnn.history import TIMINGS
 from srcnn.models import build_model
 from srcnn.precision import precision_for
 

@@ -22,9 +22,9 @@ from analysis import plot
 from jobs import restore
 from jobs.attempt import last_attempt, run_attempt
 from jobs.compare_folders import main as evaluate
-from jobs.own_check import OwnCodeError, Subject, check_own_code
+from jobs.own_check import OwnCode, OwnCodeError, check_own_code
 from runner import status, submit
-from runner.study.config import ConfigError, Study, dotted_keys, load_study
+from runner.study.config import ConfigError, StudyConfig, dotted_keys, load_study
 from srcnn.damage import DamagedFile, NoFile
 from srcnn.dataset import read_patches
 from srcnn.door import sentence
@@ -165,7 +165,7 @@ def test_a_model_that_raises_without_words_is_refused_all_the_same(tmp_path, mon
     (tmp_path / "silent_of_mine.py").write_text(MODELS)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(OwnCodeError, match="silent_of_mine:Silent' raised ValueError when it was built"):
-        check_own_code([Subject("model", "silent_of_mine:Silent", True, 33)])
+        check_own_code([OwnCode("model", "silent_of_mine:Silent", True, 33)])
     with pytest.raises(ModelError, match=r"silent_of_mine:Lost' fails on luma .*: KeyError: 'layer'"):
         check_model("silent_of_mine:Lost", residual=True, patch_size=33)
     sys.modules.pop("silent_of_mine")
@@ -298,7 +298,7 @@ COMMAND = re.compile(r"python -m ([a-z_]+(?:\.[a-z_]+)+)")
 
 
 def test_every_setting_and_command_that_a_message_names_exists():
-    known, wrong = set(dotted_keys(Study)), set()
+    known, wrong = set(dotted_keys(StudyConfig)), set()
     for package in ("srcnn", "jobs", "runner", "analysis"):
         for file in (REPOSITORY / package).rglob("*.py"):
             for text in texts(file):

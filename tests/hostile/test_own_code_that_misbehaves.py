@@ -8,7 +8,7 @@ from conftest import ended, tiny_study, wait_for, write_pictures
 
 from jobs import own_check
 from jobs.compare_folders import main as evaluate
-from jobs.own_check import OwnCodeError, Subject, check_own_code, own_metrics
+from jobs.own_check import OwnCode, OwnCodeError, check_own_code, own_metrics
 from runner.submit import main as submit
 from srcnn.models import ModelError, build_model
 from srcnn.own_code import own_attribute
@@ -130,9 +130,9 @@ class Interrupts(Fine):
 
 def test_a_model_that_ends_python_when_it_is_built_or_called_is_refused(own):
     (own / "nets_of_mine.py").write_text(NETS)
-    assert check_own_code([Subject("model", "nets_of_mine:Fine", True, 33)]) == []
+    assert check_own_code([OwnCode("model", "nets_of_mine:Fine", True, 33)]) == []
     for name, said in {"Exits": "SystemExit: 0", "Interrupts": "KeyboardInterrupt"}.items():
-        subjects = [Subject("model", f"nets_of_mine:{each}", True, 33) for each in ("Fine", name)]
+        subjects = [OwnCode("model", f"nets_of_mine:{each}", True, 33) for each in ("Fine", name)]
         with pytest.raises(OwnCodeError, match=f"model 'nets_of_mine:{name}' raised {said}"):
             check_own_code(subjects)
 

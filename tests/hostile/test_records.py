@@ -23,7 +23,7 @@ from runner.logs import main as logs
 from runner.record.lock import Holder
 from runner.record.submission import submissions
 from runner.status import main as status
-from runner.study.config import ConfigError, Study, load_study
+from runner.study.config import ConfigError, StudyConfig, load_study
 from runner.submit import main as submit
 from srcnn.attempts import read_attempt
 from srcnn.checkpoint import Checkpoint
@@ -214,7 +214,7 @@ def test_any_text_as_a_study_is_a_study_or_a_configuration_error(tmp_path, text)
     file = tmp_path / "any.yaml"
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
     try:
-        assert isinstance(load_study(str(file))[0], Study)
+        assert isinstance(load_study(str(file))[0], StudyConfig)
     except ConfigError as error:
         assert "any.yaml" in str(error) or str(error)  # noqa: PT017
 

@@ -149,7 +149,7 @@ def results(folder: Path) -> dict[str, Any]:
     import pyarrow.parquet as pq
     import torch
 
-    from jobs.train import TIMINGS
+    from srcnn.history import TIMINGS
 
     found: dict[str, Any] = {}
     for file in sorted(folder.glob("scores/*/*.parquet")):

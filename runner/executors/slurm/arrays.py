@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from runner.record.submission import Key
-from runner.study.plan import Plan, Task
+from runner.study.plan import Plan, PlannedTask
 from runner.study.stages import STAGES, Per
 
 Kind = Literal["afterok", "aftercorr", "afterany"]
@@ -20,7 +20,7 @@ class Batch:
     """
 
     stage: str
-    tasks: list[Task]
+    tasks: list[PlannedTask]
     waits: list[tuple[Kind, "Batch | str"]] = field(default_factory=list)
     parallelism: int | None = None
     token: str = ""  # in its comment
@@ -34,7 +34,7 @@ class Batch:
         return ",".join(":".join([kind, *jobs]) for kind, jobs in by_kind.items()) or None
 
 
-def arrange(plan: Plan, tasks: Sequence[Task], active: Mapping[Key, str], array_size: int) -> list[Batch]:
+def arrange(plan: Plan, tasks: Sequence[PlannedTask], active: Mapping[Key, str], array_size: int) -> list[Batch]:
     """The arrays to send, each after those that it waits for.
 
     Runs that lack the same tasks share arrays of at most ``array_size`` elements: those of one run
@@ -58,7 +58,7 @@ def _stages(*per: Per) -> list[str]:
     return [name for name, stage in STAGES.items() if stage.per in per]
 
 
-def _shared(tasks: Sequence[Task], stage: str, array_size: int) -> list[Batch]:
+def _shared(tasks: Sequence[PlannedTask], stage: str, array_size: int) -> list[Batch]:
     of_stage = [task for task in tasks if task.stage == stage]
     return [Batch(stage, of_stage[first : first + array_size]) for first in range(0, len(of_stage), array_size)]
 
@@ -66,20 +66,20 @@ def _shared(tasks: Sequence[Task], stage: str, array_size: int) -> list[Batch]:
 Place = tuple[str, str]  # a stage of runs, and which block of one
 
 
-def _runs_alike(tasks: Sequence[Task]) -> dict[tuple[Place, ...], list[dict[Place, Task]]]:
+def _runs_alike(tasks: Sequence[PlannedTask]) -> dict[tuple[Place, ...], list[dict[Place, PlannedTask]]]:
     """Runs by what they lack, each as its tasks by place."""
-    runs: dict[str, dict[Place, Task]] = defaultdict(dict)
+    runs: dict[str, dict[Place, PlannedTask]] = defaultdict(dict)
     for task in tasks:
         if task.run:
             runs[task.run][task.stage, task.name.removeprefix(task.run)] = task
-    alike: dict[tuple[Place, ...], list[dict[Place, Task]]] = defaultdict(list)
+    alike: dict[tuple[Place, ...], list[dict[Place, PlannedTask]]] = defaultdict(list)
     for places in runs.values():
         alike[tuple(places)].append(places)
     return alike
 
 
 def _chain(
-    lacking: Sequence[Place], runs: list[dict[Place, Task]], shared: list[Batch], active: Mapping[Key, str]
+    lacking: Sequence[Place], runs: list[dict[Place, PlannedTask]], shared: list[Batch], active: Mapping[Key, str]
 ) -> list[Batch]:
     """The arrays of some runs that lack the same tasks, one a place; element i of each belongs to the same run."""
     made: dict[str, list[Batch]] = defaultdict(list)

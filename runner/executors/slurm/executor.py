@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from runner.executors.executor import Executor, Presence, Request, TaskState
+from runner.executors.executor import Executor, Presence, Request, WatchedTask
 from runner.executors.job_state import Answer, Origin, QueuedJob
 from runner.executors.root import FOR_SUBMITIT, Trouble, refuse_root
 from runner.executors.slurm import scheduler, unrecorded
@@ -22,7 +22,7 @@ from runner.record.array_ids import collapse
 from runner.record.submission import Submission
 from runner.study.cluster import ClusterConfig
 from runner.study.cost import cost_text
-from runner.study.plan import Plan, Task
+from runner.study.plan import Plan, PlannedTask
 from runner.study.stages import STAGES
 from srcnn.paths import StudyPaths
 
@@ -52,19 +52,19 @@ class Slurm(Executor):
         """Give what the variables of the environment do, and what they do not."""
         return site_notes()
 
-    def asks(self, cluster: ClusterConfig, tasks: Sequence[Task], cores: int | None) -> Mapping[str, str]:
+    def asks(self, cluster: ClusterConfig, tasks: Sequence[PlannedTask], cores: int | None) -> Mapping[str, str]:
         """Return the resources of each stage."""
         return {stage: resources_text(cluster.stage(stage)) for stage in STAGES}
 
-    def cost(self, cluster: ClusterConfig, tasks: Sequence[Task]) -> str:
+    def cost(self, cluster: ClusterConfig, tasks: Sequence[PlannedTask]) -> str:
         """Return the most core-hours and GPU-hours that the tasks may take."""
         return cost_text(cluster, tasks)
 
-    def batch_files(self, plan: Plan, tasks: Sequence[Task]) -> Mapping[str, str]:
+    def batch_files(self, plan: Plan, tasks: Sequence[PlannedTask]) -> Mapping[str, str]:
         """Return the whole batch file of each stage's first array."""
         return batch_files(plan, tasks)
 
-    def submit(self, request: Request) -> Sequence[TaskState]:
+    def submit(self, request: Request) -> Sequence[WatchedTask]:
         """Send the tasks as arrays that wait for one another. Raises SchedulerError."""
         send(request)
         return ()

@@ -25,7 +25,7 @@ from runner.executors.submitit_ways import batch_file, send_array
 from runner.executors.task import KEEP_MEMORY, TaskCall
 from runner.record.submission import Submission
 from runner.study.cluster import ClusterConfig
-from runner.study.plan import Plan, Task
+from runner.study.plan import Plan, PlannedTask
 from runner.study.stages import STAGES
 
 SIGNAL_DELAY_S = 90  # the warning before a time limit, enough to write a checkpoint; a quarter of a short limit
@@ -75,7 +75,7 @@ def sbatch_script(parameters: dict[str, Any], folder: Path, tasks: int, python: 
     return batch_file(parameters, folder, tasks, python)
 
 
-def batch_files(plan: Plan, tasks: Sequence[Task]) -> dict[str, str]:
+def batch_files(plan: Plan, tasks: Sequence[PlannedTask]) -> dict[str, str]:
     """The whole batch file of each stage's first array, by stage; nothing is written.
 
     Words stand for what is known only when it is sent: TIME for the submission, JOB_TRAIN for a job's number.

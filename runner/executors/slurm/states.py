@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from runner.executors.job_state import Answer, End, Holder, JobState, Origin, SchedulerError
+from runner.executors.job_state import Answer, End, HeldBy, JobState, Origin, SchedulerError
 from runner.executors.slurm import scheduler
 from runner.executors.slurm.requeue import killed_from_outside
 from runner.record.array_ids import expand
@@ -35,7 +35,7 @@ HELD = frozenset(["REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD"])
 LAUNCH_FAILED = "launch failed requeued held"
 
 # Who holds a job, by squeue's reason; for any other it is the scheduler.
-_HOLDERS: Mapping[str, Holder] = {
+_HOLDERS: Mapping[str, HeldBy] = {
     "JobHeldUser": "user",
     "job requeued in held state": "user",  # scontrol requeuehold, or a rule of the site
     "JobHeldAdmin": "administrator",
@@ -78,7 +78,7 @@ class SlurmJob:
         return self.state == "COMPLETED" or (self.alive and not self.waits)
 
     @property
-    def held_by(self) -> Holder | None:
+    def held_by(self) -> HeldBy | None:
         """Who holds it, so that it does not start until it is released; None if nobody does."""
         if not self.waits or (self.reason not in _HOLDERS and self.state not in HELD and self.priority != 0):
             return None

@@ -1,4 +1,4 @@
-"""Cutting pictures: the evaluation's grid of crops and its inverse, and training patches."""
+"""Cutting pictures: the evaluation's grid of crops, and training patches."""
 
 from typing import NamedTuple, TypeVar
 
@@ -37,24 +37,6 @@ def crop_grid(height: int, width: int, crop_height: int, crop_width: int) -> lis
 def get_image_crops(image: NDArray[Pixel], crop_height: int, crop_width: int) -> list[NDArray[Pixel]]:
     """The crops of ``crop_grid`` as views, in its order."""
     return [box.cut(image) for box in crop_grid(image.shape[0], image.shape[1], crop_height, crop_width)]
-
-
-def join_image_crops(crops: list[NDArray[np.generic]], height: int, width: int) -> NDArray[np.generic]:
-    """The part of a height x width picture that the grid covers, from its crops in grid order.
-
-    Raises ValueError if the number of crops is not that of the grid.
-    """
-    if not crops:
-        raise ValueError("no crops to join")
-    crop_height, crop_width = crops[0].shape[:2]
-    boxes = crop_grid(height, width, crop_height, crop_width)
-    if len(boxes) != len(crops):
-        raise ValueError(f"{len(crops)} crops of {crop_width}x{crop_height}, but {width}x{height} holds {len(boxes)}")
-    covered = (height // crop_height * crop_height, width // crop_width * crop_width)
-    image = np.empty(covered + crops[0].shape[2:], crops[0].dtype)
-    for box, crop in zip(boxes, crops, strict=True):
-        box.cut(image)[:] = crop
-    return image
 
 
 def extract_patches(image: NDArray[np.generic], patch_size: int, stride: int) -> NDArray[np.generic]:

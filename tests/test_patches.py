@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from srcnn.patches import Box, crop_grid, extract_patches, get_image_crops, join_image_crops
+from srcnn.patches import Box, crop_grid, extract_patches, get_image_crops
 
 
 def picture(height, width, seed=0):
@@ -51,24 +51,6 @@ def test_a_crop_is_the_picture_inside_its_box():
     boxes, crops = crop_grid(30, 44, 7, 11), get_image_crops(image, 7, 11)
     for box, crop in zip(boxes, crops, strict=True):
         assert np.array_equal(crop, image[box.y : box.y + 7, box.x : box.x + 11])
-
-
-@pytest.mark.parametrize("bands", [0, 3])
-@pytest.mark.parametrize(("crop_height", "crop_width"), [(10, 11), (7, 9), (30, 44)])
-def test_joining_undoes_cutting(bands, crop_height, crop_width):
-    image = picture(30, 44) if bands else picture(30, 44)[..., 0]
-    joined = join_image_crops(get_image_crops(image, crop_height, crop_width), 30, 44)
-    assert np.array_equal(joined, image[: joined.shape[0], : joined.shape[1]])
-    assert joined.shape[:2] == (30 // crop_height * crop_height, 44 // crop_width * crop_width)
-    assert joined.dtype == image.dtype
-
-
-def test_joining_refuses_a_wrong_number_of_crops():
-    crops = get_image_crops(picture(30, 44), 10, 11)
-    with pytest.raises(ValueError, match="11 crops of 11x10, but 44x30 holds 12"):
-        join_image_crops(crops[:-1], 30, 44)
-    with pytest.raises(ValueError, match="no crops"):
-        join_image_crops([], 30, 44)
 
 
 def test_patches_lie_at_multiples_of_the_stride():

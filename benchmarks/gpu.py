@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
 
     from srcnn.batches import Tensors
-    from srcnn.precision import Precision
+    from srcnn.history import Precision
     from srcnn.steps import Steps
 
 WANTED_DB = 32.39  # of the authors' 9-1-5 trained on T91: Set5, three times

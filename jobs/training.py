@@ -26,7 +26,7 @@ from srcnn.deprocess import Standardisation, standardisation
 from srcnn.deterministic import deterministic
 from srcnn.experiment import Experiment, ModelConfig, TrainingConfig
 from srcnn.files import remove_orphans, write_bytes
-from srcnn.history import Epoch
+from srcnn.history import Epoch, Precision
 from srcnn.identity import data_id
 from srcnn.models import build_model
 from srcnn.models.published import Weights, WeightsError, read_weights
@@ -34,7 +34,7 @@ from srcnn.models.srcnn import SRCNN
 from srcnn.models.state import load_state
 from srcnn.monitor import MonitoredPicture, mean_scores
 from srcnn.paths import RunPaths
-from srcnn.precision import Precision, possible, precision_for
+from srcnn.precision import possible, precision_for
 from srcnn.steps import Steps, TrainingDiverged
 from srcnn.symptoms import symptom
 from srcnn.training import holdout_loss, load_optimiser, new_optimiser, new_steps, steps_per_epoch, train_epoch

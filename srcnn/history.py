@@ -3,14 +3,15 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from srcnn.files import parsed, read_own
-from srcnn.precision import Precision
 from srcnn.records import record
 from srcnn.regular import NotRegular, open_regular
 
 _LINE = 1 << 16  # bytes that hold a line of any history
+
+Precision = Literal["float32", "tf32", "bfloat16"]  # the numbers that products of a training are taken in
 
 
 class Epoch(TypedDict):

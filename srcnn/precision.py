@@ -12,13 +12,11 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from srcnn.history import Epoch, Precision
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
-
-    from srcnn.history import Epoch
-
-Precision = Literal["float32", "tf32", "bfloat16"]
 
 # Far above the 2 of processors that only have bfloat16 vectors, and far below the 7 of matrix
 # units, so that a busy machine decides as an idle one does.
@@ -30,7 +28,7 @@ def precision_for(
     model: "nn.Module",
     device: "torch.device",
     wanted: Literal["auto"] | Precision,
-    history: Sequence["Epoch"] = (),
+    history: Sequence[Epoch] = (),
 ) -> Precision:
     """What to train in; ``wanted`` unless that is "auto".
 

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from srcnn.batches import Course, Tensors
 from srcnn.experiment import TrainingConfig
+from srcnn.history import Precision
 from srcnn.losses import LOSSES
-from srcnn.precision import Precision
 
 if TYPE_CHECKING:
     from srcnn.models.srcnn import SRCNN

@@ -8,8 +8,9 @@ from torch import nn
 
 from srcnn.batches import Course, Tensors
 from srcnn.experiment import TrainingConfig
+from srcnn.history import Precision
 from srcnn.losses import LOSSES
-from srcnn.precision import Precision, products_in
+from srcnn.precision import products_in
 from srcnn.schedules import SCHEDULES
 from srcnn.steps import Steps, inner, require_finite
 

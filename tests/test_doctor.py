@@ -14,7 +14,7 @@ from runner import doctor
 from runner.checks import CHECKS, disk, gpu, job, own_python, packages, scheduler, study
 from runner.checks.circumstances import Circumstances
 from runner.checks.gpu import Torch
-from runner.checks.partitions import minutes, read_partitions
+from runner.executors.slurm.partitions import minutes, read_partitions
 from runner.study.cluster import StageResources
 from runner.study.config import load_study
 from srcnn.contents import LAYOUT
@@ -178,9 +178,12 @@ def test_a_check_that_breaks_does_not_hide_what_the_others_find(tmp_path, monkey
 def test_partitions_are_listed_with_their_state_limits_and_gpus(tmp_path):
     found = [(each.state, each.what) for each in scheduler.partitions(Circumstances(tmp_path))]
     assert found == [
-        ("ok", "partition cpu (the default): up, no time limit, no GPUs, 2 of 2 nodes can take jobs"),
-        ("ok", "partition gpu: up, at most 1-00:00:00, 2 GPUs a node, 1 of 1 node can take jobs"),
-        ("note", "partition old: up, at most 30:00, 4 GPUs a node, 0 of 3 nodes can take jobs"),
+        (
+            "ok",
+            "partition cpu (the default): up, no time limit, no GPUs, 8 cores and 31 GB a node, 2 of 2 nodes can take jobs",
+        ),
+        ("ok", "partition gpu: up, at most 1-00:00:00, 2 GPUs, 8 cores and 31 GB a node, 1 of 1 node can take jobs"),
+        ("note", "partition old: up, at most 30:00, 4 GPUs, 4 cores and 8 GB a node, 0 of 3 nodes can take jobs"),
     ]
 
 
@@ -256,7 +259,7 @@ def test_a_controller_that_does_not_answer_is_wrong_and_nothing_more_is_asked_of
 
 def test_a_program_that_hangs_is_not_waited_for(tmp_path, slurm, monkeypatch):
     (slurm.folder / "sinfo").write_text("#!/bin/sh\nexec sleep 60\n")
-    monkeypatch.setattr("runner.checks.circumstances.ANSWER_S", 0.2)
+    monkeypatch.setattr("runner.executors.slurm.scheduler.ANSWER_S", 0.2)
     (found,) = scheduler.answering(Circumstances(tmp_path))
     assert "did not answer within" in found.what
 
@@ -505,7 +508,7 @@ def test_a_stage_that_would_fail_for_want_of_a_gpu_is_wrong_inside_a_job_and_no_
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr(gpu, "probe", lambda: CPU_BUILD)
-    monkeypatch.setattr(gpu, "listed_gpus", list)
+    monkeypatch.setattr(gpu, "listed_cards", lambda: ([], ""))
     study, on_cpu = asked(tmp_path), asked(tmp_path, ["cluster.train.gpus=0"])
     assert [each.state for each in gpu.cuda(study)] == ["note"]
     ((what, _),) = wrong(gpu.cuda(asked(tmp_path, ["training.device=cuda"])))

@@ -6,6 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from runner.executors.slurm.partitions import Partition, listed_partitions
+from runner.executors.slurm.scheduler import complaint
 from srcnn.door import sentence
 
 if TYPE_CHECKING:
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
     from runner.study.config import StudyConfig
     from runner.study.plan import Plan
 
-ANSWER_S = 20.0  # a controller that takes longer is not there
 # The words of SLURM's programs where they are installed and no cluster is.
 _NO_CLUSTER = ("establish a configuration source", "process configuration file")
 
@@ -35,21 +36,22 @@ class Circumstances:
     @cached_property
     def slurm(self) -> tuple[Literal["answers", "absent", "silent"], str]:
         """Whether a controller answers here, and what sinfo said if not."""
-        from runner.executors.slurm.scheduler import SchedulerError, call
-
-        try:
-            call("sinfo", "--noheader", "--format=%P", timeout_s=ANSWER_S)
-        except SchedulerError as error:
-            words = str(error)
-            unset = any(each in words for each in _NO_CLUSTER) and "SLURM_CONF" not in os.environ
-            absent = unset or "is not installed here" in words
-            return "absent" if absent else "silent", words.splitlines()[-1]
-        return "answers", ""
+        words = complaint()
+        if not words:
+            return "answers", ""
+        unset = any(sign in words for sign in _NO_CLUSTER) and "SLURM_CONF" not in os.environ
+        absent = unset or "is not installed here" in words
+        return "absent" if absent else "silent", words.splitlines()[-1]
 
     @property
     def uses_slurm(self) -> bool:
         """Whether a controller answers here."""
         return self.slurm[0] == "answers"
+
+    @cached_property
+    def partitions(self) -> dict[str, Partition]:
+        """The partitions that there are, by name. Raises SchedulerError if no controller answers."""
+        return listed_partitions()
 
     @cached_property
     def cluster(self) -> "ClusterConfig":

@@ -7,9 +7,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from jobs.device import build_text, nvidia_smi
+from jobs.device import build_text
 from runner.checks.circumstances import Circumstances
 from runner.checks.finding import Finding
+from runner.executors.nvidia import listed_cards
 from srcnn.words import counted
 
 PROBE_S = 120.0  # torch's first import on a file server, and the driver's first answer
@@ -47,7 +48,8 @@ def cuda(asked: Circumstances) -> Iterator[Finding]:
     if torch is None:
         yield Finding("note", "torch cannot be imported, so nothing is known of GPUs")
         return
-    yield judge(torch, listed_gpus(), job_gpus(), os.environ.get("CUDA_VISIBLE_DEVICES"), _asking(asked))
+    listed = [card.name for card in listed_cards()[0]]
+    yield judge(torch, listed, job_gpus(), os.environ.get("CUDA_VISIBLE_DEVICES"), _asking(asked))
 
 
 def _asking(asked: Circumstances) -> list[str]:
@@ -118,11 +120,6 @@ def probe() -> Torch | None:
         return Torch(**json.loads(done.stdout.splitlines()[-1]))
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return None
-
-
-def listed_gpus() -> list[str]:
-    """Names of the GPUs that nvidia-smi shows; empty where there are none."""
-    return [line.strip() for line in nvidia_smi("--query-gpu=name", "--format=csv,noheader")[0]]
 
 
 def job_gpus() -> int:

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from runner.checks.circumstances import ANSWER_S, Circumstances
+from runner.checks.circumstances import Circumstances
 from runner.checks.finding import Finding
-from runner.checks.partitions import FORMAT, Partition, names_with, read_partitions
+from runner.executors.slurm.partitions import Partition, names_with
+from runner.executors.slurm.scheduler import ANSWER_S, SchedulerError, call, configuration
 
 if TYPE_CHECKING:
     from runner.study.cluster import StageResources
@@ -34,16 +35,10 @@ def answering(asked: Circumstances) -> Iterator[Finding]:
         yield Finding("note", "no SLURM here: studies run on this machine (--executor local)")
 
 
-def _partitions() -> dict[str, Partition]:
-    from runner.executors.slurm.scheduler import call
-
-    return read_partitions(call("sinfo", "--noheader", f"--format={FORMAT}", timeout_s=ANSWER_S))
-
-
 def partitions(asked: Circumstances) -> Iterator[Finding]:
     """The partitions there are."""
     if asked.uses_slurm:
-        for each in _partitions().values():
+        for each in asked.partitions.values():
             usable = each.up and any(nodes.usable for nodes in each.nodes)
             yield Finding("ok" if usable else "note", each.text())
 
@@ -56,7 +51,7 @@ def stages(asked: Circumstances) -> Iterator[Finding]:
     from runner.executors.slurm.site import site_notes, with_site_options
     from runner.study.config import ConfigError
 
-    there = _partitions()
+    there = asked.partitions
     try:
         check_options(asked.cluster)
     except ConfigError as error:
@@ -111,7 +106,6 @@ def _unknown(name: str, whose: str, there: dict[str, Partition]) -> Iterator[Fin
 def _refusal(resources: "StageResources") -> str:
     """Why sbatch would not take such a job, in its words; empty if it would. Nothing is submitted."""
     from runner.executors.slurm.sbatch import sbatch_options
-    from runner.executors.slurm.scheduler import SchedulerError, call
 
     options = sbatch_options(resources).items()
     flags = [f"--{name}" if value is True else f"--{name}={value}" for name, value in options]
@@ -155,8 +149,6 @@ def _stages() -> tuple[str, ...]:
 
 
 def _known(kind: str, column: str) -> set[str]:
-    from runner.executors.slurm.scheduler import SchedulerError, call
-
     try:
         text = call("sacctmgr", "--noheader", "--parsable2", "show", kind, f"format={column}", timeout_s=ANSWER_S)
     except SchedulerError:  # said by the check of accounting
@@ -168,8 +160,6 @@ def accounting(asked: Circumstances) -> Iterator[Finding]:
     """Whether sacct knows of jobs that have ended."""
     if not asked.uses_slurm:
         return
-    from runner.executors.slurm.scheduler import SchedulerError, call
-
     try:
         call("sacct", "--noheader", "--format=JobID", "--starttime=now", timeout_s=ANSWER_S)
         yield Finding("ok", "accounting: sacct answers")
@@ -181,23 +171,10 @@ def accounting(asked: Circumstances) -> Iterator[Finding]:
         )
 
 
-def _configuration() -> dict[str, str]:
-    from runner.executors.slurm.scheduler import call
-
-    text = call("scontrol", "show", "config", timeout_s=ANSWER_S)
-    return {
-        name.strip(): value.strip() for name, equals, value in (_parts(line) for line in text.splitlines()) if equals
-    }
-
-
-def _parts(line: str) -> tuple[str, str, str]:
-    return line.partition("=")
-
-
 def arrays(asked: Circumstances) -> Iterator[Finding]:
     """How large an array may be."""
     if asked.uses_slurm:
-        size = _configuration().get("MaxArraySize", "")
+        size = configuration(ANSWER_S).get("MaxArraySize", "")
         if size.isdigit() and int(size) < 2:
             yield Finding("note", f"MaxArraySize={size}: no arrays, every task is a job of its own")
         elif size:
@@ -208,7 +185,7 @@ def preemption(asked: Circumstances) -> Iterator[Finding]:
     """Whether tasks that are preempted are warned first."""
     if not asked.uses_slurm:
         return
-    settings = _configuration()
+    settings = configuration(ANSWER_S)
     if settings.get("PreemptType", "preempt/none").endswith("none"):
         yield Finding("ok", "no preemption")
     elif "preempt_send_user_signal" in settings.get("SlurmctldParameters", ""):

@@ -1,28 +1,15 @@
 """The GPUs of this machine, without importing torch."""
 
 import os
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
-from jobs.device import nvidia_smi
 from jobs.train import Train
+from runner.executors.nvidia import listed_cards
 from runner.study.cluster import ClusterConfig
 from runner.study.plan import PlannedTask
 
 # What tells CUDA which device is meant: its number, or its UUID.
 Gpu = int | str
-_CARD = re.compile(r"GPU (\d+): .*\(UUID: (GPU-[^)]+)\)")
-_PART = re.compile(r"\s+MIG .*\(UUID: (MIG-[^)]+)\)")
-
-
-@dataclass(frozen=True)
-class _Card:
-    """One GPU as ``nvidia-smi -L`` lists it; ``parts`` are the UUIDs of what it was divided into (MIG)."""
-
-    index: int
-    uuid: str
-    parts: list[str] = field(default_factory=list)
 
 
 def visible_gpus() -> tuple[Gpu, ...]:
@@ -31,7 +18,7 @@ def visible_gpus() -> tuple[Gpu, ...]:
     CUDA_VISIBLE_DEVICES is read as CUDA reads it: numbers or UUIDs, which may be cut short, up to the
     first that means nothing.
     """
-    cards = _cards()
+    cards, _ = listed_cards()
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
     if allowed is None:
         return tuple(gpu for card in cards for gpu in (card.parts or (card.index,)))
@@ -48,23 +35,13 @@ def visible_gpus() -> tuple[Gpu, ...]:
     return tuple(found)
 
 
-def _cards() -> list[_Card]:
-    cards: list[_Card] = []
-    for line in nvidia_smi("-L")[0]:
-        if card := _CARD.match(line):
-            cards.append(_Card(int(card[1]), card[2]))
-        elif (part := _PART.match(line)) and cards:
-            cards[-1].parts.append(part[1])
-    return cards
-
-
 def cpu_note(cluster: ClusterConfig, tasks: Iterable[PlannedTask]) -> str:
     """What to say before tasks that ask for GPUs start on this machine without one; empty where it has one."""
     tasks = list(tasks)
     asking = [stage for stage in dict.fromkeys(task.stage for task in tasks) if cluster.stage(stage).gpu_count]
     if not asking or visible_gpus():
         return ""
-    listed, complaint = nvidia_smi("-L")
+    listed, complaint = listed_cards()
     hidden = f"hidden by CUDA_VISIBLE_DEVICES={os.environ.get('CUDA_VISIBLE_DEVICES')!r}"
     here = f"no GPU here ({hidden if listed else f'nvidia-smi: {complaint}'})"
     if any(isinstance(task.job, Train) and task.job.experiment.training.device == "cuda" for task in tasks):

@@ -15,6 +15,7 @@ from runner.executors.job_state import SchedulerError
 from runner.executors.slurm.site import command_environment
 
 TIMEOUT_S = 60.0
+ANSWER_S = 20.0  # a controller that takes longer is not there
 ARRAY_SIZE = 1001  # SLURM's default of MaxArraySize
 AT_ONCE = 500  # ids in one call of scancel or scontrol
 
@@ -44,13 +45,18 @@ def call(*command: str, timeout_s: float = TIMEOUT_S, times: str = "") -> str:
     return done.stdout
 
 
-def answers() -> bool:
-    """Whether a SLURM controller answers here."""
+def complaint() -> str:
+    """Return why no SLURM controller answers here, in SLURM's words; empty if one does."""
     try:
-        call("sinfo", "--noheader", timeout_s=20)
-    except SchedulerError:
-        return False
-    return True
+        call("sinfo", "--noheader", timeout_s=ANSWER_S)
+    except SchedulerError as error:
+        return str(error)
+    return ""
+
+
+def answers() -> bool:
+    """Say whether a SLURM controller answers here."""
+    return not complaint()
 
 
 def controller_time() -> float:
@@ -83,24 +89,14 @@ def _call_with(ids: Iterable[str], *command: str) -> None:
                 raise SchedulerError("\n".join(others)) from error
 
 
+def configuration(timeout_s: float = TIMEOUT_S) -> dict[str, str]:
+    """Return the cluster's settings by name. Raises SchedulerError."""
+    lines = call("scontrol", "show", "config", timeout_s=timeout_s).splitlines()
+    parts = [line.partition("=") for line in lines]
+    return {name.strip(): value.strip() for name, equals, value in parts if equals}
+
+
 def max_array_size(default: int = ARRAY_SIZE) -> int:
-    """How many elements one array may have, as the cluster is configured."""
-    match = re.search(r"^MaxArraySize\s*=\s*(\d+)", call("scontrol", "show", "config"), re.MULTILINE)
-    return int(match[1]) if match else default
-
-
-def partitions_text() -> str:
-    """The partitions that exist, in a line each; empty where SLURM does not answer."""
-    try:
-        text = call("sinfo", "--noheader", "--format=%P|%a|%l|%G|%c|%m", timeout_s=20)
-    except SchedulerError:
-        return ""
-    return "\n".join(f"  {line}" for line in dict.fromkeys(map(_partition_text, text.splitlines())))
-
-
-def _partition_text(row: str) -> str:
-    name, up, limit, gpus, cpus, memory = row.split("|")
-    default = " (default)" if name.endswith("*") else ""
-    time = "no time limit" if limit == "infinite" else f"at most {limit}"
-    gpus = "no GPUs" if gpus == "(null)" else gpus
-    return f"{name.rstrip('*')}{default}: {up}, {time}, {gpus}, {cpus} cores and {memory} MB a node"
+    """Return how many elements one array may have, as the cluster is configured. Raises SchedulerError."""
+    size = configuration().get("MaxArraySize", "")
+    return int(size) if size.isdigit() else default

@@ -17,6 +17,7 @@ from runner.executors.job_state import SchedulerError
 from runner.executors.slurm import requeue, scheduler
 from runner.executors.slurm.arrays import Batch, arrange
 from runner.executors.slurm.inside import InSlurm
+from runner.executors.slurm.partitions import listed_partitions
 from runner.executors.slurm.queued import jobs_in_queue
 from runner.executors.slurm.sbatch import sbatch_options
 from runner.executors.slurm.site import is_foreign
@@ -236,7 +237,10 @@ def _after_the_task() -> list[str]:
 
 
 def _refusal_text(stage: str, words: str) -> str:
-    partitions = scheduler.partitions_text()
+    try:
+        partitions = "\n".join(f"  {each.text()}" for each in listed_partitions().values())
+    except SchedulerError:
+        partitions = ""
     limits = any(word in words for word in ("limit", "QOS", "policy"))
     said = "\n".join(f"  {line}" for line in words.splitlines() if line.strip())
     there = f"\nThe cluster has:\n{partitions}" if partitions else ""

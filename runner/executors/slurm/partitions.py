@@ -1,10 +1,11 @@
-"""The partitions of a cluster, read from sinfo, and whether they have what a stage asks for."""
+"""The partitions of a cluster, as sinfo tells of them, and whether they have what a stage asks for."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from runner.executors.slurm.scheduler import ANSWER_S, call
 from runner.study.gres import gpus_by_kind
 from srcnn.words import counted
 
@@ -79,19 +80,30 @@ class Partition:
 
     def text(self) -> str:
         """The partition in a line."""
-        gpus = sorted({each.gpus for each in self.nodes if each.gpus})
+        gpus = _several(each.gpus for each in self.nodes if each.gpus)
+        cpus = _several(each.cpus for each in self.nodes)
+        memory = _several(round(each.memory_mb / 1024) for each in self.nodes)
         usable = sum(each.count for each in self.nodes if each.usable)
         total = sum(each.count for each in self.nodes)
         return (
             f"partition {self.name}{' (the default)' * self.default}: {'up' if self.up else 'not up'}, "
             f"{'no time limit' if self.limit_min is None else f'at most {self.limit_text}'}, "
-            f"{'/'.join(map(str, gpus)) + ' GPUs a node' if gpus else 'no GPUs'}, "
+            f"{gpus or 'no'} GPUs, {cpus} cores and {memory} GB a node, "
             f"{usable} of {counted(total, 'node')} can take jobs"
         )
 
 
+def _several(numbers: Iterable[int]) -> str:
+    return "/".join(map(str, sorted(set(numbers))))
+
+
+def listed_partitions() -> dict[str, Partition]:
+    """Return the partitions that there are, by name. Raises SchedulerError if no controller answers."""
+    return read_partitions(call("sinfo", "--noheader", f"--format={FORMAT}", timeout_s=ANSWER_S))
+
+
 def read_partitions(text: str) -> dict[str, Partition]:
-    """Partitions by name from what ``sinfo --noheader --format=FORMAT`` says."""
+    """Return partitions by name from what ``sinfo --noheader --format=FORMAT`` says."""
     found: dict[str, Partition] = {}
     for line in text.splitlines():
         name, up, limit, gres, cpus, memory, count, state = line.split("|")

@@ -40,19 +40,19 @@ QUICK_METRICS = tuple(METRICS)
 
 _log = logging.getLogger(__name__)
 _said: set[tuple[str, str]] = set()
-# Of metrics of the user's own: each that was said where they were computed or read.
+# What was said of metrics of the user's own where they were computed or read, by name.
 _learnt: dict[str, list[About]] = {}
 
 
 class MetricsDiffer(ValueError):
-    """Two files of scores say of one metric what cannot both be true."""
+    """The error of two files of scores that say of one metric what cannot both be true."""
 
 
 class Reference:
     """A picture that estimates are compared with; what the metrics need of it is computed once.
 
     ``image`` is (H, W) or (H, W, C) of any integer or float dtype and must not change afterwards.
-    ``data_range`` is the full span of the values: 255 unless told for uint8, required otherwise.
+    ``data_range`` is the full span of the values; it may be left out for uint8, where it is 255.
     Raises ValueError if the range is missing, or the picture is empty or holds nan or infinity.
     """
 
@@ -62,7 +62,7 @@ class Reference:
     def score(
         self, estimate: Array, metrics: Iterable[str] = QUICK_METRICS, definition: Definition = "paper"
     ) -> dict[str, float | None]:
-        """Value of each named metric for an estimate of the reference's shape and dtype.
+        """Return the value of each named metric for an estimate of the reference's shape and dtype.
 
         None stands where a metric is undefined for the pair; the reason is logged once. Raises
         ValueError if shape or dtype differ from the reference's, the estimate holds nan or
@@ -84,10 +84,10 @@ def score(
     definition: Definition = "paper",
     data_range: float | None = None,
 ) -> dict[str, float | None]:
-    """Value of each named metric for two pictures (H, W) or (H, W, C) of one shape and dtype.
+    """Return the value of each named metric for two pictures (H, W) or (H, W, C) of one shape and dtype.
 
     ``metrics`` are names in METRICS, or functions of the user's as ``package.module:function``.
-    ``data_range`` is the full span of the values: 255 unless told for uint8, required otherwise.
+    ``data_range`` is the full span of the values; it may be left out for uint8, where it is 255.
     None stands where a metric is undefined for the pair; the reason is logged once.
 
     Raises ValueError if shapes or dtypes differ, a picture is empty or holds nan or infinity, the
@@ -97,7 +97,7 @@ def score(
 
 
 def find(name: str) -> Metric:
-    """The metric of that name in METRICS, or the user's own ``package.module:function``, which is imported.
+    """Return the metric of that name in METRICS, or the user's own ``package.module:function``, which is imported.
 
     Only what computes calls this; ``about`` tells readers what they need. Raises ValueError, with the known names,
     if there is none.
@@ -112,9 +112,10 @@ def find(name: str) -> Metric:
 
 
 def about(name: str) -> About:
-    """What is known of a metric, whose code need not be there: the user's own are never imported for it.
+    """Return what is known of a metric, whose code need not be there: the user's own are never imported for it.
 
-    Raises ValueError, with the known names, for a name that can be no metric's; MetricsDiffer.
+    Raises ValueError, with the known names, for a name that can be no metric's; MetricsDiffer if files of scores
+    say of it what cannot both be true.
     """
     if name in METRICS:
         return METRICS[name]
@@ -132,7 +133,7 @@ def about(name: str) -> About:
 def learn(own: About) -> None:
     """Remember what a file of scores says of a metric of the user's own."""
     known = _learnt.setdefault(own.name, [])
-    if own.stated() not in [each.stated() for each in known]:
+    if own.stated() not in [said.stated() for said in known]:
         known.append(own)
 
 
@@ -146,7 +147,7 @@ def _unknown(name: str) -> str:
 
 
 def is_metric(column: str) -> bool:
-    """Whether a column of the score table is a metric: one of METRICS or the user's own."""
+    """Say whether a column of the score table is a metric: one of METRICS or the user's own."""
     return column in METRICS or ":" in column
 
 

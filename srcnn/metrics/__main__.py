@@ -1,4 +1,4 @@
-"""Scores of two picture files: ``python -m srcnn.metrics REFERENCE ESTIMATE``."""
+"""The command that scores two picture files: ``python -m srcnn.metrics REFERENCE ESTIMATE``."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ from srcnn.metrics import DEFINITIONS, METRICS, find, score
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     p = argparse.ArgumentParser(
         prog=called("srcnn.metrics"),
         description="Compare a picture with its reference by every metric. METRICS.md explains them.",
@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
 
 @answer
 def main(argv: list[str] | None = None) -> int:
-    """0 if the pictures were compared, 2 if they could not be."""
+    """Print the scores; return 0 if the pictures were compared, 2 if they could not be."""
     arguments = parser().parse_args(argv)
     from srcnn.files import read_picture
 

@@ -2,12 +2,13 @@
 
 import math
 
+from srcnn.metrics import kernels
 from srcnn.metrics.metric import Metric
 from srcnn.metrics.picture import MeasuredPair, MeasuredPicture, band_sums, byte_pair_sums, byte_planes, pair_sums
 
 
 def cos(pair: MeasuredPair) -> float | None:
-    """Cosine of the raveled pictures in float64, in [-1, 1]; None if either is all black."""
+    """Return <x, y> / (|x| |y|) of the raveled pictures in float64, in [-1, 1]; None if either is all black."""
     norms = math.sqrt(pair.reference.feature(_energy)) * math.sqrt(pair.estimate.feature(_energy))
     if not norms:
         return None
@@ -17,7 +18,7 @@ def cos(pair: MeasuredPair) -> float | None:
 
 
 def wrapping_cos(pair: MeasuredPair) -> float | None:
-    """The report's own formula: on 8-bit pictures its dot product wraps at 256, giving about 1e-8."""
+    """Return (<x, y> mod 256) / (|x| |y|) of 8-bit pictures, the report's formula, whose product wraps: about 1e-8."""
     norms = math.sqrt(pair.reference.feature(_byte_energy)) * math.sqrt(pair.estimate.feature(_byte_energy))
     return (int(pair.feature(byte_pair_sums)[:, 1].sum()) % 256) / norms if norms else None
 
@@ -27,9 +28,7 @@ def _energy(picture: MeasuredPicture) -> float:
 
 
 def _byte_energy(picture: MeasuredPicture) -> float:
-    from srcnn.metrics.kernels import sums
-
-    return float(sums.band_sums(picture.feature(byte_planes))[:, 1].sum())
+    return float(kernels.sums.band_sums(picture.feature(byte_planes))[:, 1].sum())
 
 
 METRIC = Metric(

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from srcnn.metrics import kernels
 from srcnn.metrics.metric import Metric
 from srcnn.metrics.picture import MeasuredPair, MeasuredPicture, byte_planes, identical, luminance
 
@@ -9,8 +10,9 @@ SHORT_SIDE = 256  # pictures are averaged down to about this, as seen from afar
 
 
 def fsim(pair: MeasuredPair) -> float | None:
-    """Feature similarity of the luminances in [0, 1]; None if neither picture has any feature.
+    """Return the sum of S_PC S_G PC_m over that of PC_m, of the luminances, in [0, 1]; None if both have no feature.
 
+    PC is phase congruency, S_PC and S_G are the similarities of PC and of gradients, PC_m is the larger PC of both.
     Pictures are first averaged over blocks of round(short side / 256) pixels; left-over pixels are
     dropped. 4 scales x 4 orientations, Scharr's gradient over 16, T1 = 0.85, T2 = 160.
     Source: Zhang et al. (2011), doi:10.1109/TIP.2011.2109730.
@@ -23,9 +25,9 @@ def fsim(pair: MeasuredPair) -> float | None:
 
 
 def package_fsim(pair: MeasuredPair) -> float | None:
-    """Mean over bands of 8-bit pictures, with 6 orientations, and gradients cut and wrapped to 16 bits.
+    """Return the mean over bands of 8-bit pictures, of 6 orientations, and gradients cut and wrapped to 16 bits.
 
-    None where a band is flat: the package divides 0 by 0.
+    None stands where a band is flat: the package divides 0 by 0.
     """
     if min(pair.reference.shape) < 2:
         return None
@@ -36,11 +38,9 @@ Maps = tuple[np.ndarray, np.ndarray]
 
 
 def _similarity(reference: list[Maps], estimate: list[Maps]) -> float | None:
-    from srcnn.metrics.kernels.phase import similarity_sums
-
     values = []
     for (congruency_x, gradient_x), (congruency_y, gradient_y) in zip(reference, estimate, strict=True):
-        total, weights = similarity_sums(
+        total, weights = kernels.phase.similarity_sums(
             congruency_x.ravel(), congruency_y.ravel(), gradient_x.ravel(), gradient_y.ravel()
         )
         values.append(total / weights if weights else np.nan)
@@ -48,19 +48,15 @@ def _similarity(reference: list[Maps], estimate: list[Maps]) -> float | None:
 
 
 def _features(picture: MeasuredPicture) -> Maps:
-    from srcnn.metrics.kernels import phase
-
     block = max(1, int(min(picture.shape) / SHORT_SIDE + 0.5))
     grey = picture.feature(luminance)
-    grey = phase.block_means(grey, block) if block > 1 else grey
-    return phase.paper_congruency(grey), phase.scharr(grey)
+    grey = kernels.phase.block_means(grey, block) if block > 1 else grey
+    return kernels.phase.paper_congruency(grey), kernels.phase.scharr(grey)
 
 
 def _package_features(picture: MeasuredPicture) -> list[Maps]:
-    from srcnn.metrics.kernels import phase
-
     return [
-        (phase.package_congruency(band.astype(np.float32)), phase.wrapped_scharr(band))
+        (kernels.phase.package_congruency(band.astype(np.float32)), kernels.phase.wrapped_scharr(band))
         for band in picture.feature(byte_planes)
     ]
 

@@ -14,8 +14,8 @@ from srcnn.words import text_of, told
 Definition = Literal["paper", "package"]
 DEFINITIONS: tuple[Definition, ...] = ("paper", "package")
 
-# Pair -> value; None where the metric is undefined for the pair. A plain function
-# (reference, estimate, data_range) -> value becomes one by ``plain``.
+# Returns a pair's value; None where the metric is undefined for the pair. ``plain`` makes one of a plain function
+# (reference, estimate, data_range) -> value.
 Score = Callable[[MeasuredPair], float | None]
 PlainScore = Callable[[Array, Array, float], float | None]
 
@@ -30,16 +30,16 @@ class About:
     higher_is_better: bool
 
     def to_metadata(self) -> dict[str, str]:
-        """As the metadata of the metric's column."""
+        """Return the metadata of the metric's column."""
         return {"unit": self.unit, "higher_is_better": str(self.higher_is_better).lower()}
 
     def stated(self) -> str:
-        """Its unit and its direction, in words."""
+        """Return the unit and the direction, in words."""
         return f"in {self.unit!r}, {'higher' if self.higher_is_better else 'lower'} is better"
 
     @classmethod
     def from_metadata(cls, name: str, stored: Mapping[bytes, bytes] | None = None) -> "About":
-        """Of a metric of somebody's own, by its name and its column's metadata; nothing is imported for it."""
+        """Return what a column's metadata tell of a metric of the user's own; nothing is imported for it."""
         stored = stored or {}
         return cls(
             name,
@@ -70,10 +70,10 @@ class Metric(About):
 
 
 def plain(function: PlainScore) -> Score:
-    """A definition from a function of two arrays and a data range, as a user would write it.
+    """Return a definition that calls a function of two arrays and a data range, as a user would write it.
 
-    The arrays are (H, W) or (H, W, C), of one shape and dtype, not empty and finite. They are the function's
-    own and read-only: what it does to them changes no other metric's pictures, and it is told that it does.
+    The arrays are (H, W) or (H, W, C), of one shape and dtype, not empty and finite. They are copies and
+    read-only: writing to them raises an error and changes no other metric's pictures.
     """
 
     def score(pair: MeasuredPair) -> float | None:
@@ -85,7 +85,7 @@ def plain(function: PlainScore) -> Score:
 
 
 class NoNumberError(TypeError):
-    """What a metric returned instead of a number."""
+    """The error of a metric that returned something else than a number: the message names its type."""
 
 
 def _number(value: Any) -> float:
@@ -104,7 +104,7 @@ def _handed_out(image: Array) -> Array:
 
 
 class MetricError(ValueError):
-    """A metric of the user's own that raised: which, what, and where."""
+    """The error of a metric of the user's own: which it was, what it raised, and where."""
 
 
 def _own(name: str, function: PlainScore) -> Score:
@@ -132,10 +132,10 @@ def _what_and_where(error: BaseException) -> str:
 
 
 def named_function(name: str) -> Metric:
-    """The user's own metric ``package.module:function``, the same under every definition.
+    """Return the user's own metric ``package.module:function``, the same under every definition.
 
-    The function takes (reference, estimate, data_range); attributes ``unit`` and
-    ``higher_is_better`` are taken over where it has them. Raises ValueError if it cannot be found.
+    The function takes (reference, estimate, data_range); its attributes ``unit`` and ``higher_is_better`` are
+    taken over where it has them. Raises ValueError if it cannot be found, is no function, or states others.
     """
     try:
         function = own_attribute(name)

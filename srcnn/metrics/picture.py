@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from srcnn.metrics import kernels
+
 Array = NDArray[np.generic]
 Feature = TypeVar("Feature")
 
@@ -18,9 +20,9 @@ Feature = TypeVar("Feature")
 class MeasuredPicture:
     """A picture (H, W) or (H, W, C) on a scale whose full span is ``data_range``.
 
-    ``data_range`` is 255 unless told for uint8, and required otherwise. Raises ValueError if it is
-    missing or not positive, or if the picture is empty, has another number of dimensions, is not
-    of real numbers, or holds nan or infinity.
+    ``data_range`` may be left out for uint8, where it is 255. Raises ValueError if it is missing or not
+    positive, or if the picture is empty, has another number of dimensions, is not of real numbers, or
+    holds nan or infinity.
     """
 
     def __init__(self, image: Array, data_range: float | None = None) -> None:
@@ -41,7 +43,7 @@ class MeasuredPicture:
         self._features: dict[Any, Any] = {}
 
     def feature(self, function: "Callable[[MeasuredPicture], Feature]") -> Feature:
-        """What ``function`` makes of this picture, computed once."""
+        """Return what ``function`` makes of this picture, computed once."""
         if function not in self._features:
             self._features[function] = function(self)
         return self._features[function]
@@ -60,31 +62,29 @@ class MeasuredPair:
         self._features: dict[Any, Any] = {}
 
     def feature(self, function: "Callable[[MeasuredPair], Feature]") -> Feature:
-        """What ``function`` makes of this pair, computed once."""
+        """Return what ``function`` makes of this pair, computed once."""
         if function not in self._features:
             self._features[function] = function(self)
         return self._features[function]
 
     @property
     def count(self) -> int:
-        """Pixels in one band."""
+        """The number of pixels in one band."""
         return self.reference.shape[0] * self.reference.shape[1]
 
 
 # --- features that several metrics share --------------------------------------------------------
 def planes(picture: MeasuredPicture) -> Array:
-    """The bands (C, H, W), contiguous: uint8 as they are, everything else as float64."""
-    from srcnn.metrics.kernels.sums import split_bands
-
+    """Return the bands (C, H, W), contiguous: uint8 as they are, everything else as float64."""
     image = picture.image if picture.image.dtype == np.uint8 else picture.image.astype(np.float64)
     image = np.ascontiguousarray(image)
-    return image[None] if image.ndim == 2 else split_bands(image)
+    return image[None] if image.ndim == 2 else kernels.sums.split_bands(image)
 
 
 def byte_planes(picture: MeasuredPicture) -> Array:
-    """The bands (C, H, W) as uint8, which the package's faults are defined on.
+    """Return the bands (C, H, W) as uint8, which the package's faults are defined on.
 
-    uint8 as they are, everything else brought from ``data_range`` to 0..255, rounded and clipped.
+    uint8 stays as it is; everything else is brought from ``data_range`` to 0..255, rounded and clipped.
     """
     bands: Any = picture.feature(planes)
     if bands.dtype == np.uint8:
@@ -93,49 +93,39 @@ def byte_planes(picture: MeasuredPicture) -> Array:
 
 
 def luminance(picture: MeasuredPicture) -> NDArray[np.float32]:
-    """Float32 (H, W) on 0..255: 0.299 R + 0.587 G + 0.114 B of three bands, else the mean of all."""
-    from srcnn.metrics.kernels import sums
-
+    """Return 0.299 R + 0.587 G + 0.114 B of three bands, else the mean of all, as float32 (H, W) on 0..255."""
     bands, scale = picture.feature(planes), 255.0 / picture.data_range
     if len(bands) == 3:
-        return sums.luminance(bands, scale)
+        return kernels.sums.luminance(bands, scale)
     return (bands.mean(axis=0, dtype=np.float64) * scale).astype(np.float32)
 
 
 def byte_luminance(picture: MeasuredPicture) -> NDArray[np.uint8]:
-    """``luminance`` rounded to uint8."""
-    from srcnn.metrics.kernels import sums
-
+    """Return ``luminance`` rounded to uint8 (H, W)."""
     bands, scale = picture.feature(planes), 255.0 / picture.data_range
     if len(bands) == 3:
-        return sums.byte_luminance(bands, scale)
+        return kernels.sums.byte_luminance(bands, scale)
     grey = bands.mean(axis=0, dtype=np.float64) * scale
     return np.clip(grey + 0.500001, 0, 255).astype(np.uint8)
 
 
 def band_sums(picture: MeasuredPicture) -> NDArray[np.float64]:
-    """(C, 2): sum of x and of x^2 in each band."""
-    from srcnn.metrics.kernels import sums
-
-    return sums.band_sums(picture.feature(planes))
+    """Return the sums of x and of x^2 in each band, as (C, 2); exact for uint8."""
+    return kernels.sums.band_sums(picture.feature(planes))
 
 
 def pair_sums(pair: MeasuredPair) -> NDArray[np.float64]:
-    """(C, 2): sum of (x - y)^2 and of x y in each band; exact for uint8."""
-    from srcnn.metrics.kernels import sums
-
-    return sums.pair_sums(pair.reference.feature(planes), pair.estimate.feature(planes))
+    """Return the sums of (x - y)^2 and of x y in each band, as (C, 2); exact for uint8."""
+    return kernels.sums.pair_sums(pair.reference.feature(planes), pair.estimate.feature(planes))
 
 
 def byte_pair_sums(pair: MeasuredPair) -> NDArray[np.float64]:
-    """``pair_sums`` of the pictures as uint8."""
-    from srcnn.metrics.kernels import sums
-
+    """Return ``pair_sums`` of the pictures as uint8."""
     if pair.reference.image.dtype == np.uint8:
         return pair.feature(pair_sums)
-    return sums.pair_sums(pair.reference.feature(byte_planes), pair.estimate.feature(byte_planes))
+    return kernels.sums.pair_sums(pair.reference.feature(byte_planes), pair.estimate.feature(byte_planes))
 
 
 def identical(pair: MeasuredPair) -> bool:
-    """Whether the pictures are equal in every pixel."""
+    """Say whether the pictures are equal in every pixel."""
     return not pair.feature(pair_sums)[:, 0].any()

@@ -9,7 +9,7 @@ PACKAGE_RANGE = 4095.0  # image-similarity-measures takes every picture for a 12
 
 
 def psnr(pair: MeasuredPair) -> float:
-    """Peak signal-to-noise ratio in dB over all pixels and bands; infinite for identical pictures.
+    """Return 10 log10(data_range^2 / MSE) in dB, MSE over all pixels and bands; infinite for identical pictures.
 
     Source: Huynh-Thu & Ghanbari (2008), doi:10.1049/el:20080522.
     """
@@ -17,7 +17,7 @@ def psnr(pair: MeasuredPair) -> float:
 
 
 def package_psnr(pair: MeasuredPair) -> float:
-    """The same of 8-bit pictures over a range of 4095: 24.114 dB too high. In float64, not float32."""
+    """Return PSNR of 8-bit pictures over a range of 4095: 24.114 dB too high. In float64, not float32."""
     return _decibel(pair.feature(byte_pair_sums)[:, 0].mean() / pair.count, PACKAGE_RANGE)
 
 

@@ -8,12 +8,12 @@ from srcnn.metrics.psnr import PACKAGE_RANGE
 
 
 def rmse(pair: MeasuredPair) -> float:
-    """Root mean squared error over all pixels and bands, in [0, 1] of the data range."""
+    """Return sqrt(MSE) / data_range, MSE over all pixels and bands: a fraction in [0, 1]."""
     return float(np.sqrt(pair.feature(pair_sums)[:, 0].mean() / pair.count)) / pair.reference.data_range
 
 
 def package_rmse(pair: MeasuredPair) -> float:
-    """Mean of the bands' roots, of 8-bit pictures over a range of 4095: about 1/16 of the true value."""
+    """Return the mean of the bands' sqrt(MSE) / 4095 of 8-bit pictures: about 1/16 of the true value."""
     return float(np.sqrt(pair.feature(byte_pair_sums)[:, 0] / pair.count).mean()) / PACKAGE_RANGE
 
 

@@ -2,35 +2,32 @@
 
 import math
 
+from srcnn.metrics import kernels
 from srcnn.metrics.metric import Metric
 from srcnn.metrics.picture import MeasuredPair, byte_planes, identical, planes
 
 
 def sam(pair: MeasuredPair) -> float | None:
-    """Mean angle in degrees between the pixels' band vectors; None if every pixel is masked.
+    """Return the mean over pixels of arccos(<x, y> / (|x| |y|)) in degrees, x and y being band vectors.
 
-    A pixel that is black in either picture has no direction and is masked; in one band every
-    angle between positive values is 0.
+    A pixel that is black in either picture has no direction and is masked; None if every pixel is. In one
+    band every angle between positive values is 0.
     Source: Yuhas, Goetz & Boardman (1992), JPL Publication 92-14, pages 147-149.
     """
-    from srcnn.metrics.kernels.angle import angle_sum
-
     if pair.feature(identical):
         return 0.0
     x, y = (picture.feature(planes).reshape(-1, pair.count) for picture in (pair.reference, pair.estimate))
-    total, seen = angle_sum(x, y)
+    total, seen = kernels.angle.angle_sum(x, y)
     return math.degrees(total / seen) if seen else None
 
 
 def package_sam(pair: MeasuredPair) -> float:
-    """The same with products that wrap at 256: near 90 degrees even for identical pictures.
+    """Return SAM of 8-bit products that wrap at 256: near 90 degrees even for identical pictures.
 
     One black pixel makes the package's mean nan, which it returns as 0.
     """
-    from srcnn.metrics.kernels.angle import wrapped_angle_sum
-
     x, y = (picture.feature(byte_planes).reshape(-1, pair.count) for picture in (pair.reference, pair.estimate))
-    total, seen = wrapped_angle_sum(x, y)
+    total, seen = kernels.angle.wrapped_angle_sum(x, y)
     return math.degrees(total / seen) if seen == pair.count else 0.0
 
 

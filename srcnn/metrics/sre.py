@@ -9,7 +9,7 @@ from srcnn.metrics.picture import MeasuredPair, MeasuredPicture, band_sums, byte
 
 
 def sre(pair: MeasuredPair) -> float | None:
-    """Mean over bands of 10 log10(mean(reference)^2 / MSE) in dB; infinite for identical pictures.
+    """Return the mean over bands of 10 log10(mean(reference)^2 / MSE) in dB; infinite for identical pictures.
 
     A band restored without error is infinitely good and makes the mean infinite; a black
     reference band with an error has no signal to relate to, and the result is None.
@@ -25,7 +25,7 @@ def sre(pair: MeasuredPair) -> float | None:
 
 
 def package_sre(pair: MeasuredPair) -> float | None:
-    """10 log10 of the mean over bands of mean^2 over (norm / n): it grows with the picture's size."""
+    """Return 10 log10 of the mean over bands of mean^2 / (norm of the error / n): it grows with the picture's size."""
     signals = (pair.reference.feature(_byte_means)) ** 2
     errors = np.sqrt(pair.feature(byte_pair_sums)[:, 0]) / pair.count
     if ((errors == 0) & (signals == 0)).any():

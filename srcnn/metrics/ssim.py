@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from srcnn.metrics import kernels
 from srcnn.metrics.metric import Metric
 from srcnn.metrics.picture import MeasuredPair, MeasuredPicture, byte_planes, planes
 from srcnn.metrics.psnr import PACKAGE_RANGE
@@ -11,13 +12,13 @@ K1, K2 = 0.01, 0.03
 
 
 def ssim(pair: MeasuredPair) -> float | None:
-    """Mean structural similarity over pixels and bands, in [-1, 1]; None below 11x11 pixels.
+    """Return the mean of SSIM over windows and bands, in [-1, 1]; None below 11x11 pixels.
 
-    Gaussian window 11x11 with sigma 1.5 and population covariance; only windows that lie whole
-    inside the picture count. Source: Wang et al. (2004), doi:10.1109/TIP.2003.819861.
+    SSIM = (2 mu_x mu_y + C1) (2 sigma_xy + C2) / ((mu_x^2 + mu_y^2 + C1) (sigma_x^2 + sigma_y^2 + C2)), with
+    C1 = (0.01 data_range)^2, C2 = (0.03 data_range)^2, a Gaussian window 11x11 of sigma 1.5 and population covariance;
+    only windows that lie whole inside the picture count.
+    Source: Wang et al. (2004), doi:10.1109/TIP.2003.819861.
     """
-    from srcnn.metrics.kernels.window import gaussian_ssim
-
     if min(pair.reference.shape) < WINDOW:
         return None
     c1, c2 = _constants(pair.reference.data_range)
@@ -27,16 +28,14 @@ def ssim(pair: MeasuredPair) -> float | None:
         pair.reference.feature(_gaussian_moments),
         strict=True,
     )
-    return float(np.mean([gaussian_ssim(x, y, moments, c1, c2) for x, y, moments in bands]))
+    return float(np.mean([kernels.window.gaussian_ssim(x, y, moments, c1, c2) for x, y, moments in bands]))
 
 
 def package_ssim(pair: MeasuredPair) -> float | None:
-    """A uniform 7x7 window with sample covariance over a range of 4095, of 8-bit pictures: far too high.
+    """Return SSIM of 8-bit pictures with a uniform 7x7 window, sample covariance and a range of 4095: far too high.
 
-    None below 7x7 pixels, where the package raises.
+    None stands below 7x7 pixels, where the package raises.
     """
-    from srcnn.metrics.kernels.window import byte_box_products
-
     if min(pair.reference.shape) < PACKAGE_WINDOW:
         return None
     c1, c2 = _constants(PACKAGE_RANGE)
@@ -46,23 +45,21 @@ def package_ssim(pair: MeasuredPair) -> float | None:
         pair.reference.feature(_box_moments),
         strict=True,
     )
-    return float(np.mean([byte_box_products(x, y, PACKAGE_WINDOW, moments, c1, c2) for x, y, moments in bands]))
+    compared = kernels.window.byte_box_products
+    return float(np.mean([compared(x, y, PACKAGE_WINDOW, moments, c1, c2) for x, y, moments in bands]))
 
 
 def _constants(data_range: float) -> tuple[float, float]:
+    """Return C1 and C2."""
     return (K1 * data_range) ** 2, (K2 * data_range) ** 2
 
 
 def _gaussian_moments(picture: MeasuredPicture) -> list[np.ndarray]:
-    from srcnn.metrics.kernels.window import gaussian_moments
-
-    return [gaussian_moments(band) for band in picture.feature(planes)]
+    return [kernels.window.gaussian_moments(band) for band in picture.feature(planes)]
 
 
 def _box_moments(picture: MeasuredPicture) -> list[np.ndarray]:
-    from srcnn.metrics.kernels.window import byte_box_moments
-
-    return [byte_box_moments(band, PACKAGE_WINDOW) for band in picture.feature(byte_planes)]
+    return [kernels.window.byte_box_moments(band, PACKAGE_WINDOW) for band in picture.feature(byte_planes)]
 
 
 METRIC = Metric(

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from srcnn.metrics import kernels
 from srcnn.metrics.metric import Metric
 from srcnn.metrics.picture import MeasuredPair, MeasuredPicture, byte_planes, planes
 
@@ -9,46 +10,42 @@ WINDOW = 8
 
 
 def uiq(pair: MeasuredPair) -> float | None:
-    """Mean quality index over 8x8 windows at every pixel, and over bands, in [-1, 1]; None below 8x8.
+    """Return the mean of Q over 8x8 windows at every pixel, and over bands, in [-1, 1]; None below 8x8 pixels.
 
-    Where both windows are flat only their levels are compared, 2 xy / (x^2 + y^2), and two black
-    ones are equal: the rule of the paper's authors.
+    Q = 4 sigma_xy mu_x mu_y / ((sigma_x^2 + sigma_y^2) (mu_x^2 + mu_y^2)). Where both windows are flat only
+    their levels are compared, 2 mu_x mu_y / (mu_x^2 + mu_y^2), and two black ones are equal: the rule of the
+    paper's authors.
     Source: Wang & Bovik (2002), doi:10.1109/97.995823.
     """
-    from srcnn.metrics.kernels.window import float_uiq
-
     if min(pair.reference.shape) < WINDOW:
         return None
     x, y = pair.reference.feature(planes), pair.estimate.feature(planes)
     if x.dtype == np.uint8:
         return _byte_uiq(pair, flat_counts=1.0)
-    return float(np.mean([float_uiq(a, b) for a, b in zip(x, y, strict=True)]))
+    return float(np.mean([kernels.window.float_uiq(a, b) for a, b in zip(x, y, strict=True)]))
 
 
 def package_uiq(pair: MeasuredPair) -> float | None:
-    """The same of 8-bit pictures, but flat windows count 0: identical flat pictures are worst.
+    """Return UIQ of 8-bit pictures in which flat windows count 0: identical flat pictures are worst.
 
-    None below 8x8 pixels, where the package raises.
+    None stands below 8x8 pixels, where the package raises.
     """
     return None if min(pair.reference.shape) < WINDOW else _byte_uiq(pair, flat_counts=0.0)
 
 
 def _byte_uiq(pair: MeasuredPair, flat_counts: float) -> float:
-    from srcnn.metrics.kernels.window import byte_box_products
-
     bands = zip(
         pair.reference.feature(byte_planes),
         pair.estimate.feature(byte_planes),
         pair.reference.feature(_box_moments),
         strict=True,
     )
-    return float(np.mean([byte_box_products(x, y, WINDOW, moments, flat_counts, 0.0) for x, y, moments in bands]))
+    compared = kernels.window.byte_box_products
+    return float(np.mean([compared(x, y, WINDOW, moments, flat_counts, 0.0) for x, y, moments in bands]))
 
 
 def _box_moments(picture: MeasuredPicture) -> list[np.ndarray]:
-    from srcnn.metrics.kernels.window import byte_box_moments
-
-    return [byte_box_moments(band, WINDOW) for band in picture.feature(byte_planes)]
+    return [kernels.window.byte_box_moments(band, WINDOW) for band in picture.feature(byte_planes)]
 
 
 METRIC = Metric(

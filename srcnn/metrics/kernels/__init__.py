@@ -1,21 +1,21 @@
-"""Compiled inner loops of the metrics; imported when something is scored, never before.
+"""The metrics' inner loops, compiled, and the libraries that score: imported when something is scored, never before.
 
 Planes are C-contiguous, (C, H, W) or (H, W): uint8, or float64 for every other input. Kernels that
-add up many terms may reorder them (``summing``); none may assume that nan does not exist, and none
+add up many terms may reorder them (``compiled.summing``); none may assume that nan does not exist, and none
 sets numba's fastmath for the whole process.
 """
 
-from srcnn.metrics.kernels import cache
+import importlib
+from typing import TYPE_CHECKING, Any
 
-cache.install()
+if TYPE_CHECKING:
+    from srcnn.metrics.kernels import angle, edges, phase, sums, window
 
-import numba  # noqa: E402  (after the cache has been given its folder)
+__all__ = ["angle", "edges", "phase", "sums", "window"]
 
-jit = numba.njit(cache=True, error_model="numpy", nogil=True)
-# Sums may be reordered and multiply-adds fused, which is what lets them run eight at a time.
-summing = numba.njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc", "contract", "nsz"})
-# A helper that adds up is inlined into a ``summing`` kernel: called, it might be another kernel's copy of it, which
-# adds in another order, in the process that compiles than in those that load what it compiled.
-inlined = numba.njit(
-    cache=True, error_model="numpy", nogil=True, inline="always", fastmath={"reassoc", "contract", "nsz"}
-)
+
+def __getattr__(name: str) -> Any:
+    """Import a module of kernels at its first use: whoever only lists metrics or reads scores needs no numba."""
+    if name in __all__:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,8 +1,8 @@
-"""Angles between the band vectors of two pictures' pixels."""
+"""SAM's angles: alpha = arccos(<x, y> / (|x| |y|)) between the band vectors x and y of two pictures at each pixel."""
 
 import numpy as np
 
-from srcnn.metrics.kernels import inlined, summing
+from srcnn.metrics.kernels.compiled import inlined, summing
 
 _HALF_PI = np.pi / 2
 _QUARTER_PI = np.pi / 4
@@ -11,7 +11,10 @@ _STEP = 256  # pixels that are worked on together
 
 @inlined
 def _angle(sine, cosine):
-    """atan2(sine, cosine) for sine >= 0, without a branch: relative error below 1e-11."""
+    """Return atan2(sine, cosine) for sine >= 0, with a relative error below 1e-11.
+
+    The series of arctan to z^25, |z| <= tan(pi / 8), has no branch, so that eight angles are computed at once.
+    """
     adjacent = abs(cosine)
     steep = sine > adjacent
     big, small = (sine if steep else adjacent), (adjacent if steep else sine)
@@ -38,11 +41,11 @@ def _angle(sine, cosine):
 
 @summing
 def angle_sum(x, y):
-    """Sum of the angles in radians over the pixels that are black in neither of two planes (C, N),
-    and their number.
+    """Return the sum of alpha = atan2(|x| |y| sin alpha, <x, y>) in radians over the pixels, and their number.
 
-    The sine comes from the cross products (Lagrange's identity), not from the cosine, which has
-    lost half of its digits where the angle is small.
+    ``x`` and ``y`` are planes (C, N); a pixel that is black in one of them has no alpha and is left out. The sine is
+    by Lagrange's identity, (|x| |y| sin alpha)^2 = sum over i < j of (x_i y_j - x_j y_i)^2: arccos of the cosine would
+    lose half of the digits of small angles.
     """
     bands, size = x.shape
     total, seen = 0.0, 0.0
@@ -77,7 +80,11 @@ def angle_sum(x, y):
 
 @summing
 def wrapped_angle_sum(x, y):
-    """Sum of arccos of uint8 products that wrapped at 256, over the norms, of planes (C, N); pixels seen."""
+    """Return the sum of arccos(min(1, sum over i of (x_i y_i mod 256) / (|x| |y|))) in radians, and of how many pixels.
+
+    ``x`` and ``y`` are uint8 planes (C, N), whose products wrap as the package's do; a pixel that is black in one of
+    them is left out.
+    """
     bands, size = x.shape
     total, seen = 0.0, 0.0
     dot, norm_x, norm_y = np.empty(_STEP), np.empty(_STEP), np.empty(_STEP)

@@ -1,4 +1,4 @@
-"""Filtering in the frequency domain: one picture's spectrum through many filters."""
+"""Filtering in the frequency domain: the inverse DFT of X F_n, of one picture's spectrum X and many filters F_n."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from scipy import fft
 
-from srcnn.metrics.kernels import jit
+from srcnn.metrics.kernels.compiled import jit
 from srcnn.metrics.kernels.kept import kept_by_thread
 from srcnn.metrics.kernels.prime import PrimeTransform, split
 
@@ -15,7 +15,7 @@ _ROUGH = 23  # sizes with no larger prime factor are left to scipy
 
 
 class Transform(Protocol):
-    """Filters pictures of one size, in buffers that are kept from call to call.
+    """What filters pictures of one size, in buffers that are kept from call to call.
 
     ``pixels`` is the number of places of a response, of which ``spare`` hold no pixel.
     """
@@ -24,28 +24,28 @@ class Transform(Protocol):
     spare: np.ndarray
 
     def filters(self, filters: list[np.ndarray]) -> np.ndarray:
-        """Filters (H, W) of the four scales, zero frequency first, as ``blocks`` wants them."""
+        """Return filters (H, W) of the four scales, zero frequency first, as ``blocks`` wants them."""
         ...
 
     def spectrum(self, picture: np.ndarray) -> np.ndarray:
-        """Spectrum of a float32 picture (H, W), until the next one."""
+        """Return the spectrum of a float32 picture (H, W), which is overwritten by the next one's."""
         ...
 
     def blocks(self, spectrum: np.ndarray, filters: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-        """The responses, block by block: its places, and float32 (4, n) real and imaginary parts there.
+        """Give the responses block by block: the block's places, and real and imaginary parts there, float32 (4, n).
 
         A block is overwritten by the next one.
         """
         ...
 
     def picture(self, values: np.ndarray) -> np.ndarray:
-        """Values (pixels) in the order of the responses' places as a new picture (H, W)."""
+        """Return values (pixels) in the order of the responses' places as a new picture (H, W)."""
         ...
 
 
 @kept_by_thread(maxsize=4)
 def transform(height: int, width: int) -> Transform:
-    """The quicker transform for one size."""
+    """Return the quicker transform for one size."""
     splits = split(height), split(width)
     if splits[0] and splits[1] and max(_prime_factors(height) + _prime_factors(width)) > _ROUGH:
         return PrimeTransform(height, width, splits[0], splits[1], SCALES)
@@ -53,7 +53,7 @@ def transform(height: int, width: int) -> Transform:
 
 
 class FastTransform:
-    """scipy's transform, for sizes of small prime factors and for those that fit nothing else."""
+    """The Transform by scipy, for sizes of small prime factors and for those that do not ``split``."""
 
     def __init__(self, height: int, width: int):
         self.shape = height, width
@@ -84,6 +84,7 @@ class FastTransform:
 
 
 def _prime_factors(n: int) -> list[int]:
+    """Return the prime factors of ``n``, each as often as it divides; [1] for 1."""
     factors, p = [], 2
     while n > 1:
         while n % p == 0:
@@ -95,7 +96,7 @@ def _prime_factors(n: int) -> list[int]:
 
 @jit
 def multiply(spectrum, filters, out):
-    """Products of a complex64 spectrum (H, W) and float32 filters (N, H, W), into ``out`` (N, H, W)."""
+    """Write X F_n of a complex64 spectrum X (H, W) and float32 filters F_n (N, H, W) to ``out`` (N, H, W)."""
     scales, height, width = out.shape
     for s in range(scales):
         for r in range(height):
@@ -105,7 +106,7 @@ def multiply(spectrum, filters, out):
 
 @jit
 def take_apart(values, real, imaginary):
-    """Real and imaginary parts (N, n) of ``values`` (N, 2 n), which has them in turn."""
+    """Write the parts of ``values`` (N, 2 n), which has them in turn, to ``real`` and ``imaginary`` (N, n)."""
     scales, n = real.shape
     for s in range(scales):
         for i in range(n):

@@ -1,4 +1,4 @@
-"""What a kernel keeps from call to call, and no two threads may write to at once."""
+"""What a kernel keeps from call to call, for each thread alone: no two may write to it at once."""
 
 import functools
 import threading
@@ -10,7 +10,7 @@ Result = TypeVar("Result")
 
 
 def kept_by_thread(maxsize: int) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
-    """Keep the last ``maxsize`` results of a function, as ``lru_cache`` does, but those of each thread for itself."""
+    """Return a decorator that keeps the last ``maxsize`` results of a function, as ``lru_cache`` does, by thread."""
 
     def keeping(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
         own = threading.local()

@@ -1,7 +1,9 @@
-"""Phase congruency: the banks of log-Gabor filters, and energy against amplitude of their responses.
+"""FSIM's parts: phase congruency PC, gradient magnitude G, and their similarity S_L = S_PC S_G weighted by PC_m.
 
-Float32 throughout; a response is complex: its real part is the even filter's, its imaginary part
-the odd filter's. Sources: Kovesi, Videre 1 (1999); Zhang et al. (2011), doi:10.1109/TIP.2011.2109730.
+PC = sum over orientations o of E_o / sum over o and scales n of A_no. The response of a log-Gabor filter is complex,
+e + i o of the even and the odd filter; A_no is its amplitude, E_o what the responses of all scales share along their
+mean phase, above the noise. Sources: Kovesi, Videre 1 (1999); Zhang et al. (2011), doi:10.1109/TIP.2011.2109730.
+Everything is float32, filters are applied in the frequency domain (``srcnn.metrics.kernels.dft``).
 """
 
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
-from srcnn.metrics.kernels import inlined, jit, summing
+from srcnn.metrics.kernels.compiled import inlined, jit, summing
 from srcnn.metrics.kernels.dft import Transform, transform
 from srcnn.metrics.kernels.kept import kept_by_thread
 
@@ -21,10 +23,10 @@ NOISE_DEVIATIONS = 2.0  # of the noise above its mean, below which energy counts
 
 @dataclass(frozen=True)
 class Bank:
-    """Filters of one picture size: (orientations, 4 scales), laid out as the transform wants them.
+    """The filters of one picture size, four scales for each orientation, as the transform wants them.
 
-    ``noise`` turns the median response of an orientation into its noise threshold; ``maps`` are
-    buffers (4, places of a response) that are kept from picture to picture.
+    ``noise`` is the factor from an orientation's median response to its threshold T; ``maps`` are buffers
+    (4, places of a response) that are kept from picture to picture.
     """
 
     transform: Transform
@@ -35,10 +37,10 @@ class Bank:
 
 @kept_by_thread(maxsize=4)
 def paper_bank(height: int, width: int) -> Bank:
-    """Zhang's bank: 4 orientations with a Gaussian spread, bandwidth 0.55; threshold of the energy.
+    """Return Zhang's bank: exp(-ln(f / f_n)^2 / (2 ln(0.55)^2)) exp(-theta^2 / (2 sigma_theta^2)), 4 orientations.
 
-    The median is of the squared amplitude at the smallest scale; noise spreads over the scales as
-    the filters overlap, and the threshold is divided by 1.7, as in the authors' code.
+    sigma_theta = (pi / 4) / 1.2. The median is of the squared amplitude at the smallest scale; noise spreads over the
+    scales as the filters overlap, and the threshold T is divided by 1.7, as in the authors' code.
     """
     radial, angle = _radial(height, width, bandwidth=0.55), _angles(height, width)
     filters, noise = [], []
@@ -58,10 +60,10 @@ def paper_bank(height: int, width: int) -> Bank:
 
 @kept_by_thread(maxsize=4)
 def package_bank(height: int, width: int) -> Bank:
-    """The bank of phasepack: 6 orientations with a raised cosine of 120 degrees, bandwidth 0.5978.
+    """Return phasepack's bank: exp(-ln(f / f_n)^2 / (2 ln(0.5978)^2)) (1 + cos(3 theta)) / 2, 6 orientations.
 
-    The median is of the amplitude at the smallest scale; the noise of the others is taken to fall
-    as their bandwidth. Each filter lies in half of the plane: mirroring one through the origin
+    The cosine is cut at theta = 60 degrees. The median is of the amplitude at the smallest scale; the noise of the
+    others is taken to fall as their bandwidth. Each filter lies in half of the plane: mirroring one through the origin
     conjugates its response, which phase congruency does not see.
     """
     radial, angle = _radial(height, width, bandwidth=0.5978), _angles(height, width)
@@ -76,6 +78,7 @@ def package_bank(height: int, width: int) -> Bank:
 
 
 def _above_noise(rayleigh: float) -> float:
+    """Return T = mu_R + k sigma_R of noise whose amplitude follows Rayleigh's distribution with this parameter."""
     mean, deviation = rayleigh * np.sqrt(np.pi / 2.0), rayleigh * np.sqrt((4.0 - np.pi) / 2.0)
     return mean + NOISE_DEVIATIONS * deviation
 
@@ -85,13 +88,14 @@ def _laid_out(plan: Transform, filters: list[list[np.ndarray]], noise: list[floa
 
 
 def _frequencies(size: int) -> np.ndarray:
-    """Cycles a pixel from -0.5 to 0.5; Kovesi's grid, which reaches both ends where the size is odd."""
+    """Return the frequencies of Kovesi's grid in cycles a pixel: -0.5 to 0.5, and both ends only where size is odd."""
     if size % 2:
         return np.arange(-(size - 1) // 2, (size - 1) // 2 + 1) / (size - 1)
     return np.arange(-size // 2, size // 2) / size
 
 
 def _radial(height: int, width: int, bandwidth: float) -> list[np.ndarray]:
+    """Return exp(-ln(f / f_n)^2 / (2 ln(bandwidth)^2)) / (1 + (f / 0.45)^30) (H, W) for each scale n, f = 0 first."""
     radius = np.hypot(*np.meshgrid(_frequencies(width), _frequencies(height)))
     low_pass = np.fft.ifftshift(1.0 / (1.0 + (radius / 0.45) ** 30))
     radius = np.fft.ifftshift(radius)
@@ -105,18 +109,20 @@ def _radial(height: int, width: int, bandwidth: float) -> list[np.ndarray]:
 
 
 def _angles(height: int, width: int) -> np.ndarray:
+    """Return the angle of each frequency (H, W) in radians, counterclockwise, zero frequency first."""
     x, y = np.meshgrid(_frequencies(width), _frequencies(height))
     return np.fft.ifftshift(np.arctan2(-y, x))
 
 
 def _angular_distance(angle: np.ndarray, orientation: float) -> np.ndarray:
+    """Return theta, how far each angle is from an orientation, in 0..pi."""
     sine, cosine = np.sin(angle - orientation), np.cos(angle - orientation)
     return np.abs(np.arctan2(sine, cosine))
 
 
 # --- from responses to phase congruency ---------------------------------------------------------
 def paper_congruency(picture: np.ndarray) -> np.ndarray:
-    """Phase congruency of a float32 picture (H, W): energy over amplitude, summed over orientations.
+    """Return PC = sum over o of max(E_o - T_o, 0) / sum over o and n of A_no of a float32 picture (H, W), as (H, W).
 
     A flat picture has no phase and gives 0 everywhere. Both sides must be at least 2.
     """
@@ -134,10 +140,11 @@ def paper_congruency(picture: np.ndarray) -> np.ndarray:
 
 
 def package_congruency(band: np.ndarray) -> np.ndarray:
-    """Phasepack's phase congruency of a float32 band (H, W), summed over its six orientations.
+    """Return phasepack's sum over o of W_o max(E_o - T_o, 0) / sum over n of A_no of a float32 band (H, W), as (H, W).
 
-    A flat band has no response: 0 / 0 is nan, unless the package's own transform of that size is
-    inexact (prime factors do it), which leaves it 0 / tiny. Both sides must be at least 2.
+    W_o weights how many frequencies respond, see ``package_block``. A flat band has no response: 0 / 0 is nan, unless
+    the package's own transform of that size is inexact (prime factors do it), which leaves it 0 / tiny. Both sides
+    must be at least 2.
     """
     if band.min() == band.max():
         left = fft.fft2(band.astype(np.float64)).ravel()[1:].any()
@@ -157,19 +164,23 @@ def package_congruency(band: np.ndarray) -> np.ndarray:
 
 
 def _centred(picture: np.ndarray) -> np.ndarray:
-    """The picture less its level, which no filter passes."""
+    """Return the picture less its level, which no filter passes, so that float32 holds more of the rest."""
     return picture - np.float32(np.rint(picture.mean()))
 
 
 def _median(power: np.ndarray, plan: Transform) -> tuple[float, float]:
-    """The two middle values of the smallest scale's squared amplitudes, equal where their number is odd."""
+    """Return the two middle values of the smallest scale's squared amplitudes, equal where their number is odd."""
     power[plan.spare] = np.inf  # above all others, where it does not count
     return middle(power, power.size - plan.spare.size)
 
 
 @inlined
 def _along(e0, e1, e2, e3, o0, o1, o2, o3):
-    """Energy of even and odd responses at four scales: what lies along their mean phase, less what lies across."""
+    """Return E = sum over n of (e_n e + o_n o - |e_n o - o_n e|), where (e, o) points along the mean phase.
+
+    (e, o) is the sum of the responses (e_n, o_n) of the four scales over its length, so that the first two terms add
+    up to that length: E = (|s|^2 - sum over n of |e_n s_o - o_n s_e|) / |s|, with s the sum.
+    """
     e, o = (e0 + e1) + (e2 + e3), (o0 + o1) + (o2 + o3)
     squared = e * e + o * o
     across = abs(e0 * o - o0 * e) + abs(e1 * o - o1 * e) + abs(e2 * o - o2 * e) + abs(e3 * o - o3 * e)
@@ -178,7 +189,10 @@ def _along(e0, e1, e2, e3, o0, o1, o2, o3):
 
 @summing
 def add_paper_block(even, odd, power, along, amplitude):
-    """Of responses (4, n): squared amplitude of the first, energy of all, and their amplitudes added up."""
+    """Write A_1^2 to ``power`` and E to ``along``, and add the sum over n of A_n to ``amplitude``, all (places).
+
+    ``even`` and ``odd`` are responses (4 scales, places) in one orientation.
+    """
     for i in range(power.size):
         e0, e1, e2, e3 = even[0, i], even[1, i], even[2, i], even[3, i]
         o0, o1, o2, o3 = odd[0, i], odd[1, i], odd[2, i], odd[3, i]
@@ -192,16 +206,17 @@ def add_paper_block(even, odd, power, along, amplitude):
 
 @summing
 def add_above(along, threshold, energy):
-    """Add what of the energy (n) along the mean phase is above the noise."""
+    """Add max(E - T, 0), the energy above the noise, to ``energy``, all (places)."""
     for i in range(energy.size):
         energy[i] += max(along[i] - threshold, np.float32(0.0))
 
 
 @summing
 def package_block(even, odd, power, along, weights):
-    """Of responses (4, n): squared amplitude of the first, energy of all, and what its excess is weighted by.
+    """Write A_1^2 to ``power``, E to ``along`` and W / sum over n of A_n to ``weights``, all (places).
 
-    That is the spread of the frequencies over the amplitude.
+    W = 1 / (1 + exp(10 (0.5 - s))) with the spread of the frequencies s = (sum over n of A_n / max A_n - 1) / 3.
+    ``even`` and ``odd`` are responses (4 scales, places) in one orientation.
     """
     one, epsilon = np.float32(1.0), np.float32(_EPSILON)
     third, half = np.float32(1.0 / 3.0), np.float32(0.5)
@@ -215,8 +230,8 @@ def package_block(even, odd, power, along, weights):
         a2, a3 = np.sqrt(e2 * e2 + o2 * o2), np.sqrt(e3 * e3 + o3 * o3)
         amplitude = (a0 + a1) + (a2 + a3)
         width = (amplitude / (max(max(a0, a1), max(a2, a3)) + epsilon) - one) * third
-        # 1 / (1 + exp(10 (0.5 - width))) is (1 + tanh z) / 2; |z| <= 2.5, where Lambert's
-        # continued fraction, cut at its ninth term, is exact to float32.
+        # W is (1 + tanh z) / 2; |z| <= 2.5, where Lambert's continued fraction, cut at its ninth
+        # term, is exact to float32.
         z = np.float32(5.0) * (width - half)
         w = z * z
         above = np.float32(34459425.0) + w * (
@@ -230,14 +245,14 @@ def package_block(even, odd, power, along, weights):
 
 @summing
 def add_weighted_above(along, threshold, weights, total):
-    """Add what of the energy (n) along the mean phase is above the noise, times its weight."""
+    """Add ``weights`` max(E - T, 0), the weighted energy above the noise, to ``total``, all (places)."""
     for i in range(total.size):
         total[i] += weights[i] * max(along[i] - threshold, np.float32(0.0))
 
 
 @jit
 def ratio(energy, amplitude):
-    """Energy over amplitude in place, 0 where there is no amplitude."""
+    """Return ``energy`` / ``amplitude``, 0 where there is no amplitude; it is written over ``energy``."""
     for i in range(energy.size):
         if amplitude[i] > 0.0:
             energy[i] /= amplitude[i]
@@ -246,10 +261,10 @@ def ratio(energy, amplitude):
 
 @jit
 def middle(values, count):
-    """The two middle values of the ``count`` smallest of non-negative ``values``, float32; equal where odd.
+    """Return the two middle values of the ``count`` smallest of ``values``; they are equal where ``count`` is odd.
 
-    Positive floats are ordered as their bits are. A sample tells within which bounds the middle is
-    likely to be, so that only the few values there are looked at closely.
+    ``values`` are float32 and not negative, so that they are ordered as their bits are. A sample tells within which
+    bounds the middle is likely to be, and only the few values there are looked at closely.
     """
     bits = values.view(np.int32)
     rank = (count - 1) // 2
@@ -273,7 +288,7 @@ def middle(values, count):
 
 @jit
 def _class_of(bits, rank):
-    """Where the value of this rank is by its highest bits, and its rank among those that share them."""
+    """Return the highest bits of the value of this rank, and its rank among the values that share them."""
     counts = np.zeros(4096, np.int32)
     for b in bits:
         counts[b >> 19] += 1
@@ -286,7 +301,7 @@ def _class_of(bits, rank):
 
 @jit
 def _ranked(bits, rank):
-    """The value of this rank in order."""
+    """Return the value of this rank, 0 being the smallest value's."""
     place, rank = _class_of(bits, rank)
     alike, n = np.empty(bits.size, np.int32), 0
     for b in bits:
@@ -298,7 +313,10 @@ def _ranked(bits, rank):
 # --- gradients and the similarity that both definitions end in ----------------------------------
 @jit
 def scharr(picture):
-    """Gradient magnitude of a float32 picture (H, W) by Scharr's operator over 16; zeros beyond the border."""
+    """Return G = sqrt(G_x^2 + G_y^2) of a float32 picture (H, W), by Scharr's operator over 16.
+
+    G_x = (3 0 -3; 10 0 -10; 3 0 -3) / 16 and G_y its transpose; zeros lie beyond the border.
+    """
     height, width = picture.shape
     padded = np.zeros((3, width + 2), np.float32)
     out = np.empty((height, width), np.float32)
@@ -319,13 +337,16 @@ def scharr(picture):
 
 @jit
 def wrapped_scharr(band):
-    """The package's gradient of a uint8 band (H, W): negative ones cut to 0, squares wrapped at 65536."""
+    """Return sqrt((max(G_x, 0)^2 + max(G_y, 0)^2) mod 65536), the package's gradient of a uint8 band (H, W).
+
+    G_x and G_y are Scharr's, not divided by 16; the picture is mirrored beyond its border, without repeating it.
+    """
     height, width = band.shape
     padded = np.zeros((3, width + 2), np.int32)
     out = np.empty((height, width), np.float32)
     for r in range(height):
         for k in range(3):
-            q = r + k - 1  # mirrored without repeating the border
+            q = r + k - 1
             q = min(1, height - 1) if q < 0 else (max(0, height - 2) if q >= height else q)
             for c in range(width):
                 padded[k, c + 1] = band[q, c]
@@ -342,8 +363,10 @@ def wrapped_scharr(band):
 
 @summing
 def similarity_sums(pc_x, pc_y, gradient_x, gradient_y):
-    """Sum of the similarity of phase congruency and gradient, weighted by the larger phase
-    congruency, and the sum of the weights; all maps (N) float32.
+    """Return the sums of S_PC S_G PC_m and of PC_m, whose quotient is FSIM; all maps are float32 (N).
+
+    S_PC = (2 PC_x PC_y + T1) / (PC_x^2 + PC_y^2 + T1), S_G = (2 G_x G_y + T2) / (G_x^2 + G_y^2 + T2),
+    PC_m = max(PC_x, PC_y).
     """
     t1, t2, two = np.float32(0.85), np.float32(160.0), np.float32(2.0)  # Zhang et al. (2011), section IV-B
     total, weights = 0.0, 0.0
@@ -358,7 +381,7 @@ def similarity_sums(pc_x, pc_y, gradient_x, gradient_y):
 
 @jit
 def block_means(picture, size):
-    """Means of size x size blocks of a float32 picture (H, W); left-over pixels are dropped."""
+    """Return the means of size x size blocks of a float32 picture (H, W); left-over pixels are dropped."""
     height, width = picture.shape[0] // size, picture.shape[1] // size
     out = np.empty((height, width), np.float32)
     for r in range(height):

@@ -1,12 +1,12 @@
-"""Filtering pictures whose sides do not suit a fast Fourier transform.
+"""The inverse DFT of spectrum times filter, for pictures whose sides do not suit a fast Fourier transform.
 
-321 = 3 * 107 and 481 = 13 * 37, the sizes of the Berkeley pictures, have large prime factors, and
-padding is not allowed: the filters are periodic at the exact size. So each side is split into
-coprime factors (Good & Thomas), which needs no twiddles and leaves four short transforms that may
-be done in any order. All are products with real matrices, which BLAS does near the processor's
-peak. Of the large factors (37 and 107) the even and the odd parts are transformed apart, by cosines
-and by sines, which takes half the work: they are folded while the filter is applied, and unfolded
-at last.
+x[n] = sum over k of X[k] F[k] exp(2 pi i k n / N), along rows and along columns. 321 = 3 * 107 and
+481 = 13 * 37, the sizes of the Berkeley pictures, have large prime factors, and padding is not
+allowed: the filters are periodic at the exact size. So each side is split into coprime factors (Good &
+Thomas), which needs no twiddles and leaves four short transforms that may be done in any order. All
+are products with real matrices, which BLAS does near the processor's peak. Of the large factors (37
+and 107) the even and the odd parts are transformed apart, by cosines and by sines, which takes half
+the work: they are folded while the filter is applied, and unfolded at last.
 
 Frequencies and pixels lie as ``(rows' small factor, sides, columns' small factor, plane)``. A plane is
 (rows' large factor, columns' large factor), either of them near (1 .. h, 0) or far (-1 .. -h, nothing);
@@ -19,14 +19,14 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import fft
 
-from srcnn.metrics.kernels import jit, summing
+from srcnn.metrics.kernels.compiled import jit, summing
 
 _SMALL, _LARGE = 16, 200  # the largest factors that matrix products are worth it for
 _LANES = 8  # float32 numbers that a processor works on together
 
 
 class PrimeTransform:
-    """See Transform. (small, large odd) coprime factors of both sides; real and imaginary parts are apart."""
+    """The Transform of sides that ``split`` into (small, large odd) factors; real and imaginary parts lie apart."""
 
     def __init__(self, height: int, width: int, rows: tuple[int, int], columns: tuple[int, int], scales: int):
         numbers = np.arange(height * width).reshape(height, width)
@@ -83,7 +83,7 @@ class PrimeTransform:
 
 
 def split(n: int) -> tuple[int, int] | None:
-    """Coprime (small, large odd) factors of ``n`` that cost least; None if there are none."""
+    """Return the coprime (small, large odd) factors of ``n`` with the least sum, which cost least; None without any."""
     pairs = [(a, n // a) for a in range(1, _SMALL + 1) if n % a == 0 and np.gcd(a, n // a) == 1]
     pairs = [(a, b) for a, b in pairs if b % 2 and 3 <= b <= _LARGE]
     return min(pairs, key=sum, default=None)
@@ -91,7 +91,7 @@ def split(n: int) -> tuple[int, int] | None:
 
 # --- orders, matrices ---------------------------------------------------------------------------
 def _aligned(*shape: int) -> np.ndarray:
-    """Float32 zeros that start where a line of the cache does, so that no vector lies across two."""
+    """Return float32 zeros that start where a line of the cache does, so that no vector lies across two."""
     size = int(np.prod(shape))
     room = np.zeros(size + 16, np.float32)
     start = -room.ctypes.data % 64 // room.itemsize
@@ -99,36 +99,42 @@ def _aligned(*shape: int) -> np.ndarray:
 
 
 def _sides(b: int) -> np.ndarray:
-    """(2, b // 2 + 1): 1 .. h, 0 and -1 .. -h, nothing (``b``)."""
+    """Return the near side 1 .. h, 0 and the far side -1 .. -h, nothing (``b``) of an odd ``b``, as (2, b // 2 + 1)."""
     half = np.arange(1, b // 2 + 1)
     return np.stack([np.append(half, 0), np.append(-half, b)])
 
 
 def _by_frequency(a: int, b: int) -> np.ndarray:
-    """(a, 2, b // 2 + 1): the frequency that stands for each pair of factors' frequencies; -1 for nothing."""
+    """Return the frequency (b k1 + a k2) mod (a b) of each pair of factors' frequencies, as (a, 2, b // 2 + 1).
+
+    -1 stands for nothing.
+    """
     small, large = np.arange(a).reshape(-1, 1, 1), _sides(b)
     return np.where(large == b, -1, (b * small + a * large) % (a * b))
 
 
 def _by_pixel(a: int, b: int) -> np.ndarray:
-    """The same for pixels: the one that is k1 modulo a and k2 modulo b, by the Chinese remainder theorem."""
+    """Return the pixel that is n1 modulo a and n2 modulo b, by the Chinese remainder theorem, as (a, 2, b // 2 + 1).
+
+    -1 stands for nothing.
+    """
     small, large = np.arange(a).reshape(-1, 1, 1), _sides(b)
     first = b * pow(b, -1, a) if a > 1 else 0
     return np.where(large == b, -1, (first * small + a * pow(a, -1, b) * large) % (a * b))
 
 
 def _layout(numbers: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """``numbers`` of rows (a, 2, h) and columns (A, 2, H) as (a, 4 sides, A, plane); -1 where nothing is."""
+    """Return the ``numbers`` at rows (a, 2, h) and columns (A, 2, H) as (a, 4 sides, A, plane); -1 where nothing is."""
     spare = -columns.shape[2] % _LANES
     columns = np.pad(columns, ((0, 0), (0, 0), (0, spare)), constant_values=-1)
     r = rows[:, None, :, None, :, None]
     c = columns.transpose(1, 0, 2)[None, :, None, :, None, :]
-    found = np.where((r < 0) | (c < 0), -1, numbers[r, c])
-    return found.reshape(len(rows), 4, len(columns), -1)
+    placed = np.where((r < 0) | (c < 0), -1, numbers[r, c])
+    return placed.reshape(len(rows), 4, len(columns), -1)
 
 
 def _real_matrices(b: int, lanes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cosines and sines of the near side's frequencies (1 .. h, 0) and pixels, with zeros to full lanes."""
+    """Return cos(2 pi k n / b) and sin(2 pi k n / b) of the near side's k and n (1 .. h, 0), zeros to full lanes."""
     k = _sides(b)[0]
     turns = 2.0 * np.pi * (np.outer(k, k) % b) / b
     spare = (0, -len(k) % lanes)
@@ -137,7 +143,7 @@ def _real_matrices(b: int, lanes: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _complex_matrix(a: int) -> np.ndarray:
-    """(2 a, 2 a): an inverse DFT, of real and imaginary parts in turn."""
+    """Return exp(2 pi i k n / a), the inverse DFT, as a real matrix (2 a, 2 a) for real and imaginary parts in turn."""
     k = np.arange(a)
     turns = 2.0 * np.pi * (np.outer(k, k) % a) / a
     parts = np.array([[np.cos(turns), -np.sin(turns)], [np.sin(turns), np.cos(turns)]])
@@ -147,7 +153,10 @@ def _complex_matrix(a: int) -> np.ndarray:
 # --- passes over the data: each inner loop writes one array, or LLVM sees too many that may overlap ---
 @jit
 def arrange(left, half, mirrored, out):
-    """Real and imaginary parts (2, n) of a spectrum, of its left half, which has them in turn."""
+    """Write the real and imaginary parts of a real picture's spectrum to ``out`` (2, n), of its left half's.
+
+    ``left`` has them in turn, ``half`` (n) says where; X[-k] is the conjugate of X[k], which ``mirrored`` (n) marks.
+    """
     for i in range(half.size):
         j = 2 * half[i]
         out[0, i] = left[j]
@@ -156,10 +165,11 @@ def arrange(left, half, mirrored, out):
 
 @summing
 def filter_and_fold(spectrum, filters, matrix, out):
-    """Filter, fold the large factors, and transform over the rows' small one.
+    """Write X F, folded over the large factors and transformed over the rows' small one, to ``out``.
 
-    spectrum (2, a, 4, planes, plane) and filters (scales, a, 4, planes, plane), of sides, give ``out``
-    (scales, 4, planes, 2 a, plane), of parities; real and imaginary parts in turn.
+    Folding turns w[k] and w[-k] of near and far into w[k] + w[-k], which cosines transform, and w[k] - w[-k], which
+    sines do. ``spectrum`` X (2, a, 4 sides, planes, plane) and ``filters`` F (scales, a, 4 sides, planes, plane) give
+    ``out`` (scales, 4 parities, planes, 2 a, plane), real and imaginary parts in turn.
     """
     scales, a, _, planes, n = filters.shape
     w, parts = np.empty((4, n), np.float32), np.empty((4, 2 * a, n), np.float32)
@@ -184,10 +194,11 @@ def filter_and_fold(spectrum, filters, matrix, out):
 
 @summing
 def transform_and_unfold(folded, number, small, row_cos, row_sin, column_cos, column_sin, scratch, out):
-    """Transform over the large factors and the columns' small one, and unfold, for one of the rows' small.
+    """Write ``folded``, transformed over the large factors and the columns' small one and unfolded, to ``out``.
 
-    folded (scales, 4, planes, 2 a, plane) gives ``out`` (2, scales, 4, planes, plane): part, scale,
-    sides. ``scratch`` is (2, 4, planes, 2, plane).
+    That is the response at the places whose index over the rows' small factor is ``number``. ``folded`` (scales,
+    4 parities, planes, 2 a, plane) gives ``out`` (2 parts, scales, 4 sides, planes, plane); ``scratch`` is
+    (2, 4, planes, 2, plane).
     """
     scales, _, planes, _, _ = folded.shape
     rows, columns = len(row_cos), len(column_cos)
@@ -208,9 +219,9 @@ def transform_and_unfold(folded, number, small, row_cos, row_sin, column_cos, co
 
 @summing
 def _unfold(f, scale, k, out):
-    """Plane k of parts f (4 parities, planes, 2, n) to the four sides of ``out`` (2, scales, 4, planes, n).
+    """Write even + i odd (near) and even - i odd (far), along rows and columns, of plane ``k`` of ``f`` to ``out``.
 
-    An odd part brings a factor i, and changes its sign on the far side.
+    ``f`` is (4 parities, planes, 2 parts, n), ``out`` (2 parts, scales, 4 sides, planes, n).
     """
     n = f.shape[3]
     for i in range(n):

@@ -1,21 +1,21 @@
-"""Sums over pictures: exact integers for 8-bit planes, float64 for all others."""
+"""Sums of x, x^2, (x - y)^2 and x y over pictures, luminance and joint entropy: exact for 8-bit, float64 for others."""
 
 from typing import Any
 
 import numpy as np
 
-from srcnn.metrics.kernels import jit, summing
+from srcnn.metrics.kernels.compiled import jit, summing
 
 _CHUNK = 16384  # squares of bytes whose int32 sum cannot overflow
 
 
 def band_sums(planes: Any) -> np.ndarray:
-    """(C, 2) float64: sum of x and of x^2 in each band of planes (C, H, W)."""
+    """Return the sums of x and of x^2 in each band of planes (C, H, W), as float64 (C, 2)."""
     return _each_band(_byte_sums if planes.dtype == np.uint8 else _float_sums, planes)
 
 
 def pair_sums(x: Any, y: Any) -> np.ndarray:
-    """(C, 2) float64: sum of (x - y)^2 and of x y in each band of planes (C, H, W)."""
+    """Return the sums of (x - y)^2 and of x y in each band of planes (C, H, W), as float64 (C, 2)."""
     return _each_band(_byte_pair_sums if x.dtype == np.uint8 else _float_pair_sums, x, y)
 
 
@@ -25,6 +25,7 @@ def _each_band(kernel: Any, *planes: Any) -> np.ndarray:
 
 @jit
 def _byte_sums(x):
+    """Return the sums of x and of x^2 over bytes (N): chunks in int32, which is quicker, and all in int64."""
     total, squares = np.int64(0), np.int64(0)
     for start in range(0, x.size, _CHUNK):
         some, some_squares = np.int32(0), np.int32(0)
@@ -39,6 +40,7 @@ def _byte_sums(x):
 
 @jit
 def _byte_pair_sums(x, y):
+    """Return the sums of (x - y)^2 and of x y over bytes (N): chunks in int32, all in int64."""
     errors, products = np.int64(0), np.int64(0)
     for start in range(0, x.size, _CHUNK):
         u, v = x[start : start + _CHUNK], y[start : start + _CHUNK]
@@ -55,6 +57,7 @@ def _byte_pair_sums(x, y):
 
 @summing
 def _float_sums(x):
+    """Return the sums of x and of x^2 over float64 (N)."""
     total, squares = 0.0, 0.0
     for i in range(x.size):
         total += x[i]
@@ -64,6 +67,7 @@ def _float_sums(x):
 
 @summing
 def _float_pair_sums(x, y):
+    """Return the sums of (x - y)^2 and of x y over float64 (N)."""
     errors, products = 0.0, 0.0
     for i in range(x.size):
         d = x[i] - y[i]
@@ -74,7 +78,7 @@ def _float_pair_sums(x, y):
 
 @jit
 def split_bands(image):
-    """Planes (C, H, W) of an interleaved picture (H, W, C)."""
+    """Return the planes (C, H, W) of an interleaved picture (H, W, C)."""
     height, width, bands = image.shape
     planes = np.empty((bands, height, width), image.dtype)
     for r in range(height):
@@ -86,7 +90,7 @@ def split_bands(image):
 
 @jit
 def luminance(planes, scale):
-    """Float32 (H, W) luminance 0.299 R + 0.587 G + 0.114 B of planes (3, H, W), times ``scale``."""
+    """Return ``scale`` (0.299 R + 0.587 G + 0.114 B) of planes (3, H, W), as float32 (H, W)."""
     _, height, width = planes.shape
     out = np.empty((height, width), np.float32)
     for r in range(height):
@@ -97,7 +101,10 @@ def luminance(planes, scale):
 
 @jit
 def byte_luminance(planes, scale):
-    """Uint8 (H, W) luminance, rounded; halves go up whatever the input's rounding made of them."""
+    """Return ``scale`` (0.299 R + 0.587 G + 0.114 B) of planes (3, H, W), rounded and clipped to uint8 (H, W).
+
+    Halves are rounded up, also where the arithmetic has put them a little below (hence 0.500001).
+    """
     _, height, width = planes.shape
     out = np.empty((height, width), np.uint8)
     for r in range(height):
@@ -109,7 +116,10 @@ def byte_luminance(planes, scale):
 
 @jit
 def joint_entropy(x, y):
-    """Entropy in bits of the joint 256 x 256 histogram of two uint8 pictures (H, W)."""
+    """Return H = -sum over i, j of p_ij log2 p_ij in bits, p being the joint histogram of two uint8 pictures (H, W).
+
+    With counts n_ij = N p_ij that is log2 N - sum of n_ij log2 n_ij / N, in which counts of 0 and 1 add nothing.
+    """
     counts = np.zeros(65536, np.int32)
     a, b = x.ravel(), y.ravel()
     for i in range(a.size):

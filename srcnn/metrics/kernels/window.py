@@ -1,17 +1,23 @@
-"""Means, variances and covariances in sliding windows: SSIM's Gaussian, SSIM's box and UIQ's box."""
+"""SSIM and UIQ from means mu, variances sigma^2 and covariances sigma_xy in sliding windows, Gaussian or box.
+
+SSIM = (2 mu_x mu_y + C1) (2 sigma_xy + C2) / ((mu_x^2 + mu_y^2 + C1) (sigma_x^2 + sigma_y^2 + C2)), Wang et al.
+(2004), doi:10.1109/TIP.2003.819861, equation 13. UIQ, called Q, is the same with C1 = C2 = 0, Wang & Bovik (2002),
+doi:10.1109/97.995823. Every kernel makes one pass over the rows and keeps no more of them than it needs.
+"""
 
 import numpy as np
 
-from srcnn.metrics.kernels import inlined, jit, summing
+from srcnn.metrics.kernels.compiled import inlined, jit, summing
 
 # --- the 11x11 Gaussian of SSIM -----------------------------------------------------------------
-_TAPS = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
+_TAPS = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)  # w: sigma 1.5, Wang et al. (2004), section III-C
 _TAPS /= _TAPS.sum()
 T0, T1, T2, T3, T4, T5 = (float(tap) for tap in _TAPS[:6])
 
 
 @summing
 def _blur_line(line, out):
+    """Write sum over k of w_k line_(j + k), the Gaussian along a line (W), to out_j (W - 10)."""
     for j in range(out.size):
         out[j] = (
             T5 * line[j + 5]
@@ -25,7 +31,7 @@ def _blur_line(line, out):
 
 @summing
 def _blur_lines(lines, r, out):
-    """``out`` = the Gaussian over lines r - 10 .. r of a ring of eleven."""
+    """Write sum over k of w_k lines_(r - 10 + k), the Gaussian across a ring (11, n) of lines, to ``out`` (n)."""
     a0, a1, a2 = lines[(r + 1) % 11], lines[(r + 2) % 11], lines[(r + 3) % 11]
     a3, a4, a5 = lines[(r + 4) % 11], lines[(r + 5) % 11], lines[(r + 6) % 11]
     a6, a7, a8 = lines[(r + 7) % 11], lines[(r + 8) % 11], lines[(r + 9) % 11]
@@ -43,7 +49,7 @@ def _blur_lines(lines, r, out):
 
 @jit
 def gaussian_moments(plane):
-    """Local mean and mean square of a plane (H, W), float64 (2, H - 10, W - 10)."""
+    """Return the windows' sum of w x = mu and sum of w x^2 = sigma^2 + mu^2 of a plane (H, W), (2, H - 10, W - 10)."""
     height, width = plane.shape
     out = np.empty((2, height - 10, width - 10))
     ring = np.empty((2, 11, width - 10))
@@ -62,6 +68,7 @@ def gaussian_moments(plane):
 
 @inlined
 def _ssim_line(mean_x, square_x, mean_y, square_y, product, c1, c2):
+    """Return the sum of SSIM over a line of windows, of their weighted means of x, x^2, y, y^2 and x y."""
     total = 0.0
     for j in range(mean_x.size):
         xy = mean_x[j] * mean_y[j]
@@ -74,7 +81,10 @@ def _ssim_line(mean_x, square_x, mean_y, square_y, product, c1, c2):
 
 @summing
 def gaussian_ssim(x, y, moments_x, c1, c2):
-    """Mean SSIM of two planes (H, W) of at least 11 x 11, given ``gaussian_moments`` of the first."""
+    """Return the mean of SSIM, with C1 = ``c1`` and C2 = ``c2``, over the windows of two planes (H, W), at least 11x11.
+
+    ``moments_x`` are ``gaussian_moments`` of ``x``, so that many estimates share what is known of their reference.
+    """
     height, width = x.shape
     ring = np.empty((3, 11, width - 10))
     mean_y, square_y, product = np.empty(width - 10), np.empty(width - 10), np.empty(width - 10)
@@ -99,6 +109,7 @@ def gaussian_ssim(x, y, moments_x, c1, c2):
 # --- boxes over bytes: exact in int32, 64 * 64 * 255^2 being below 2^31 --------------------------
 @jit
 def _sum7(column, out):
+    """Write the sums of seven neighbours of int32 sums of columns (W) to ``out`` (W - 6); unrolled."""
     for j in range(out.size):
         out[j] = np.int32(
             column[j] + column[j + 1] + column[j + 2] + column[j + 3] + column[j + 4] + column[j + 5] + column[j + 6]
@@ -107,6 +118,7 @@ def _sum7(column, out):
 
 @jit
 def _sum8(column, out):
+    """Write the sums of eight neighbours of int32 sums of columns (W) to ``out`` (W - 7); unrolled."""
     for j in range(out.size):
         out[j] = np.int32(
             column[j]
@@ -122,7 +134,11 @@ def _sum8(column, out):
 
 @jit
 def byte_box_moments(plane, size):
-    """Int32 (2, H - size + 1, W - size + 1): S = sum of x, and size^2 sum of x^2 - S^2. size: 7 or 8."""
+    """Return S_x = n mu_x and n sum of x^2 - S_x^2 = n^2 sigma_x^2 of the windows of a uint8 plane (H, W).
+
+    n = size^2 is the number of pixels in a window; ``size`` is 7 or 8. Int32 (2, H - size + 1, W - size + 1). Sums of
+    columns are kept from row to row: each row adds one pixel and takes one away.
+    """
     height, width = plane.shape
     sums, squares = np.zeros(width, np.int32), np.zeros(width, np.int32)
     row, row_squares = np.empty(width - size + 1, np.int32), np.empty(width - size + 1, np.int32)
@@ -153,7 +169,10 @@ def byte_box_moments(plane, size):
 
 @inlined
 def _ssim_7x7_line(sx, sy, vx, vy, cov, c1, c2):
-    """Sum of SSIM over a line of 7x7 windows with the sample covariance (divided by 48)."""
+    """Return the sum of SSIM over a line of 7x7 windows, with the sample's sigma (divided by 48, not by 49).
+
+    ``sx`` and ``sy`` are 49 mu, ``vx``, ``vy`` and ``cov`` are 49^2 sigma_x^2, sigma_y^2 and sigma_xy of a population.
+    """
     mean, sample = 1.0 / 49.0, 1.0 / (49.0 * 48.0)
     total = 0.0
     for j in range(sx.size):
@@ -166,7 +185,11 @@ def _ssim_7x7_line(sx, sy, vx, vy, cov, c1, c2):
 
 @inlined
 def _uiq_line(sx, sy, vx, vy, cov, flat_counts):
-    """Sum of UIQ over a line of windows; flat ones by the paper's rule, or 0 unless ``flat_counts``."""
+    """Return the sum of Q = 2 mu_x mu_y / (mu_x^2 + mu_y^2) * 2 sigma_xy / (sigma_x^2 + sigma_y^2) over windows.
+
+    Where both windows are flat the second factor is ``flat_counts``: 1 by the rule of the paper's authors, or 0. Where
+    both are black the first is 1. All moments may share a factor, here n and n^2, which Q does not see.
+    """
     total = 0.0
     for j in range(sx.size):
         mx, my = float(sx[j]), float(sy[j])
@@ -180,10 +203,11 @@ def _uiq_line(sx, sy, vx, vy, cov, flat_counts):
 
 @summing
 def byte_box_products(x, y, size, moments_x, parameter_1, parameter_2):
-    """Mean over windows of two uint8 planes, given ``byte_box_moments`` of x: SSIM for size 7, UIQ for 8.
+    """Return the mean over the windows of two uint8 planes (H, W) of SSIM (``size`` 7) or of UIQ (``size`` 8).
 
-    Which of the two is no function as an argument: numba's cache knows such a one by its place in
-    memory, and would compile again for every copy of the code.
+    ``moments_x`` are ``byte_box_moments`` of ``x``. The parameters are C1 and C2 of SSIM, or what flat windows count
+    in UIQ and nothing. The size says which of the two it is, and no function as an argument: numba's cache knows such
+    a one by its place in memory, and would compile again for every copy of the code.
     """
     height, width = x.shape
     n = width - size + 1
@@ -226,12 +250,13 @@ def byte_box_products(x, y, size, moments_x, parameter_1, parameter_2):
 # --- boxes over floats: sums in a tree, so that a flat window's variance is exactly zero ---------
 @jit
 def _tree8(a, b, c, d, e, f, g, h):
+    """Return the sum of eight numbers, pair by pair: eight equal ones give exactly eight times one of them."""
     return ((a + b) + (c + d)) + ((e + f) + (g + h))
 
 
 @jit
 def float_uiq(x, y):
-    """Mean UIQ over 8x8 windows of two float64 planes, flat windows by the paper's rule."""
+    """Return the mean of Q (see ``_uiq_line``) over the 8x8 windows of two float64 planes (H, W)."""
     height, width = x.shape
     ring = np.empty((5, 8, width))
     column, row = np.empty((5, width)), np.empty((5, width - 7))
@@ -264,6 +289,7 @@ def float_uiq(x, y):
 
 @jit
 def _float_uiq_line(sx, sy, variances, covariance):
+    """Return the sum of Q over a line of windows; ``variances`` are 64^2 (sigma_x^2 + sigma_y^2)."""
     total = 0.0
     for j in range(sx.size):
         means = sx[j] * sx[j] + sy[j] * sy[j]

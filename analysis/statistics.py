@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import ndtr, stdtrit  # scipy.stats holds them too, but takes a second to import
 
 from analysis.aggregate import groups
 from srcnn.metrics import about
@@ -84,8 +85,6 @@ def _resamples(pictures: int, seed: int) -> Floats:
 
 @lru_cache(maxsize=1024)
 def _tail(pictures: int, level: float) -> float:
-    from scipy.special import ndtr, stdtrit  # scipy.stats holds them too, but takes a second to import
-
     t = stdtrit(pictures - 1, (1 + level) / 2)
     return float(ndtr(-t * np.sqrt(pictures / (pictures - 1))))
 

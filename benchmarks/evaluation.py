@@ -19,7 +19,8 @@ from pathlib import Path
 
 from benchmarks.scoring import PACKAGE, package_times
 from benchmarks.written import add_json, require_free, write_figures
-from jobs.scoring import ScoredPicture, in_parallel, score_comparisons, write_shard
+from jobs.score_shards import write_shard
+from jobs.scoring import ScoredPicture, in_parallel, score_comparisons
 from srcnn.experiment import EvaluateConfig
 from srcnn.files import read_picture
 from srcnn.protocols import whole

@@ -6,10 +6,9 @@ import socket
 import time
 import traceback
 from collections.abc import Callable
-from functools import partial
+from contextvars import ContextVar
 from pathlib import Path
 
-from jobs.device import telling
 from jobs.job import Progress, task_cores
 from jobs.processes import born
 from srcnn.attempts import read_attempt
@@ -19,6 +18,7 @@ from srcnn.schema import Attempt
 from srcnn.words import text_of
 
 UPDATE_S = 1.0  # between two writes of the progress
+_under_way: ContextVar[Attempt | None] = ContextVar("_under_way", default=None)
 _RECORD = re.compile(r"(?P<stage>[a-z]+)-(?P<task>.+)-(?P<number>\d+)\.json")
 
 
@@ -85,9 +85,9 @@ def run_attempt(
     )
     path = folder / f"{stage}-{task}-{number}.json"
     write_json(path, record.to_json())
+    under_way = _under_way.set(record)
     try:
-        with telling(partial(setattr, record, "device")):
-            _call(job, _Recorder(record, path, show))
+        _call(job, _Recorder(record, path, show))
     except BaseException as error:
         record.outcome = "failed" if isinstance(error, Exception) else "interrupted"
         record.cause, record.message = cause_of(error)
@@ -97,8 +97,16 @@ def run_attempt(
     else:
         record.outcome = "done"
     finally:
+        _under_way.reset(under_way)
         record.end = time.time()
         write_json(path, record.to_json())
+
+
+def record_device(device: str) -> None:
+    """Record which device the attempt under way computes on; do nothing if there is none."""
+    record = _under_way.get()
+    if record is not None:
+        record.device = device
 
 
 def cause_of(error: BaseException) -> tuple[str, str]:

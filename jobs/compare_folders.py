@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
     from jobs.kept_scores import KeptScores, is_kept
     from jobs.parallel import WorkerKilled
     from jobs.pictures import passed_over
-    from jobs.scoring import write_shard
+    from jobs.score_shards import write_shard
     from srcnn.files import make_folder
 
     try:

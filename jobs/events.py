@@ -28,7 +28,7 @@ class Events:
     def __init__(self, folder: Path, history: Iterable[Epoch], study: Path) -> None:
         if not has_tensorboard():
             raise ModuleNotFoundError(MISSING)
-        from torch.utils.tensorboard import SummaryWriter
+        from torch.utils.tensorboard import SummaryWriter  # an optional package
 
         if is_within(folder, study):
             shutil.rmtree(folder, ignore_errors=True)

@@ -17,12 +17,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from srcnn.words import said, signal_name, told
+from srcnn.words import signal_name
 
 LIMIT_VARIABLE = "SRCNN_OWN_CODE_S"
 LIMIT_S = 120.0  # of all imports together; torch alone may take half a minute from a busy file server
 MOST_S = 86_400
-LONGEST = 200  # letters of what it printed
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def _run_child(folder: Path, subjects: Sequence[OwnCode], limit_s: float) -> int
     # Our path first, as this process has it: the module must be found as it would be here.
     code = (
         "import json, sys; request = json.load(open(sys.argv[1] + '/request')); sys.path[:] = request['path']; "
-        "from jobs.own_check import _child; _child(sys.argv[1], request['subjects'])"
+        "from jobs.own_import import import_subjects; import_subjects(sys.argv[1], request['subjects'])"
     )
     with (folder / "printed").open("wb") as printed:
         child = subprocess.Popen(
@@ -115,72 +114,6 @@ def _ending(status: int | None, limit_s: float) -> str:
     if status < 0:
         return f"ends Python when it is imported ({signal_name(-status)})"
     return f"ends Python when it is imported (status {status})"
-
-
-# --- in the child -----------------------------------------------------------------------------
-def _child(folder: str, subjects: list[dict[str, Any]]) -> None:
-    results = os.open(f"{folder}/results", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    for fields in subjects:
-        os.write(results, json.dumps(_checked(OwnCode(**fields), folder)).encode() + b"\n")
-    os._exit(0)  # whatever threads it started, and whatever it would do at the end
-
-
-def _checked(subject: OwnCode, folder: str) -> dict[str, Any]:
-    from srcnn.own_code import own_attribute
-
-    who, fault, notes = f"{subject.kind} {subject.name!r}", "", []
-    place, path, printed = os.getcwd(), list(sys.path), os.path.getsize(f"{folder}/printed")
-    try:
-        own_attribute(subject.name)
-    except KeyboardInterrupt as error:  # nobody's Ctrl-C comes here
-        fault = f"{who}: raised {told(error)} when it was imported"
-    except ValueError as error:
-        fault = f"{who}: {error}"
-    text = _printed_since(folder, printed)
-    if text:
-        notes.append(f"{who} prints when it is imported: {text[:LONGEST]}{'...' * (len(text) > LONGEST)}")
-    if _working_folder() != place:
-        notes.append(f"{who} changes the working folder to {_working_folder()} when it is imported")
-        os.chdir(place)
-    if sys.path != path:
-        added = ", ".join(str(each) for each in sys.path if each not in path)
-        more = f" (adds {added})" if added else ""
-        notes.append(f"{who} changes sys.path when it is imported{more}: what it imports by that is in no id")
-    return {"fault": fault or _fault(subject), "notes": notes}
-
-
-def _printed_since(folder: str, start: int) -> str:
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):  # it may have put anything there
-            stream.flush()
-    with open(f"{folder}/printed", "rb") as file:
-        file.seek(start)
-        return " ".join(file.read(100 * LONGEST).decode(errors="replace").split())
-
-
-def _working_folder() -> str:
-    try:
-        return os.getcwd()
-    except OSError:
-        return "one that is gone"
-
-
-def _fault(subject: OwnCode) -> str:
-    """Why a metric or model that could be imported cannot be used; empty if it can."""
-    try:
-        if subject.kind == "metric":
-            from srcnn.metrics import find
-
-            find(subject.name)
-        else:
-            from srcnn.models import check_model
-
-            check_model(subject.name, residual=subject.residual, patch_size=subject.patch_size)
-    except ValueError as error:
-        return said(error)
-    except BaseException as error:  # noqa: BLE001 - a constructor of somebody else's may raise anything
-        return f"{subject.kind} {subject.name!r} raised {told(error)}"
-    return ""
 
 
 def own_metrics(names: Iterable[str]) -> list[OwnCode]:

@@ -9,6 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from joblib import Parallel, delayed, parallel_config
+from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
 from jobs.job import task_cores
 from jobs.processes import born, end_with
 
@@ -49,8 +53,6 @@ def spread(
     if workers == 1 and not apart:
         yield from (function(*call) for call in calls)
         return
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
     done = kills = suspects = 0
     while done < len(calls):
         alone = workers == 1 or suspects > 0
@@ -114,16 +116,12 @@ def _begin(pid: int, since: str | None, path: tuple[str, ...]) -> None:
 
 def _one_by_one(function: Callable[..., Any], calls: list[tuple[Any, ...]]) -> Iterator[Any]:
     """Results of the calls, each made when the one before it is over, in one other process."""
-    from joblib.externals.loky import ProcessPoolExecutor
-
     with ProcessPoolExecutor(1, initializer=_begin, initargs=_of_this_task()) as executor:
         for call in calls:
             yield executor.submit(function, *call).result()
 
 
 def _by_workers(function: Callable[..., Any], calls: list[tuple[Any, ...]], workers: int) -> Iterator[Any]:
-    from joblib import Parallel, delayed, parallel_config
-
     # One thread in each process: the parallelism is over pictures, and oversubscription costs a third.
     # A killed task leaves no process behind that would compute on, or hold its memory, for minutes.
     with parallel_config(backend="loky", inner_max_num_threads=1, initializer=_begin, initargs=_of_this_task()):

@@ -121,6 +121,11 @@ class SetRef:
     set_id: str
 
 
+def set_ids(sets: Iterable[SetRef]) -> dict[str, str]:
+    """Return the content's id of every set, by name."""
+    return {set_ref.name: set_ref.set_id for set_ref in sets}
+
+
 @lru_cache(maxsize=64)
 def load_set(root: RootPaths, set_id: str) -> PictureSet:
     """The list of a set's pictures as last submitted."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from srcnn.color import luma, own_standard, rgb_to_ycbcr, to_uint8, ycbcr_to_rgb
 from srcnn.degrade import crop_to_multiple, degrade, low_resolution
+from srcnn.deprocess import as_measured_luma, deprocess
 from srcnn.experiment import DataConfig, EvaluateConfig
 
 Bytes = NDArray[np.uint8]
@@ -58,3 +59,13 @@ def low_resolution_picture(hr: Bytes, data: DataConfig, grey: bool = False) -> B
 def measured_luma(picture: Bytes, grey: bool = False) -> Bytes:
     """BT.601 studio luma (H, W), rounded, of an RGB picture: where the literature measures PSNR."""
     return to_uint8(luma(picture, own_standard("bt601", grey)))
+
+
+def as_view(view: str, y: Floats, bands: Floats, data: DataConfig, grey: bool = False) -> Bytes:
+    """Return the 8-bit picture of a view from its luma ``y`` (H, W) and the interpolated bands (H, W, 3).
+
+    ``grey``: the picture was stored in one band, so that luma is its values.
+    """
+    if view == "luma":
+        return to_uint8(y) if grey else as_measured_luma(y, data.luma)
+    return deprocess(y, bands, own_standard(data.luma, grey))

@@ -12,7 +12,7 @@ from conftest import REPOSITORY, photograph, write_pictures
 from PIL import Image
 
 from jobs.compare_folders import main as evaluate
-from jobs.scoring import fill_shard
+from jobs.score_shards import fill_shard
 from srcnn.experiment import EvaluateConfig
 from srcnn.schema import KEY_COLUMNS
 from srcnn.shards import partial_shard

@@ -80,7 +80,6 @@ def test_what_the_study_says_is_done_anywhere(monkeypatch, wanted, speedup):
 
 def test_a_training_goes_on_as_it_began_where_it_can(monkeypatch):
     on_a_processor(monkeypatch, 7.0)
-    assert precision_for(OURS, CPU, "auto", [{"epoch": 1}]) == "float32"  # from before there was a choice
     assert precision_for(OURS, CPU, "auto", [{"epoch": 1, "precision": "float32"}]) == "float32"
     assert precision_for(OURS, CPU, "auto", [{"epoch": 1, "precision": "bfloat16"}]) == "bfloat16"
     on_a_processor(monkeypatch, 0.1)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from jobs.device import build_text
+from jobs.gpus import build_text
 from runner.checks.circumstances import Circumstances
 from runner.checks.finding import Finding
 from runner.executors.nvidia import listed_cards

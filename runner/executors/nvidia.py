@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from jobs.device import nvidia_smi
+from jobs.gpus import nvidia_smi
 
 _CARD = re.compile(r"GPU (\d+): (.*?) *\(UUID: (GPU-[^)]+)\)")
 _PART = re.compile(r"\s+MIG .*\(UUID: (MIG-[^)]+)\)")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from jobs.attempt import run_attempt
-from jobs.device import GPUS_VARIABLE
+from jobs.gpus import GPUS_VARIABLE
 from jobs.job import CORES_VARIABLE, Job, Progress, silent
 from runner.executors.inside import HERE, Inside
 from srcnn.door import guard_output

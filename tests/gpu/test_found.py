@@ -9,7 +9,8 @@ import pytest
 import torch
 from conftest import REPOSITORY
 
-from jobs.device import device_text, nvidia_smi, task_device
+from jobs.device import device_text, task_device
+from jobs.gpus import nvidia_smi
 from runner.checks import gpu
 from runner.checks.circumstances import Circumstances
 from runner.executors.gpus import visible_gpus

@@ -9,7 +9,8 @@ import pytest
 from conftest import REPOSITORY, tiny_study
 
 from jobs.attempt import last_attempts
-from jobs.device import device_text, nvidia_smi
+from jobs.device import device_text
+from jobs.gpus import nvidia_smi
 from srcnn.paths import StudyPaths
 
 from .conftest import SOON_S

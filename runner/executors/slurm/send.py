@@ -10,7 +10,7 @@ from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
-from jobs.device import GPUS_VARIABLE
+from jobs.gpus import GPUS_VARIABLE
 from jobs.job import CORES_VARIABLE
 from runner.executors.executor import Request
 from runner.executors.job_state import SchedulerError

@@ -1,0 +1,103 @@
+"""The work of stage ``render``: pictures restored by the networks of a run's kept epochs."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import torch
+
+from jobs.checkpoint import Checkpoint, CheckpointError, set_aside_damaged
+from jobs.device import task_device
+from jobs.folders import missing_pictures, open_folder
+from jobs.job import Progress, task_cores
+from jobs.pictures import Picture, SetRef, load_set
+from jobs.render import Render
+from srcnn.deprocess import Floats
+from srcnn.files import PictureError, write_picture
+from srcnn.inference import restore_luma
+from srcnn.paths import RunPaths
+from srcnn.rendered import picture_file
+from srcnn.views import as_view, interpolated_bands, reduced, rendered_views
+from srcnn.words import listed
+
+# A pass of the network over a picture: the zoom that the picture is reduced by, and the epoch of the weights.
+Pass = tuple[int, int]
+
+
+def render(stage: Render, progress: Progress) -> None:
+    """Restore what is missing of a run's pictures, picture by picture, each at all epochs.
+
+    Raises PictureError at the end, when all else is written, for pictures that could not be restored.
+    """
+    epochs = stage.missing_epochs()
+    device = task_device()
+    torch.set_num_threads(task_cores())
+    networks = {
+        epoch: _Network(_checkpoint(stage.paths, epoch), device, stage.experiment.model.name) for epoch in epochs
+    }
+    todo = [
+        (set_ref, picture, passes) for set_ref in stage.sets for picture, passes in _to_restore(stage, set_ref, epochs)
+    ]
+    progress(0, len(todo), "")
+    reasons = []
+    for number, (set_ref, picture, passes) in enumerate(todo, 1):
+        try:
+            _restore(stage, set_ref, picture, passes, networks)
+        except PictureError as error:  # it keeps no other from being restored
+            reasons.append(str(error))
+        except FloatingPointError as error:
+            reasons.append(f"{picture.path}: {error}")
+        progress(number, len(todo), f"{set_ref.name}/{picture.name}")
+    if reasons:
+        raise PictureError(f"could not be restored:{listed(reasons)}")
+
+
+def _checkpoint(paths: RunPaths, epoch: int) -> Checkpoint:
+    """Return the checkpoint of an epoch. A damaged one is moved away, so that submitting again remakes it."""
+    file = paths.checkpoint(epoch)
+    try:
+        return Checkpoint.load(file)
+    except CheckpointError as error:
+        if set_aside_damaged(file):
+            raise CheckpointError(f"{error}; it was set aside: submit the study again to remake it") from error
+        raise
+
+
+def _to_restore(stage: Render, set_ref: SetRef, epochs: list[int]) -> Iterator[tuple[Picture, list[Pass]]]:
+    """Give the pictures of a set that lack a view, with the passes that make it."""
+    pictures = load_set(stage.root, set_ref.set_id)
+    passes: dict[str, list[Pass]] = {}
+    for zoom, views in rendered_views(stage.experiment.evaluate).items():
+        for epoch in epochs:
+            folders = [stage.view_folder(set_ref, epoch, view) for view in views]
+            for folder in folders:
+                open_folder(folder, pictures, stage.paths.study)
+            for name in {name for folder in folders for name in missing_pictures(folder, pictures)}:
+                passes.setdefault(name, []).append((zoom, epoch))
+    return ((picture, passes[picture.name]) for picture in pictures.pictures if picture.name in passes)
+
+
+def _restore(
+    stage: Render, set_ref: SetRef, picture: Picture, passes: list[Pass], networks: Mapping[int, "_Network"]
+) -> None:
+    data = stage.experiment.data
+    original = picture.read()
+    for zoom in sorted({zoom for zoom, _ in passes}):
+        hr = reduced(original, data, zoom)
+        bands = interpolated_bands(hr, data, picture.grey)
+        for epoch in (epoch for pass_zoom, epoch in passes if pass_zoom == zoom):
+            luma = networks[epoch].restore(bands[..., 0])
+            for view in rendered_views(stage.experiment.evaluate)[zoom]:
+                file = picture_file(stage.view_folder(set_ref, epoch, view), picture.name)
+                write_picture(file, as_view(view, luma, bands, data, picture.grey))
+
+
+class _Network:
+    """A checkpoint's network on a device, with the scale that it computes in."""
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device, own: str) -> None:
+        self.model = checkpoint.build(own).to(device)
+        self.scale = checkpoint.standardisation
+
+    def restore(self, luma: Floats) -> np.ndarray:
+        """Return interpolated luma (H, W) as the network restores it."""
+        return restore_luma(self.model, luma, self.scale)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import pytest
 from conftest import REPOSITORY
 
 SCORE = (
@@ -12,8 +13,6 @@ SCORE = (
     "a = np.arange(24 * 24 * 3, dtype=np.uint8).reshape(24, 24, 3)\n"
     "print(srcnn.metrics.score(a, a[::-1].copy(), ['ssim', 'uiq'], definition='package'))\n"
 )
-
-
 EVERYTHING = (
     "import numpy as np, srcnn.metrics\n"
     "from skimage import data\n"
@@ -32,21 +31,32 @@ def scored(folder, cache, script=SCORE):
     return done.stdout
 
 
-def test_each_snapshot_of_the_code_uses_the_kernels_of_the_first(tmp_path):
-    copies = [tmp_path / f"copy{number}" for number in range(3)]
-    for copy in copies:
-        shutil.copytree(REPOSITORY / "srcnn", copy / "srcnn", ignore=shutil.ignore_patterns("__pycache__"))
-    first = scored(copies[0], tmp_path / "cache")
-    compiled = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*.nb?")}
-    assert compiled
-    assert [scored(copy, tmp_path / "cache") for copy in copies[1:]] == [first] * 2
-    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*.nb?")} == compiled
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """A cache of every kernel, and what the process scored that compiled them."""
+    cache = tmp_path_factory.mktemp("cache")
+    return cache, scored(REPOSITORY, cache, EVERYTHING)
 
 
-def test_the_task_that_compiles_the_kernels_scores_to_the_bit_what_all_others_score(tmp_path):
-    first = scored(REPOSITORY, tmp_path / "cache", EVERYTHING)
+def stamps(cache):
+    return {file: file.stat().st_mtime_ns for file in cache.rglob("*.nb?")}
+
+
+def test_the_task_that_compiles_the_kernels_scores_to_the_bit_what_all_others_score(compiled):
+    cache, first = compiled
     assert "fsim" in first
-    assert scored(REPOSITORY, tmp_path / "cache", EVERYTHING) == first
+    assert scored(REPOSITORY, cache, EVERYTHING) == first
+
+
+def test_each_snapshot_of_the_code_uses_the_kernels_of_the_first(compiled, tmp_path):
+    cache, _ = compiled
+    before = stamps(cache)
+    assert before
+    here = scored(REPOSITORY, cache)
+    copy = tmp_path / "copy"
+    shutil.copytree(REPOSITORY / "srcnn", copy / "srcnn", ignore=shutil.ignore_patterns("__pycache__"))
+    assert scored(copy, cache) == here
+    assert stamps(cache) == before
 
 
 def test_damaged_kernels_are_compiled_again(tmp_path):
@@ -66,10 +76,9 @@ def test_damaged_kernels_are_compiled_again(tmp_path):
         file.write_bytes(damage[number % len(damage)])
     assert {file.suffix for file in files} == {".nbi", ".nbc"}
     assert scored(REPOSITORY, cache) == first
+    before = stamps(cache)
     assert scored(REPOSITORY, cache) == first
-    stamps = {file: file.stat().st_mtime_ns for file in files}
-    assert scored(REPOSITORY, cache) == first
-    assert {file: file.stat().st_mtime_ns for file in files} == stamps, "what was made again is whole"
+    assert stamps(cache) == before, "what was made again is whole"
 
 
 def test_a_cache_that_others_may_write_into_is_not_used(tmp_path):

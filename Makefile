@@ -4,7 +4,7 @@ DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: study test test-slurm test-gpu test-package storm lint bench clean
+.PHONY: study test test-slurm test-gpu test-published test-package storm lint bench clean
 
 study: $(VENV)/ready
 	$(BIN)/python -m runner.submit quickstart --executor local
@@ -19,6 +19,10 @@ test-slurm: $(VENV)/ready-dev
 # What a GPU does with all this; without one, what the CPU does in its place. PYTHON=... with its packages will do, too.
 test-gpu:
 	PYTHONPATH=. $(firstword $(wildcard $(BIN)/python) $(PYTHON)) -m pytest tests/gpu
+
+# Published figures, on the large public sets: SRCNN_DATA names their folder.
+test-published: $(VENV)/ready-dev
+	$(BIN)/python -m pytest tests/published
 
 # image-similarity-measures itself against our kernels and the values of it that the tests keep.
 test-package: $(VENV)-package/ready

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +14,7 @@ import torch
 from conftest import REPOSITORY, HeldStub, tiny_study, wait_for
 
 from jobs.attempt import last_attempt
+from jobs.device import GPUS_VARIABLE, NoGpu, task_device
 from jobs.processes import born
 from runner.executors.gpus import visible_gpus
 from runner.executors.here import shares
@@ -267,26 +267,38 @@ def test_a_gpu_that_torch_does_not_see_stops_the_training_at_once(tmp_path, two_
     assert "nvidia-smi: GPU 0: NVIDIA A100" in result.stdout
     (train,) = [t for t in study_status(StudyPaths(tmp_path / "results/tiny"), time.time()).tasks if t.stage == "train"]
     assert (train.state, train.cause) == ("failed", "no GPU")
-    for settings in ("training.device=cpu", "cluster.train.gpus=0"):
-        result = submit(str(file), settings, *root, env={**os.environ})
-        assert result.returncode == 0, result.stdout + result.stderr
-        shutil.rmtree(tmp_path / "results/tiny")
-
-
-def test_a_machine_without_gpu_says_before_it_starts_that_training_takes_the_cpu(tmp_path, two_gpus):
-    file = tiny_study(tmp_path, data__eval={}, data__test={}, training__epochs=1)
-    arguments = (str(file), "--executor", "local", "--root", str(tmp_path / "results"))
-    hidden = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
-    said = "no GPU here (hidden by CUDA_VISIBLE_DEVICES=''): train would use one and runs on the CPU"
-    assert said in submit(*arguments, "--dry-run", env=hidden).stdout
-    assert "no GPU here" not in submit(*arguments, "cluster.train.gpus=0", "--dry-run", env=hidden).stdout
-    two_gpus.write_text("#!/bin/sh\necho No devices were found\nexit 6\n")
-    result = submit(*arguments, env={**os.environ})
+    result = submit(str(tmp_path / "results/tiny"), "cluster.train.gpus=0", *root, env={**os.environ})
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "note: no GPU here (nvidia-smi: No devices were found): train would use one" in result.stdout
-    insisting = submit(*arguments, "training.device=cuda", "seed=1", env={**os.environ})
-    assert "training will fail at once, since training.device is cuda" in insisting.stdout
-    assert insisting.returncode == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a torch that sees no GPU")
+def test_the_remedies_of_a_missing_gpu_give_the_cpu(two_gpus, monkeypatch):
+    monkeypatch.setenv(GPUS_VARIABLE, "1")
+    with pytest.raises(NoGpu, match="gpus=0 of the stage .*, or training.device=cpu"):
+        task_device()
+    assert task_device("cpu").type == "cpu"
+    monkeypatch.setenv(GPUS_VARIABLE, "0")
+    assert task_device().type == "cpu"
+
+
+def test_a_machine_without_gpu_says_before_it_starts_that_training_takes_the_cpu(
+    tmp_path, two_gpus, capsys, monkeypatch
+):
+    file = tiny_study(tmp_path, data__eval={}, data__test={}, training__epochs=1)
+
+    def said(*settings: str) -> str:
+        arguments = (str(file), "--executor", "local", "--root", str(tmp_path / "results"), "--dry-run")
+        assert main([*arguments, *settings]) == 0
+        return capsys.readouterr().out
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    hidden = "no GPU here (hidden by CUDA_VISIBLE_DEVICES=''): train would use one and runs on the CPU"
+    assert hidden in said()
+    assert "no GPU here" not in said("cluster.train.gpus=0")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    two_gpus.write_text("#!/bin/sh\necho No devices were found\nexit 6\n")
+    assert "note: no GPU here (nvidia-smi: No devices were found): train would use one" in said()
+    assert "training will fail at once, since training.device is cuda" in said("training.device=cuda")
 
 
 def test_tasks_share_the_cores_and_never_take_more(tmp_path):

@@ -17,6 +17,7 @@ from srcnn.experiment import DataConfig
 from srcnn.files import is_grey_file, read_picture
 from srcnn.models import build_model
 from srcnn.models.published import RAW_SCALE, REPORT_SCALE, WeightsError, main, read_weights
+from srcnn.monitor import MonitoredPicture, mean_scores
 
 
 def test_the_command_imports_a_file_as_a_checkpoint(data_root, tmp_path, capsys):

@@ -274,7 +274,7 @@ def test_a_gpu_that_torch_does_not_see_stops_the_training_at_once(tmp_path, two_
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a torch that sees no GPU")
 def test_the_remedies_of_a_missing_gpu_give_the_cpu(two_gpus, monkeypatch):
     monkeypatch.setenv(GPUS_VARIABLE, "1")
-    with pytest.raises(NoGpu, match="gpus=0 of the stage .*, or training.device=cpu"):
+    with pytest.raises(NoGpu, match=r"gpus=0 of the stage .*, or training.device=cpu"):
         task_device()
     assert task_device("cpu").type == "cpu"
     monkeypatch.setenv(GPUS_VARIABLE, "0")

@@ -4,17 +4,15 @@ Two ways of resampling: ``matlab`` (antialiased bicubic in floating point, as th
 ``pillow`` (Pillow's bicubic on 8-bit bands, rounded at the low resolution, as scripts do).
 """
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from srcnn.color import to_uint8
+from srcnn.experiment import Resampling
 from srcnn.resize import resize
 
-Resampling = Literal["matlab", "pillow"]
 Floats = NDArray[np.float64]
 
 

@@ -24,7 +24,6 @@ from pydantic import (
 
 from srcnn.bounds import MOST_WORKERS
 from srcnn.color import Standard
-from srcnn.degrade import Resampling
 from srcnn.deprocess import Standardisation
 from srcnn.losses import LOSSES
 from srcnn.metrics import DEFINITIONS, METRICS, QUICK_METRICS, Definition
@@ -146,6 +145,9 @@ def _check_set_names(sets: dict[str, Any]) -> dict[str, Any]:
 Sources = Annotated[tuple[str, ...], BeforeValidator(_as_list), Field(min_length=1)]
 Sets = Annotated[dict[str, Sources], BeforeValidator(_as_sets), AfterValidator(_check_set_names)]
 Crop = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
+
+
+Resampling = Literal["matlab", "pillow"]  # see srcnn.degrade
 
 
 class DataConfig(Section):

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from srcnn.color import to_uint8
-from srcnn.resize import resize
 
 Bytes = NDArray[np.uint8]
 Upsampler = Callable[[Bytes, int, int], Bytes]
@@ -30,6 +29,8 @@ def zero_stuffing(image: Bytes, height: int, width: int) -> Bytes:
     Computed in polyphase form (the zeros are never multiplied), which also serves factors that
     are no integers. Source: Crochiere & Rabiner, Multirate Digital Signal Processing (1983), 2.4.
     """
+    from srcnn.resize import resize  # scipy: half a second for everybody who only needs the table
+
     return to_uint8(resize(image, height, width, "sinc"))
 
 

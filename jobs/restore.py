@@ -7,7 +7,7 @@ from pathlib import Path
 from srcnn.bounds import within
 from srcnn.called import called
 from srcnn.door import command, sentence
-from srcnn.models.foreign import add_weights_scale
+from srcnn.models.scale_option import add_weights_scale
 from srcnn.output import refuse_to_replace
 
 

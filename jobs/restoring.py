@@ -12,8 +12,8 @@ from srcnn.color import own_standard, rgb_to_ycbcr
 from srcnn.deprocess import deprocess
 from srcnn.inference import restore_luma
 from srcnn.models import is_own_model
-from srcnn.models.published import as_checkpoint, read_weights, stated_scale
 from srcnn.models.srcnn import SRCNN
+from srcnn.models.weights import as_checkpoint, read_weights, stated_scale
 from srcnn.paths import RootPaths, RunPaths
 from srcnn.resize import resize
 from srcnn.views import Bytes

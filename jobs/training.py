@@ -29,9 +29,9 @@ from srcnn.files import remove_orphans, write_bytes
 from srcnn.history import Epoch, Precision
 from srcnn.identity import data_id
 from srcnn.models import build_model
-from srcnn.models.published import Weights, WeightsError, read_weights
 from srcnn.models.srcnn import SRCNN
 from srcnn.models.state import load_state
+from srcnn.models.weights import Weights, WeightsError, read_weights
 from srcnn.monitor import MonitoredPicture, mean_scores
 from srcnn.paths import RunPaths
 from srcnn.precision import possible, precision_for

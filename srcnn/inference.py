@@ -1,24 +1,19 @@
 """A trained network applied to luma of any size."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from srcnn.deprocess import Standardisation
+from srcnn.models.srcnn import SRCNN
 from srcnn.precision import products_in
-
-if TYPE_CHECKING:
-    from srcnn.models.srcnn import SRCNN
-
 
 # Feature maps of a strip this large take about half a gigabyte in the widest layer.
 STRIP_PIXELS = 2_000_000
 
 
 def restore_luma(
-    model: "SRCNN", luma: NDArray[np.generic], standardisation: Standardisation, strip_pixels: int = STRIP_PIXELS
+    model: SRCNN, luma: NDArray[np.generic], standardisation: Standardisation, strip_pixels: int = STRIP_PIXELS
 ) -> NDArray[np.float64]:
     """Restored luma (H, W) in 0..255, unrounded, of interpolated luma (H, W) in 0..255.
 

@@ -1,7 +1,6 @@
 """Pictures of an evaluation set, degraded once, scored on luma as often as one likes."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,11 +8,10 @@ from numpy.typing import NDArray
 from srcnn.color import to_uint8
 from srcnn.deprocess import Standardisation, as_measured_luma
 from srcnn.experiment import DataConfig
+from srcnn.inference import restore_luma
 from srcnn.metrics import score
+from srcnn.models.srcnn import SRCNN
 from srcnn.views import interpolated_bands, measured_luma, reference
-
-if TYPE_CHECKING:
-    from srcnn.models.srcnn import SRCNN
 
 HEADLINE = ("psnr", "ssim")
 
@@ -43,11 +41,9 @@ class MonitoredPicture:
 
 
 def mean_scores(
-    model: "SRCNN", pictures: Iterable[MonitoredPicture], scale: Standardisation
+    model: SRCNN, pictures: Iterable[MonitoredPicture], scale: Standardisation
 ) -> dict[str, dict[str, float]]:
     """Mean PSNR and SSIM of the model and of bicubic, per set."""
-    from srcnn.inference import restore_luma
-
     scores: dict[str, list[dict[str, float]]] = {}
     for picture in pictures:
         restored = restore_luma(model, picture.interpolated, scale)

@@ -10,13 +10,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
 
 from srcnn.history import Epoch, Precision
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor, nn
 
 # Far above the 2 of processors that only have bfloat16 vectors, and far below the 7 of matrix
 # units, so that a busy machine decides as an idle one does.
@@ -25,8 +24,8 @@ _WITH_MATRIX_UNITS = (8, 0)  # compute capability of the first GPUs that have th
 
 
 def precision_for(
-    model: "nn.Module",
-    device: "torch.device",
+    model: nn.Module,
+    device: torch.device,
     wanted: Literal["auto"] | Precision,
     history: Sequence[Epoch] = (),
 ) -> Precision:
@@ -51,7 +50,7 @@ def precision_for(
     return (begun or "bfloat16") if _has_matrix_units(device) else "float32"
 
 
-def possible(precision: Precision, device: "torch.device") -> Precision:
+def possible(precision: Precision, device: torch.device) -> Precision:
     """What this device takes for it: float32 for tf32 on a CPU."""
     return "float32" if precision == "tf32" and device.type == "cpu" else precision
 
@@ -62,8 +61,6 @@ def products_in(precision: Precision) -> Iterator[None]:
 
     torch itself would take those of convolutions in tf32, and those of matrices not.
     """
-    import torch
-
     kinds: list[Any] = [torch.backends.cuda.matmul]
     if hasattr(torch.backends.cuda.matmul, "fp32_precision"):
         name, value = "fp32_precision", "tf32" if precision == "tf32" else "ieee"
@@ -83,23 +80,17 @@ def products_in(precision: Precision) -> Iterator[None]:
 
 def tf32_is_taken() -> bool:
     """Whether ``products_in`` has said tf32."""
-    import torch
-
     matmul = torch.backends.cuda.matmul
     return bool(matmul.fp32_precision == "tf32" if hasattr(matmul, "fp32_precision") else matmul.allow_tf32)
 
 
-def _has_matrix_units(device: "torch.device") -> bool:
-    import torch
-
+def _has_matrix_units(device: torch.device) -> bool:
     return torch.cuda.get_device_capability(device) >= _WITH_MATRIX_UNITS
 
 
 @cache
 def bfloat16_speedup() -> float:
     """How many times as fast as float32 a core of this CPU multiplies bfloat16 matrices; measured once."""
-    import torch
-
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # among many threads, sharing the work would take longer than the work
     try:
@@ -109,7 +100,7 @@ def bfloat16_speedup() -> float:
         torch.set_num_threads(threads)
 
 
-def _best_seconds(matrix: "Tensor") -> float:
+def _best_seconds(matrix: Tensor) -> float:
     """Seconds of the fastest of some products of a matrix with itself."""
     times = []
     for _ in range(6):

@@ -1,7 +1,6 @@
 """Optimiser steps: what each batch of an epoch does to the weights."""
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -10,9 +9,7 @@ from srcnn.batches import Course, Tensors
 from srcnn.experiment import TrainingConfig
 from srcnn.history import Precision
 from srcnn.losses import LOSSES
-
-if TYPE_CHECKING:
-    from srcnn.models.srcnn import SRCNN
+from srcnn.models.srcnn import SRCNN
 
 LOOK_EVERY = 256  # batches between two looks at the loss, which on a GPU wait for it
 
@@ -26,7 +23,7 @@ class Steps:
 
     def __init__(
         self,
-        model: "SRCNN",
+        model: SRCNN,
         optimiser: torch.optim.Optimizer,
         patches: Tensors,
         config: TrainingConfig,

@@ -1,14 +1,10 @@
 """Trainings that go wrong without an error, recognised by what the network returns."""
 
-from typing import TYPE_CHECKING
-
 import torch
 
 from srcnn.batches import Tensors
+from srcnn.models.srcnn import SRCNN
 from srcnn.steps import inner
-
-if TYPE_CHECKING:
-    from srcnn.models.srcnn import SRCNN
 
 SAMPLE = 64  # patches, spread over the training set
 FLAT = 0.05  # spread of the output over that of the originals; a network that learns anything is near 1
@@ -26,7 +22,7 @@ UNCHANGED_INPUT = (
 )
 
 
-def symptom(model: "SRCNN", patches: Tensors) -> str | None:
+def symptom(model: SRCNN, patches: Tensors) -> str | None:
     """What is wrong with a network that returns a constant or its input, and what to change; else None."""
     count = len(patches)
     if not count:

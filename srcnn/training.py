@@ -1,21 +1,20 @@
 """One epoch of training, the held-out loss, the learning rate; tensors in, numbers out."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 
 from srcnn.batches import Course, Tensors
+from srcnn.captured import CapturedSteps
 from srcnn.experiment import TrainingConfig
 from srcnn.history import Precision
 from srcnn.losses import LOSSES
+from srcnn.models.srcnn import SRCNN
 from srcnn.precision import products_in
 from srcnn.schedules import SCHEDULES
 from srcnn.steps import Steps, inner, require_finite
-
-if TYPE_CHECKING:
-    from srcnn.models.srcnn import SRCNN
 
 MOMENTUM = 0.9  # of sgd: the paper's, section 4.1
 
@@ -46,7 +45,7 @@ def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> N
 
 
 def new_steps(
-    model: "SRCNN",
+    model: SRCNN,
     optimiser: torch.optim.Optimizer,
     patches: Tensors,
     config: TrainingConfig,
@@ -54,8 +53,6 @@ def new_steps(
 ) -> Steps:
     """What takes the steps of a training: on a GPU recorded ones, elsewhere one after another."""
     if patches.inputs.is_cuda:
-        from srcnn.captured import CapturedSteps
-
         return CapturedSteps(model, optimiser, patches, config, precision)
     return Steps(model, optimiser, patches, config, precision)
 
@@ -75,7 +72,7 @@ def steps_per_epoch(patches: int, config: TrainingConfig) -> int:
 
 
 def train_epoch(
-    model: "SRCNN",
+    model: SRCNN,
     optimiser: torch.optim.Optimizer,
     patches: Tensors,
     config: TrainingConfig,
@@ -107,7 +104,7 @@ def train_epoch(
     return mean
 
 
-def holdout_loss(model: "SRCNN", patches: Tensors, config: TrainingConfig) -> float:
+def holdout_loss(model: SRCNN, patches: Tensors, config: TrainingConfig) -> float:
     """Mean loss over patches that training never sees; nan if there are none."""
     model.eval()
     total = 0.0

@@ -22,7 +22,7 @@ import torch
 import torch._dynamo  # the first optimiser of a process imports it, which takes a second
 
 import srcnn.inference
-import srcnn.models.published
+import srcnn.models.weights
 import srcnn.steps
 import srcnn.training
 from jobs.baseline import Baseline

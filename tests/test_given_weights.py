@@ -11,7 +11,7 @@ from small_study import small_plan, train
 from jobs.checkpoint import Checkpoint
 from jobs.job import CORES_VARIABLE
 from runner.study.config import ConfigError, load_study
-from srcnn.models.published import WeightsError
+from srcnn.models.weights import WeightsError
 
 
 @pytest.fixture(scope="module")

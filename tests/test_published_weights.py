@@ -16,7 +16,8 @@ from srcnn.deprocess import Standardisation
 from srcnn.experiment import DataConfig
 from srcnn.files import is_grey_file, read_picture
 from srcnn.models import build_model
-from srcnn.models.published import RAW_SCALE, REPORT_SCALE, WeightsError, main, read_weights
+from srcnn.models.published import main
+from srcnn.models.weights import RAW_SCALE, REPORT_SCALE, WeightsError, read_weights
 from srcnn.monitor import MonitoredPicture, mean_scores
 
 

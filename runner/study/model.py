@@ -82,8 +82,8 @@ def _require_inner_pixels(experiment: Experiment) -> None:
 def _checked_weights(experiment: Experiment) -> tuple[str, str]:
     """The digest of the file of weights, and what was assumed of them."""
     from srcnn.models import MODELS, build_model
-    from srcnn.models.published import WeightsError, read_weights
     from srcnn.models.state import StateError, load_state
+    from srcnn.models.weights import WeightsError, read_weights
 
     config = experiment.model
     path = Path(str(config.weights))

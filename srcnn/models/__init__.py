@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Network(NamedTuple):
-    """Where a model is built, and the pixels it loses on each side."""
+    """A model of the table: ``module:function`` that builds it, and the pixels that it loses on each side."""
 
     builder: str
     border: int
@@ -42,17 +42,17 @@ CONTRACT = (
 
 
 class ModelError(ValueError):
-    """A model that cannot be used, named, with what was expected of it."""
+    """The error of a model that cannot be used: its name, and what was expected of it."""
 
 
 def is_own_model(name: str) -> bool:
-    """Whether the name is a user's ``package.module:Class`` rather than one of the table's."""
+    """Say whether the name is a user's ``package.module:Class`` rather than one of the table's."""
     module, colon, attribute = name.partition(":")
     return bool(colon) and attribute.isidentifier() and all(part.isidentifier() for part in module.split("."))
 
 
 def build_model(name: str, *, residual: bool, seed: int, init: str = "default") -> "SRCNN":
-    """A new model of this name, initialised from ``seed`` alone.
+    """Return a new model of this name, initialised from ``seed`` alone.
 
     ``init``: ``default`` is torch's own; ``gaussian`` is the paper's N(0, 0.001) with zero biases,
     which only very large learning rates escape. Raises ModelError if the name leads nowhere.
@@ -78,9 +78,9 @@ def build_model(name: str, *, residual: bool, seed: int, init: str = "default") 
 
 
 def check_model(name: str, *, residual: bool, patch_size: int) -> None:
-    """Nothing, if the model keeps the contract on training patches of this size.
+    """Raise ModelError unless the model keeps the contract on training patches of this size.
 
-    Raises ModelError that says what it states, what it returned and what was expected.
+    The error says what the model states, what it returned and what was expected.
     """
     import torch
 

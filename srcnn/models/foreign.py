@@ -4,7 +4,6 @@ A state dict says neither the scale of luma that its network was trained on nor 
 picture; whoever uses it must know the first, and is told what is done about the second.
 """
 
-import argparse
 import hashlib
 import io
 import pickletools
@@ -14,6 +13,9 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import torch
+
+from srcnn.models.state import StateError, require_sound
 from srcnn.whole import unpacks_to_more
 
 LAYERS = ("extract", "map", "reconstruct")
@@ -37,27 +39,14 @@ _KINDS = {
 
 
 class ForeignError(ValueError):
-    """A file that holds no such network: what it is instead, and what was expected."""
-
-
-def add_weights_scale(p: argparse.ArgumentParser) -> None:
-    """The option that states what a file of weights does not tell."""
-    p.add_argument(
-        "--weights-scale",
-        type=float,
-        nargs=2,
-        metavar=("MEAN", "STD"),
-        help="of luma on [0, 1] in the training of weights whose file does not tell (default: 0 1, luma as it is)",
-    )
+    """The error of a file that holds no such network: what it is instead, and what was expected."""
 
 
 def read_foreign(file: bytes) -> dict[str, Any]:
-    """The weights and biases in a file's content that ``torch.save`` wrote, by our names of the layers, in float32.
+    """Return the weights and biases in the content of a file of ``torch.save``, by our names of the layers, in float32.
 
-    Raises ForeignError for everything else, naming what the file is.
+    Raises ForeignError, which says what the file is, for everything else.
     """
-    import torch
-
     kind = kind_of(file)
     if kind:
         raise ForeignError(f"is {kind}; {EXPECTED}")
@@ -76,16 +65,16 @@ def read_foreign(file: bytes) -> dict[str, Any]:
 
 
 def digest(state: Mapping[str, Any]) -> str:
-    """SHA-256 of the weights themselves: a file that was written anew keeps it."""
-    found = hashlib.sha256()
+    """Return the SHA-256 of the weights themselves, whatever file they are in."""
+    sha256 = hashlib.sha256()
     for name in sorted(state):
-        found.update(repr((name, tuple(state[name].shape))).encode())
-        found.update(state[name].contiguous().numpy().tobytes())
-    return found.hexdigest()
+        sha256.update(repr((name, tuple(state[name].shape))).encode())
+        sha256.update(state[name].contiguous().numpy().tobytes())
+    return sha256.hexdigest()
 
 
 def _networks(content: Any, depth: int = DEPTH) -> Iterator[dict[str, Any]]:
-    """Every network in dictionaries of dictionaries."""
+    """Give every network in dictionaries of dictionaries."""
     if not isinstance(content, Mapping):
         return
     state = _network(content)
@@ -97,12 +86,12 @@ def _networks(content: Any, depth: int = DEPTH) -> Iterator[dict[str, Any]]:
 
 
 def _network(content: Mapping[Any, Any]) -> dict[str, Any] | None:
-    """The network if the dictionary is its state dict and nothing else: its layers follow from their channels."""
+    """Return the network if the dictionary is its state dict and nothing else; channels tell the layers apart."""
     tensors = {name: value for name, value in content.items() if _is_plain(value)}
     kernels = [name for name, value in tensors.items() if isinstance(name, str) and value.dim() == 4]
     if len(tensors) != len(content) or len(tensors) != 6 or len(kernels) != 3:
         return None
-    found: dict[str, Any] = {}
+    network: dict[str, Any] = {}
     for layer, before, after in zip(LAYERS, CHANNELS[:-1], CHANNELS[1:], strict=True):
         for name in kernels:
             kernel, bias = tensors[name], tensors.get(name.removesuffix("weight") + "bias")
@@ -110,20 +99,16 @@ def _network(content: Mapping[Any, Any]) -> dict[str, Any] | None:
             if fits and bias is not None and tuple(bias.shape) == (after,):
                 of_file = {name: kernel, name.removesuffix("weight") + "bias": bias}
                 ours = (f"{layer}.weight", f"{layer}.bias")
-                found |= {our: _sound(each, value) for our, (each, value) in zip(ours, of_file.items(), strict=True)}
-    return found if len(found) == 6 else None
+                network |= {our: _sound(its, value) for our, (its, value) in zip(ours, of_file.items(), strict=True)}
+    return network if len(network) == 6 else None
 
 
 def _is_plain(value: Any) -> bool:
-    import torch
-
     return isinstance(value, torch.Tensor) and not value.is_nested  # which has no shape
 
 
 def _sound(name: str, value: Any) -> Any:
-    """A weight in float32. Raises ForeignError for one that is no finite number, or none of a network."""
-    from srcnn.models.state import StateError, require_sound
-
+    """Return a weight in float32. Raises ForeignError for one that no network can have, such as nan."""
     try:
         require_sound(name, value)
     except StateError as error:
@@ -132,7 +117,7 @@ def _sound(name: str, value: Any) -> Any:
 
 
 def _described(content: Any, depth: int = DEPTH) -> str:
-    """What a file holds, for people."""
+    """Return in words what a file holds."""
     if _is_plain(content):
         return f"a tensor of {tuple(content.shape)}"
     if not isinstance(content, Mapping):
@@ -152,7 +137,7 @@ def _short(name: Any) -> str:
 
 
 def kind_of(file: bytes) -> str:
-    """What a file is that torch.save did not write; empty where it may have."""
+    """Return what a file is that torch.save cannot have written; empty where it can."""
     for start, kind in _KINDS.items():
         if file.startswith(start):
             return kind
@@ -169,7 +154,7 @@ def kind_of(file: bytes) -> str:
 
 
 def _names_in(file: bytes) -> list[str]:
-    """The names in a zip archive; none if it is damaged, or no archive."""
+    """Return the names in a zip archive; none if it is damaged, or no archive."""
     try:
         with zipfile.ZipFile(io.BytesIO(file)) as archive:
             return archive.namelist()
@@ -178,7 +163,7 @@ def _names_in(file: bytes) -> list[str]:
 
 
 def _refused(file: bytes, words: str) -> str:
-    """Why torch does not open a file, without its advice to open it unsafely."""
+    """Return why torch does not open a file, without its advice to open it unsafely."""
     named = re.search(r"GLOBAL ([\w.]+)", words)
     if named and _is_one_object(file):
         return (
@@ -195,7 +180,7 @@ def _refused(file: bytes, words: str) -> str:
 
 
 def _is_one_object(file: bytes) -> bool:
-    """Whether a file of torch holds an object of some class at its top, and no dictionary."""
+    """Say whether a file of torch holds an object of some class at its top, and no dictionary."""
     if not _names_in(file):
         return False
     with zipfile.ZipFile(io.BytesIO(file)) as archive:

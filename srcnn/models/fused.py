@@ -1,9 +1,10 @@
-"""Training of a network 1 -> 64 -> 32 -> 1 whose middle layer is 1x1 on a GPU: three kernels of Triton's.
+"""SRCNN F(Y) = W3 * max(0, W2 * max(0, W1 * Y + b1) + b2) + b3 with a 1x1 W2, trained on a GPU: kernels of Triton's.
 
-A pixel's features depend on a window of one band only, and are few: they are computed where they are needed, in
-registers, and again for the gradients, instead of being written to memory between layers. In the symbols below, for
-the pixels p of a tile: x (p, k * k) the window, h1 = relu(x W1 + b1), h2 = relu(h1 W2 + b2), and t = h2 W3 (p, m * m)
-what each pixel adds to the outputs around it. Products are in tf32 or bfloat16, and added up in float32.
+For the pixels p of a tile, x (p, k * k) is the window, h1 = max(0, x W1 + b1), h2 = max(0, h1 W2 + b2), and t = h2 W3
+(p, m * m) is what each pixel adds to the outputs around it; the channels are 1, 64, 32 and 1. A pixel's features
+depend on a window of one band only, and are few: they are computed where they are needed, in registers, and again for
+the gradients, instead of being written to memory between layers. Products are in tf32 or bfloat16, and added up in
+float32.
 """
 
 import logging
@@ -29,9 +30,10 @@ _log = logging.getLogger(__name__)
 
 
 class FusedTraining(torch.autograd.Function):
-    """Luma (N, 1, H, W); weights and biases (64, 1, k, k), (64), (32, 64, 1, 1), (32), (1, 32, m, m), (1).
+    """F(Y) (N, 1, H - k - m + 2, W - k - m + 2) of luma Y (N, 1, H, W), with its gradients.
 
-    -> (N, 1, H - k - m + 2, W - k - m + 2). Luma has no gradient. k * k is at most WINDOW, m * m at most AROUND.
+    Weights and biases are (64, 1, k, k), (64), (32, 64, 1, 1), (32), (1, 32, m, m) and (1). Luma has no gradient.
+    k * k is at most WINDOW, m * m at most AROUND.
     """
 
     @staticmethod
@@ -46,7 +48,7 @@ class FusedTraining(torch.autograd.Function):
         last: Tensor,
         bias3: Tensor,
     ) -> Tensor:
-        """Convolve, ReLU, convolve, ReLU, convolve; ``narrow``: in bfloat16, else in tf32."""
+        """Return F(Y), products being in bfloat16 if ``narrow``, else in tf32."""
         luma = luma.contiguous()
         count, _, height, width = luma.shape
         k, m = first.shape[-1], last.shape[-1]
@@ -69,13 +71,16 @@ class FusedTraining(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Gradients of the weights and biases: every program's share, then their sum, so that no order changes it."""
+        """Return the gradients of the weights and biases.
+
+        Every program writes its share, and then these are added up, so that the order of their ends changes nothing.
+        """
         luma, *owners = ctx.saved_tensors
         gradient, last = gradients[0].contiguous(), owners[4]
         tile = BACKWARD if ctx.size["NARROW"] else BACKWARD_IN_TF32
         tiles = triton.cdiv(ctx.pixels, tile)
         programs = min(PROGRAMS * torch.cuda.get_device_properties(luma.device).multi_processor_count, tiles)
-        counts = [each.numel() for each in owners]
+        counts = [owner.numel() for owner in owners]
         shares = luma.new_empty(programs, triton.cdiv(sum(counts), 16) * 16)  # so that rows are aligned
         _gradients[(programs,)](
             luma,
@@ -94,23 +99,25 @@ class FusedTraining(torch.autograd.Function):
             num_stages=1,
         )
         parts = shares.sum(0)[: sum(counts)].split(counts)
-        found = [part.as_strided(each.shape, each.stride()) for part, each in zip(parts, owners, strict=True)]
-        return None, None, *found
+        laid_out = [part.as_strided(owner.shape, owner.stride()) for part, owner in zip(parts, owners, strict=True)]
+        return None, None, *laid_out
 
 
 @triton.jit
 def _operand(a, NARROW: tl.constexpr):
+    """Return ``a`` in the type that it is multiplied in."""
     return a.to(tl.bfloat16) if NARROW else a
 
 
 @triton.jit
 def _product(a, b, total, NARROW: tl.constexpr):
+    """Return ``total`` + a b."""
     return tl.dot(_operand(a, NARROW), _operand(b, NARROW), total, input_precision="tf32")
 
 
 @triton.jit
 def _windows(luma, corner, valid, start, W: tl.constexpr, K: tl.constexpr, NARROW: tl.constexpr):
-    """(p, 32): a third of the window's pixels, from ``start`` on."""
+    """Return a third of x, (p, 32): the window's pixels from ``start`` on."""
     tap = start + tl.arange(0, 32)
     place = corner[:, None] + ((tap // K) * W + tap % K)[None, :]
     return _operand(tl.load(luma + place, mask=valid[:, None] & (tap < K * K)[None, :], other=0.0), NARROW)
@@ -118,7 +125,7 @@ def _windows(luma, corner, valid, start, W: tl.constexpr, K: tl.constexpr, NARRO
 
 @triton.jit
 def _first_weights(first, start, K: tl.constexpr, NARROW: tl.constexpr):
-    """(32, 64): the weights of those pixels."""
+    """Return a third of W1, (32, 64): the weights of the window's pixels from ``start`` on."""
     tap, feature = start + tl.arange(0, 32), tl.arange(0, 64)
     place = feature[None, :] * (K * K) + tap[:, None]
     return _operand(tl.load(first + place, mask=(tap < K * K)[:, None], other=0.0), NARROW)
@@ -128,7 +135,7 @@ def _first_weights(first, start, K: tl.constexpr, NARROW: tl.constexpr):
 def _layers(
     x0, x1, x2, w10, w11, w12, b1, w2, b2, TILE: tl.constexpr, NARROW: tl.constexpr
 ):  # fmt: skip
-    """h1 (p, 64) and h2 (p, 32) of the three thirds of x."""
+    """Return h1 = max(0, x W1 + b1) (p, 64) and h2 = max(0, h1 W2 + b2) (p, 32), of the thirds of x and of W1."""
     h1 = _product(x0, w10, tl.zeros((TILE, 64), tl.float32), NARROW)
     h1 = _product(x1, w11, h1, NARROW)
     h1 = tl.maximum(_product(x2, w12, h1, NARROW) + b1[None, :], 0.0)
@@ -138,7 +145,7 @@ def _layers(
 
 @triton.jit
 def _corner(pixel, H: tl.constexpr, W: tl.constexpr, R: tl.constexpr, C: tl.constexpr):
-    """Picture, row and column of pixels, and where their windows begin in luma."""
+    """Return the picture, row and column of pixels, and where their windows begin in luma."""
     picture, row, column = pixel // (R * C), (pixel // C) % R, pixel % C
     return picture, row, column, picture * (H * W) + row * W + column
 
@@ -149,7 +156,7 @@ def _features(
     R: tl.constexpr, C: tl.constexpr, K: tl.constexpr, M: tl.constexpr, T: tl.constexpr, NARROW: tl.constexpr,
     TILE: tl.constexpr,
 ):  # fmt: skip
-    """What each pixel adds to the outputs around it, t (p, T)."""
+    """Write t = h2 W3, what each pixel of a tile adds to the outputs around it, to ``added`` (pixels, T)."""
     pixel = tl.program_id(0) * TILE + tl.arange(0, TILE)
     valid = pixel < pixels
     _, _, _, corner = _corner(pixel, H, W, R, C)
@@ -174,7 +181,7 @@ def _gathered(
     added, bias3, restored, outputs, H: tl.constexpr, W: tl.constexpr, R: tl.constexpr, C: tl.constexpr,
     K: tl.constexpr, M: tl.constexpr, T: tl.constexpr, NARROW: tl.constexpr, TILE: tl.constexpr,
 ):  # fmt: skip
-    """Each output: what the m * m pixels around it add to it."""
+    """Write each output, b3 + the sum of what the m * m pixels around it add to it, to ``restored`` (outputs)."""
     rows: tl.constexpr = R - M + 1
     columns: tl.constexpr = C - M + 1
     output = tl.program_id(0) * TILE + tl.arange(0, TILE)
@@ -192,7 +199,11 @@ def _gradients(
     H: tl.constexpr, W: tl.constexpr, R: tl.constexpr, C: tl.constexpr, K: tl.constexpr, M: tl.constexpr,
     T: tl.constexpr, NARROW: tl.constexpr, TILE: tl.constexpr,
 ):  # fmt: skip
-    """One program's share of the weights' gradients: of every ``programs``-th tile."""
+    """Write the gradients that every ``programs``-th tile gives to this program's row of ``shares``.
+
+    In products: of_t is the outputs' gradient at each pixel's places, W3's is h2' of_t, h2's is of_t W3' where h2 > 0,
+    W2's is of_h2' h1, h1's is of_h2 W2' where h1 > 0, W1's is of_h1' x, and the biases' are sums of the same.
+    """
     rows: tl.constexpr = R - M + 1
     columns: tl.constexpr = C - M + 1
     w10 = _first_weights(first, 0, K, NARROW)
@@ -252,14 +263,14 @@ def _gradients(
 
 
 def fits(first: Tensor, middle: Tensor, last: Tensor) -> bool:
-    """Whether layers with these weights are of the shapes that the kernels are written for."""
+    """Say whether layers with these weights are of the shapes that the kernels are written for."""
     features = (first.shape[0], middle.shape[0]) == FEATURES
     return features and middle.shape[2:] == (1, 1) and first[0, 0].numel() <= WINDOW and last[0, 0].numel() <= AROUND
 
 
 @cache
 def usable(narrow: bool, k: int, m: int) -> bool:
-    """Whether Triton can build the kernels here, which takes a C compiler; if not, the log says why."""
+    """Say whether Triton can build the kernels here, which takes a C compiler; if not, the log says why."""
     try:
         shapes = (64, 1, k, k), (64,), (32, 64, 1, 1), (32,), (1, 32, m, m), (1,)
         # Laid out as trainings lay them out, so that what is built here is what they take.

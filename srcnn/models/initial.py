@@ -6,13 +6,13 @@ from torch import nn
 
 
 def default(model: nn.Module) -> None:
-    """What the layers' own constructors gave (He's uniform, for convolutions)."""
+    """Leave the weights as the layers' constructors gave them (He's uniform, for convolutions)."""
 
 
 def gaussian(model: nn.Module) -> None:
-    """Weights N(0, 0.001), biases zero: the paper's, section 4.1.
+    """Draw the weights from N(0, 0.001) and set the biases to zero: the paper's start, section 4.1.
 
-    A saddle: each layer's gradient is a product with the other layers' tiny weights. Caffe's huge
+    It is a saddle: each layer's gradient is a product with the other layers' tiny weights. Caffe's huge
     rates for a summed loss leave it, a mean-reduced loss takes epochs of constant output.
     """
     for layer in model.modules():

@@ -1,8 +1,8 @@
-"""Convolution down to one band, as one matrix product and shifted sums: the last layer on a CPU.
+"""Convolution down to one band, w * f + b, as one matrix product and shifted sums: the last layer on a CPU.
 
 oneDNN pads one output band to a full vector, so most of its work is thrown away. Here each pixel's
 features are multiplied with all k * k kernel positions at once, and the products are added where
-they belong. The same sums in another order; a tenth to a sixth of a training step of 9-1-5.
+they belong: the same sums in another order. That saves a tenth to a sixth of a training step of 9-1-5.
 """
 
 from typing import Any
@@ -12,11 +12,11 @@ from torch import Tensor
 
 
 class OneBandConvolution(torch.autograd.Function):
-    """(N, C, H, W), (1, C, k, k), (1,) -> (N, 1, H - k + 1, W - k + 1)."""
+    """w * f + b (N, 1, H - k + 1, W - k + 1) of features f (N, C, H, W), w (1, C, k, k), b (1), and its gradients."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """Valid convolution."""
+        """Return the valid convolution."""
         count, channels, height, width = features.shape
         k = weight.shape[-1]
         pixels = features.permute(0, 2, 3, 1).reshape(-1, channels)
@@ -32,7 +32,7 @@ class OneBandConvolution(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Gradients of features, weight and bias."""
+        """Return the gradients of features, weight and bias."""
         pixels, weight = ctx.saved_tensors
         gradient = gradients[0]
         count, channels, height, width = ctx.shape

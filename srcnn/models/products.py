@@ -1,8 +1,8 @@
-"""A network whose middle layer is 1x1, as matrix products from end to end: its training on a CPU.
+"""SRCNN F(Y) = W3 * max(0, W2 * max(0, W1 * Y + b1) + b2) + b3 with a 1x1 W2, as matrix products: training on a CPU.
 
 Every pixel's features are a column, so no layer reorders what the one before gave; biases are the
-weights of a row of ones; ReLUs and their gradients overwrite what they are given. The same sums as
-three Conv2d, in another order. On one core with AVX-512 (peak 183 GFLOP/s) BLAS reaches 100 to 190
+weights of a row of ones; ReLUs and their gradients overwrite what they are given. The sums are those
+of three Conv2d, in another order. On one core with AVX-512 (peak 183 GFLOP/s) BLAS reaches 100 to 190
 in these products; oneDNN reached 70 to 100 in the gradients of the first layer and in the 1x1 layer.
 """
 
@@ -16,10 +16,10 @@ from srcnn.models.taps import gathered, spread
 
 
 class MatrixProducts(torch.autograd.Function):
-    """Luma (N, 1, H, W); weights and biases (A, 1, k, k), (A), (B, A, 1, 1), (B), (1, B, m, m), (1).
+    """F(Y) (N, 1, H - k - m + 2, W - k - m + 2) of luma Y (N, 1, H, W), with its gradients.
 
-    -> (N, 1, H - k - m + 2, W - k - m + 2). Luma has no gradient. Products are taken of numbers of
-    type ``kind``; what the last layer adds up, and all results, are of the weights' type.
+    Weights and biases are (A, 1, k, k), (A), (B, A, 1, 1), (B), (1, B, m, m) and (1). Luma has no gradient. Products
+    are taken of numbers of type ``kind``; what the last layer adds up, and all results, are of the weights' type.
     """
 
     @staticmethod
@@ -34,7 +34,7 @@ class MatrixProducts(torch.autograd.Function):
         last: Tensor,
         bias3: Tensor,
     ) -> Tensor:
-        """Convolve, ReLU, convolve, ReLU, convolve."""
+        """Return F(Y)."""
         count, _, height, width = luma.shape
         k, m = first.shape[-1], last.shape[-1]
         taps = spread(luma[:, 0].to(kind), k, ones=True)
@@ -49,7 +49,7 @@ class MatrixProducts(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Gradients of the weights and biases."""
+        """Return the gradients of the weights and biases."""
         taps, patches, features, first, middle, last = ctx.saved_tensors
         kind, of_weights = taps.dtype, last.dtype
         gradient, m = gradients[0][:, 0], last.shape[-1]
@@ -73,10 +73,11 @@ class MatrixProducts(torch.autograd.Function):
 
 
 def _with_bias(weight: Tensor, bias: Tensor, kind: torch.dtype) -> Tensor:
+    """Return the weights with the bias as their last column, for rows that end with ones."""
     return torch.cat([weight.flatten(1), bias[:, None]], dim=1).to(kind)
 
 
 def _before_relu(gradient: Tensor, activated: Tensor) -> Tensor:
-    """The gradient before a ReLU from the one behind it, in place, by the kernel that autograd uses."""
+    """Return the gradient before a ReLU: ``gradient`` where ``activated`` > 0, in place, by autograd's own kernel."""
     before: Tensor = torch.ops.aten.threshold_backward.grad_input(gradient, activated, 0, grad_input=gradient)
     return before

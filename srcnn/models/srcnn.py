@@ -1,9 +1,12 @@
 """SRCNN: patch extraction, non-linear mapping, reconstruction.
 
-Source: Dong, Loy, He & Tang (2016), doi:10.1109/TPAMI.2015.2439281.
+F(Y) = W3 * max(0, W2 * max(0, W1 * Y + b1) + b2) + b3, * being a valid convolution and Y the interpolated luma.
+Source: Dong, Loy, He & Tang (2016), doi:10.1109/TPAMI.2015.2439281, equations 1 to 3.
 """
 
+from functools import cache
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +17,9 @@ from srcnn.precision import tf32_is_taken
 
 
 class SRCNN(nn.Module):
-    """Three convolutions without padding; ``residual`` adds the input to what they compute.
+    """Three convolutions without padding: luma (N, 1, H, W) to (N, 1, H - 2 * border, W - 2 * border).
 
-    (N, 1, H, W) -> (N, 1, H - 2 * border, W - 2 * border).
+    ``residual`` adds the input to what they compute.
     """
 
     scale = 1  # it is given the interpolated picture
@@ -35,7 +38,7 @@ class SRCNN(nn.Module):
         self.own_kernels = True  # on a GPU, where they fit; cuDNN's otherwise
 
     def forward(self, luma: Tensor) -> Tensor:
-        """Restored luma on the scale of the input."""
+        """Return restored luma on the scale of the input."""
         if self._trains_by_products(luma):
             detail = self._products(luma)
         elif self._trains_fused(luma):
@@ -58,17 +61,15 @@ class SRCNN(nn.Module):
     def _trains_fused(self, luma: Tensor) -> bool:
         if not (self.own_kernels and self._trains_with_biases(luma) and luma.is_cuda and luma.dtype == torch.float32):
             return False
-        if not (_narrow() or tf32_is_taken()) or find_spec("triton") is None:
+        fused = _fused_kernels() if _narrow() or tf32_is_taken() else None
+        if fused is None:
             return False
-        from srcnn.models.fused import fits, usable
-
         kernels = self.extract.kernel_size[0], self.reconstruct.kernel_size[0]
-        return fits(self.extract.weight, self.map.weight, self.reconstruct.weight) and usable(_narrow(), *kernels)
+        fits: bool = fused.fits(self.extract.weight, self.map.weight, self.reconstruct.weight)
+        return fits and fused.usable(_narrow(), *kernels)
 
     def _fused(self, luma: Tensor) -> Tensor:
-        from srcnn.models.fused import FusedTraining
-
-        detail: Tensor = FusedTraining.apply(luma, _narrow(), *self._weights())
+        detail: Tensor = _fused_kernels().FusedTraining.apply(luma, _narrow(), *self._weights())
         return detail
 
     def _trains_with_biases(self, luma: Tensor) -> bool:
@@ -92,26 +93,36 @@ class SRCNN(nn.Module):
         return wide
 
 
+@cache
+def _fused_kernels() -> Any:
+    """Return the module of kernels for a GPU; None where Triton is lacking."""
+    if find_spec("triton") is None:
+        return None
+    from srcnn.models import fused  # Triton comes with torch for CUDA only, and no CPU needs it
+
+    return fused
+
+
 def _narrow() -> bool:
-    """Whether a GPU's products are in bfloat16 here."""
+    """Say whether a GPU's products are in bfloat16 here."""
     return torch.is_autocast_enabled("cuda") and torch.get_autocast_dtype("cuda") == torch.bfloat16
 
 
 def srcnn_9_1_5(*, residual: bool) -> SRCNN:
-    """The paper's first network, 8,032 weights."""
+    """Return the paper's first network, 8,032 weights."""
     return SRCNN((9, 1, 5), residual=residual)
 
 
 def srcnn_9_3_5(*, residual: bool) -> SRCNN:
-    """Three times the weights of 9-1-5."""
+    """Return the network with three times the weights of 9-1-5."""
     return SRCNN((9, 3, 5), residual=residual)
 
 
 def srcnn_9_5_5(*, residual: bool) -> SRCNN:
-    """The paper's best network, 57,184 weights."""
+    """Return the paper's best network, 57,184 weights."""
     return SRCNN((9, 5, 5), residual=residual)
 
 
 def srcnn_9_1_7(*, residual: bool) -> SRCNN:
-    """The report's network: 9-1-5 with a wider reconstruction, 8,800 weights."""
+    """Return the report's network: 9-1-5 with a wider reconstruction, 8,800 weights."""
     return SRCNN((9, 1, 7), residual=residual)

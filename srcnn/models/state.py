@@ -1,4 +1,4 @@
-"""States from files: weights that are no finite numbers of a network's kind and shape are refused by name.
+"""States from files: weights that are not finite numbers of a network's kind and shape are refused by name.
 
 torch casts integers and rounds float64 without a word, and scores what comes of nan as if it were a picture.
 """
@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 
 class StateError(ValueError):
-    """A weight that a network cannot have: which, what it is, and what was expected."""
+    """The error of a weight that a network cannot have: which, what it is, and what was expected."""
 
 
 def load_state(model: nn.Module, state: Mapping[str, Any]) -> None:
-    """Give a model the weights of a state. Raises StateError, and leaves the model as it is."""
+    """Give a model the weights of a state. Raises StateError, and then leaves the model as it is."""
     expected = model.state_dict()
     lacking, unknown = sorted(expected.keys() - state.keys()), sorted(map(str, state.keys() - expected.keys()))
     if lacking or unknown:
@@ -33,7 +33,7 @@ def load_state(model: nn.Module, state: Mapping[str, Any]) -> None:
 
 
 def require_sound(name: str, value: Any, wanted: torch.dtype = torch.float32, *, finite: bool = True) -> None:
-    """Raise StateError for what is no plain tensor of numbers that ``wanted`` can hold, and say what it is.
+    """Raise StateError, which says what the value is, unless it is a plain tensor of numbers that ``wanted`` can hold.
 
     Buffers need not be ``finite``: masks hold infinity.
     """

@@ -7,8 +7,9 @@ from torch import Tensor
 
 
 def spread(images: Tensor, k: int, *, ones: bool = False) -> Tensor:
-    """(N, H, W) -> (k * k, N * R * C), R = H - k + 1 and C = W - k + 1: row y * k + x is the picture from (y, x) on.
+    """Return taps (k * k, N * R * C) of images (N, H, W), R = H - k + 1 and C = W - k + 1.
 
+    Row y * k + x is the pictures from (y, x) on: tap[y * k + x, (n, r, c)] = image[n, r + y, c + x].
     ``ones`` adds a row of ones, whose weights are a bias.
     """
     count, height, width = images.shape
@@ -25,9 +26,9 @@ def spread(images: Tensor, k: int, *, ones: bool = False) -> Tensor:
 
 
 def gathered(taps: Tensor, k: int, shape: tuple[int, int, int]) -> Tensor:
-    """(k * k, N * H * W), shape (N, H, W) -> (N, R, C): at each pixel, row y * k + x at (y, x) from there, summed.
+    """Return sum over y, x of tap[y * k + x, (n, r + y, c + x)], (N, R, C), of taps (k * k, N * H * W).
 
-    Spoils ``taps``.
+    ``shape`` is (N, H, W); R = H - k + 1 and C = W - k + 1. ``taps`` are overwritten.
     """
     count, height, width = shape
     rows, columns = height - k + 1, width - k + 1

@@ -20,7 +20,7 @@ from srcnn.damage import DamagedFile
 from srcnn.dataset import read_patches
 from srcnn.files import PictureError, is_grey_file, read_json, read_picture
 from srcnn.history import read_history
-from srcnn.models.published import WeightsError, read_weights
+from srcnn.models.weights import WeightsError, read_weights
 from srcnn.shards import read_shards
 from srcnn.whole import is_cut
 

@@ -7,7 +7,7 @@ import pytest
 
 from srcnn.experiment import DataConfig
 from srcnn.files import is_grey_file, read_picture
-from srcnn.models.published import read_weights
+from srcnn.models.weights import read_weights
 from srcnn.monitor import MonitoredPicture, mean_scores
 
 FOLDERS = {"Set5": "set5", "Set14": "set14", "B100": "bsds500/val"}

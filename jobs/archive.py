@@ -31,10 +31,10 @@ class ArchiveError(ValueError):
 
 
 def unpack(archive: Path, source: PublicSet, folder: Path) -> list[str]:
-    """Pictures of the set that the archive lacks; the others are written below ``folder``.
+    """Write the set's pictures below ``folder``; return the paths of those that the archive lacks.
 
-    Names and folders in the archive play no part: no path is ever made of them, but for a
-    picture's suffix. The archive's own folder holds one picture at a time meanwhile.
+    No path is ever made from the names and folders in the archive, but for a picture's suffix. The
+    archive's own folder holds one picture at a time meanwhile.
     Raises ArchiveError.
     """
     targets = source.targets()
@@ -55,7 +55,7 @@ def _place(member: Path, target: Path) -> None:
 
 
 def pictures_in(archive: Path) -> Iterator[tuple[str, bytes]]:
-    """Suffix and content of each picture in a zip or tar archive. Raises ArchiveError."""
+    """Give the suffix and content of every picture in a zip or tar archive. Raises ArchiveError."""
     try:
         with archive.open("rb") as file:
             is_zip = file.read(2) == b"PK"

@@ -1,4 +1,4 @@
-"""Running a task and keeping record of it, whatever becomes of it."""
+"""A task that is run, and the record of it, whatever becomes of it."""
 
 import os
 import re
@@ -23,18 +23,18 @@ _RECORD = re.compile(r"(?P<stage>[a-z]+)-(?P<task>.+)-(?P<number>\d+)\.json")
 
 
 def attempt_files(folder: Path, stage: str, task: str) -> list[Path]:
-    """Records of earlier attempts at a task, oldest first."""
+    """Return the files of the attempts at a task, oldest first."""
     return sorted(folder.glob(f"{stage}-{task}-[0-9]*.json"), key=lambda file: int(file.stem.rsplit("-", 1)[1]))
 
 
 def last_attempt(folder: Path, stage: str, task: str) -> Attempt | None:
-    """The latest attempt at a task; None if there was none, or it is only just starting."""
+    """Return the latest attempt at a task; None if there was none, or it is only just starting."""
     files = attempt_files(folder, stage, task)
     return read_attempt(files[-1]) if files else None
 
 
 def last_attempts(folder: Path) -> dict[tuple[str, str], tuple[Attempt, int]]:
-    """The latest attempt with a record at every task of a folder, and the latest number."""
+    """Return the latest recorded attempt at every task of a folder, and the number of the latest attempt."""
     newest: dict[tuple[str, str], int] = {}
     try:
         names = [entry.name for entry in os.scandir(folder)]
@@ -45,13 +45,13 @@ def last_attempts(folder: Path) -> dict[tuple[str, str], tuple[Attempt, int]]:
         if match:
             key, number = (match["stage"], match["task"]), int(match["number"])
             newest[key] = max(number, newest.get(key, 0))
-    found = {}
+    attempts = {}
     for (stage, task), latest in newest.items():
         records = (read_attempt(folder / f"{stage}-{task}-{number}.json") for number in range(latest, 0, -1))
         attempt = next(filter(None, records), None)
         if attempt:
-            found[stage, task] = attempt, latest
-    return found
+            attempts[stage, task] = attempt, latest
+    return attempts
 
 
 def run_attempt(
@@ -110,22 +110,22 @@ def record_device(device: str) -> None:
 
 
 def cause_of(error: BaseException) -> tuple[str, str]:
-    """The class of an error, and what it says; of one of the system also what to do."""
+    """Return the class of an error and its message, which for an error of the system also says what to do."""
     return type(error).__name__, sentence(error) if isinstance(error, OSError) else text_of(error)
 
 
 def _call(job: Callable[[Progress], None], progress: Progress) -> None:
-    """Call a task. What ends a process as if all were well is the task's own code, such as a network of one's own."""
+    """Call a task. Raise RuntimeError if its code, such as the user's network, ends the process as if all were well."""
     try:
         job(progress)
     except SystemExit as error:
-        if error.code:  # as whoever ends a task says why
+        if error.code:  # whoever ends a task gives a reason
             raise
         raise RuntimeError("the task's own code called sys.exit(), and its work is not done") from error
 
 
 def _claim_number(folder: Path, stage: str, task: str) -> int:
-    """The next free number, taken by creating its file: two copies of a task never share one."""
+    """Return the next free number, taken by creating its file: two copies of a task never share one."""
     folder.mkdir(parents=True, exist_ok=True)
     files = attempt_files(folder, stage, task)
     number = int(files[-1].stem.rsplit("-", 1)[1]) + 1 if files else 1
@@ -138,7 +138,7 @@ def _claim_number(folder: Path, stage: str, task: str) -> int:
 
 
 class _Recorder:
-    """Progress that goes into the attempt's record, at most once a second, and into the log."""
+    """A progress that writes itself into the attempt's record, at most once a second, and into the log."""
 
     def __init__(self, record: Attempt, path: Path, show: Progress | None) -> None:
         self.record, self.path, self.show = record, path, show
@@ -147,7 +147,7 @@ class _Recorder:
 
     def __call__(self, done: int, total: int, note: str) -> None:
         record, now = self.record, time.monotonic()
-        if self.began is None or done < record.done:  # it begins, or earlier steps are made again
+        if self.began is None or done < record.done:  # the task begins, or makes earlier steps again
             record.first, self.began = done, now
         record.done, record.total, record.note = done, total, note
         record.seconds_left = seconds_left(now - self.began, done - record.first, total - done)
@@ -161,5 +161,5 @@ class _Recorder:
 
 
 def seconds_left(elapsed: float, steps: int, more: int) -> float | None:
-    """Seconds that more steps take at the pace of those made in the time elapsed; None before the first."""
+    """Return the seconds that ``more`` steps take at the pace of those made so far; None before the first."""
     return more * elapsed / steps if steps else None

@@ -1,4 +1,4 @@
-"""Stage ``baseline``: what interpolation alone gives, rendered and scored once for all runs."""
+"""Stage ``baseline``: pictures that are only interpolated, rendered and scored once for all runs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Baseline(Job):
 
     @classmethod
     def of(cls, run: PlannedRun) -> Iterator[tuple[str, Self]]:
-        """The inputs of a run whose pictures are scored."""
+        """Give the baseline of a run whose pictures are scored."""
         if run.sets:
             yield run.degradation_id, cls(run.study, run.degradation_id, run.eval_id, run.experiment, run.sets)
 
@@ -41,7 +41,7 @@ class Baseline(Job):
         return self.paths.shard(self.degradation_id, self.eval_id, 0)
 
     def outputs(self) -> tuple[Output, ...]:
-        """The scores, and the views of every set."""
+        """Return the shard of scores, and the folders of the views of every set."""
         views = rendered_views(self.experiment.evaluate)[1]
         folders = [
             Output("pictures", self.view_folder(set_ref, view), pictures=self.paths.root.pictures(set_ref.set_id))
@@ -51,11 +51,11 @@ class Baseline(Job):
         return Output("shard", self.shard), *folders
 
     def bytes_to_write(self) -> tuple[str, int]:
-        """The views of every picture."""
+        """Return the size of the views of every picture."""
         return "pictures", picture_bytes(self.paths.root, self.sets, {1: rendered_views(self.experiment.evaluate)[1]})
 
     def lacking(self) -> set[tuple[str, str]]:
-        """Set and name of each picture that lacks an interpolated view."""
+        """Return the set and name of every picture that lacks an interpolated view."""
         return {
             (set_ref.name, name)
             for set_ref in self.sets
@@ -64,13 +64,13 @@ class Baseline(Job):
         }
 
     def stale(self, needed: Lost) -> Iterator[Stale]:
-        """The scores of pictures that are lacking."""
+        """Give the shard, if it holds scores of pictures that are lacking."""
         lost = self.lacking()
         if lost and has_rows(self.shard):
             yield Stale(self.shard, partial(take_scores, self.shard, lost, self.sets, self.experiment.evaluate))
 
     def to_read(self) -> Iterator[Path]:
-        """The interpolated pictures that are there, if their scores are missing."""
+        """Give the interpolated pictures that are there, if their scores are missing."""
         if not has_shard(self.shard):
             for set_ref in self.sets:
                 names = [picture.name for picture in load_set(self.paths.root, set_ref.set_id).pictures]

@@ -1,4 +1,4 @@
-"""Checkpoints of a run on disk: the format is srcnn's; which are kept, and which is used, is here."""
+"""The checkpoints of a run on disk: which are kept, and which is used. Their format is ``srcnn.checkpoint``'s."""
 
 import contextlib
 import logging
@@ -29,17 +29,17 @@ def save_last(paths: RunPaths, content: bytes, keep: int) -> None:
 
 
 def newest(paths: RunPaths, kept: Iterable[int]) -> Checkpoint | None:
-    """The most advanced state of a run that can be read; None to start from scratch."""
+    """Return the most advanced state of a run that can be read; None if there is none."""
     earlier = sorted(paths.checkpoints.glob("previous_*.pt"), key=lambda path: int(path.stem.split("_")[1]))
     state = first_readable([paths.last, *earlier])
     # Kept states are written at once, the last one every few seconds: one of them may be ahead of it.
     ahead = (epoch for epoch in sorted(kept, reverse=True) if state is None or epoch > state.epoch)
     others = first_readable([paths.best]), first_readable(map(paths.checkpoint, ahead))
-    return max((each for each in (state, *others) if each), key=lambda each: each.epoch, default=None)
+    return max(filter(None, (state, *others)), key=lambda checkpoint: checkpoint.epoch, default=None)
 
 
 def first_readable(candidates: Iterable[Path]) -> Checkpoint | None:
-    """The first of some checkpoints that is there and whole; a damaged one is named in the log."""
+    """Return the first of some checkpoints that is there and whole; name damaged ones in the log."""
     for path in candidates:
         if path.exists():
             try:
@@ -50,7 +50,7 @@ def first_readable(candidates: Iterable[Path]) -> Checkpoint | None:
 
 
 def set_aside_damaged(path: Path) -> Path | None:
-    """Where a damaged file was moved to, so that it is made again; None if it is whole or absent."""
+    """Move a damaged file away, so that it is made again; return its new place, None if it is whole or absent."""
     try:
         return None if is_sealed(read_regular(path)) else set_aside(path)
     except FileNotFoundError:

@@ -17,7 +17,7 @@ from srcnn.regular import read_regular
 
 HEARTBEAT_S = 5.0
 STALE_S = 120.0  # shared file systems may hide a changed time stamp for up to a minute
-SILENT_S = 10.0  # a claim that stands still for longer is spoken of
+SILENT_S = 10.0  # the note on a claim that stands still for longer says for how long
 
 
 def build_once(
@@ -30,7 +30,8 @@ def build_once(
 ) -> None:
     """Call ``build``, which makes ``target``, unless it is there or another job is making it.
 
-    Then wait for that job, and ``say`` so; take over if it is seen to be dead, or its claim stops beating.
+    If another job is making it, wait for that job, and ``say`` so; take over if that job is dead, or its claim stops
+    beating.
     Files and time stamps serve as the lock because many cluster file systems have no other. In the worst
     case two jobs build at once, which is harmless: both write the same content by renaming.
     """
@@ -75,7 +76,7 @@ def _wait(target: Path, claim: Path, say: Callable[[str], None], poll_s: float, 
     """Return when the target is there, the claim is gone, or its job is dead or was silent for too long."""
     beat, since, said = None, time.monotonic(), ""
     while not target.exists():
-        if os.path.lexists(claim) and not claim.is_file():  # of no job: a folder, a pipe, a link to nowhere
+        if os.path.lexists(claim) and not claim.is_file():  # made by no job: a folder, a pipe, a link to nowhere
             set_aside(claim)
         try:
             stamp, content = claim.stat().st_mtime_ns, _content(claim)
@@ -101,10 +102,10 @@ def _wait(target: Path, claim: Path, say: Callable[[str], None], poll_s: float, 
 
 
 def _claimant(content: bytes) -> tuple[str, bool | None]:
-    """Who made a claim, in words, and whether it lives; None if that cannot be known from here."""
+    """Return who made a claim, in words, and whether it lives; None if that cannot be known from here."""
     try:
         host, pid, since = _claim(json.loads(content))
-    except (ValueError, RecursionError):  # it was killed before it said so
+    except (ValueError, RecursionError):  # it was killed before it wrote its name
         return "another process", None
     return f"process {pid} on {host}", is_alive(host, pid, since)
 
@@ -113,7 +114,7 @@ _claim = record(tuple[str, int, str | None])
 
 
 def _content(claim: Path) -> bytes:
-    """What a claim says; nothing where that cannot be read: what counts then is whether it beats."""
+    """Return what a claim says; nothing if it cannot be read: what counts then is whether it beats."""
     try:
         return read_regular(claim)
     except FileNotFoundError:
@@ -123,7 +124,7 @@ def _content(claim: Path) -> bytes:
 
 
 def _remove(claim: Path, content: bytes) -> None:
-    """Take away a claim of this content, and no other that was put there meanwhile."""
+    """Remove a claim of this content, but no other that was put there meanwhile."""
     aside = temporary_path(claim)
     with suppress(FileNotFoundError):
         os.rename(claim, aside)

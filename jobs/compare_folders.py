@@ -1,4 +1,4 @@
-"""Scoring any two folders of same-named pictures: what ``python -m jobs.evaluate`` does."""
+"""``python -m jobs.evaluate``: the same-named pictures of any two folders scored against each other."""
 
 import argparse
 import sys
@@ -16,7 +16,7 @@ UPSAMPLERS = ("nearest", "bilinear", "bicubic", "lanczos", "zero_stuffing")
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line. Names are listed here, not imported, so that --help answers at once."""
+    """Return the command line's parser. Names are listed here, not imported, so that --help answers at once."""
     p = argparse.ArgumentParser(
         prog=called("jobs.evaluate"),
         description="Score the pictures of one folder against those of the same name in another. Writes "
@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """0 if every picture was scored, 1 if some were left out, 2 if nothing could be begun."""
+    """Return 0 if every picture was scored, 1 if some were left out, 2 if nothing could be begun."""
     arguments = parser().parse_args(argv)
 
     from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -73,11 +73,11 @@ def main(argv: list[str] | None = None) -> int:
     kept = KeptScores(arguments.out / f"scores.{comparison}.unfinished.jsonl")
     make_folder(arguments.out)  # before hours of scoring
     inputs = [file for pair in pairs for file in (pair.reference, pair.estimate)]
-    for file, ours in ((target, is_own), (kept.file, is_kept)):
-        if refusal := refuse_to_replace(file, arguments.overwrite, *inputs, is_own=ours):
+    for file, is_ours in ((target, is_own), (kept.file, is_kept)):
+        if refusal := refuse_to_replace(file, arguments.overwrite, *inputs, is_own=is_ours):
             print(f"error: {refusal}", file=sys.stderr)
             return 2
-    if not is_kept(kept.file):  # to which is added
+    if not is_kept(kept.file):  # else its rows are added to
         kept.file.unlink(missing_ok=True)
     for folder in (arguments.reference, arguments.estimate):
         for note in passed_over(str(folder.absolute())):

@@ -1,4 +1,4 @@
-"""The device that a task computes on: the GPU that it asked for, or a word why there is none."""
+"""The device that a task computes on: the GPU that it asked for, or the reason why there is none."""
 
 import os
 import socket
@@ -14,11 +14,11 @@ SHOWN = 4  # lines of nvidia-smi
 
 
 class NoGpu(RuntimeError):
-    """A task that asked for a GPU finds none: which node, which torch, what nvidia-smi says."""
+    """A task that asked for a GPU and finds none; the message names the node, torch, and what nvidia-smi says."""
 
 
 def task_device(wanted: Device = "auto") -> torch.device:
-    """The device of this task, which the record of the attempt then names.
+    """Return the device of this task, and record it in the attempt.
 
     ``auto`` is a GPU if the task asked its runner for one, and the CPU if it asked for none; without
     a runner it is a GPU where torch sees one. Raises NoGpu where a GPU is wanted and torch sees none.
@@ -29,7 +29,7 @@ def task_device(wanted: Device = "auto") -> torch.device:
 
 
 def device_text(device: torch.device) -> str:
-    """A device in words: ``cpu``, or a GPU's name and UUID."""
+    """Return a device in words: ``cpu``, or a GPU's name and UUID."""
     if device.type != "cuda":
         return device.type
     properties = torch.cuda.get_device_properties(device)
@@ -66,7 +66,7 @@ def _why(asked: str | None) -> str:
 
 
 def _cuda_error() -> str:
-    """What a torch that could use GPUs says of its trouble."""
+    """Return what a torch that could use GPUs says of its trouble, to stand in a sentence."""
     try:
         torch.cuda.init()
     except (RuntimeError, AssertionError) as error:

@@ -21,8 +21,6 @@ from srcnn.terminal import Terminal
 from srcnn.words import counted, said
 
 CHUNK_BYTES = 2**16
-
-
 TIMEOUT_S = 30
 
 
@@ -35,7 +33,7 @@ class IncompleteArchive(FetchError):
 
 
 def fetched(source: PublicSet, folder: Path, url: str | None) -> int:
-    """The exit status for one set, after saying what came of it."""
+    """Download a set unless it is there, and say so; return the exit status."""
     try:
         if _is_there(source, folder):
             print(f"{folder.name}: already complete in {folder}")
@@ -49,11 +47,11 @@ def fetched(source: PublicSet, folder: Path, url: str | None) -> int:
 
 
 def _is_there(source: PublicSet, folder: Path) -> bool:
-    """Whether the set needs no download. Raises FetchError for a folder with other content."""
+    """Say whether the set needs no download. Raises FetchError for a folder with other content."""
     if not folder.is_dir() or not any(folder.iterdir()):
         return False
     faults = source.faults(folder)
-    if faults:  # not made by this command, which leaves whole sets; so it is not for us to remove
+    if faults:  # this command leaves whole sets: somebody else made it, and removes it
         raise FetchError(
             f"in {folder}, {len(faults)} of {len(source.pictures)} pictures are missing or differ: "
             f"{_some(faults)}; move the folder away, then run the same command again"
@@ -68,8 +66,8 @@ def _some(names: list[str], most: int = 5) -> str:
 def fetch(source: PublicSet, folder: Path, url: str | None = None) -> None:
     """Download a set's archive and lay out its pictures in ``folder``, which appears whole or not at all.
 
-    ``url`` is another place than the registered one; the checksum of the registered archive says
-    nothing about what lies there. Raises FetchError, IncompleteArchive, OSError.
+    ``url`` is another address than the registered one, of another archive, to which the registered
+    checksum does not apply. Raises FetchError, IncompleteArchive, OSError.
     """
     address = url or source.url
     print(f"{folder.name}: downloading {address}", flush=True)
@@ -94,7 +92,7 @@ def fetch(source: PublicSet, folder: Path, url: str | None = None) -> None:
 
 @contextmanager
 def _workplace(folder: Path) -> Iterator[Path]:
-    """A temporary folder beside ``folder``; those that killed processes of this machine left are removed."""
+    """Give a temporary folder beside ``folder``; remove those that killed processes of this machine left."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     start = f".{folder.name}-"
     for left in folder.parent.glob(f"{start}*"):
@@ -120,7 +118,7 @@ def download(url: str, target: Path, sha256: str | None) -> None:
 
 
 class _Bar:
-    """What pooch asks of a progress bar, drawn by rich."""
+    """A progress bar as pooch asks for it, drawn by rich."""
 
     def __init__(self, progress: Progress, title: str) -> None:
         self.progress, self.task, self.total = progress, progress.add_task(title, total=None), 0
@@ -130,15 +128,15 @@ class _Bar:
         self.progress.update(self.task, advance=size, total=self.total or None)
 
     def reset(self) -> None:
-        """Back to nothing; pooch then moves on by all at once, since its chunks may add up to more."""
+        """Go back to the start; pooch then moves on by all at once, since its chunks may add up to more."""
         self.progress.reset(self.task, total=self.total or None)
 
     def close(self) -> None:
-        """Left to whoever began the progress."""
+        """Do nothing: whoever began the progress ends it."""
 
 
 def _reason(error: Exception) -> str:
-    """What a person can do something about in an error of requests, in a line."""
+    """Return a line on the error of requests that says what a person can do something about."""
     if isinstance(error, exceptions.HTTPError) and error.response is not None:
         return f"the server answered {error.response.status_code} {error.response.reason}"
     if isinstance(error, (exceptions.ChunkedEncodingError, exceptions.ContentDecodingError)):

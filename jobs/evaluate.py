@@ -1,4 +1,4 @@
-"""Stage ``evaluate``: restored pictures to scores, over all cores; never needs torch.
+"""Stage ``evaluate``: scores of the restored pictures, computed on all cores and without torch.
 
 Also a command that scores any two folders of pictures: ``python -m jobs.evaluate --help``.
 """
@@ -30,7 +30,7 @@ from srcnn.views import rendered_views
 
 @dataclass(frozen=True)
 class Evaluate(Job):
-    """Score one block of pictures of one run, at every kept epoch."""
+    """The scores of one block of a run's pictures, at every kept epoch."""
 
     paths: StudyPaths
     run_id: str
@@ -41,23 +41,23 @@ class Evaluate(Job):
 
     @classmethod
     def of(cls, run: PlannedRun) -> Iterator[tuple[str, Self]]:
-        """The blocks of a run whose pictures are scored."""
+        """Give the blocks of a run whose pictures are scored."""
         for block in range(run.experiment.evaluate.shards if run.sets else 0):
             job = cls(run.study, run.run_id, run.eval_id, run.experiment, run.sets, block)
             yield f"{run.run_id}.{block}", job
 
     def outputs(self) -> tuple[Output, ...]:
-        """The shard of every kept epoch."""
+        """Return the shard of every kept epoch."""
         place = self.paths.each_shard(self.run_id, self.eval_id, self.block, self.experiment.evaluate.shards)
         return (Output("shard", place, tuple(self.experiment.kept_epochs)),)
 
     def missing_epochs(self) -> list[int]:
-        """Kept epochs without a shard."""
+        """Return the kept epochs without a shard."""
         (shards,) = self.outputs()
         return list(Shelf().lacking(shards))
 
     def shard(self, epoch: int) -> Path:
-        """The Parquet file of one epoch of this block."""
+        """Return the Parquet file of one epoch of this block."""
         return self.paths.shard(self.run_id, self.eval_id, epoch, self.block, self.experiment.evaluate.shards)
 
     def pictures(self) -> list[tuple[SetRef, Picture]]:
@@ -70,7 +70,7 @@ class Evaluate(Job):
         ]
 
     def stale(self, needed: Lost) -> Iterator[Stale]:
-        """Give the scores of lost pictures."""
+        """Give the shards that hold scores of lost pictures."""
         for epoch in sorted(needed):
             shard, gone = self.shard(epoch), needed[epoch]
             if has_rows(shard):
@@ -81,7 +81,7 @@ class Evaluate(Job):
                     yield Stale(shard, partial(take_scores, shard, of_these, self.sets, self.experiment.evaluate))
 
     def to_read(self) -> Iterator[Path]:
-        """The restored pictures that are there for the scores that are missing."""
+        """Give the restored pictures that are there and whose scores are missing."""
         pictures = self.pictures() if (epochs := self.missing_epochs()) else []
         views = [view for views in rendered_views(self.experiment.evaluate).values() for view in views]
         for epoch in epochs:

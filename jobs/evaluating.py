@@ -68,9 +68,9 @@ def _compare_zoomed(
 
 
 def read_view(base: Path, set_name: str, view: str, image: str) -> Bytes:
-    """One rendered picture; ``base`` is an epoch's folder of a run, or a baseline's folder.
+    """Return one rendered picture; ``base`` is an epoch's folder of a run, or a baseline's folder.
 
-    Raises PictureError, and DamagedFile where the stage before will make it again.
+    Raises PictureError, and DamagedFile for a damaged picture, which the stage before makes again.
     """
     file = picture_file(view_folder(base, set_name, view), image)
     try:
@@ -84,7 +84,7 @@ def read_view(base: Path, set_name: str, view: str, image: str) -> Bytes:
 def compare_full_size(
     experiment: Experiment, original: Bytes, base: Path, set_name: str, picture: Picture
 ) -> Iterator[Comparison]:
-    """The comparisons of ``whole``, ``region`` and ``luma`` for one picture rendered below ``base``."""
+    """Give the comparisons of ``whole``, ``region`` and ``luma`` for one picture rendered below ``base``."""
     evaluate, data = experiment.evaluate, experiment.data
     hr, restored = reference(original, data), read_view(base, set_name, "full", picture.name)
     if "whole" in evaluate.protocols:

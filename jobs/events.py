@@ -1,4 +1,4 @@
-"""TensorBoard events of a run: what history.jsonl says, for those who watch many runs at once."""
+"""The TensorBoard events of a run: what history.jsonl says, for people who watch many runs at once."""
 
 import importlib.util
 import logging
@@ -15,14 +15,14 @@ _log = logging.getLogger(__name__)
 
 
 def has_tensorboard() -> bool:
-    """Whether the optional package is installed."""
+    """Say whether the optional package is installed."""
     return importlib.util.find_spec("tensorboard") is not None
 
 
 class Events:
-    """A folder of events that always says what the history says: it is written anew at every start.
+    """The folder of a run's events, written anew from the history at every start.
 
-    What lies outside of the ``study`` by way of a link is not removed.
+    If a link leads the folder outside of the ``study``, what lies there is not removed.
     """
 
     def __init__(self, folder: Path, history: Iterable[Epoch], study: Path) -> None:
@@ -43,7 +43,7 @@ class Events:
             self.add(record)
 
     def add(self, record: Epoch) -> None:
-        """Write one epoch."""
+        """Write the events of one epoch."""
         values = {
             "loss/train": record["train_loss"],
             "loss/holdout": record["holdout_loss"],
@@ -57,5 +57,5 @@ class Events:
         self.writer.flush()
 
     def close(self) -> None:
-        """End the file."""
+        """Close the file of events."""
         self.writer.close()

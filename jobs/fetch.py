@@ -1,8 +1,8 @@
 """``python -m jobs.fetch``: the public sets, downloaded once and checked picture by picture.
 
-Where a set's archive lies and what it must hold is in ``fetch_registry.json``. Pictures are
-recognised by their content (see registry.py), so any archive that holds them will do. The
-archives' own checksums may therefore stay open there (null): mirrors pack the same pictures anew,
+``fetch_registry.json`` says where a set's archive lies and what it must hold. Pictures are
+recognised by their content (see registry.py), so any archive that holds them will do. The registry
+may therefore leave the archive's own checksum open (null): mirrors pack the same pictures anew,
 and every picture is checked in any case.
 """
 
@@ -18,7 +18,7 @@ NAMES = ("bsds500", "set5", "set14", "t91")
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line. Names are listed here, not imported, so that --help answers at once."""
+    """Return the command line's parser. Names are listed here, not imported, so that --help answers at once."""
     p = argparse.ArgumentParser(
         prog=called("jobs.fetch"),
         description="Download public sets of pictures to ROOT/data/downloads/NAME, where studies look for them.",
@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """0 if every set is there, 1 if an archive lacked pictures, 2 if one could not be had, 130 on Ctrl-C."""
+    """Return 0 if every set is there, 1 if an archive lacked pictures, 2 if a set could not be had, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)
     names = list(dict.fromkeys(arguments.names))
     if arguments.url and len(names) > 1:

@@ -1,4 +1,4 @@
-"""Same-named pictures of two folders scored, pair by pair; what was scored before an interruption is kept."""
+"""The same-named pictures of two folders scored, pair by pair; what was scored before an interruption is kept."""
 
 import argparse
 import json
@@ -28,7 +28,7 @@ from srcnn.views import measured_luma
 
 
 def is_own(target: Path) -> bool:
-    """Whether a file of scores was written by this command."""
+    """Say whether this command wrote a file of scores."""
     try:
         return "comparison" in json.loads((pq.read_schema(target).metadata or {}).get(b"made_from", b"{}"))
     except (OSError, ValueError, pa.ArrowException):
@@ -36,7 +36,7 @@ def is_own(target: Path) -> bool:
 
 
 def comparison_name(arguments: argparse.Namespace, evaluate: EvaluateConfig) -> str:
-    """A name for all that decides the scores, but for the pictures themselves."""
+    """Return a name for everything that decides the scores, except for the pictures themselves."""
     return short_hash(
         "c",
         {
@@ -52,7 +52,7 @@ def comparison_name(arguments: argparse.Namespace, evaluate: EvaluateConfig) -> 
 def score(
     pairs: list[FilePair], evaluate: EvaluateConfig, arguments: argparse.Namespace, kept: KeptScores
 ) -> tuple[list[Row], list[str]]:
-    """Rows of all pairs, those that were kept before among them, and why some have none."""
+    """Return the rows of all pairs, old and new ones, and the reasons why some pairs have none."""
     rows = kept.read({pair.name: (pair.reference, pair.estimate) for pair in pairs})
     if rows:
         print(f"{len(rows)} of {len(pairs)} pictures were scored before: {kept.file}")
@@ -61,17 +61,20 @@ def score(
     results = in_parallel(_score_pair, [(pair, evaluate, arguments) for pair in todo], arguments.workers, evaluate)
     with kept.adding() as add:
         for pair, result in zip(todo, track(results, "scoring", total=len(todo), console=Terminal()), strict=True):
-            state, found = ([], f"{pair.estimate}: {result}") if isinstance(result, str) else result
-            if isinstance(found, str):
-                failed.append(found)
+            state, scored = ([], f"{pair.estimate}: {result}") if isinstance(result, str) else result
+            if isinstance(scored, str):
+                failed.append(scored)
             else:
-                rows[pair.name] = found
-                add(pair.name, state, found)
+                rows[pair.name] = scored
+                add(pair.name, state, scored)
     return [row for pair in pairs for row in rows.get(pair.name, ())], failed
 
 
 def checked(arguments: argparse.Namespace) -> tuple[EvaluateConfig, list[FilePair], list[str]]:
-    """The settings, the pairs of one name, and complaints about pictures that have no partner."""
+    """Return the settings, the pairs of one name, and complaints about pictures without a partner.
+
+    Raises ValueError for what cannot be done as asked.
+    """
     if "whole" in arguments.protocol and not arguments.crop:
         raise ValueError("protocol whole compares crops: say their size with --crop H W")
     settings = {
@@ -88,7 +91,7 @@ def checked(arguments: argparse.Namespace) -> tuple[EvaluateConfig, list[FilePai
         evaluate = EvaluateConfig(**without)
     except ValidationError as error:
         raise ValueError("; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())) from error
-    for note in check_own_code(own_metrics(evaluate.metrics)):  # what cannot be computed is said before anything is
+    for note in check_own_code(own_metrics(evaluate.metrics)):  # raises before anything is computed
         print(f"note: {note}", file=sys.stderr)
     return evaluate, *pairs_of(arguments.reference, arguments.estimate)
 
@@ -96,11 +99,12 @@ def checked(arguments: argparse.Namespace) -> tuple[EvaluateConfig, list[FilePai
 def _score_pair(
     pair: FilePair, evaluate: EvaluateConfig, arguments: argparse.Namespace
 ) -> tuple[FileState, list[Row] | str]:
-    """The state of a pair's files, and its rows, or the reason why there are none."""
+    """Return the state of a pair's files, and its rows or the reason why there are none."""
     state = state_of(pair.reference, pair.estimate)
-    found = rows_or_reason(_rows, pair, evaluate, arguments)
-    named = isinstance(found, str) and (str(pair.reference) in found or str(pair.estimate) in found)
-    return state, f"{pair.estimate}: {found}" if isinstance(found, str) and not named else found
+    scored = rows_or_reason(_rows, pair, evaluate, arguments)
+    if isinstance(scored, str) and str(pair.reference) not in scored and str(pair.estimate) not in scored:
+        scored = f"{pair.estimate}: {scored}"
+    return state, scored
 
 
 def _rows(pair: FilePair, evaluate: EvaluateConfig, arguments: argparse.Namespace) -> list[Row]:
@@ -131,7 +135,7 @@ def _compare(pair: FilePair, evaluate: EvaluateConfig, arguments: argparse.Names
 
 
 def means(rows: list[Row], evaluate: EvaluateConfig) -> str:
-    """A table of the metrics' means, a line for each protocol, upsampler and definition."""
+    """Return a table of the metrics' means, a line for every protocol, upsampler and definition."""
     frame = pd.DataFrame(rows)
     by = ["protocol", "upsampler", "definition"]
     return str(

@@ -1,4 +1,4 @@
-"""Making and filling folders of rendered pictures."""
+"""Folders of rendered pictures: made, looked at, removed."""
 
 import os
 import re
@@ -16,28 +16,28 @@ _SET_ID = re.compile(r"s[0-9a-f]{10}")
 
 
 def lacking_pictures(folder: Path, pictures: PictureSet) -> list[str]:
-    """Names of the set's pictures that are not in the folder, or not made from this set."""
+    """Return the names of the set's pictures that are not in the folder, or not made from this set."""
     if made_from(folder) != pictures.set_id:
         return [picture.name for picture in pictures.pictures]
     return missing_pictures(folder, pictures)
 
 
 def missing_pictures(folder: Path, pictures: PictureSet) -> list[str]:
-    """Names of the pictures that are not in the folder."""
+    """Return the names of the pictures that are not in the folder."""
     there = names_in(folder)
     return [picture.name for picture in pictures.pictures if picture_file(folder, picture.name).name not in there]
 
 
 def present_files(folder: Path, names: Iterable[str]) -> list[Path]:
-    """The files of the named pictures that are in the folder, whole or not."""
+    """Return the files of the named pictures that are in the folder, whole or not."""
     there = names_in(folder)
     return [file for file in (picture_file(folder, name) for name in names) if file.name in there]
 
 
 def open_folder(folder: Path, pictures: PictureSet, study: Path) -> None:
-    """Make a folder of the study ready for this set: what was made from another set is removed first.
+    """Make a folder of the study ready for this set, and remove what was made from another set.
 
-    A folder that does not say what it was made from is set aside. Raises OutsideStudy if a link leads to it.
+    A folder that does not say what it was made from is set aside. Raises OutsideStudy if a link leads out of the study.
     """
     other = made_from(folder)
     if other == pictures.set_id:
@@ -51,7 +51,7 @@ def open_folder(folder: Path, pictures: PictureSet, study: Path) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Delete a folder at once for all who look: it is renamed before its files are deleted."""
+    """Delete a folder at once for whoever looks: it is renamed before its files are deleted."""
     doomed = temporary_path(folder)
     try:
         folder.rename(doomed)

@@ -9,12 +9,12 @@ ANSWER_S = 60.0  # of nvidia-smi, which is slow where a driver is ill
 
 
 def build_text(version: str, cuda: str | None) -> str:
-    """A torch's version, and the CUDA that it was built for."""
+    """Return a torch's version, and the CUDA that it was built for."""
     return f"{version} (built for {f'CUDA {cuda}' if cuda else 'the CPU only'})"
 
 
 def nvidia_smi(*arguments: str) -> tuple[list[str], str]:
-    """The lines that nvidia-smi prints; if it fails, none, and its complaint."""
+    """Return the lines that nvidia-smi prints and no complaint; if it fails, no lines and its complaint."""
     try:
         done = subprocess.run(
             ["nvidia-smi", *arguments], capture_output=True, text=True, errors="replace", timeout=ANSWER_S

@@ -1,4 +1,4 @@
-"""What a job is: inputs held in a frozen dataclass, files as the result."""
+"""The work of one task: its inputs in a frozen dataclass, files as its result."""
 
 import math
 import os
@@ -17,16 +17,16 @@ CORES_VARIABLE = "RUNNER_CPUS"
 
 
 def silent(done: int, total: int, note: str) -> None:
-    """Progress that nobody reads."""
+    """Show progress to nobody."""
 
 
-# What an origin lacks, by epoch: set and name of each lost picture, or None where everything of the epoch is lost.
+# What is lost, by epoch: the set and name of every lost picture, or None where everything of the epoch is lost.
 Lost = Mapping[int, Collection[tuple[str, str]] | None]
 
 
 @dataclass(frozen=True)
 class Stale:
-    """A result whose origin is gone: where it lies, and what takes it away."""
+    """A result whose origin is lost: where it lies, and the function that takes it away."""
 
     place: Path
     take: Callable[[Aside], None]
@@ -36,27 +36,27 @@ class Job:
     """The work of one task. Calling it makes what is missing; it may be called again at any moment."""
 
     def outputs(self) -> tuple[Output, ...]:
-        """What it makes."""
+        """Return what the job makes."""
         raise NotImplementedError
 
     def bytes_to_write(self) -> tuple[str, int]:
-        """About how many bytes it is going to write, and of which kind they are, in a word."""
+        """Return the kind of files that the job is going to write, in a word, and about how many bytes."""
         return "", 0
 
     def lost(self, needed: Lost) -> Lost:
-        """What those that need it cannot build on any more; ``needed`` is what it needs itself and is lost."""
+        """Return what is lost of the job's results; ``needed`` is what is lost of the results that it builds on."""
         return {}
 
     def stale(self, needed: Lost) -> Iterable[Stale]:
-        """What it made from something that is lost, which is made again once that is."""
+        """Give the results that were made from something lost: they are made again from what takes its place."""
         return ()
 
     def to_read(self) -> Iterable[Path]:
-        """Files that others made and it is about to read, and that cannot be used unless they are whole."""
+        """Give the files of other jobs that the job is about to read, and that must be whole."""
         return ()
 
     def is_done(self) -> bool:
-        """Whether all that it makes is there and whole."""
+        """Say whether everything that the job makes is there and whole."""
         return Shelf().is_done(self.outputs())
 
     def __call__(self, progress: Progress = silent) -> None:
@@ -65,7 +65,7 @@ class Job:
 
 
 def task_cores() -> int:
-    """Cores that this task may use: what the runner gave it, else what SLURM gave it and the process may run on."""
+    """Return how many cores this task may use: those from the runner, else from SLURM and usable by the process."""
     own, slurm = os.environ.get(CORES_VARIABLE, ""), os.environ.get("SLURM_CPUS_PER_TASK", "")
     if own.isdigit():
         return max(1, int(own))
@@ -73,7 +73,7 @@ def task_cores() -> int:
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on and has the time of: a control group may allow it less than there are."""
+    """Return how many cores this process may run on; a control group may allow it less time than they have."""
     quota = cpu_quota()
     bound = len(os.sched_getaffinity(0))
     return bound if quota is None else max(1, min(bound, math.ceil(quota)))

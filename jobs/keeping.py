@@ -14,22 +14,22 @@ from srcnn.paths import RunPaths
 
 @dataclass(frozen=True)
 class Kept:
-    """What the state of an epoch is kept as: the epoch's own checkpoint, the best state, the newest one."""
+    """The roles that the state of an epoch is kept in: the epoch's own checkpoint, the best state, the newest one."""
 
     checkpoint: bool
     best: bool
     newest: bool
 
     def anywhere(self) -> bool:
-        """Whether the state is kept at all."""
+        """Say whether the state is kept at all."""
         return self.checkpoint or self.best or self.newest
 
 
 def kept_as(epoch: int, history: Sequence[Epoch], *, wanted: Collection[int], best: bool) -> Kept:
-    """What the state of ``epoch`` is kept as.
+    """Return what the state of ``epoch`` is kept as.
 
-    ``history`` holds every epoch that is known of, ``epoch`` among them: an earlier one that is trained again is not
-    the newest. ``wanted`` are the epochs whose own checkpoint is to be written, and ``best`` says whether the best
+    ``history`` holds every epoch that was ever trained, ``epoch`` among them: an earlier one that is trained again is
+    not the newest. ``wanted`` are the epochs whose own checkpoint is to be written, and ``best`` says whether the best
     state is kept.
     """
     return Kept(
@@ -40,7 +40,7 @@ def kept_as(epoch: int, history: Sequence[Epoch], *, wanted: Collection[int], be
 
 
 def best_epoch(history: Sequence[Epoch]) -> int:
-    """The epoch of the lowest held-out loss, of the lowest training loss where nothing is held out; 0 before any."""
+    """Return the epoch of the lowest held-out loss, or training loss where nothing is held out; 0 before any epoch."""
     if not history:
         return 0
     held_out = history[0]["holdout_loss"] is not None
@@ -49,7 +49,7 @@ def best_epoch(history: Sequence[Epoch]) -> int:
 
 
 class StateWriter:
-    """Writes states into a run's files.
+    """The writer of states into a run's files.
 
     An epoch's own checkpoint is written at once. The best and the newest state wait until ``flush``, so that short
     epochs cost no writing. What lies on disk is always a training that stopped at some epoch: the best state is
@@ -63,7 +63,7 @@ class StateWriter:
         self._flushed = time.monotonic()
 
     def keep_state(self, epoch: int, kept: Kept, content: Callable[[], bytes], history: Sequence[Epoch]) -> None:
-        """Keep a state, whose file's content is asked for if it is kept anywhere."""
+        """Keep a state; ``content`` gives its file's bytes and is called only if it is kept."""
         if not kept.anywhere():
             return
         state = content()
@@ -75,7 +75,7 @@ class StateWriter:
             self._newest = state, list(history)
 
     def is_due(self) -> bool:
-        """Whether the last flush is as long ago as the study allows."""
+        """Say whether the last flush is as long ago as the study allows."""
         return time.monotonic() - self._flushed >= self.keep.every_s
 
     def flush(self) -> None:

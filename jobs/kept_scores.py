@@ -20,7 +20,7 @@ from srcnn.schema import INTEGER_COLUMNS, KEY_COLUMNS
 
 FileState = list[str]
 Row = dict[str, Any]
-BEGINNING = b'{"name": '  # of each line
+BEGINNING = b'{"name": '  # of every line
 
 
 class _Kept(TypedDict):
@@ -38,12 +38,12 @@ class KeptScores:
     file: Path
 
     def read(self, files: Mapping[str, tuple[Path, ...]]) -> dict[str, list[Row]]:
-        """Rows by name, of the pictures whose files are in the state that they were scored in."""
+        """Return the rows of the pictures whose files did not change since they were scored, by name."""
         kept = {name: (state, rows) for name, state, rows in self._lines() if name in files}
         return {name: rows for name, (state, rows) in kept.items() if state == state_of(*files[name])}
 
     def rows(self) -> list[Row]:
-        """Rows of all pictures, whatever the state that they were scored in."""
+        """Return the rows of all pictures, whether their files changed since or not."""
         kept = {name: rows for name, _, rows in self._lines()}
         return [row for rows in kept.values() for row in rows]
 
@@ -62,7 +62,7 @@ class KeptScores:
 
     @contextmanager
     def adding(self) -> Iterator[Callable[[str, FileState, list[Row]], None]]:
-        """A function that keeps the rows of one picture: from its return on they outlive this process."""
+        """Give a function that keeps the rows of one picture: once it returns they outlive this process."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(self.file) and not self.file.is_file():
             set_aside(self.file)
@@ -77,7 +77,7 @@ class KeptScores:
 
 
 def is_kept(file: Path) -> bool:
-    """Whether a file begins as one of kept scores does; one that is empty is just begun."""
+    """Say whether a file begins as one of kept scores does; an empty one is just begun."""
     if file.is_symlink() or not file.is_file():
         return False
     with open_regular(file) as content:
@@ -90,7 +90,7 @@ _kept = record(_Kept)
 
 
 def _is_row(row: Row) -> bool:
-    """Whether the table of scores takes a row: its columns in their types."""
+    """Say whether the table of scores takes a row: its columns in their types."""
     if not row.keys() > set(KEY_COLUMNS):
         return False
     for name, value in row.items():
@@ -101,7 +101,7 @@ def _is_row(row: Row) -> bool:
 
 
 def state_of(*files: Path) -> FileState:
-    """Digest of each file; nothing of a file that cannot be read."""
+    """Return the digest of every file that can be read."""
     state = []
     for file in files:
         try:

@@ -1,4 +1,4 @@
-"""The names of pictures, made from those of their files in this one place, so that no two become one."""
+"""The names of pictures, made from the names of their files in this one place, so that no two become one."""
 
 import os
 import unicodedata
@@ -8,14 +8,14 @@ from pathlib import Path, PurePath
 from srcnn.files import PictureError, locale_fault
 
 LISTED = 10
-SPARE = 64  # bytes of a path for the temporary name that stands in for one while it is written
+SPARE = 64  # bytes that a file's temporary name is longer than its path, while it is written
 
 
 def picture_name(file: PurePath) -> str:
-    """The name that a file gives its picture: its path without suffix, in composed letters (NFC).
+    """Return the name that a file gives its picture: its path without suffix, in composed letters (NFC).
 
     macOS writes an é as two characters and Linux as one; a set is the same set on both. A name that is
-    no UTF-8 keeps its bytes as surrogates: see ``no_utf8``.
+    not UTF-8 keeps its bytes as surrogates: see ``no_utf8``.
     """
     return unicodedata.normalize("NFC", _text(file))
 
@@ -26,7 +26,7 @@ def _text(file: PurePath) -> str:
 
 
 def no_utf8(file: Path, name: str) -> str | None:
-    """Why the name that a file gives can stand in no table; None if it can."""
+    """Return why the name that a file gives cannot stand in a table; None if it can."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -35,14 +35,14 @@ def no_utf8(file: Path, name: str) -> str | None:
 
 
 def unnameable(file: Path, name: str) -> str | None:
-    """Why the name that a file gives can stand in no table, or name no file here; None if it can do both."""
+    """Return why the name that a file gives cannot stand in a table, or cannot name a file here; None if it can."""
     fault = locale_fault(name)
     return no_utf8(file, name) or (f"{file}: {fault}" if fault else None)
 
 
 def too_long(path: Path, root: Path) -> str | None:
-    """Why the file system of a root cannot hold a file or folder of this path below it; None if it can."""
-    place = next(each for each in (root, *root.absolute().parents) if each.is_dir())
+    """Return why the file system of a root cannot hold a file or folder of this path below it; None if it can."""
+    place = next(folder for folder in (root, *root.absolute().parents) if folder.is_dir())
     longest_name, longest_path = (os.pathconf(place, limit) for limit in ("PC_NAME_MAX", "PC_PATH_MAX"))
     for part in path.relative_to(root).parts:
         if len(os.fsencode(part)) > longest_name:
@@ -54,10 +54,10 @@ def too_long(path: Path, root: Path) -> str | None:
 
 
 def by_name(files: Mapping[Path, PurePath]) -> dict[str, Path]:
-    """Files by the name of their picture. ``files`` says which path names each: its own, or that below a folder.
+    """Return files by the names of their pictures. ``files`` maps a file to the path that names it.
 
-    Raises PictureError for files of one name, and for names that are one on the file systems of
-    Windows and macOS, with both files and what their difference is.
+    That path is the file's own, or the one below a folder. Raises PictureError for files of one name, and for
+    names that are one on the file systems of Windows and macOS; it names both files and their difference.
     """
     first: dict[str, Path] = {}
     faults = []

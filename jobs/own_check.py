@@ -1,8 +1,8 @@
-"""The user's own code is imported in a process of its own before anything starts, and what it did there is said.
+"""A check of the user's own code before anything starts: another process imports it, and what it did there is said.
 
-A module may end Python, wait for ever, print, or change the folder that its importer works in. So whoever
-checks a study or the command line leaves the import to a child, with a limit on its time; only tasks, whose
-work the code is, import it themselves.
+A module may end Python, wait for ever, print, or change the folder that its importer works in. So whoever checks a
+study or the command line leaves the import to a child (``jobs.own_import``) and limits its time; only tasks, which
+compute with the code, import it themselves.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ MOST_S = 86_400
 
 @dataclass(frozen=True)
 class OwnCode:
-    """A metric of one's own, or a model with what decides whether it fits."""
+    """A metric or a model of the user's own; of a model also the settings that it must fit."""
 
     kind: str  # metric or model
     name: str
@@ -35,7 +35,7 @@ class OwnCode:
 
 
 class OwnCodeError(ValueError):
-    """Code of one's own that cannot be used: ``kind`` is what it was to be, metric or model."""
+    """The user's own code that cannot be used; ``kind`` is what it was named as, metric or model."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -43,9 +43,9 @@ class OwnCodeError(ValueError):
 
 
 def check_own_code(subjects: Iterable[OwnCode]) -> list[str]:
-    """What code of one's own did when it was imported and should be known, in words; none where it did nothing else.
+    """Import the user's own code elsewhere; return notes on what else its import did.
 
-    Raises OwnCodeError for what cannot be imported, keeps no contract, or does not come back from its import.
+    Raises OwnCodeError for code that cannot be imported, breaks the contract, or does not come back from its import.
     """
     wanted = list(dict.fromkeys(subjects))
     if not wanted:
@@ -53,14 +53,14 @@ def check_own_code(subjects: Iterable[OwnCode]) -> list[str]:
     limit_s = _limit_s(wanted[0].kind)
     with tempfile.TemporaryDirectory(prefix="srcnn-own-") as folder:
         status = _run_child(Path(folder), wanted, limit_s)
-        found = _results(Path(folder))
-    for subject, result in zip(wanted, found, strict=False):
+        results = _results(Path(folder))
+    for subject, result in zip(wanted, results, strict=False):
         if result["fault"]:
             raise OwnCodeError(subject.kind, result["fault"])
-    if len(found) < len(wanted):
-        subject = wanted[len(found)]
+    if len(results) < len(wanted):
+        subject = wanted[len(results)]
         raise OwnCodeError(subject.kind, f"{subject.kind} {subject.name!r} {_ending(status, limit_s)}")
-    return list(dict.fromkeys(note for result in found for note in result["notes"]))
+    return list(dict.fromkeys(note for result in results for note in result["notes"]))
 
 
 def _limit_s(kind: str) -> float:
@@ -72,8 +72,8 @@ def _limit_s(kind: str) -> float:
 
 
 def _run_child(folder: Path, subjects: Sequence[OwnCode], limit_s: float) -> int | None:
-    """The exit status of a process that checks the subjects; None if it had to be ended."""
-    request = {"path": [each for each in sys.path if isinstance(each, str)], "subjects": list(map(asdict, subjects))}
+    """Return the exit status of a process that checks the subjects; None if it had to be ended."""
+    request = {"path": [place for place in sys.path if isinstance(place, str)], "subjects": list(map(asdict, subjects))}
     (folder / "request").write_text(json.dumps(request))
     flags = ["-B"] if sys.dont_write_bytecode else []
     # Our path first, as this process has it: the module must be found as it would be here.
@@ -100,7 +100,7 @@ def _run_child(folder: Path, subjects: Sequence[OwnCode], limit_s: float) -> int
 
 
 def _results(folder: Path) -> list[dict[str, Any]]:
-    """What the child found of each subject that it came to the end of."""
+    """Return the child's result for every subject that it came to the end of."""
     lines = (folder / "results").read_text().splitlines() if (folder / "results").exists() else []
     return [json.loads(line) for line in lines]
 
@@ -117,5 +117,5 @@ def _ending(status: int | None, limit_s: float) -> str:
 
 
 def own_metrics(names: Iterable[str]) -> list[OwnCode]:
-    """The metrics of one's own among some names."""
+    """Return the user's own metrics among some names."""
     return [OwnCode("metric", name) for name in names if ":" in name]

@@ -28,7 +28,7 @@ def _checked(subject: OwnCode, folder: str) -> dict[str, Any]:
     place, path, printed = os.getcwd(), list(sys.path), os.path.getsize(f"{folder}/printed")
     try:
         own_attribute(subject.name)
-    except KeyboardInterrupt as error:  # nobody's Ctrl-C comes here
+    except KeyboardInterrupt as error:  # Ctrl-C does not reach this process: the code raised it
         fault = f"{who}: raised {told(error)} when it was imported"
     except ValueError as error:
         fault = f"{who}: {error}"
@@ -39,7 +39,7 @@ def _checked(subject: OwnCode, folder: str) -> dict[str, Any]:
         notes.append(f"{who} changes the working folder to {_working_folder()} when it is imported")
         os.chdir(place)
     if sys.path != path:
-        added = ", ".join(str(each) for each in sys.path if each not in path)
+        added = ", ".join(str(place) for place in sys.path if place not in path)
         more = f" (adds {added})" if added else ""
         notes.append(f"{who} changes sys.path when it is imported{more}: what it imports by that is in no id")
     return {"fault": fault or _fault(subject), "notes": notes}
@@ -62,7 +62,7 @@ def _working_folder() -> str:
 
 
 def _fault(subject: OwnCode) -> str:
-    """Why a metric or model that could be imported cannot be used; empty if it can."""
+    """Return why a metric or model that could be imported cannot be used; empty if it can."""
     try:
         if subject.kind == "metric":
             find(subject.name)

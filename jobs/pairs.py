@@ -1,4 +1,4 @@
-"""Two folders of pictures, paired by name: originals, and what somebody's method made of them."""
+"""Two folders of pictures, paired by name: originals, and what a method made of them."""
 
 import os
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class FilePair:
 
 
 def pairs_of(reference: Path, estimate: Path) -> tuple[list[FilePair], list[str]]:
-    """Pairs of one name, and complaints about the pictures that are left out.
+    """Return the pairs of one name, and complaints about the pictures that are left out.
 
     Raises ValueError if there is none, or if one folder holds two pictures of one name.
     """
@@ -40,7 +40,7 @@ def pairs_of(reference: Path, estimate: Path) -> tuple[list[FilePair], list[str]
 
 
 def _pictures(folder: Path, left_out: list[str]) -> dict[str, Path]:
-    """The pictures of a folder by their paths below it; what can stand in no table is left out."""
+    """Return the pictures of a folder by their paths below it; leave out names that cannot stand in a table."""
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder")
     place = folder.absolute()
@@ -51,7 +51,7 @@ def _pictures(folder: Path, left_out: list[str]) -> dict[str, Path]:
 
 
 def _alone(files: dict[str, Path], others: dict[str, Path], folder: Path) -> list[str]:
-    """Complaints about the pictures that have no partner among others, those of ``folder``."""
+    """Return complaints about the pictures without a partner among ``others``, the pictures of ``folder``."""
     alike = {name.lower(): file for name, file in others.items()}
     reasons = []
     for name, file in files.items():
@@ -63,5 +63,5 @@ def _alone(files: dict[str, Path], others: dict[str, Path], folder: Path) -> lis
 
 
 def _label(folder: Path) -> str:
-    """The name of a folder as text for a table, which is UTF-8."""
+    """Return the name of a folder as text for a table, which is UTF-8."""
     return os.fsencode(folder.resolve().name).decode("utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""Calls spread over processes, one a core, that end with the task and whose death is no riddle."""
+"""Calls spread over processes, one a core, which end with the task; the death of one is explained."""
 
 import logging
 import multiprocessing
@@ -16,18 +16,18 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from jobs.job import task_cores
 from jobs.processes import born, end_with
 
-KILLS = 3  # more than that before the next result are no accident
+KILLS = 3  # more of them before the next result are not an accident
 
 logger = logging.getLogger(__name__)
 
 
 class WorkerKilled(RuntimeError):
-    """A process that shared the work was killed, again and again; the message says what to do."""
+    """A worker process that was killed again and again; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """What stands for the result of a call that ended its process: how, such as ``exit status 3`` or ``SIGSEGV``."""
+    """The result of a call that ended its process; ``how`` is such as ``exit status 3`` or ``SIGSEGV``."""
 
     how: str
 
@@ -39,11 +39,11 @@ def spread(
     endings: bool = False,
     apart: bool = False,
 ) -> Iterator[Any]:
-    """Results of the calls, in order, from as many processes as the task has cores (or ``workers``).
+    """Give the results of the calls, in order, from as many processes as the task has cores (or ``workers``).
 
-    What a killed process had under way is done again, by half as many: they need less memory, for lack
-    of which most are killed. Raises WorkerKilled if that helps in no way. With ``endings``, a call that itself
-    ends its process gives an ``Ended`` and costs no other call; with ``apart``, one worker is another process, too.
+    If a process is killed, half as many make its calls again: most are killed for lack of memory, and fewer need
+    less. Raises WorkerKilled if that does not help. With ``endings``, a call that itself ends its process gives an
+    ``Ended`` and costs no other call; with ``apart``, even a single worker is another process.
     """
     calls, workers = list(arguments), workers or task_cores()
     fault = workers_fault() if workers > 1 or apart else ""
@@ -82,20 +82,20 @@ def spread(
         if ended and alone:
             done, kills, suspects = done + 1, 0, max(0, suspects - 1)
             yield ended
-        elif ended:  # by one of the calls under way: which of them, shows when each is made alone
+        elif ended:  # by one of the calls under way; made one by one, they show by which
             suspects = 2 * workers
 
 
 def _how(error: Exception) -> str:
-    """How a worker ended, from the words of the library: ``{EXIT(3)}``, ``{SIGSEGV(-11)}``."""
-    found = re.search(r"\{.*?(EXIT|SIG\w+)\((-?\d+)\)", str(error))
-    if not found:
+    """Return how a worker ended, from the library's message: ``{EXIT(3)}``, ``{SIGSEGV(-11)}``."""
+    ending = re.search(r"\{.*?(EXIT|SIG\w+)\((-?\d+)\)", str(error))
+    if not ending:
         return "nobody knows how"
-    return f"exit status {found[2]}" if found[1] == "EXIT" else found[1]
+    return f"exit status {ending[2]}" if ending[1] == "EXIT" else ending[1]
 
 
 def workers_fault() -> str:
-    """Why this process cannot share work with others; empty if it can."""
+    """Return why this process cannot share work with others; empty if it can."""
     try:
         multiprocessing.get_context("spawn").Lock()
     except OSError as error:
@@ -104,18 +104,18 @@ def workers_fault() -> str:
 
 
 def _of_this_task() -> tuple[int, str | None, tuple[str, ...]]:
-    """What a worker is told of the task: its process, and where it imports from."""
+    """Return the task's process and import path, which ``_begin`` takes in a worker."""
     return os.getpid(), born(os.getpid()), tuple(sys.path)
 
 
 def _begin(pid: int, since: str | None, path: tuple[str, ...]) -> None:
-    """Begin as a worker: it imports what the task does, and ends with it."""
+    """Begin a worker, which imports from the same places as the task, and ends with it."""
     sys.path[:] = path
     end_with(pid, since)
 
 
 def _one_by_one(function: Callable[..., Any], calls: list[tuple[Any, ...]]) -> Iterator[Any]:
-    """Results of the calls, each made when the one before it is over, in one other process."""
+    """Give the results of the calls, made one after the other in one other process."""
     with ProcessPoolExecutor(1, initializer=_begin, initargs=_of_this_task()) as executor:
         for call in calls:
             yield executor.submit(function, *call).result()

@@ -1,4 +1,4 @@
-"""From names, folders and globs to lists of pictures, known by their content.
+"""Lists of pictures, known by their content, from names, folders and globs.
 
 A set's id hashes the names and pixels of its pictures, so it stays the same when a folder moves
 and changes when a picture does.
@@ -52,7 +52,7 @@ BUNDLED = {
     )
 }
 FETCHED = ("bsds500", "set5", "set14", "t91")
-# Files that hold pictures, too: not to take them is worth a word.
+# Files that hold pictures, too: where they are passed over, a note says so.
 UNREAD_SUFFIXES = frozenset(
     {".jfif", ".jpe", ".dib", ".jp2", ".j2k", ".jxl", ".avif", ".heic", ".heif", ".tga", ".pbm", ".pnm", ".pcx", ".exr"}
     | {".hdr", ".dng", ".nef", ".cr2", ".cr3", ".arw", ".raw", ".psd"}
@@ -67,7 +67,7 @@ class MissingPictures(ValueError):
 class Picture:
     """One picture file and what is in it; ``thumbnail`` is 16x16 grey, base64.
 
-    ``digest`` is of the pixels and is what a set's id is made from, ``content`` of the file's bytes.
+    ``digest`` is the hash of the pixels, from which a set's id is made, ``content`` that of the file's bytes.
     """
 
     name: str
@@ -80,9 +80,9 @@ class Picture:
     content: str = ""
 
     def read(self) -> NDArray[np.uint8]:
-        """The pixels, which are those that ids were made from: size and time of a file do not tell.
+        """Return the pixels (height, width, 3), uint8, checked to be those that ids were made from.
 
-        Raises PictureError, also for a picture that was changed since.
+        Raises PictureError, also for a picture that was changed since: size and time of its file do not tell.
         """
         pixels, _, content = read_hashed(Path(self.path))
         # Another decoder on another machine may differ in the last bit of the pixels of one and the same file.
@@ -98,7 +98,7 @@ class Picture:
 class PictureSet:
     """Pictures in order, with the id of their content.
 
-    ``disguised`` are files whose content changed while their size and time did not, as far as that was looked at.
+    ``disguised`` are files whose content changed while their size and time did not; only ``verify`` finds all.
     """
 
     set_id: str
@@ -106,7 +106,7 @@ class PictureSet:
     disguised: tuple[str, ...] = ()
 
     def save(self, root: RootPaths) -> None:
-        """Write the list where stages read it, unless the same list is there."""
+        """Write the list to where stages read it, unless the same list is there."""
         value = [asdict(picture) for picture in self.pictures]
         if not holds(root.pictures(self.set_id), value):
             write_json(root.pictures(self.set_id), value)
@@ -128,20 +128,20 @@ def set_ids(sets: Iterable[SetRef]) -> dict[str, str]:
 
 @lru_cache(maxsize=64)
 def load_set(root: RootPaths, set_id: str) -> PictureSet:
-    """The list of a set's pictures as last submitted."""
+    """Return the list of a set's pictures as last submitted. Raises MissingPictures if it is gone."""
     pictures = read_list(root, set_id)
     if pictures is None:
         raise MissingPictures(f"{root.pictures(set_id)} is gone; submit the study again")
-    return PictureSet(set_id, tuple(Picture(**each) for each in pictures))
+    return PictureSet(set_id, tuple(Picture(**fields) for fields in pictures))
 
 
 def is_named(source: str) -> bool:
-    """Whether a source is a public or bundled set rather than a path."""
+    """Say whether a source is a public or bundled set rather than a path."""
     return PurePath(source).parts[:1] and PurePath(source).parts[0] in ("bundled", *FETCHED)  # type: ignore[return-value]
 
 
 def find_files(source: str, root: RootPaths, data_root: Path | None) -> list[Path]:
-    """Picture files of one source, sorted by name.
+    """Return the picture files of one source, sorted by name.
 
     A source is ``bundled[/NAME]``, a public set ``NAME[/PART]`` looked for below ``data_root`` and
     then among the downloads, a folder, a file or a glob. Raises MissingPictures if there are none.
@@ -179,8 +179,8 @@ def _files_at(source: str) -> list[Path]:
     elif path.is_file():
         files = [path]
     else:
-        found = (Path(name) for name in glob.glob(str(path), recursive=True))
-        files = sorted(file for file in found if file.suffix.lower() in PICTURE_SUFFIXES)
+        matches = (Path(name) for name in glob.glob(str(path), recursive=True))
+        files = sorted(file for file in matches if file.suffix.lower() in PICTURE_SUFFIXES)
     if not files:
         raise MissingPictures(
             f"no pictures at {source!r}; expected a folder, a file, a glob or one of: bundled, {', '.join(FETCHED)}"
@@ -189,13 +189,13 @@ def _files_at(source: str) -> list[Path]:
 
 
 def _pictures_below(folder: Path) -> list[Path]:
-    """Pictures in a folder; in its subfolders where it holds none itself."""
-    found = _walk(folder, PICTURE_SUFFIXES, _unreadable)
-    return next(found, []) or sorted(itertools.chain(*found))
+    """Return the pictures in a folder; those in its subfolders if it holds none itself."""
+    by_folder = _walk(folder, PICTURE_SUFFIXES, _unreadable)
+    return next(by_folder, []) or sorted(itertools.chain(*by_folder))
 
 
 def _unreadable(error: OSError) -> None:
-    """A folder that cannot be looked into holds pictures or not: without them the set would be another."""
+    """Raise PictureError for a folder that cannot be looked into: without its pictures the set would be another."""
     if isinstance(error, FileNotFoundError):
         return
     raise PictureError(f"{error.filename}: cannot be looked into ({error.strerror}), and may hold pictures") from error
@@ -204,7 +204,7 @@ def _unreadable(error: OSError) -> None:
 def _walk(
     folder: Path, suffixes: Collection[str], on_fault: Callable[[OSError], None] | None = None
 ) -> Iterator[list[Path]]:
-    """Files of some kinds in a folder, then in each of its subfolders, also linked ones; nothing that is hidden."""
+    """Give the files of some kinds in a folder, then in every subfolder, also linked ones; leave out hidden ones."""
     seen = set()
     for place, folders, names in os.walk(folder, onerror=on_fault, followlinks=True):
         there = os.path.realpath(place)
@@ -218,7 +218,7 @@ def _walk(
 
 
 def passed_over(source: str) -> list[str]:
-    """What a folder holds that may have been meant and is not taken, in words; nothing for other sources."""
+    """Return notes on what a folder holds that may have been meant and is not taken; none for other sources."""
     folder = Path(source).expanduser()
     if is_named(source) or not folder.is_dir():
         return []
@@ -243,11 +243,11 @@ def passed_over(source: str) -> list[str]:
 def read_set(
     sources: Iterable[str], root: RootPaths, data_root: Path | None = None, verify: bool = False
 ) -> PictureSet:
-    """The pictures of some sources, each read once to know its content (remembered per file).
+    """Return the pictures of some sources; a file is read to know its content, which is then remembered.
 
-    A file of the size and time that are remembered is not read again, unless to ``verify``.
+    A file whose size and time are as remembered is not read again, unless to ``verify``.
 
-    Raises MissingPictures for an empty source, PictureError for unusable files (all are listed)
+    Raises MissingPictures for an empty source, PictureError for unusable files (it lists all)
     and for two files of one name.
     """
     files = list(dict.fromkeys(file for source in sources for file in find_files(source, root, data_root)))
@@ -259,13 +259,14 @@ def read_set(
     same = {file for file in known if known[file]["stamp"] == stamps[file]}
     new = [file for file in files if verify or file not in same]
     disguised = []
-    for file, found in zip(new, Parallel(n_jobs=-1, prefer="threads")(delayed(_content)(f) for f in new), strict=True):
-        if isinstance(found, PictureError):
-            errors.append(str(found))
+    contents = Parallel(n_jobs=-1, prefer="threads")(delayed(_content)(file) for file in new)
+    for file, content in zip(new, contents, strict=True):
+        if isinstance(content, PictureError):
+            errors.append(str(content))
         else:
-            if file in same and known[file]["digest"] != found["digest"]:
+            if file in same and known[file]["digest"] != content["digest"]:
                 disguised.append(str(file))
-            cache[str(file)] = {"stamp": stamps[file], **found}
+            cache[str(file)] = {"stamp": stamps[file], **content}
     if errors:
         raise PictureError("unusable pictures:\n  " + "\n  ".join(errors))
     if new:
@@ -287,16 +288,16 @@ def _stamp(file: Path) -> tuple[int, int]:
 
 
 class Fingerprint(PictureContent):
-    """What is remembered of a picture file; ``stamp``: the size and time of the file that was read."""
+    """The content of a picture file as remembered; ``stamp`` is the size and time of the file that was read."""
 
     stamp: tuple[int, int]
 
 
 def _fingerprints(value: Any) -> dict[str, Fingerprint]:
-    found: dict[str, Fingerprint] = record(dict[str, Fingerprint])(value)
-    for about in found.values():
-        require_sound(about)
-    return found
+    fingerprints: dict[str, Fingerprint] = record(dict[str, Fingerprint])(value)
+    for fingerprint in fingerprints.values():
+        require_sound(fingerprint)
+    return fingerprints
 
 
 def _content(path: Path) -> PictureContent | PictureError:
@@ -321,10 +322,10 @@ def _digest(picture: NDArray[np.uint8], grey: bool) -> str:
 
 
 def find_leaks(train: PictureSet, evaluation: PictureSet) -> list[tuple[Picture, Picture]]:
-    """Pairs (training picture, evaluation picture) that show the same photograph.
+    """Return the pairs (training picture, evaluation picture) that show the same photograph.
 
-    The same are equal pixels, and pictures of one shape whose thumbnails agree: copies that were
-    compressed or scaled again. Crops and flips of a picture are not found.
+    Two pictures do if their pixels are equal, or if they have one shape and their thumbnails agree, as those of
+    copies that were compressed or scaled again do. Crops and flips of a picture are not found.
     """
     if not train.pictures or not evaluation.pictures:
         return []

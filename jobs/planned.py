@@ -9,9 +9,10 @@ from srcnn.paths import RunPaths, StudyPaths
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run with its ids and sets; no ``data_id``, of training patches, where weights are used as they are.
+    """A run with its ids and sets.
 
-    ``variant`` is the label without the seed: runs of one variant differ by nothing else. ``weights`` is the SHA-256 of
+    ``variant`` is the label without the seed: runs of one variant differ by nothing else. ``data_id`` is that of the
+    training patches; None where weights are used as they are. ``weights`` is the SHA-256 of
     the file that its network starts from, if there is one.
     """
 

@@ -1,4 +1,4 @@
-"""Stage ``prepare``: photographs to training patches, once per data_id."""
+"""Stage ``prepare``: training patches cut from photographs, once per data_id."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from srcnn.paths import RootPaths
 
 @dataclass(frozen=True)
 class Prepare(Job):
-    """Cut the training set into one HDF5 file that all runs with the same data section share."""
+    """The training patches, in one HDF5 file that all runs with the same data section share."""
 
     root: RootPaths
     data: DataConfig
@@ -26,7 +26,7 @@ class Prepare(Job):
 
     @classmethod
     def of(cls, run: PlannedRun) -> Iterator[tuple[str, Self]]:
-        """The patches of a run that is trained."""
+        """Give the patches of a run that is trained."""
         if run.data_id:
             yield run.data_id, cls(run.study.root, run.experiment.data, run.train_set)
 
@@ -36,11 +36,11 @@ class Prepare(Job):
         return data_id(self.data, self.train_set)
 
     def outputs(self) -> tuple[Output, ...]:
-        """The file of patches."""
+        """Return the file of patches."""
         return (Output("file", self.root.patches(self.name)),)
 
     def bytes_to_write(self) -> tuple[str, int]:
-        """Inputs and targets of all patches."""
+        """Return the size of the inputs and targets of all patches."""
         side, size = self.data.patch_size, 4 if self.data.dtype == "float32" else 1
         steps = (
             [max(0, (length - side) // self.data.stride + 1) for length in (picture.height, picture.width)]

@@ -1,7 +1,7 @@
-"""Processes, told apart from all others: also from later ones of the same number, and those of other containers.
+"""Processes, told apart from all others: also from later ones of the same number, and from other containers'.
 
-What cannot be seen from here (on another machine, in another PID namespace, hidden by ``hidepid``) may live:
-it is never taken for dead, and never killed.
+A process that cannot be seen from here (on another machine, in another PID namespace, hidden by ``hidepid``) may
+live: it is never taken for dead, and never killed.
 """
 
 import os
@@ -19,7 +19,7 @@ WATCH_S = 0.5
 
 
 def born(pid: int) -> str | None:
-    """What tells a process of this place from all others: machine, boot, PID namespace, and its start in ticks.
+    """Return a mark that no other process has: machine, boot, PID namespace, and the process's start in ticks.
 
     None if there is no such process, or only its remains, or it cannot be seen.
     """
@@ -28,9 +28,9 @@ def born(pid: int) -> str | None:
 
 
 def is_alive(host: str, pid: int, since: str | None) -> bool | None:
-    """Whether the process that was ``born`` at ``since`` still runs; None if that cannot be known from here.
+    """Say whether the process that was ``born`` at ``since`` still runs; None if that cannot be known from here.
 
-    ``host`` only tells a machine that was started again from others.
+    ``host`` serves only to recognise a machine that was started again.
     """
     place, (*then, start) = here(), str(since).split("-")
     if place is None or len(then) != len(Place._fields) or type(pid) is not int or pid < 1:
@@ -49,7 +49,7 @@ def is_alive(host: str, pid: int, since: str | None) -> bool | None:
 
 
 def _stat(pid: int) -> list[bytes] | None:
-    """What /proc says of a process after its name: the state first, its parent next, its start as the twentieth."""
+    """Return the fields of /proc/PID/stat after the name: first the state, next the parent, as twentieth the start."""
     if pid != os.getpid() and not _sees_own_namespace():
         return None
     try:
@@ -61,7 +61,7 @@ def _stat(pid: int) -> list[bytes] | None:
 
 
 def _sees_own_namespace() -> bool:
-    """Whether the numbers in /proc are those of this process's namespace: a container may show the machine's."""
+    """Say whether the numbers in /proc are of this process's namespace: a container may show the machine's."""
     try:
         return os.readlink("/proc/self") == str(os.getpid())
     except OSError:
@@ -69,22 +69,22 @@ def _sees_own_namespace() -> bool:
 
 
 def descendants(pid: int) -> list[int]:
-    """The children of a process, and theirs."""
+    """Return the children of a process, and their children."""
     children: dict[int, list[int]] = defaultdict(list)
     for entry in os.scandir("/proc"):
         if entry.name.isdigit() and (fields := _stat(int(entry.name))):
             children[int(fields[1])].append(int(entry.name))
-    found, look = [], [pid]
+    pids, look = [], [pid]
     while look:
         new = children[look.pop()]
-        found += new
+        pids += new
         look += new
-    return found
+    return pids
 
 
 def started_with(variable: str, word: str) -> list[int]:
-    """Processes with ``NAME=value`` in the environment that they began with, and a word in their command line."""
-    found = []
+    """Return the processes that began with ``NAME=value`` in their environment and have a word in their command."""
+    pids = []
     for entry in os.scandir("/proc"):
         if not entry.name.isdigit() or not _sees_own_namespace():
             continue
@@ -94,28 +94,28 @@ def started_with(variable: str, word: str) -> list[int]:
         except OSError:
             continue
         if os.fsencode(variable) in environment and word.encode() in command:
-            found.append(int(entry.name))
-    return found
+            pids.append(int(entry.name))
+    return pids
 
 
 def kill_tree(pid: int, since: str | None) -> None:
-    """Kill a process and all that it started, at once, if it certainly is the one ``born`` at ``since``."""
+    """Kill a process and all that it started, at once, if it is certainly the one ``born`` at ``since``."""
     if is_alive(socket.gethostname(), pid, since):
         _kill([pid, *descendants(pid)])
 
 
 def _kill(pids: list[int]) -> None:
-    for each in pids:
+    for pid in pids:
         try:
-            os.kill(each, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             continue
 
 
 def end_with(pid: int, since: str | None, then: Callable[[], None] | None = None) -> None:
-    """From now on, end this process and what it started as soon as another process is gone.
+    """End this process and what it started as soon as another process is gone; watch for that from now on.
 
-    A task outlives a runner that is killed, and would go on writing beside its successor; so do a task's workers.
+    Otherwise a task would outlive a runner that is killed, and write beside its successor; so would its workers.
     """
 
     def watch() -> None:

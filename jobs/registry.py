@@ -1,4 +1,4 @@
-"""What the public sets consist of: an archive's address, and every picture known by its content."""
+"""The registry of the public sets: an archive's address, and every picture known by its content."""
 
 import hashlib
 from pathlib import Path, PurePosixPath
@@ -37,14 +37,14 @@ class PublicSet(BaseModel):
     ] = Field(min_length=1)
 
     def targets(self) -> dict[str, list[str]]:
-        """Paths by checksum: more than one where a set holds a picture twice, as T91 does."""
-        found: dict[str, list[str]] = {}
+        """Return the paths by checksum: more than one where a set holds a picture twice, as T91 does."""
+        paths: dict[str, list[str]] = {}
         for target, known in self.pictures.items():
-            found.setdefault(known, []).append(target)
-        return found
+            paths.setdefault(known, []).append(target)
+        return paths
 
     def faults(self, folder: Path) -> list[str]:
-        """Pictures of the set that are not in a folder, or differ there."""
+        """Return the paths of the set's pictures that are not in a folder, or differ there."""
         return [target for target, known in self.pictures.items() if checksum(folder / target) != known]
 
 
@@ -58,7 +58,7 @@ class Registry(BaseModel):
 
 
 def read_registry(file: Path) -> Registry:
-    """The sets in a registry file. Raises RegistryError."""
+    """Return the sets in a registry file. Raises RegistryError."""
     try:
         return Registry.model_validate_json(read_regular(file))
     except OSError as error:
@@ -70,15 +70,15 @@ def read_registry(file: Path) -> Registry:
 
 
 def make_registry(data_root: Path, urls: dict[str, str], about: str = "") -> Registry:
-    """The registry of the sets that lie in folders of their names below ``data_root``.
+    """Return the registry of the sets that lie in folders of their names below ``data_root``.
 
-    For the packaged one, after its sets or their pictures change::
+    After its sets or their pictures change, the packaged one is made anew by::
 
         old = read_registry(PACKAGED)
-        new = make_registry(Path("data"), {name: each.url for name, each in old.sets.items()}, old.about)
+        new = make_registry(Path("data"), {name: old_set.url for name, old_set in old.sets.items()}, old.about)
         write_json(PACKAGED, new.model_dump())
 
-    Archives' own checksums are left open. Raises ValueError for a broken picture.
+    The archives' own checksums are left open. Raises ValueError for a broken picture.
     """
     sets = {
         name: PublicSet(url=url, sha256=None, pictures=_pictures(data_root / name))
@@ -99,9 +99,9 @@ def _pictures(folder: Path) -> dict[str, str]:
 
 
 def checksum(file: Path) -> str | None:
-    """First digits of a SHA-256 of a picture; None if the file is no usable picture.
+    """Return the first digits of a SHA-256 of a picture; None if the file is not a usable picture.
 
-    Of a JPEG's bytes, because decoders differ in their last bit; of any other picture's size and
+    A JPEG's bytes are hashed, because decoders differ in their last bit; of any other picture its size and
     RGB pixels, because mirrors store the same ones as BMP, or as PNG packed in other ways.
     """
     try:

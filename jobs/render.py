@@ -20,7 +20,7 @@ from srcnn.views import rendered_views
 
 @dataclass(frozen=True)
 class Render(Job):
-    """Restore the pictures of one run's sets at every kept epoch."""
+    """The pictures of one run's sets, restored at every kept epoch."""
 
     root: RootPaths
     paths: RunPaths
@@ -29,12 +29,12 @@ class Render(Job):
 
     @classmethod
     def of(cls, run: PlannedRun) -> Iterator[tuple[str, Self]]:
-        """The pictures of a run that has any to restore."""
+        """Give the rendering of a run that has pictures to restore."""
         if run.sets:
             yield run.run_id, cls(run.study.root, run.paths, run.experiment, run.sets)
 
     def outputs(self) -> tuple[Output, ...]:
-        """Every view of every set at every kept epoch."""
+        """Return the folders of every view of every set, at every kept epoch."""
         return tuple(
             Output(
                 "pictures",
@@ -48,16 +48,16 @@ class Render(Job):
         )
 
     def bytes_to_write(self) -> tuple[str, int]:
-        """The pictures of the epochs that lack one."""
+        """Return the size of the pictures of the epochs that lack one."""
         once = picture_bytes(self.root, self.sets, rendered_views(self.experiment.evaluate))
         return "pictures", once * len(self.missing_epochs())
 
     def lost(self, needed: Lost) -> Lost:
-        """The pictures that are lacking, and all of an epoch whose checkpoint is."""
+        """Return the pictures that are lacking, and all pictures of an epoch whose checkpoint is."""
         return {epoch: self.lacking(epoch) for epoch in self.missing_epochs()} | dict(needed)
 
     def stale(self, needed: Lost) -> Iterator[Stale]:
-        """The pictures of epochs whose checkpoint is lost."""
+        """Give the folders of epochs whose checkpoint is lost."""
         for epoch in needed:
             for group in GROUPS:
                 folder = self.paths.rendered_epoch(group, epoch)
@@ -65,13 +65,13 @@ class Render(Job):
                     yield Stale(folder, partial(_take_folder, folder))
 
     def missing_epochs(self) -> list[int]:
-        """Kept epochs that lack a picture."""
+        """Return the kept epochs that lack a picture."""
         shelf = Shelf()
         lacking = {epoch for output in self.outputs() for epoch in shelf.lacking(output)}
         return [epoch for epoch in self.experiment.kept_epochs if epoch in lacking]
 
     def lacking(self, epoch: int) -> set[tuple[str, str]]:
-        """Set and name of each picture that lacks a view at one epoch."""
+        """Return the set and name of every picture that lacks a view at one epoch."""
         return {
             (set_ref.name, name)
             for set_ref in self.sets

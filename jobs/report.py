@@ -1,4 +1,4 @@
-"""Stage ``report``: what is there so far, as one page; runs also when some runs failed."""
+"""Stage ``report``: one page of what is there so far; it is made also when some runs failed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ class Report(Job):
 
     @classmethod
     def of(cls, run: PlannedRun) -> Iterator[tuple[str, Self]]:
-        """The page of the study that a run belongs to."""
+        """Give the page of the study that a run belongs to."""
         yield "report", cls(run.study)
 
     def outputs(self) -> tuple[Output, ...]:
-        """A page that shows the files that are there now."""
+        """Return the page, which is done if it shows the files that are there now."""
         return (Output("report", self.paths.report_page),)
 
     def __call__(self, progress: Progress = silent) -> None:

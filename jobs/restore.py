@@ -12,7 +12,7 @@ from srcnn.output import refuse_to_replace
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the command line's parser."""
     p = argparse.ArgumentParser(prog=called("jobs.restore"), description="Restore pictures with a trained model.")
     p.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE_OR_DIR")
     p.add_argument(
@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """0 if every picture was restored, 1 if some were not, 2 if nothing could be begun."""
+    """Return 0 if every picture was restored, 1 if some were not, 2 if nothing could be begun."""
     arguments = parser().parse_args(argv)
 
     from jobs.checkpoint import CheckpointError
@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"note: the model was trained for scale {checkpoint.data.scale}, not {arguments.upsample}")
 
     make_folder(arguments.out)
-    for note in (note for each in arguments.pictures for note in passed_over(str(each.absolute()))):
+    for note in (note for source in arguments.pictures for note in passed_over(str(source.absolute()))):
         print(f"note: {note}", file=sys.stderr)
 
     left_out = []

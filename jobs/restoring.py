@@ -1,4 +1,4 @@
-"""Anyone's pictures through a trained network: what is asked for, and each picture restored."""
+"""Anyone's pictures through a trained network: what the command line asks for, and one picture restored."""
 
 import argparse
 import os
@@ -20,7 +20,7 @@ from srcnn.views import Bytes
 
 
 def said_models(models: list[str]) -> tuple[Path, str | None]:
-    """The file or folder that ``--model`` names, and the class of one's own that may be imported for it.
+    """Return the file or folder that ``--model`` names, and the user's own class that may be imported for it.
 
     Raises ValueError.
     """
@@ -32,7 +32,7 @@ def said_models(models: list[str]) -> tuple[Path, str | None]:
 
 
 def checkpoint_file(model: Path) -> Path:
-    """The checkpoint that ``--model`` means. Raises FileNotFoundError."""
+    """Return the checkpoint that ``--model`` means. Raises FileNotFoundError."""
     if model.is_dir():
         for file in (RunPaths(model).best, RunPaths(model).last):
             if file.exists():
@@ -44,7 +44,7 @@ def checkpoint_file(model: Path) -> Path:
 
 
 def checkpoint_of(file: Path, arguments: argparse.Namespace) -> Checkpoint:
-    """A checkpoint of ours, or somebody else's weights as one. Raises WeightsError."""
+    """Return a checkpoint of ours, or somebody else's weights as one. Raises WeightsError."""
     stated = stated_scale(arguments.weights_scale)
     if stated is None:  # a checkpoint of ours says it itself
         with suppress(CheckpointError):
@@ -56,9 +56,9 @@ def checkpoint_of(file: Path, arguments: argparse.Namespace) -> Checkpoint:
 
 
 def own_code_notes(checkpoint: Checkpoint, own: str | None) -> list[str]:
-    """What the class of one's own did when it was imported by another process. Raises OwnCodeError.
+    """Return notes on what the user's own class did when another process imported it. Raises OwnCodeError.
 
-    So it can neither end this command nor keep it waiting for ever.
+    Imported there first, it can neither end this command nor keep it waiting for ever.
     """
     stated = checkpoint.model_config
     if own is None or stated.get("name") != own:
@@ -67,17 +67,17 @@ def own_code_notes(checkpoint: Checkpoint, own: str | None) -> list[str]:
 
 
 def named_by_place(pictures: list[Path]) -> dict[Path, PurePath]:
-    """The files to restore, and what each is named by in ``--out``: its path below a folder, else its own name."""
+    """Return the files to restore, with the path that names each in ``--out``: that below a folder, else its name."""
     named_by: dict[Path, PurePath] = {}
-    for each in pictures:
-        place = each.absolute()
+    for source in pictures:
+        place = source.absolute()
         for file in find_files(str(place), RootPaths(Path()), None):
             named_by.setdefault(file, file.relative_to(place) if place.is_dir() else PurePath(file.name))
     return named_by
 
 
 def restored(picture: Bytes, grey: bool, checkpoint: Checkpoint, model: SRCNN, factor: int) -> Bytes:
-    """A picture (height, width, 3), enlarged ``factor`` times and restored."""
+    """Return a picture (height, width, 3), uint8, enlarged ``factor`` times and restored."""
     standard = own_standard(checkpoint.data.luma, grey)
     bands = rgb_to_ycbcr(picture, standard)
     if factor > 1:

@@ -1,4 +1,4 @@
-"""Rows of scores in and out of shards: filled, recovered after a kill, and known again by a later scoring."""
+"""Shards of scores: filled, recovered after a kill, and read again by a later scoring."""
 
 import json
 import logging
@@ -42,10 +42,10 @@ def fill_shard(
     evaluate: EvaluateConfig,
     tell: Callable[[int, int], None],
 ) -> list[str]:
-    """Why some pictures could not be scored; the rows of all others are written.
+    """Write the rows of pictures into a shard; return the reasons why some could not be scored.
 
-    ``pictures`` gives a name and its rows, or the reason why there are none. A shard that lacks rows is
-    written under its partial name, also when this is interrupted; a later call computes only the rest. What
+    ``pictures`` gives the name of a picture and its rows, or the reason why it has none. A shard that lacks rows is
+    written under its partial name, also when this is interrupted; a later call computes only the rest. A call that
     is killed leaves its rows to ``recover``.
     """
     kept = KeptScores(unfinished_shard(shard))
@@ -54,12 +54,12 @@ def fill_shard(
     target = partial_shard(shard)
     try:
         with kept.adding() as add:
-            for number, (name, found) in enumerate(pictures, 1):
-                if isinstance(found, str):
-                    reasons.append(f"{name}: {found}")
+            for number, (name, scored) in enumerate(pictures, 1):
+                if isinstance(scored, str):
+                    reasons.append(f"{name}: {scored}")
                 else:
-                    rows += found
-                    add(name, [], found)
+                    rows += scored
+                    add(name, [], scored)
                 tell(number, len(rows))
         target = target if reasons else shard
     finally:
@@ -82,11 +82,11 @@ def recover(shard: Path, sets: Mapping[str, str], evaluate: EvaluateConfig) -> N
 
 
 def _left_of_others(partial: Path, rows: list[Row]) -> list[Row]:
-    """Rows that an earlier try left of other pictures: one that was interrupted sooner must not lose them."""
+    """Return the rows that an earlier try left of other pictures: one that is interrupted sooner must not lose them."""
     scored = {(row["set"], row["image"]) for row in rows}
     try:
         return [row for row in _partial_rows(partial) if (row["set"], row["image"]) not in scored]
-    except (OSError, DamagedFile):  # such as none; nothing may stand in the way of the new rows
+    except (OSError, DamagedFile):  # there may be none; nothing may stand in the way of the new rows
         return []
 
 
@@ -112,9 +112,9 @@ def write_shard(
 
 @dataclass(frozen=True)
 class EarlierScores:
-    """What other scorings of one run or baseline found, so that only what is new is computed.
+    """The scores that one run or baseline has from other scorings, so that only new ones are computed.
 
-    ``folder`` holds its shards, ``sets`` the content of its sets now, ``eval_id`` is the scoring
+    ``folder`` holds its shards, ``sets`` are the ids of its sets' content now, ``eval_id`` is the scoring
     under way.
     """
 
@@ -123,24 +123,26 @@ class EarlierScores:
     eval_id: str
 
     def known(self, epoch: int, name: str, image: str) -> Known:
-        """Values that still hold for one epoch and picture of set ``name``, by key."""
+        """Return the values that still hold for one epoch and picture of set ``name``, by key."""
         values: dict[Key, dict[str, float | None]] = {}
         for shard in shards_in(self.folder):
             if f"-{epoch:04d}-" in shard:
                 # The same scoring in another division is by the same code, also of the user's own metrics.
                 same = shard.startswith(self.eval_id)
-                for key, found in _read_shard(self.folder / shard, name, self.sets[name], same).get(image, {}).items():
-                    values.setdefault(key, {}).update(found)
-        # What an earlier try of this scoring left, by the same metrics: those of the user's own, too.
+                by_image = _read_shard(self.folder / shard, name, self.sets[name], same)
+                for key, scores in by_image.get(image, {}).items():
+                    values.setdefault(key, {}).update(scores)
+        # The rows that an earlier try of this scoring left are by the same metrics, the user's own among them.
         for partial in self.folder.glob(f"{self.eval_id}-{epoch:04d}-*{PARTIAL}"):
             with suppress(FileNotFoundError):  # set aside by another process, because it is damaged
-                for key, found in _read_partial(partial, partial.stat().st_mtime_ns, name).get(image, {}).items():
-                    values.setdefault(key, {}).update(found)
+                by_image = _read_partial(partial, partial.stat().st_mtime_ns, name)
+                for key, scores in by_image.get(image, {}).items():
+                    values.setdefault(key, {}).update(scores)
         return values
 
 
 def _nothing_if_damaged(read: Callable[..., dict[str, Known]]) -> Callable[..., dict[str, Known]]:
-    """``read``, by which nothing is known from a damaged file: what it held is scored again."""
+    """Return ``read`` with no values for a damaged file, so that what it held is scored again."""
 
     def guarded(*arguments: Any) -> dict[str, Known]:
         try:
@@ -155,7 +157,7 @@ def _nothing_if_damaged(read: Callable[..., dict[str, Known]]) -> Callable[..., 
 @lru_cache(maxsize=8)
 @_nothing_if_damaged
 def _read_shard(path: Path, name: str, set_id: str, same_scoring: bool) -> dict[str, Known]:
-    """Values by image and key, of one set and of the metrics that still have their version."""
+    """Return the values of one set, by image and key, for the metrics that still have their version."""
     place = find_shard(path)
     origin = json.loads(made_from(place)) if place else {}
     if origin.get("sets", {}).get(name) != set_id:
@@ -173,7 +175,7 @@ def _read_partial(path: Path, _changed: int, name: str) -> dict[str, Known]:
 
 
 def _partial_rows(path: Path) -> list[Row]:
-    """Raises DamagedFile."""
+    """Return the rows of a partial file. Raises DamagedFile."""
     with readable(path):
         check_parquet(path)
         rows: list[Row] = pq.read_table(path, page_checksum_verification=True).to_pylist()

@@ -1,4 +1,4 @@
-"""From pictures to rows of the score table: what ``evaluate`` and ``baseline`` share."""
+"""Comparisons scored: rows of the score table, computed in parallel, each with a reason where there is none."""
 
 import logging
 import threading
@@ -25,7 +25,7 @@ Known = Mapping[Key, Mapping[str, float | None]]
 
 @dataclass(frozen=True)
 class ScoredPicture:
-    """Whose picture is scored: the key columns that all its comparisons share."""
+    """The picture that is scored: the key columns that all its comparisons share."""
 
     set: str
     image: str
@@ -37,10 +37,10 @@ class ScoredPicture:
 def score_comparisons(
     subject: ScoredPicture, comparisons: Iterable[Comparison], evaluate: EvaluateConfig, known: Known | None = None
 ) -> Iterator[Row]:
-    """A row for each comparison and definition, in the columns of ``score_schema``.
+    """Give a row for every comparison and definition, in the columns of ``score_schema``.
 
-    What ``known`` holds is taken over; only the other metrics are computed. What the metrics need of
-    a reference is computed once for the comparisons in a row that share it, then forgotten.
+    Values in ``known`` are taken over; only the other metrics are computed. What the metrics need of
+    a reference is computed once for consecutive comparisons that share it, then forgotten.
     """
     shared: Reference | None = None
     shared_image: np.ndarray | None = None
@@ -71,17 +71,17 @@ def score_comparisons(
 
 
 def row_key(row: Mapping[str, Any]) -> Key:
-    """The values of the key columns, in order."""
+    """Return the values of the key columns, in order."""
     return tuple(row[column] for column in KEY_COLUMNS)
 
 
 def in_parallel(
     function: Any, arguments: Iterable[tuple[Any, ...]], workers: int | None, evaluate: EvaluateConfig | None = None
 ) -> Iterator[Any]:
-    """Results of the calls, in order, from as many processes as the task has cores (or ``workers``).
+    """Give the results of the calls, in order, from as many processes as the task has cores (or ``workers``).
 
-    Where a call ended its process, as a metric of one's own may, the reason stands for its result. The metrics of
-    ``evaluate`` are compiled before the processes start, so that not each of them does it.
+    The result of a call that ended its process, as the user's own metric may, is the reason. The metrics of
+    ``evaluate`` are compiled once, before the processes start.
     """
     if evaluate is not None:
         warm_up(evaluate.definitions, [name for name in evaluate.metrics if name in METRICS])
@@ -92,27 +92,27 @@ def in_parallel(
 
 
 def rows_or_reason(function: Callable[..., list[Row]], *arguments: Any) -> list[Row] | str:
-    """What a call returns, or why it returned nothing: one bad picture costs its own rows and no others.
+    """Return what a call returns, or why it failed: one bad picture costs its own rows and no others.
 
-    It is called in a thread of its own. Signals arrive in the main thread, which waits here, so that whatever
-    the call raises, an interrupt too, is its own, and it takes none for its own that ends the whole task.
+    The call is made in a thread of its own. Signals arrive in the main thread, which waits here: so whatever the
+    call raises, even KeyboardInterrupt, comes from its own code, and it does not catch what ends the whole task.
     """
-    found: list[list[Row] | str] = []
+    outcome: list[list[Row] | str] = []
 
     def call() -> None:
         try:
-            found.append(function(*arguments))
-        except BaseException as error:  # noqa: BLE001 - also what a metric of one's own may end a program with
-            found.append(_reason(error))
+            outcome.append(function(*arguments))
+        except BaseException as error:  # noqa: BLE001 - the user's own metric may raise anything
+            outcome.append(_reason(error))
 
     thread = threading.Thread(target=call, daemon=True)
     thread.start()
     thread.join()
-    return found[0]
+    return outcome[0]
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, ValueError):  # a picture, a file or a metric, which names itself
+    if isinstance(error, ValueError):  # its message names the picture, the file or the metric
         return text_of(error)
     if isinstance(error, OSError | MemoryError):
         return sentence(error)
@@ -121,7 +121,7 @@ def _reason(error: BaseException) -> str:
 
 
 class ScoringError(ValueError):
-    """Pictures that could not be scored, each with the reason."""
+    """Pictures that could not be scored, with the reasons."""
 
     def __init__(self, reasons: list[str]) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""About how many bytes results take, told before they are made."""
+"""Estimates of how many bytes results take, before they are made."""
 
 from collections.abc import Iterable, Mapping
 
@@ -15,14 +15,17 @@ OVERHEAD_BYTES = 8_000  # names, settings and the archive's own
 
 
 def picture_bytes(root: RootPaths, sets: Iterable[SetRef], views: Mapping[int, Iterable[str]]) -> int:
-    """Of some views of every picture; ``views`` has them by the zoom that they are reduced by."""
-    pixels = sum(p.height * p.width for each in sets for p in load_set(root, each.set_id).pictures)
+    """Return about how many bytes some views of all pictures take; ``views`` maps zooms to views at 1/zoom size."""
+    pixels = sum(p.height * p.width for set_ref in sets for p in load_set(root, set_ref.set_id).pictures)
     bands = sum((1 if view == "luma" else 3) / zoom**2 for zoom, several in views.items() for view in several)
     return round(pixels * bands * PNG_SHARE)
 
 
 def checkpoint_bytes(experiment: Experiment, epochs: Iterable[int], sets: int) -> int:
-    """Of the checkpoints of some epochs and of the states beside them; ``sets`` are watched while training."""
+    """Return about how many bytes the checkpoints of some epochs and the states beside them take.
+
+    ``sets`` is the number of sets that are watched while training.
+    """
     count = experiment.training.epochs
     copies = 3 if experiment.training.optimiser == "adam" else 2  # weights and moments
     fixed = 4 * copies * weight_count(experiment.model.name) + OVERHEAD_BYTES
@@ -32,7 +35,7 @@ def checkpoint_bytes(experiment: Experiment, epochs: Iterable[int], sets: int) -
 
 
 def weight_count(name: str) -> int:
-    """Weights and biases of a network."""
+    """Return the number of weights and biases of a network."""
     if name in MODELS:  # named by their kernels, so torch is not needed
         first, middle, last = (int(kernel) ** 2 for kernel in name.split("-"))
         return 64 * first + 64 + 32 * 64 * middle + 32 + 32 * last + 1

@@ -1,4 +1,4 @@
-"""Stage ``train``: one network, from patches to checkpoints and a history."""
+"""Stage ``train``: one network trained on patches, its checkpoints and history."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from jobs.job import Job, Lost, Progress, silent
+from jobs.pictures import set_ids
 from jobs.planned import PlannedRun
 from jobs.sizes import checkpoint_bytes
 from srcnn.experiment import Experiment
@@ -15,7 +16,7 @@ from srcnn.paths import RootPaths, RunPaths
 
 @dataclass(frozen=True)
 class Train(Job):
-    """Train one run. ``monitor_sets`` maps a set's name to its id: scored after every epoch.
+    """The training of one run. ``monitor_sets`` maps the names of sets that are scored after every epoch to their ids.
 
     ``weights`` is the SHA-256 of the file that training starts from, as it was when the run got its id.
     """
@@ -29,18 +30,18 @@ class Train(Job):
 
     @classmethod
     def of(cls, run: PlannedRun) -> Iterator[tuple[str, Self]]:
-        """The training of a run; the sets for watching are its ``eval`` ones, or all where there is none."""
-        watched = [each for each in run.sets if each.group == "eval"] or run.sets
-        sets = {each.name: each.set_id for each in watched}
+        """Give the training of a run; it watches the run's ``eval`` sets, or all sets if there are none."""
+        watched = [set_ref for set_ref in run.sets if set_ref.group == "eval"] or run.sets
+        sets = set_ids(watched)
         yield run.run_id, cls(run.study.root, run.paths, run.experiment, run.train_set, sets, run.weights)
 
     def checkpoints(self) -> list[Path]:
-        """The files of the states that are there at the end."""
+        """Return the files of the states that are there at the end."""
         kept = [self.paths.checkpoint(epoch) for epoch in self.experiment.kept_epochs]
         return [*kept, self.paths.last, *([self.paths.best] if self.experiment.keep.best else [])]
 
     def outputs(self) -> tuple[Output, ...]:
-        """Every kept checkpoint, the last state, the best one if it is kept, the complete history."""
+        """Return every kept checkpoint, the last state, the best one if it is kept, the complete history."""
         kept = Output("file", self.paths.each_checkpoint, tuple(self.experiment.kept_epochs))
         states = [Output("file", self.paths.last)]
         if self.experiment.keep.best:
@@ -50,19 +51,19 @@ class Train(Job):
         return kept, *states
 
     def bytes_to_write(self) -> tuple[str, int]:
-        """The checkpoints that are not there, and the states that are kept beside them."""
+        """Return the size of the checkpoints that are not there, and of the states that are kept beside them."""
         return "checkpoints", checkpoint_bytes(self.experiment, self.missing_epochs(), len(self.monitor_sets))
 
     def lost(self, needed: Lost) -> Lost:
-        """The kept epochs without a checkpoint."""
+        """Return the kept epochs without a checkpoint."""
         return dict.fromkeys(self.missing_epochs())
 
     def missing_epochs(self) -> list[int]:
-        """Kept epochs without a checkpoint."""
+        """Return the kept epochs without a checkpoint."""
         return [epoch for epoch in self.experiment.kept_epochs if not self.paths.checkpoint(epoch).exists()]
 
     def __call__(self, progress: Progress = silent) -> None:
-        """Train from the last checkpoint on, and remake any that were lost."""
+        """Train from the last checkpoint on, and make lost ones again."""
         from jobs.training import train  # torch, which a plan does without
 
         if not self.is_done():

@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Materials:
-    """What every epoch of a run is made of.
+    """Everything that the epochs of a run need and leave as it is.
 
     ``initial`` are the network's weights before the first epoch. ``train`` and ``holdout`` are the patches on the
     device; None where nothing is to be trained. ``monitor`` are the pictures that are scored after every epoch.
@@ -62,7 +62,7 @@ class Materials:
 
     @classmethod
     def of(cls, stage: Train, history: Sequence[Epoch]) -> "Materials":
-        """Read what a run is made of; ``history`` holds its epochs so far.
+        """Read and build what a run needs; ``history`` holds its epochs so far.
 
         Raises WeightsError, FileNotFoundError, NoGpu.
         """
@@ -87,7 +87,10 @@ class Materials:
 
 
 def _given_weights(config: ModelConfig, content: str | None) -> Weights | None:
-    """The weights that training starts from, if the study names some; ``content`` is the SHA-256 of their file."""
+    """Return the weights that the study names to start from; None if it names none.
+
+    ``content`` is the SHA-256 that their file must have. Raises WeightsError.
+    """
     if not config.weights:
         return None
     weights = read_weights(Path(config.weights), config.stated_scale)
@@ -104,7 +107,7 @@ def _given_weights(config: ModelConfig, content: str | None) -> Weights | None:
 def _patches(
     stage: Train, scale: Standardisation | None, device: torch.device
 ) -> tuple[Standardisation, Tensors | None, Tensors | None]:
-    """The scale of luma, the patches to train on and those held out; ``scale`` is that of given weights."""
+    """Return the scale of luma, the patches to train on and the held-out ones; ``scale`` is that of given weights."""
     if scale and not stage.experiment.training.epochs:
         return scale, None, None
     file = stage.root.patches(data_id(stage.experiment.data, stage.train_set))
@@ -121,9 +124,9 @@ def _patches(
 
 @dataclass
 class Training:
-    """A training between two epochs: the network's weights, its optimiser, what the epochs so far gave.
+    """A training between two epochs: the network's weights, its optimiser, the record of every epoch so far.
 
-    ``steps`` takes the optimiser steps of coming epochs, by the numbers that they are computed in.
+    ``steps`` maps the numbers that products are taken in to what takes the optimiser steps of coming epochs.
     """
 
     model: SRCNN
@@ -133,7 +136,7 @@ class Training:
 
     @classmethod
     def begin(cls, materials: Materials, state: Checkpoint | None) -> "Training":
-        """The training as it was in a state, or before its first epoch."""
+        """Return the training as it was in a state, or before its first epoch."""
         optimiser = new_optimiser(materials.model, materials.experiment.training)
         materials.model.load_state_dict(materials.initial)
         if state:
@@ -142,7 +145,7 @@ class Training:
         return cls(materials.model, optimiser, list(state.history) if state else [])
 
     def content(self, materials: Materials) -> bytes:
-        """The state as a checkpoint file's content."""
+        """Return the state as a checkpoint file's content."""
         experiment = materials.experiment
         return Checkpoint(
             epoch=len(self.history),
@@ -185,7 +188,7 @@ def _train_until(
     progress: Progress,
     events: Events | None,
 ) -> None:
-    """Train from a state until an epoch. ``history`` is of the longest training so far, and grows with this one."""
+    """Train from a state until an epoch; ``history``, of the longest training so far, grows with this one."""
     training = Training.begin(materials, state)
     experiment = materials.experiment
 
@@ -195,7 +198,7 @@ def _train_until(
         kept = kept_as(epoch, history, wanted=wanted, best=experiment.keep.best)
         writer.keep_state(epoch, kept, lambda: training.content(materials), training.history)
 
-    if until == 0:  # given weights, used as they are
+    if until == 0:  # given weights are used as they are
         keep()
     if len(training.history) < until:
         progress(len(training.history), until, "")
@@ -220,7 +223,7 @@ def _train_until(
 
 
 def _train_epoch(training: Training, materials: Materials, before: Epoch | None) -> Epoch:
-    """What the next epoch gave; ``before`` is what it gave when it was first trained, if its state was lost since."""
+    """Train the next epoch; return its record. ``before`` is its record from before its state was lost, if it was."""
     assert materials.train is not None  # there are patches where there are epochs
     assert materials.holdout is not None
     config, model, patches = materials.experiment.training, training.model, materials.train
@@ -263,7 +266,7 @@ def _train_epoch(training: Training, materials: Materials, before: Epoch | None)
 
 
 def _newest_state(paths: RunPaths, experiment: Experiment) -> Checkpoint | None:
-    """The state to go on from; damaged files are moved aside first, so that they are made again."""
+    """Return the state to go on from, if there is one; move damaged files aside, so that they are made again."""
     remove_orphans(paths.checkpoints)
     for file in (paths.best, *map(paths.checkpoint, experiment.kept_epochs)):
         set_aside_damaged(file)
@@ -279,7 +282,7 @@ def _newest_state(paths: RunPaths, experiment: Experiment) -> Checkpoint | None:
 def _precision(
     model: torch.nn.Module, device: torch.device, config: TrainingConfig, history: Sequence[Epoch]
 ) -> Precision:
-    """The numbers that the epochs to come are computed in; the log says where those before had others."""
+    """Return the numbers that coming epochs take products in; warn if earlier epochs had others."""
     precision = precision_for(model, device, config.precision, history)
     begun = history[-1]["precision"] if history else precision
     if begun != precision and len(history) < config.epochs:
@@ -288,7 +291,7 @@ def _precision(
 
 
 def _lost_epochs(paths: RunPaths, experiment: Experiment, history: Sequence[Epoch]) -> list[int]:
-    """Epochs that are trained again, because the file of their state is gone."""
+    """Return the epochs to train again, because the file of their state is gone."""
     lost = {epoch for epoch in experiment.kept_epochs if not paths.checkpoint(epoch).exists()}
     if history and experiment.keep.best and not paths.best.exists():
         lost.add(best_epoch(history))
@@ -296,14 +299,14 @@ def _lost_epochs(paths: RunPaths, experiment: Experiment, history: Sequence[Epoc
 
 
 def peak_memory_mb(device: torch.device) -> float:
-    """The most memory that training took so far: on the GPU that it uses, else of the process."""
+    """Return the most memory, in MB, that training took so far: on the GPU that it uses, else of the process."""
     if device.type == "cuda":
         return round(torch.cuda.max_memory_allocated() / 2**20, 1)
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10, 1)
 
 
 def progress_note(record: Epoch) -> str:
-    """An epoch in one line."""
+    """Return an epoch in one line."""
     parts = [f"loss {record['train_loss']:.3g}", f"rate {record['learning_rate']:.2g}"]
     numbers = f" in {record['precision']}" if record["precision"] != "float32" else ""
     parts += [f"{record['patches_per_second']:.0f} patches/s{numbers}"]

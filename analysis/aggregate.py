@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from srcnn.schema import KEY_COLUMNS
 
-# What is never averaged over unasked: different things, not repetitions of one.
+# Columns that are never averaged over unasked: their values are different things, not repetitions of one.
 KINDS = ("method", "protocol", "definition", "zoom", "crop")
 PICTURE_KEY = ("label", *(name for name in KEY_COLUMNS if name not in ("x", "y", "width", "height")), "degradation_id")
 BATCH = 50_000
@@ -21,17 +21,17 @@ _GROUPED = (*PICTURE_KEY, "width", "height")
 
 
 def scanned_columns(metrics: Iterable[str]) -> list[str]:
-    """The columns of the score table that ``by_picture`` needs."""
+    """Return the columns of the score table that ``by_picture`` needs."""
     return [*(name for name in _GROUPED if name in KEY_COLUMNS), *metrics]
 
 
 def by_picture(tables: Iterable[pa.Table], metrics: Sequence[str]) -> pd.DataFrame:
-    """One row for each picture, run, epoch, protocol, upsampler, zoom, definition and crop size.
+    """Return one row for each picture, run, epoch, protocol, upsampler, zoom, definition and crop size.
 
     A metric's column is its mean over the picture's ``patches``. Where infinite values (identical
     pictures) or nulls (undefined) had to be left out, ``n_<metric>`` says how many remained,
     ``inf_<metric>`` and ``null_<metric>`` how many did not. ``crop`` is ``WIDTHxHEIGHT``, absent for
-    ``luma``. ``tables`` come from ``analysis.load.scan``, one a shard, which holds whole pictures;
+    ``luma``. ``tables`` come from ``analysis.scores.scan``, one a shard, which holds whole pictures;
     few are in memory at a time.
     """
     parts = [_reduced(table, metrics) for table in _batches(tables)]
@@ -50,19 +50,19 @@ def by_picture(tables: Iterable[pa.Table], metrics: Sequence[str]) -> pd.DataFra
 
 
 def _batches(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The tables joined to about BATCH rows: thousands of small ones cost more in calls than in rows."""
+    """Give the tables joined to about BATCH rows: thousands of small ones cost more in calls than in rows."""
     held: list[pa.Table] = []
     for table in tables:
         held.append(table)
-        if sum(len(each) for each in held) >= BATCH:
+        if sum(len(part) for part in held) >= BATCH:
             yield pa.concat_tables(held).unify_dictionaries()
             held = []
-    if any(len(each) for each in held):
+    if any(len(part) for part in held):
         yield pa.concat_tables(held).unify_dictionaries()
 
 
 def _reduced(table: pa.Table, metrics: Sequence[str]) -> pa.Table:
-    """Means of one table's pictures, and counts for the metrics of which values were left out."""
+    """Return the means of one table's pictures, and counts for the metrics of which values were left out."""
     columns = {name: table[name] for name in _GROUPED}
     asked: list[tuple[str | list[str], str]] = [([], "count_all")]
     partial = []
@@ -98,7 +98,7 @@ def _crop_names(frame: pd.DataFrame) -> pd.Categorical:
 
 
 def left_out(pictures: pd.DataFrame, metric: str, kind: str) -> pd.Series:
-    """How many values of a metric each row left out; ``kind`` is ``inf`` or ``null``."""
+    """Return how many values of a metric each row left out; ``kind`` is ``inf`` or ``null``."""
     name = f"{kind}_{metric}"
     return pictures[name] if name in pictures else pd.Series(0, index=pictures.index, dtype="int32")
 
@@ -106,10 +106,10 @@ def left_out(pictures: pd.DataFrame, metric: str, kind: str) -> pd.Series:
 def mean_over_pictures(
     pictures: pd.DataFrame, by: Sequence[str], metrics: Sequence[str], spread: bool = False
 ) -> pd.DataFrame:
-    """Mean of each metric for every combination of ``by``, over pictures: each counts once.
+    """Return the mean of each metric for every combination of ``by``, over pictures: each picture counts once.
 
-    ``pictures`` comes from ``by_picture``. ``pictures`` and ``comparisons`` say over how many;
-    ``infinite`` and ``null`` how many values, over all metrics, could not enter. With ``spread``,
+    ``pictures`` comes from ``by_picture``. The columns ``pictures`` and ``comparisons`` say over how
+    many; ``infinite`` and ``null`` how many values, over all metrics, could not enter. With ``spread``,
     ``sd_<metric>`` is the standard deviation over pictures.
     """
     by = list(by)
@@ -136,7 +136,7 @@ def mean_over_pictures(
 
 
 def per_picture(pictures: pd.DataFrame, by: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
-    """One row for every combination of ``by`` and picture, each metric its mean over all patches."""
+    """Return one row for every combination of ``by`` and picture, with each metric's mean over all patches."""
     key = [*by, *(name for name in ("set", "image") if name not in by)]
     inverse, first = groups(pictures, key)
     size = len(first)
@@ -156,7 +156,7 @@ def per_picture(pictures: pd.DataFrame, by: Sequence[str], metrics: Sequence[str
 
 
 def groups(frame: pd.DataFrame, by: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Number of each row's group, and the position of each group's first row, in order of appearance.
+    """Return the number of each row's group, and the position of each group's first row, in order of appearance.
 
     Rows where a key is absent form groups of their own.
     """
@@ -177,7 +177,7 @@ def _sums(inverse: np.ndarray, values: pd.Series, size: int) -> np.ndarray:
 
 
 def last_epochs(pictures: pd.DataFrame) -> pd.DataFrame:
-    """Rows of each run's last scored epoch, and all rows that belong to no run."""
+    """Return the rows of each run's last scored epoch, and all rows that belong to no run."""
     last = pictures.groupby("run_id", observed=True)["epoch"].max()
     wanted = pictures["run_id"].map(last)
     return pictures[pictures["run_id"].isna() | (pictures["epoch"] == wanted.astype(float))]

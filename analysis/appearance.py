@@ -1,4 +1,4 @@
-"""What metrics do not say of a picture: how bright it is, and how sharp."""
+"""The brightness and sharpness of pictures, which metrics do not tell."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -19,18 +19,18 @@ READS = 240  # pictures of the whole study: reading is what costs
 
 
 def brightness(picture: NDArray[np.uint8]) -> float:
-    """Mean luma of an RGB picture (H, W, 3), 0..255 (JPEG full range)."""
+    """Return the mean luma of an RGB picture (H, W, 3), 0..255 (JPEG full range)."""
     return float(luma(picture, "jpeg").mean())
 
 
 def sharpness(picture: NDArray[np.uint8]) -> float:
-    """Gradient energy of an RGB picture: mean squared step of luma to the right plus that downwards."""
+    """Return the gradient energy of an RGB picture (H, W, 3): mean squared step of luma to the right plus downwards."""
     values = luma(picture, "jpeg")
     return float((np.diff(values, axis=1) ** 2).mean() + (np.diff(values, axis=0) ** 2).mean())
 
 
 def over_epochs(evidence: Evidence) -> pd.DataFrame:
-    """Brightness and sharpness of restored, interpolated and original pictures, a few of each set.
+    """Return brightness and sharpness of restored, interpolated and original pictures, a few of each set.
 
     Columns set, variant (``original`` and ``bicubic`` besides the runs'), epoch, brightness,
     sharpness, pictures. One run stands for its variant; epochs are thinned in a large study.
@@ -44,16 +44,16 @@ def over_epochs(evidence: Evidence) -> pd.DataFrame:
     for set_name in study.sets:
         for image in sample(evidence, set_name):
             first = next(iter(variants.values()))
-            found: list[tuple[str, int | None, NDArray[np.uint8] | None]] = [
+            looks: list[tuple[str, int | None, NDArray[np.uint8] | None]] = [
                 ("original", None, album.original(first, set_name, image))
             ]
-            found.append(("bicubic", None, album.interpolated(first, set_name, image)))
+            looks.append(("bicubic", None, album.interpolated(first, set_name, image)))
             for variant, run in variants.items():
                 kept = thinned(run.epochs, epochs)
-                found += [(variant, epoch, album.restored(run, epoch, set_name, image)) for epoch in kept]
+                looks += [(variant, epoch, album.restored(run, epoch, set_name, image)) for epoch in kept]
             rows += [
                 (set_name, variant, epoch, image, brightness(picture), sharpness(picture))
-                for variant, epoch, picture in found
+                for variant, epoch, picture in looks
                 if picture is not None
             ]
     frame = pd.DataFrame(rows, columns=["set", "variant", "epoch", "image", "brightness", "sharpness"])
@@ -63,7 +63,7 @@ def over_epochs(evidence: Evidence) -> pd.DataFrame:
 
 
 def before_and_after(evidence: Evidence) -> pd.DataFrame:
-    """Brightness and sharpness of the best run's regions before and after enlarging, and of the original's.
+    """Return brightness and sharpness of the best run's regions before and after enlarging, and of the original's.
 
     A row for each set and step: ``original``, ``restored, before`` (at 1/zoom size), then each
     upsampler. The same regions at every step.
@@ -96,14 +96,14 @@ def before_and_after(evidence: Evidence) -> pd.DataFrame:
 
 
 def sample(evidence: Evidence, set_name: str, count: int = SAMPLE) -> list[str]:
-    """A few pictures of a set, evenly spaced in its list."""
+    """Return a few pictures of a set, evenly spaced in its list."""
     frame = evidence.pictures
     names = sorted(frame.loc[frame["set"] == set_name, "image"].astype(str).unique())
     return list(thinned(names, count))
 
 
 def thinned(values: Sequence[Value], count: int) -> Sequence[Value]:
-    """At most ``count`` of the values, evenly spaced, the first and the last among them."""
+    """Return at most ``count`` of the values, evenly spaced, the first and the last among them."""
     if len(values) <= count:
         return values
     return [values[round(i)] for i in np.linspace(0, len(values) - 1, count)] if count > 1 else [values[-1]]

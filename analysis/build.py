@@ -21,7 +21,7 @@ from srcnn.words import printable
 
 
 def write_report(study_dir: Path | str) -> Path:
-    """Write report/index.html and the files beside it; the page's path.
+    """Write report/index.html and the files beside it; return the page's path.
 
     Raises FileNotFoundError if the folder holds no study.
     """
@@ -38,7 +38,7 @@ def write_report(study_dir: Path | str) -> Path:
 
 
 def render(evidence: Evidence, sections: Sequence[PageSection]) -> str:
-    """The page as HTML, with everything it needs inside."""
+    """Return the page as HTML, with everything it needs inside."""
     environment = Environment(
         loader=PackageLoader("analysis"), autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown
     )
@@ -67,7 +67,7 @@ def render(evidence: Evidence, sections: Sequence[PageSection]) -> str:
 
 
 def policy(style: str, script: str) -> str:
-    """What the page allows: this style, this script, and pictures that stand in it; nothing else, from nowhere."""
+    """Return the page's security policy, which allows this style, this script and the pictures inside alone."""
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
     return (
         f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; img-src data:; "
@@ -76,17 +76,17 @@ def policy(style: str, script: str) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """A value as the template may show it: text from outside without what a browser obeys beside markup."""
+    """Return a value as the template may show it: text without control characters, which browsers obey too."""
     return printable(value, breaks=True) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def _file(environment: Environment, name: str) -> str:
-    """One of our own files, which is no template."""
+    """Return the text of one of our own files, which is not a template."""
     assert environment.loader is not None
     return environment.loader.get_source(environment, name)[0]
 
 
 def _widths(sections: Sequence[PageSection]) -> str:
-    """Rules for the widths of the page's pictures: a policy of hashes allows no style attributes."""
+    """Return style rules for the widths of the page's pictures: a policy of hashes allows no style attributes."""
     shots = (shot for section in sections for block in section.blocks for shot in getattr(block, "shots", ()))
     return "".join(f".w{width} {{ width: {width}px; }}\n" for width in sorted({shot.width for shot in shots}))

@@ -15,7 +15,7 @@ from srcnn.words import counted
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the command line's parser."""
     p = argparse.ArgumentParser(
         prog=called("analysis.compact"),
         description="Merge the small score files of a study, one file a run. Rows are never lost, whenever it is "
@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """0 if all files are merged, 2 if the folder holds no scores."""
+    """Return 0 if all files are merged, 2 if the folder holds no scores."""
     arguments = parser().parse_args(argv)
 
     from analysis.compaction import compact_study
@@ -37,8 +37,9 @@ def main(argv: list[str] | None = None) -> int:
     except FileNotFoundError as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
-    for each in done:
-        print(f"{each.folder.name}: {each.rows:,} rows, {counted(each.files_before, 'file')} -> {each.files_after}")
+    for merged in done:
+        files = f"{counted(merged.files_before, 'file')} -> {merged.files_after}"
+        print(f"{merged.folder.name}: {merged.rows:,} rows, {files}")
     if not done:
         print("Nothing to merge.")
     return 0

@@ -1,4 +1,4 @@
-"""Merging the many small score files of a study into few, so that no row is ever missed."""
+"""The many small score files of a study merged into few, so that no row is ever missed."""
 
 import json
 import time
@@ -31,14 +31,12 @@ from srcnn.shards import (
 from srcnn.whole import seal_parquet
 
 ROW_GROUP = 131_072  # rows: enough to compress well, few enough to read one epoch without the others
-
-
 ABANDONED_S = 24 * 3600.0  # age after which a merged file that no index names is left over from a kill
 
 
 @dataclass(frozen=True)
 class Compaction:
-    """What was merged in one folder: shards, rows, files before and after."""
+    """The result of merging one folder: its shards and rows, its files before and after."""
 
     folder: Path
     shards: int
@@ -48,7 +46,7 @@ class Compaction:
 
 
 def compact_study(study_dir: Path | str) -> list[Compaction]:
-    """Merge the score files of every run and baseline of a study; what was merged.
+    """Merge the score files of every run and baseline of a study; return what was merged, by folder.
 
     Raises FileNotFoundError if the folder holds no scores.
     """
@@ -57,12 +55,14 @@ def compact_study(study_dir: Path | str) -> list[Compaction]:
     if not scores.is_dir():
         raise FileNotFoundError(f"{study_dir}: holds no scores")
     # What a link leads to belongs to somebody else, perhaps another study.
-    folders = [each for each in sorted(scores.iterdir()) if each.is_dir() and is_within(each / "file", paths.folder)]
+    folders = [
+        place for place in sorted(scores.iterdir()) if place.is_dir() and is_within(place / "file", paths.folder)
+    ]
     return [done for folder in folders if (done := compact_folder(folder))]
 
 
 def compact_folder(folder: Path) -> Compaction | None:
-    """Merge all shards of one folder into one file; None if there is nothing to merge.
+    """Merge all shards of one folder into one file; return what was merged, None if there is nothing to merge.
 
     Raises RuntimeError, and leaves everything as it was, if the merged file lacks a row.
     """
@@ -73,16 +73,16 @@ def compact_folder(folder: Path) -> Compaction | None:
         return None
     places = shards_in(folder)
     index = folder / f"compact-{uuid.uuid4().hex[:12]}.json"
-    target = CompactedFile(index, 1 + max((each.generation for each in replaced), default=0), {})
+    target = CompactedFile(index, 1 + max((old.generation for old in replaced), default=0), {})
     origins = {name: made_from(place) for name, place in places.items()}
     shards = _write_merged(target.file, [folder / name for name in places], origins)
     if set(shards) != set(places):
         target.file.unlink(missing_ok=True)
         raise RuntimeError(f"{folder}: {len(places) - len(shards)} shards went away while they were merged; try again")
     write_index(CompactedFile(index, target.generation, shards))
-    for each in replaced:  # the index first: without its file it would promise rows that are gone
-        each.index.unlink(missing_ok=True)
-        each.file.unlink(missing_ok=True)
+    for old in replaced:  # the index first: without its file it would promise rows that are gone
+        old.index.unlink(missing_ok=True)
+        old.file.unlink(missing_ok=True)
     for path, stamp in loose.items():
         if _stamp(path) == stamp:  # written again meanwhile: the newer one stays and wins
             path.unlink(missing_ok=True)
@@ -116,7 +116,7 @@ def _write_merged(target: Path, shards: list[Path], origins: dict[str, str]) -> 
 
 
 def _row_groups(tables: Iterator[tuple[Path, pa.Table]]) -> Iterator[list[tuple[Path, pa.Table]]]:
-    """Shards in groups of at most about ROW_GROUP rows, never two epochs in one."""
+    """Give the shards in groups of at most about ROW_GROUP rows, never two epochs in one."""
     held: list[tuple[Path, pa.Table]] = []
     for shard, table in tables:
         epoch = shard.name.rsplit("-", 1)[0]

@@ -1,4 +1,4 @@
-"""``python -m analysis.compare A B``: which settings differ between two studies or runs, and what it did."""
+"""``python -m analysis.compare A B``: the settings that differ between two studies or runs, and their effect."""
 
 import argparse
 import sys
@@ -8,7 +8,7 @@ from srcnn.door import answer, sentence
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the command line's parser."""
     p = argparse.ArgumentParser(
         prog=called("analysis.compare"),
         description="Compare two studies or runs: the settings that differ, and B minus A, paired over the same "
@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
 
 @answer
 def main(argv: list[str] | None = None) -> int:
-    """0 if the two were compared, 1 if they have no comparison in common, 2 if one cannot be read."""
+    """Return 0 if the two were compared, 1 if they have no comparison in common, 2 if one cannot be read."""
     arguments = parser().parse_args(argv)
 
     from analysis.comparison import effect, effect_text, open_side, paired_runs, settings_text

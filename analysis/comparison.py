@@ -15,7 +15,7 @@ from srcnn.words import printable
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two: a study and the runs of it that are meant."""
+    """One side of a comparison: a study, and the runs of it that are meant."""
 
     study: StudyResults
     runs: tuple[RunResults, ...]
@@ -23,7 +23,10 @@ class Side:
 
 
 def open_side(text: str) -> Side:
-    """A study's folder, a run's folder, or STUDY:LABEL. Raises FileNotFoundError or ValueError."""
+    """Return the side that a study's folder, a run's folder or STUDY:LABEL names.
+
+    Raises FileNotFoundError, ValueError.
+    """
     path = Path(text)
     if path.parent.name == "runs" and not (path / "contents.json").exists():
         study = open_study(path.parent.parent)
@@ -47,9 +50,10 @@ def _labels(study: StudyResults) -> str:
 
 
 def paired_runs(a: Side, b: Side) -> list[tuple[str, list[RunResults], list[RunResults]]]:
-    """What is compared with what: name, runs of A, runs of B (seeds of one variant together).
+    """Return the pairs to compare: name, runs of A, runs of B (seeds of one variant together).
 
-    One variant on each side is a pair; otherwise variants of the same name are.
+    If each side has one variant, they are a pair; otherwise variants of the same name are. Raises ValueError if
+    there is none.
     """
     groups_a, groups_b = _variants(a), _variants(b)
     if len(groups_a) == len(groups_b) == 1:
@@ -65,14 +69,14 @@ def paired_runs(a: Side, b: Side) -> list[tuple[str, list[RunResults], list[RunR
 
 
 def _variants(side: Side) -> dict[str, list[RunResults]]:
-    found: dict[str, list[RunResults]] = {}
+    variants: dict[str, list[RunResults]] = {}
     for run in side.runs:
-        found.setdefault(run.variant, []).append(run)
-    return found
+        variants.setdefault(run.variant, []).append(run)
+    return variants
 
 
 def settings_text(a: Side, b: Side, pairs: list[tuple[str, list[RunResults], list[RunResults]]]) -> str:
-    """The settings in which the pairs differ, a line each; seeds are said once."""
+    """Return the settings in which the pairs differ as text, a line each."""
     lines = [f"A: {a.study.folder} ({a.name})", f"B: {b.study.folder} ({b.name})", ""]
     seen: dict[tuple[str, str, str], list[str]] = {}
     for name, runs_a, runs_b in pairs:
@@ -93,7 +97,7 @@ def effect(
     metrics: list[str] | None = None,
     protocols: list[str] | None = None,
 ) -> tuple[pd.DataFrame, list[str]]:
-    """B minus A for every pair, set, protocol and upsampler, with intervals; and the metrics compared.
+    """Return B minus A for every pair, set, protocol and upsampler, with intervals; and the metrics compared.
 
     Seeds of a side are averaged for each picture before the difference is taken.
     """
@@ -105,13 +109,13 @@ def effect(
     metrics = metrics or shared
     scored = [name for name in evidence["a"].protocols if name in evidence["b"].protocols]
     protocols = protocols or [name for name in scored if name in ("luma", "region")] or scored
-    found = []
+    by_pair = []
     for name, runs_a, runs_b in pairs:
         rows_a = _seed_mean(evidence["a"], runs_a, metrics, protocols)
         rows_b = _seed_mean(evidence["b"], runs_b, metrics, protocols)
         if len(rows_a) and len(rows_b):
-            found.append(paired_differences(rows_b, rows_a, metrics).assign(pair=name))
-    differences = pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+            by_pair.append(paired_differences(rows_b, rows_a, metrics).assign(pair=name))
+    differences = pd.concat(by_pair, ignore_index=True) if by_pair else pd.DataFrame()
     if not len(differences):
         return differences, metrics
     by = ["pair", "set", "protocol"]
@@ -124,7 +128,7 @@ def effect(
 
 
 def _seed_mean(evidence: Any, runs: list[RunResults], metrics: list[str], protocols: list[str]) -> pd.DataFrame:
-    """Rows of the runs' last epochs, averaged over the runs."""
+    """Return the rows of the runs' last epochs, averaged over the runs."""
     rows = [evidence.rows(run, protocol=protocols) for run in runs if run.run_id in evidence.last_epoch]
     if len(rows) == 1:
         return rows[0]
@@ -143,7 +147,7 @@ def _seed_mean(evidence: Any, runs: list[RunResults], metrics: list[str], protoc
 
 
 def effect_text(table: pd.DataFrame, metrics: list[str]) -> str:
-    """The differences as text; a star where the interval excludes zero."""
+    """Return the differences as text; a star stands where the interval excludes zero."""
     keys = [name for name in table.columns if not any(name in (m, f"low_{m}", f"high_{m}") for m in metrics)]
     heads = [*keys, *(printable(metric_head(name)) for name in metrics)]
     rows = []

@@ -1,4 +1,4 @@
-"""matplotlib, also where MPLBACKEND names a notebook's backend that is not installed here."""
+"""The parts of matplotlib that figures use, imported even if MPLBACKEND names a backend that is not installed."""
 
 import os
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""One plot of a study as the command line asks for it."""
+"""One plot of a study, as the command line asks for it."""
 
 from analysis.panels import Panel
 from analysis.plots import line_plot
@@ -11,9 +11,12 @@ MOST_PANELS = 24
 
 
 def draw(study: StudyResults, x: str, metrics: list[str], by: str, where: dict[str, list[str]]) -> list[Panel]:
-    """The panels of one figure: one for each metric, set and other kind that differs."""
+    """Return the panels of one figure: one for each metric, set and other kind that differs.
+
+    Raises ValueError for a name that does not exist, and for more than MOST_PANELS panels.
+    """
     table, kinds = means(study, list(dict.fromkeys((x, by, "set"))), metrics, where)
-    table = table[table[by].notna()]  # rows that --by says nothing of, such as regions by upsampler
+    table = table[table[by].notna()]  # rows without a value of --by, such as regions by upsampler
     if x != "epoch" or by not in ("run", "variant"):
         table = table[table[x].notna()]
     values = [str(value) for value in dict.fromkeys(table[by].astype(object))]

@@ -1,4 +1,4 @@
-"""What the report's sections are made from: each table read or computed once, when first asked for."""
+"""The tables that the report's sections are made from, each read or computed once, when first asked for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ SAMPLE_ROWS = 200_000  # of the patches that rank correlations are computed from
 
 @dataclass(frozen=True)
 class Evidence:
-    """The study and what was found in it."""
+    """A study, and the tables of what was scored in it."""
 
     study: StudyResults
 
@@ -37,29 +37,29 @@ class Evidence:
 
     @cached_property
     def last(self) -> pd.DataFrame:
-        """Of ``pictures``, each run's last scored epoch and the baselines."""
+        """The rows of ``pictures`` of each run's last scored epoch, and of the baselines."""
         return last_epochs(self.pictures)
 
     @cached_property
     def last_epoch(self) -> dict[str, int]:
-        """run_id -> last scored epoch."""
+        """The last scored epoch of each run, by run_id."""
         last = self.last[self.last["run_id"].notna()].groupby("run_id", observed=True)["epoch"].max()
         return {str(run_id): int(epoch) for run_id, epoch in last.items()}
 
     @cached_property
     def scored_runs(self) -> list[RunResults]:
-        """Runs with at least one scored epoch."""
+        """The runs with at least one scored epoch."""
         return [run for run in self.study.runs if run.run_id in self.last_epoch]
 
     @cached_property
     def protocols(self) -> list[str]:
-        """Protocols that were scored."""
+        """The protocols that were scored."""
         there = set(self.pictures["protocol"].unique())
         return [name for name in PROTOCOLS if name in there]
 
     @cached_property
     def definitions(self) -> list[str]:
-        """Definitions that were scored, ``paper`` first."""
+        """The definitions that were scored, ``paper`` first."""
         return sorted(self.pictures["definition"].unique(), key=lambda name: name != "paper")
 
     @property
@@ -84,7 +84,7 @@ class Evidence:
         return next((name for name in self.metrics if frame[name].notna().any()), self.metrics[0])
 
     def in_order(self, table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-        """The rows sorted as the study lists its sets and runs, upsamplers as UPSAMPLERS does, baselines first."""
+        """Return the rows in the study's order of sets and runs, baselines first, and the order of UPSAMPLERS."""
         orders = {"set": list(self.study.sets), "variant": [*self.study.baseline_names.values(), *self.study.variants]}
         orders |= {"upsampler": list(UPSAMPLERS), "definition": self.definitions}
 
@@ -95,23 +95,23 @@ class Evidence:
         return table.sort_values(list(by), key=place, kind="stable", ignore_index=True)
 
     def rows(self, run: RunResults, **where: Any) -> pd.DataFrame:
-        """Score rows of a run's last scored epoch (its baseline's left out)."""
+        """Return the score rows of a run's last scored epoch, without its baseline's."""
         frame = load(self.study, run=run.run_id, epoch=self.last_epoch[run.run_id], **where)
         return frame[frame["run_id"] == run.run_id]
 
     def baseline_rows(self, degradation_id: str, **where: Any) -> pd.DataFrame:
-        """Score rows of a baseline: methods ``bicubic`` and ``direct``."""
+        """Return the score rows of a baseline: methods ``bicubic`` and ``direct``."""
         frame = load(self.study, run=[], **where)
         return frame[(frame["degradation_id"] == degradation_id) & frame["run_id"].isna()]
 
     @cached_property
     def differences(self) -> pd.DataFrame:
-        """Per picture, every run's last epoch minus interpolation, paired over patches, in the page's definition.
+        """The differences, per picture, of every run's last epoch to interpolation, paired over patches.
 
-        The other side is ``bicubic``, for ``compound`` the direct interpolation with the same
-        upsampler (``against`` = same) and with the best one (``against`` = best).
+        They are in the page's definition. Runs are compared with ``bicubic``, for ``compound`` with the direct
+        interpolation by the same upsampler (``against`` = same) and by the best one (``against`` = best).
         """
-        found = []
+        parts = []
         baselines: dict[str, pd.DataFrame] = {}
         for run in self.scored_runs:
             if run.degradation_id not in baselines:
@@ -121,18 +121,18 @@ class Evidence:
                 continue
             rows = self.rows(run, definition=self.definition)
             same = paired_differences(rows, base, self.metrics)
-            found.append(same.assign(label=run.label, variant=run.variant, against="same"))
+            parts.append(same.assign(label=run.label, variant=run.variant, against="same"))
             best = self.best_direct.get(run.degradation_id)
             zoomed = rows[rows["protocol"] == "compound"]
             if best and len(zoomed):
                 other = base[(base["protocol"] == "compound") & (base["upsampler"] == best)].drop(columns="upsampler")
                 difference = paired_differences(zoomed, other, self.metrics)
-                found.append(difference.assign(label=run.label, variant=run.variant, against="best"))
-        return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+                parts.append(difference.assign(label=run.label, variant=run.variant, against="best"))
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
     @cached_property
     def best_direct(self) -> dict[str, str]:
-        """degradation_id -> the upsampler that makes the best direct interpolation, by the leading metric."""
+        """The upsampler that makes the best direct interpolation, by the leading metric, for each degradation_id."""
         direct = self.last[(self.last["method"] == "direct") & (self.last["definition"] == self.definition)]
         if not len(direct):
             return {}
@@ -144,7 +144,7 @@ class Evidence:
 
     @cached_property
     def best_run(self) -> RunResults | None:
-        """The run whose variant is best by the leading metric over all sets; pictures are shown of it."""
+        """The best run by the leading metric over all sets, whose pictures are shown; None if none is scored."""
         rows = self.last[
             (self.last["protocol"] == self.main)
             & (self.last["definition"] == self.definition)
@@ -160,21 +160,21 @@ class Evidence:
 
     @cached_property
     def histories(self) -> pd.DataFrame:
-        """One row a run and epoch: losses, learning rate, seconds."""
+        """One row for each run and epoch: losses, learning rate, seconds."""
         return load_histories(self.study)
 
     @cached_property
     def patches(self) -> pd.DataFrame:
-        """Rows of the patchwise protocol at each run's last epoch, and of its baselines; a sample if many."""
+        """The rows of the patchwise protocol at each run's last epoch, and of the baselines; a sample of many."""
         where = {"protocol": self.patchwise, "definition": self.definition}
         share = max(1, len(self.scored_runs))
-        found = [_thinned(self.rows(run, **where), SAMPLE_ROWS // share) for run in self.scored_runs]
+        parts = [_thinned(self.rows(run, **where), SAMPLE_ROWS // share) for run in self.scored_runs]
         degradations = dict.fromkeys(run.degradation_id for run in self.study.runs)
-        found += [_thinned(self.baseline_rows(name, **where), SAMPLE_ROWS // share) for name in degradations]
-        found = [frame.astype({"label": object, "run_id": object}) for frame in found if len(frame)]
-        return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+        parts += [_thinned(self.baseline_rows(name, **where), SAMPLE_ROWS // share) for name in degradations]
+        parts = [frame.astype({"label": object, "run_id": object}) for frame in parts if len(frame)]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def _thinned(frame: pd.DataFrame, most: int) -> pd.DataFrame:
-    """Every n-th row, so that at most about ``most`` remain; the same ones each time."""
+    """Return every n-th row, so that at most about ``most`` remain; the same ones each time."""
     return frame.iloc[:: max(1, len(frame) // max(1, most))]

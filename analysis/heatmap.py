@@ -29,7 +29,7 @@ _LETTERS = {
 def heatmap(
     picture: NDArray[np.uint8], cells: Iterable[tuple[Box, float]], metric: str, alt: str
 ) -> tuple[Markup, int, int]:
-    """SVG of the picture with each patch tinted by its value and the value in it; its width and height.
+    """Return SVG of the picture with each patch tinted by its value and the value in it; its width and height.
 
     Light is better, whatever the metric's direction; infinite values have the colour of the best.
     """
@@ -52,7 +52,7 @@ def heatmap(
 
 
 def scale_note(metric: str) -> str:
-    """What the colours of a heat map mean."""
+    """Return what the colours of a heat map mean."""
     return f"{metric_head(metric)}, light is better"
 
 

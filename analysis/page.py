@@ -1,4 +1,4 @@
-"""What a page is made of: sections of prose, tables, figures and pictures; each also a file beside it."""
+"""The parts of a page: sections of prose, tables, figures and pictures; and the files beside it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ SHOWN_ROWS = 200  # of a table; its CSV holds all
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table: its head, and the frame's column it shows.
+    """One column of a table: its head, and the column of the frame that it shows.
 
     A ``metric`` decides decimals and direction; ``interval`` adds ``low_<key>`` and ``high_<key>``
     to a signed difference; ``best_in`` marks the best value of each group of those columns.
@@ -51,12 +51,12 @@ class Table:
 
     @property
     def heads(self) -> list[dict[str, Any]]:
-        """Head and alignment of each column."""
+        """The head and alignment of each column."""
         return [{"text": column.head, "number": self._is_number(column)} for column in self.columns]
 
     @property
     def rows(self) -> list[list[dict[str, Any]]]:
-        """Cells: text, the value it sorts by, whether it is the best."""
+        """The cells: text, the value they sort by, whether they are the best."""
         best = {column.key: _best(self.frame, column) for column in self.columns if column.best_in is not None}
         shown = self.frame.head(SHOWN_ROWS)
         return [
@@ -74,7 +74,7 @@ class Table:
 
     @property
     def hidden(self) -> int:
-        """Rows that are in the CSV only."""
+        """The number of rows that are in the CSV only."""
         return max(0, len(self.frame) - SHOWN_ROWS)
 
     def _is_number(self, column: Column) -> bool:
@@ -85,7 +85,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """Panels on the page, and as PNG and PDF; the legend is drawn by the page."""
+    """A figure: panels on the page, and as PNG and PDF; the page draws the legend."""
 
     name: str
     title: str
@@ -118,7 +118,7 @@ class Shot:
 
     @property
     def svg(self) -> bool:
-        """Whether the source is markup."""
+        """True if the source is markup."""
         return hasattr(self.source, "__html__")
 
 
@@ -154,9 +154,9 @@ class PageSection:
 
 
 def write_files(sections: Sequence[PageSection], folder: Path) -> None:
-    """Write every table as CSV and every figure as PNG and PDF, and delete those of an earlier page.
+    """Write every table as CSV and every figure as PNG and PDF, and delete the files of an earlier page.
 
-    What a link leads to outside of the report's folder stays, and so do folders.
+    Folders stay, and files outside of the report's folder to which a link leads.
     """
     written = set()
     for section in sections:
@@ -179,7 +179,7 @@ def write_files(sections: Sequence[PageSection], folder: Path) -> None:
 
 
 def metric_columns(metrics: Sequence[str], best_in: tuple[str, ...] | None = None) -> list[Column]:
-    """A column for each metric."""
+    """Return a column for each metric."""
     return [Column(metric_head(name), name, metric=name, best_in=best_in) for name in metrics]
 
 
@@ -203,7 +203,7 @@ def _sort_value(value: Any) -> str:
 
 
 def _best(frame: pd.DataFrame, column: Column) -> set[Any]:
-    """Rows that hold the best value, as printed, of their group."""
+    """Return the rows that hold the best value, as printed, of their group."""
     if column.metric is None or not len(frame):
         return set()
     values = frame[column.key].round(digits(column.metric))

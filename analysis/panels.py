@@ -1,4 +1,4 @@
-"""A figure is a row of small panels: inline SVG that wraps on a phone, one PNG and PDF beside the page."""
+"""Figures as rows of small panels: inline SVG that wraps on a phone, one PNG and PDF beside the page."""
 
 import io
 import warnings
@@ -47,7 +47,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes: what draws it, its size and its margins (left, right, bottom, top) in inches.
+    """One pair of axes: the function that draws it, its size and margins (left, right, bottom, top) in inches.
 
     Margins are given because finding them means drawing everything once more.
     """
@@ -59,7 +59,7 @@ class Panel:
 
 
 def to_svg(panel: Panel) -> Markup:
-    """The panel as SVG that stands inside a page and takes its text colour."""
+    """Return the panel as SVG that stands inside a page and takes its text colour."""
     buffer = io.StringIO()
     with _style():
         figure = _figure([panel], 1)
@@ -72,14 +72,14 @@ def save(panels: Sequence[Panel], *targets: Path) -> None:
     with _style():
         figure = _figure(panels, 2 if len(panels) in (2, 4) else 3)
         for target in targets:
-            about = _OPTIONS.get(target.suffix, {})
+            options = _OPTIONS.get(target.suffix, {})
             with atomic_path(target) as temporary:
-                figure.savefig(temporary, **about)
+                figure.savefig(temporary, **options)
 
 
 @contextmanager
 def _style() -> Iterator[None]:
-    """Our own look and the library's defaults, whatever the user's matplotlibrc says (usetex needs a TeX)."""
+    """Set our own look and the library's defaults, whatever the user's matplotlibrc says (usetex needs a TeX)."""
     with matplotlib.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # a letter that its font lacks is a box
         matplotlib.rcdefaults()
@@ -88,7 +88,7 @@ def _style() -> Iterator[None]:
 
 
 def _figure(panels: Sequence[Panel], columns: int) -> Figure:
-    """The panels in rows of ``columns``, each at its own size."""
+    """Return a figure of the panels in rows of ``columns``, each at its own size."""
     rows = [panels[i : i + columns] for i in range(0, len(panels), columns)]
     heights = [max(panel.size[1] for panel in row) for row in rows]
     width, height = max(sum(panel.size[0] for panel in row) for row in rows), sum(heights)
@@ -109,14 +109,14 @@ def _figure(panels: Sequence[Panel], columns: int) -> Figure:
 
 
 def _few_ticks(axis: Axes) -> None:
-    """No more numbers than a small panel has room for; each costs time, too."""
+    """Set no more ticks than a small panel has room for; each costs time, too."""
     for side in (axis.xaxis, axis.yaxis):
         if isinstance(side.get_major_locator(), ticker.AutoLocator):
             side.set_major_locator(ticker.MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
 
 
 def _printable_texts(axis: Axes) -> None:
-    """What is written in a figure are names from outside, of which the fonts cannot draw everything."""
+    """Make the texts of a figure printable: names from outside hold letters that fonts cannot draw."""
     for text in axis.findobj(Text):
         text.set_text(printable(text.get_text(), breaks=True))
     for side in (axis.xaxis, axis.yaxis):

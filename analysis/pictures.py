@@ -32,7 +32,7 @@ class Album:
     study: StudyResults
 
     def original(self, run: RunResults, set_name: str, image: str, zoom: int = 1) -> Bytes | None:
-        """The reference picture as it was scored."""
+        """Return the reference picture as it was scored."""
         path = _paths(self.study, set_name).get(image)
         data = _data_config(self.study, run)
         if path is None or data is None:
@@ -43,18 +43,18 @@ class Album:
             return None
 
     def interpolated(self, run: RunResults, set_name: str, image: str) -> Bytes | None:
-        """The degraded and interpolated picture, before the network."""
+        """Return the degraded and interpolated picture, before the network."""
         return self._rendered(self.study.paths.baseline(run.degradation_id), set_name, "full", image)
 
     def restored(self, run: RunResults, epoch: int, set_name: str, image: str, view: str = "full") -> Bytes | None:
-        """The network's picture at an epoch; view ``zoom_<k>`` is that of the picture at 1/k size."""
+        """Return the network's picture at an epoch; view ``zoom_<k>`` is the one at 1/k size."""
         group = self.study.sets[set_name]["group"]
         return self._rendered(self.study.paths.run(run.run_id).rendered_epoch(group, epoch), set_name, view, image)
 
     def enlarged(
         self, run: RunResults, epoch: int, set_name: str, image: str, box: Box, zoom: int, upsampler: str
     ) -> Bytes | None:
-        """A region as ``compound`` scores it: restored at 1/zoom size, then enlarged."""
+        """Return a region as ``compound`` scores it: restored at 1/zoom size, then enlarged."""
         small = self.restored(run, epoch, set_name, image, f"zoom_{zoom}")
         if small is None or upsampler not in UPSAMPLERS:
             return None
@@ -64,7 +64,7 @@ class Album:
     def enlarged_directly(
         self, run: RunResults, set_name: str, image: str, box: Box, zoom: int, upsampler: str
     ) -> Bytes | None:
-        """The same region from the low-resolution pixels alone, as the baseline of ``compound``."""
+        """Return the same region from the low-resolution pixels alone, as the baseline of ``compound``."""
         path, data = _paths(self.study, set_name).get(image), _data_config(self.study, run)
         if path is None or data is None or upsampler not in UPSAMPLERS:
             return None
@@ -90,7 +90,7 @@ def _read(path: str) -> Bytes:
 
 @lru_cache(maxsize=64)
 def _paths_of(root: RootPaths, set_id: str, _seen: Identity | None) -> dict[str, str]:
-    return {each["name"]: each["path"] for each in read_list(root, set_id) or ()}
+    return {picture["name"]: picture["path"] for picture in read_list(root, set_id) or ()}
 
 
 def _paths(study: StudyResults, set_name: str) -> dict[str, str]:
@@ -107,25 +107,25 @@ def _data_config(study: StudyResults, run: RunResults) -> DataConfig | None:
 
 
 def shown_part(box: Box, largest: int = LARGEST) -> Box:
-    """The middle of a box, no larger than may be shown."""
+    """Return the middle of a box, no larger than may be shown."""
     width, height = min(box.width, largest), min(box.height, largest)
     return Box(box.x + (box.width - width) // 2, box.y + (box.height - height) // 2, width, height)
 
 
 def inside(part: Box, box: Box) -> Box:
-    """``part`` in the coordinates of ``box``."""
+    """Return ``part`` in the coordinates of ``box``."""
     return Box(part.x - box.x, part.y - box.y, part.width, part.height)
 
 
 def data_uri(picture: Bytes) -> str:
-    """The picture as a PNG that stands inside a page."""
+    """Return the picture as a PNG that stands inside a page."""
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture)).save(buffer, "PNG", compress_level=8)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def backdrop(picture: Bytes, widest: int = 520) -> tuple[str, float]:
-    """The picture in pale grey, reduced to ``widest`` pixels, as a data URI; and the factor it was reduced by."""
+    """Return the picture in pale grey, reduced to ``widest`` pixels, as a data URI; and the factor of the reduction."""
     grey = Image.fromarray(picture).convert("L")
     factor = min(1.0, widest / grey.width)
     if factor < 1:

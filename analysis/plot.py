@@ -12,7 +12,7 @@ SUFFIXES = (".svg", ".png", ".pdf")
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the command line's parser."""
     p = argparse.ArgumentParser(
         prog=called("analysis.plot"),
         description="Draw metrics over any column, a line for each value of another. What is neither --x nor --by nor "
@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """0 if the figure was written, 1 if no row matches, 2 if it cannot be made."""
+    """Return 0 if the figure was written, 1 if no row matches, 2 if it cannot be made."""
     arguments = parser().parse_args(argv)
     if arguments.out.suffix not in SUFFIXES:
         print(f"error: --out {arguments.out}: its suffix is one of {', '.join(SUFFIXES)}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What each figure draws. Names follow the report where they show the same thing."""
+"""The panels of every figure. Names follow the report where they show the same thing."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from srcnn.words import printable
 def evaluation_plot(
     lines: pd.DataFrame, baseline: pd.DataFrame, set_name: str, metric: str, styles: Mapping[str, Line]
 ) -> Panel:
-    """A metric over the epochs for one set: a line a variant, its spread as a band, bicubic dashed.
+    """Return a panel of a metric over the epochs for one set: a line a variant, its spread as a band, bicubic dashed.
 
     ``lines`` has columns variant, epoch, mean, low, high; ``baseline`` the column mean.
     """
@@ -40,7 +40,7 @@ def evaluation_plot(
 
 
 def loss_plot(histories: pd.DataFrame, column: str, title: str, styles: Mapping[str, Line], log: bool) -> Panel:
-    """A column of the training histories over the epochs, a line a run."""
+    """Return a panel of a column of the training histories over the epochs, a line a run."""
 
     def draw(axis: Axes) -> None:
         for _, line in histories.groupby("label", sort=False):
@@ -66,7 +66,7 @@ def appearance_plot(
     references: Mapping[str, float],
     styles: Mapping[str, Line],
 ) -> Panel:
-    """Brightness or sharpness of restored pictures over the epochs; the original's and bicubic's as lines."""
+    """Return a panel of brightness or sharpness over the epochs; the original's and bicubic's are level lines."""
 
     def draw(axis: Axes) -> None:
         for variant, line in lines.groupby("variant", sort=False):
@@ -84,7 +84,7 @@ def appearance_plot(
 
 
 def image_plot(table: pd.DataFrame, set_name: str, metric: str, styles: Mapping[str, Line], named: int = 30) -> Panel:
-    """Every picture of a set, sorted by its gain over bicubic: bicubic and each variant as a mark.
+    """Return a panel of every picture of a set, in the table's order: bicubic and each variant as a mark.
 
     ``table`` has a row a picture, sorted, and a column a variant besides ``bicubic``. Up to
     ``named`` pictures are named; beyond, they are numbered.
@@ -117,7 +117,7 @@ def image_plot(table: pd.DataFrame, set_name: str, metric: str, styles: Mapping[
 
 
 def correlation_plot(matrix: np.ndarray, metrics: Sequence[str]) -> Panel:
-    """The matrix of rank correlations between metrics, with its numbers."""
+    """Return a panel of the matrix of rank correlations between metrics, with its numbers."""
     size = len(metrics)
 
     def draw(axis: Axes) -> None:
@@ -143,7 +143,7 @@ def correlation_plot(matrix: np.ndarray, metrics: Sequence[str]) -> Panel:
 
 
 def cell_text_colour(value: float) -> str:
-    """Black or white, whichever reads better on a correlation's colour."""
+    """Return black or white, whichever reads better on a correlation's colour."""
     if value != value:
         return "black"
     cell = np.array(matplotlib.colormaps["PuOr"]((value + 1) / 2)[:3])
@@ -155,7 +155,7 @@ def cell_text_colour(value: float) -> str:
 def upsampler_plot(
     means: pd.DataFrame, set_name: str, metric: str, order: Sequence[str], styles: Mapping[str, Line]
 ) -> Panel:
-    """A metric by upsampler for one set: a mark a variant, direct interpolation in grey.
+    """Return a panel of a metric by upsampler for one set: a mark a variant, direct interpolation in grey.
 
     ``means`` has columns variant (``direct`` for the baseline), upsampler and the metric.
     """
@@ -175,7 +175,7 @@ def upsampler_plot(
 
 
 def upsampling_plot(rows: pd.DataFrame, title: str, metric: str, styles: Mapping[str, Line]) -> Panel:
-    """The report's own plot: a metric over the sub-image number of one picture, a line an upsampler.
+    """Return the report's own plot: a metric over the sub-image number of one picture, a line an upsampler.
 
     Upsamplers often agree to a hair: each line is thinner than the one below it, so that all show.
 
@@ -206,9 +206,9 @@ def upsampling_plot(rows: pd.DataFrame, title: str, metric: str, styles: Mapping
 
 
 def line_plot(table: pd.DataFrame, x: str, metric: str, styles: Mapping[str, Line], by: str, title: str) -> Panel:
-    """A metric over any column, a line for each value of ``by``; text columns become categories.
+    """Return a panel of a metric over any column, a line for each value of ``by``; text columns become categories.
 
-    What has no epoch where ``x`` is the epoch (bicubic) is a horizontal line.
+    Rows without an epoch, where ``x`` is the epoch, are a horizontal line (bicubic).
     """
     text = not np.issubdtype(np.asarray(table[x].dropna()).dtype, np.number)
 
@@ -252,7 +252,7 @@ def _integers(axis: Axes) -> None:
 
 
 def _plain_log(axis: Axes) -> None:
-    """Labels at 1, 2 and 5 of every decade: a loss that falls by a third spans no power of ten."""
+    """Label an axis within a decade, too: a loss that falls by a third spans no power of ten."""
     low, high = axis.get_ylim()
     axis.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: ten_to_the(round(np.log10(value)))))
     if high / low < 30:

@@ -1,4 +1,4 @@
-"""What the commands have in common: from words on the command line to one table of means."""
+"""The query that the commands share: words on the command line, and one table of means."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from analysis.scores import scan
 from analysis.study import StudyResults, with_names
 from srcnn.metrics import about
 
-# Words for columns of by_picture.
+# Names that the commands use for columns of by_picture.
 NAMES = {"patch": "crop"}
 COLUMNS = ("run", "variant", "epoch", "set", "image", "method", "protocol", "upsampler", "zoom", "definition", "crop")
 
@@ -24,7 +24,7 @@ def means(
     where: Mapping[str, Sequence[str]],
     spread: bool = False,
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Means over pictures for every combination of ``by``, and the columns that were added to it.
+    """Return means over pictures for every combination of ``by``, and the columns that were added to it.
 
     ``by`` and ``where`` take the names in COLUMNS and dotted settings such as ``training.loss``.
     Unless epochs are asked for, each run's last counts. Protocols, definitions, zooms, methods and
@@ -55,7 +55,7 @@ def means(
 
 
 def pictures(study: StudyResults, metrics: Sequence[str], where: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """``by_picture`` of what the conditions leave, read no further than they ask."""
+    """Return ``by_picture`` of the rows that the conditions leave; read no more than they need."""
     stored = {
         name: _typed(name, values)
         for name, values in where.items()
@@ -77,13 +77,13 @@ def pictures(study: StudyResults, metrics: Sequence[str], where: Mapping[str, Se
 
 
 def _setting(frame: pd.DataFrame, study: StudyResults, name: str) -> pd.Series:
-    """A setting of each row's run, as text; none for baselines."""
+    """Return a setting of each row's run, as text; nothing for baselines."""
     values = {run.label: _text(run.settings.get(name)) for run in study.runs}
     return frame["label"].astype(object).map(values)
 
 
 def parse_where(words: Iterable[str]) -> dict[str, list[str]]:
-    """``["protocol=region,luma", "epoch=8"]`` as column -> values. Raises ValueError for a word without ``=``."""
+    """Return ``["protocol=region,luma", "epoch=8"]`` as values by column. Raises ValueError if a word has no ``=``."""
     where = {}
     for word in words:
         name, sign, values = word.partition("=")
@@ -94,12 +94,12 @@ def parse_where(words: Iterable[str]) -> dict[str, list[str]]:
 
 
 def split(text: str) -> list[str]:
-    """Names in a comma-separated list."""
+    """Return the names in a comma-separated list."""
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def default_metrics(study: StudyResults) -> list[str]:
-    """The metrics that a study asked for."""
+    """Return the metrics that a study asked for."""
     return list(Evidence(study).metrics)
 
 
@@ -130,7 +130,7 @@ def _text(value: Any) -> str | None:
 
 
 def _in_order(column: pd.Series) -> pd.Series:
-    """Text by its first appearance in the study, numbers by value."""
+    """Return sort keys: text by its first appearance in the study, numbers by value."""
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column
     return pd.Series(pd.factorize(column)[0], index=column.index)

@@ -1,4 +1,4 @@
-"""What happened while the study was made: attempts, failures by cause, seconds and core-hours."""
+"""The records of how the study was made: attempts, failures by cause, seconds and core-hours."""
 
 import platform
 import re
@@ -27,14 +27,14 @@ PACKAGES = (
 
 
 def attempts(study: StudyResults) -> Iterator[Attempt]:
-    """Every record of an attempt that can be read."""
+    """Give every record of an attempt that can be read."""
     for folder in (study.paths.attempts, *sorted(study.paths.runs.glob("*/attempts"))):
         for attempt in filter(None, map(read_attempt, sorted(folder.glob("*.json")))):
             yield Attempt(**whole(attempt.to_json()))
 
 
 def latest_attempts(study: StudyResults) -> list[Attempt]:
-    """The last attempt of each task."""
+    """Return the last attempt of each task."""
     latest: dict[tuple[str, str], Attempt] = {}
     for record in attempts(study):
         key = (record.stage, record.task)
@@ -44,15 +44,15 @@ def latest_attempts(study: StudyResults) -> list[Attempt]:
 
 
 def failures(study: StudyResults) -> pd.DataFrame:
-    """Tasks whose last attempt failed, grouped by stage and cause: how many, an example's message and log."""
+    """Return the tasks whose last attempt failed, grouped by stage and cause, with an example's message and log."""
     labels = {run.run_id: run.label for run in study.runs}
-    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    groups: dict[tuple[str, str, str], dict[str, Any]] = {}
     for record in latest_attempts(study):
         if record.outcome not in ("failed", "interrupted"):
             continue
         message = (record.message or "").strip()
         key = (record.stage, record.cause or record.outcome, _pattern(message))
-        group = found.setdefault(
+        group = groups.setdefault(
             key,
             {
                 "stage": key[0],
@@ -65,12 +65,12 @@ def failures(study: StudyResults) -> pd.DataFrame:
         )
         group["tasks"] += 1
         group["which"].append(labels.get(record.task.split(".")[0], record.task))
-    rows = [{**group, "which": _some(group["which"])} for group in found.values()]
+    rows = [{**group, "which": _some(group["which"])} for group in groups.values()]
     return pd.DataFrame(rows).sort_values("tasks", ascending=False) if rows else pd.DataFrame()
 
 
 def _pattern(message: str) -> str:
-    """A message without what differs from task to task: numbers and paths."""
+    """Return a message without its numbers and paths, which differ from task to task."""
     first = message.splitlines()[0] if message else ""
     return re.sub(r"\d+", "#", re.sub(r"\S*/\S+", "PATH", first))
 
@@ -81,7 +81,7 @@ def _some(names: list[str], most: int = 4) -> str:
 
 
 def costs(study: StudyResults) -> pd.DataFrame:
-    """Seconds and core-hours of each stage over all attempts, and how many were not the first.
+    """Return seconds and core-hours of each stage over all attempts, with the numbers of tasks, attempts and failures.
 
     An attempt that was killed has no end and counts as nothing; one without a record of its cores
     counts as one core.
@@ -113,7 +113,7 @@ def costs(study: StudyResults) -> pd.DataFrame:
 
 
 def versions() -> pd.DataFrame:
-    """Python and the packages that results depend on, as installed where the page was made."""
+    """Return the versions of Python and the packages that results depend on, as installed where the page is made."""
     rows = [("python", platform.python_version())]
     for name in ("srcnn-runner", *PACKAGES):
         try:

@@ -1,7 +1,7 @@
 """``python -m analysis.report STUDY_DIR``: the study as one page that opens offline.
 
-Tables are also CSV and figures PNG and PDF in folders beside it. Works on a study that is half
-finished, says what is missing, and refreshes in place.
+Folders beside it hold its tables as CSV and its figures as PNG and PDF. The study may be half
+finished: the page says what is missing, and is made anew in place.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from srcnn.door import command, sentence
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the command line's parser."""
     p = argparse.ArgumentParser(
         prog=called("analysis.report"),
         description="Write a study's report: one page that opens offline, with its tables as CSV and its figures as "
@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """0 if the page was written, 2 if the folder holds no study."""
+    """Return 0 if the page was written, 2 if the folder holds no study."""
     arguments = parser().parse_args(argv)
 
     from analysis.build import write_report

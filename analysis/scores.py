@@ -1,4 +1,4 @@
-"""The score table and the histories of a study, read no further than is asked for."""
+"""The score table and the histories of a study, read only as far as they are asked for."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -16,18 +16,18 @@ from srcnn.metrics import is_metric
 from srcnn.schema import score_schema
 from srcnn.shards import read_shards
 
-# What load adds to the columns of the score table.
+# The columns that load adds to those of the score table.
 ADDED_COLUMNS = ("label", "degradation_id")
 
 
 def load(source: Path | str | StudyResults, columns: Iterable[str] | None = None, **where: Any) -> pd.DataFrame:
-    """One row a comparison, in the columns of ``srcnn.schema.score_schema``, and two more.
+    """Return one row a comparison, in the columns of ``srcnn.schema.score_schema``, and two more.
 
-    ``label`` says in words which run it is (null for baselines, which ``method`` names), ``degradation_id``
-    pairs runs with their baseline. ``columns`` and ``where`` decide what is read:
+    ``label`` names the run (null for baselines, which ``method`` names), ``degradation_id`` pairs runs with their
+    baseline. ``columns`` and ``where`` decide what is read:
     ``load(STUDY_DIR, ["image", "psnr"], protocol="region", epoch=[4, 8])``; a column is compared
     with one value or several, and ``run`` with labels or ids. Baselines have no epoch and no run,
-    so those two leave them in. Scores that are not there yet are absent. Text columns are
+    so conditions on these two keep them. Scores that are not there yet are absent. Text columns are
     categories, which keeps ten million rows small. ``source`` may also be one Parquet file.
 
     Raises FileNotFoundError if there is no study, ValueError for an unknown column.
@@ -46,7 +46,7 @@ def load(source: Path | str | StudyResults, columns: Iterable[str] | None = None
 
 
 def scan(source: Path | str | StudyResults, columns: Iterable[str] | None = None, **where: Any) -> Iterator[pa.Table]:
-    """The rows of ``load`` as Arrow tables, one a shard, so that a large study need not fit in memory."""
+    """Give the rows of ``load`` as Arrow tables, one a shard, so that a large study need not fit in memory."""
     names = list(columns) if columns is not None else score_schema(_own_metrics(source)).names
     _check(names, where)
     if not isinstance(source, StudyResults) and Path(source).is_file():
@@ -105,7 +105,7 @@ def _several(value: Any) -> Iterable[Any]:
 
 
 def _own_metrics(source: Path | str | StudyResults) -> list[str]:
-    """The user's own metrics that a study asked for, or that a file of scores holds."""
+    """Return the user's own metrics that a study asked for, or that a file of scores holds."""
     if not isinstance(source, StudyResults) and Path(source).is_file():
         names = list(pq.read_schema(Path(source)).names)
     else:
@@ -122,7 +122,7 @@ def _check(names: Iterable[str], where: Mapping[str, Any]) -> None:
 
 
 def load_histories(source: Path | str | StudyResults) -> pd.DataFrame:
-    """One row a run and epoch: label, losses, learning rate, precision, seconds, throughput."""
+    """Return one row for each run and epoch: label, losses, learning rate, precision, seconds, throughput."""
     study = source if isinstance(source, StudyResults) else open_study(source)
     rows = []
     for run in study.runs:

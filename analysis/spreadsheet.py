@@ -1,4 +1,4 @@
-"""Tables as CSV that a spreadsheet shows and does not compute."""
+"""Tables as CSV that a spreadsheet shows without computing them."""
 
 import re
 from typing import Any
@@ -7,14 +7,14 @@ import pandas as pd
 
 from srcnn.words import printable
 
-# What spreadsheets take for the beginning of a formula, also in its wide form, unless it is a number.
+# The characters that spreadsheets take for the beginning of a formula, also in wide form, unless the text is a number.
 # Source: OWASP, "CSV Injection".
 _FORMULA = re.compile(r"[=+\-@\t\n＝＋－＠]")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 
 
 def as_csv(table: pd.DataFrame) -> str:
-    """The table as CSV, its heads first; text that would be a formula has an apostrophe before it."""
+    """Return the table as CSV, its heads first, with an apostrophe before text that would be a formula."""
     shown = table.copy(deep=False)
     for place in range(len(shown.columns)):
         if not _holds_numbers(shown.iloc[:, place]):

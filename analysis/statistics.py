@@ -18,7 +18,7 @@ from analysis.aggregate import groups
 from srcnn.metrics import about
 
 Floats = NDArray[np.float64]
-# What makes two rows of the score table the same comparison by two methods.
+# Two rows of the score table that agree in these columns are the same comparison by two methods.
 PAIR_KEY = ("set", "image", "protocol", "upsampler", "zoom", "definition", "x", "y", "width", "height")
 RESAMPLES = 2000
 FEWEST = 5  # pictures: the range of four holds their median in only 7 of 8 cases
@@ -35,16 +35,16 @@ class Interval:
 
     @property
     def known(self) -> bool:
-        """Whether there is an interval."""
+        """True if there is an interval."""
         return self.low == self.low
 
     def sign(self) -> int:
-        """1 if surely above zero, -1 if surely below, 0 if it cannot be told."""
+        """Return 1 if the interval is above zero, -1 if it is below, 0 if neither."""
         return 0 if not self.known else int(self.low > 0) - int(self.high < 0)
 
 
 def bootstrap_interval(values: Floats, level: float = 0.95, seed: int = 0) -> Interval:
-    """Mean of one value a picture and its bootstrap interval; nan entries are left out.
+    """Return the mean of one value a picture and its bootstrap interval; nan entries are left out.
 
     The percentile interval of 2000 resamples, its tails widened to what Student's t demands of few
     pictures (a plain percentile interval of five is a fifth too short). None below five pictures.
@@ -55,7 +55,7 @@ def bootstrap_interval(values: Floats, level: float = 0.95, seed: int = 0) -> In
 
 
 def bootstrap_intervals(values: Floats, level: float = 0.95, seed: int = 0) -> list[Interval]:
-    """``bootstrap_interval`` of each column of (pictures, k), all from the same resamples of the pictures."""
+    """Return the ``bootstrap_interval`` of each column of (pictures, k), from the same resamples of the pictures."""
     there = np.isfinite(values)
     counts = there.sum(axis=0)
     filled = np.where(there, values, 0.0)
@@ -78,7 +78,7 @@ def bootstrap_intervals(values: Floats, level: float = 0.95, seed: int = 0) -> l
 
 @lru_cache(maxsize=16)
 def _resamples(pictures: int, seed: int) -> Floats:
-    """How often each picture is drawn in each resample (RESAMPLES, pictures)."""
+    """Return how often each picture is drawn in each resample (RESAMPLES, pictures)."""
     generator = np.random.default_rng(seed)
     return generator.multinomial(pictures, np.full(pictures, 1 / pictures), size=RESAMPLES).astype(float)
 
@@ -90,11 +90,11 @@ def _tail(pictures: int, level: float) -> float:
 
 
 def paired_differences(a: pd.DataFrame, b: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
-    """One row a picture and kind of comparison: the mean of a's value minus b's over the same patches.
+    """Return one row a picture and kind of comparison: the mean of a's value minus b's over the same patches.
 
     ``a`` and ``b`` are rows of the score table with the columns of PAIR_KEY, one method each; without
-    the column ``upsampler``, ``b`` is the other side of every upsampler. A pair
-    of which a value is infinite or null has no difference and is counted in ``left_out`` (over all
+    the column ``upsampler``, ``b`` is compared with every upsampler. A pair
+    with an infinite or null value has no difference and is counted in ``left_out`` (over all
     metrics); ``patches`` counts the pairs.
     """
     key = list(PAIR_KEY)
@@ -122,7 +122,7 @@ def paired_differences(a: pd.DataFrame, b: pd.DataFrame, metrics: Sequence[str])
 
 
 def summarise(differences: pd.DataFrame, by: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
-    """Mean difference and its interval over pictures for every combination of ``by``.
+    """Return the mean difference and its interval over pictures for every combination of ``by``.
 
     Columns: ``by``, pictures, then metric, ``low_<metric>``, ``high_<metric>``. Several rows of one
     picture (seeds, crops) are averaged first.
@@ -140,20 +140,20 @@ def summarise(differences: pd.DataFrame, by: Sequence[str], metrics: Sequence[st
 
 
 def seed_spread(values: Sequence[float]) -> float:
-    """Standard deviation over the runs that differ in the seed alone; nan for one run."""
+    """Return the standard deviation over the runs that differ in the seed alone; nan for one run."""
     return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
 
 
 def better(metric: str, difference: float) -> float:
-    """The difference with a sign that is positive where it is an improvement."""
+    """Return the difference with a sign that is positive where it is an improvement."""
     return difference if about(metric).higher_is_better else -difference
 
 
 def rank_correlation(values: Floats, metrics: Sequence[str]) -> Floats:
-    """Spearman's rank correlation (k, k) of the columns (rows, k), 1 where two metrics agree entirely.
+    """Return Spearman's rank correlation (k, k) of the columns (rows, k), 1 where two metrics agree entirely.
 
     Lower-is-better metrics are turned round first. Infinite values take part (they rank last or
-    first), pairs with a nan do not; nan where a metric is constant.
+    first), pairs with a nan do not. The correlation is nan where a metric is constant.
     Source: Spearman (1904); ties take their mean rank.
     """
     signs = np.array([1.0 if about(name).higher_is_better else -1.0 for name in metrics])
@@ -173,5 +173,5 @@ def rank_correlation(values: Floats, metrics: Sequence[str]) -> Floats:
 
 
 def ranks(values: Floats) -> Floats:
-    """Rank of each value from 1, ties at their mean rank; infinite values take part."""
+    """Return the rank of each value from 1, ties at their mean rank; infinite values take part."""
     return np.asarray(pd.Series(values).rank(method="average"), np.float64)

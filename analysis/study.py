@@ -1,4 +1,4 @@
-"""What a study holds, as it was last submitted: runs, their settings and variants, their shards."""
+"""A study's results, as it was last submitted: runs, their settings and variants, their shards."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class StudyResults:
 
     @property
     def paths(self) -> StudyPaths:
-        """Where its files are."""
+        """The paths of its files."""
         return StudyPaths(self.folder)
 
     @property
@@ -55,11 +55,11 @@ class StudyResults:
     @cached_property
     def runs(self) -> tuple[RunResults, ...]:
         """Its runs, in the order of the study file."""
-        found = []
+        runs = []
         for run in self.contents["runs"]:
             settings = _settings(self.paths.run(run["run_id"]).config)
             label = run["label"] or run["run_id"]
-            found.append(
+            runs.append(
                 RunResults(
                     run["run_id"],
                     label,
@@ -71,37 +71,37 @@ class StudyResults:
                     _without_seed(label),
                 )
             )
-        return tuple(found)
+        return tuple(runs)
 
     @property
     def variants(self) -> dict[str, list[RunResults]]:
-        """Runs that differ in the seed alone, by variant."""
-        found: dict[str, list[RunResults]] = {}
+        """The runs by variant: those of one variant differ in the seed alone."""
+        variants: dict[str, list[RunResults]] = {}
         for run in self.runs:
-            found.setdefault(run.variant, []).append(run)
-        return found
+            variants.setdefault(run.variant, []).append(run)
+        return variants
 
     @property
     def sets(self) -> dict[str, dict[str, str]]:
-        """Name of each set -> its group (``test`` or ``eval``) and its content's id."""
+        """The group (``test`` or ``eval``) and the content's id of each set, by name."""
         return dict(self.contents["sets"])
 
     @cached_property
     def baseline_names(self) -> dict[str, str]:
-        """Method of each baseline -> what it is called beside the runs."""
+        """The names of the baselines beside the runs, by method."""
         return {method: self.beside_runs(method) for method in METHODS if method != "srcnn"}
 
     def beside_runs(self, name: str) -> str:
-        """A name for what is no run: this one, with words behind it where a run is called so."""
-        taken = {each for run in self.runs for each in (run.label, run.variant)}
+        """Return this name for something that is not a run, marked as such if a run has the name."""
+        taken = {taken_name for run in self.runs for taken_name in (run.label, run.variant)}
         return apart(name, taken, "no run")
 
     def setting(self, key: str, default: Any = None) -> Any:
-        """A setting that all runs share (the first run's)."""
+        """Return a setting that all runs share (the first run's)."""
         return self.runs[0].settings.get(key, default) if self.runs else default
 
     def shard_paths(self, runs: set[str] | None = None, epochs: set[int] | None = None) -> list[Path]:
-        """Every shard that belongs to the study, whether it is there or not.
+        """Return every shard that belongs to the study, whether it is there or not.
 
         ``runs`` and ``epochs`` leave out other runs and epochs; baselines stay.
         """
@@ -117,28 +117,28 @@ class StudyResults:
         return list(wanted)
 
     def missing(self) -> list[Path]:
-        """Shards that are not there yet."""
+        """Return the shards that are not there yet."""
         return [shard for shard in self.shard_paths() if not has_shard(shard)]
 
 
 def open_study(folder: Path | str) -> StudyResults:
-    """The study in a folder. Raises FileNotFoundError if none was submitted into it."""
+    """Return the study in a folder. Raises FileNotFoundError if none was submitted into it."""
     folder = Path(folder)
-    found = read_contents(StudyPaths(folder))
-    if found is None:
+    contents = read_contents(StudyPaths(folder))
+    if contents is None:
         raise FileNotFoundError(f"{folder}: holds no study (no contents.json); submit one into it first")
-    return StudyResults(folder, whole(found))
+    return StudyResults(folder, whole(contents))
 
 
 def apart(name: str, taken: Collection[str], why: str) -> str:
-    """The name, with ``(why)`` behind it as long as something else has it."""
+    """Return the name, with ``(why)`` added until nothing else has it."""
     while name in taken:
         name = f"{name} ({why})"
     return name
 
 
 def with_names(pictures: pd.DataFrame, study: StudyResults) -> pd.DataFrame:
-    """Rows of ``by_picture`` with the columns ``run`` and ``variant``: the names that people see, baselines' too."""
+    """Return the rows of ``by_picture`` with ``run`` and ``variant``: the names that people see, baselines' too."""
     frame = pictures.copy(deep=False)
     own = frame["method"].astype(object).map(study.baseline_names)
     variants = {run.label: run.variant for run in study.runs}
@@ -149,7 +149,7 @@ def with_names(pictures: pd.DataFrame, study: StudyResults) -> pd.DataFrame:
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted key and value of every setting, in order."""
+    """Give the dotted key and value of every setting, in order."""
     for key, value in settings.items():
         if isinstance(value, Mapping) and value:
             yield from flatten(value, f"{prefix}{key}.")
@@ -158,9 +158,9 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
 
 
 def differing(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Keys whose value is not the same everywhere -> value by name; None where a key is absent."""
-    keys = dict.fromkeys(key for each in settings.values() for key in each)
-    table = {key: {name: each.get(key) for name, each in settings.items()} for key in keys}
+    """Return, for keys whose values differ, the values by name; None where a key is absent."""
+    keys = dict.fromkeys(key for of_one in settings.values() for key in of_one)
+    table = {key: {name: of_one.get(key) for name, of_one in settings.items()} for key in keys}
     return {
         key: values for key, values in table.items() if any(v != next(iter(values.values())) for v in values.values())
     }
@@ -176,10 +176,10 @@ def _settings(config: Path) -> dict[str, Any]:
         return dict(flatten(whole(value)))
 
     try:
-        found: dict[str, Any] = parsed(config, read_own(config), sections)
+        settings: dict[str, Any] = parsed(config, read_own(config), sections)
     except FileNotFoundError:
         return {}
-    return found
+    return settings
 
 
 def _without_seed(label: str) -> str:

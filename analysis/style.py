@@ -1,4 +1,4 @@
-"""How things look: a colour for each run, the same everywhere, and numbers as people read them."""
+"""The look of pages and figures: a colour for each run, the same everywhere, and numbers as people read them."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 MARKERS = "osD^vP"
 GREY = "#7A7A80"
-# Upsamplers are no runs, so theirs are other colours: five steps of a blue-to-yellow scale (cividis).
+# Upsamplers are not runs, so they have other colours: five steps of a blue-to-yellow scale (cividis).
 UPSAMPLER_COLOURS = ("#1F4E8C", "#5B6C8F", "#8A8779", "#B3A45B", "#D9C02F")
 
 
@@ -31,7 +31,7 @@ BASELINE = Line(GREY, (0, (4, 2)), "x")
 
 
 def run_styles(variants: Iterable[str], baselines: Iterable[str]) -> dict[str, Line]:
-    """A line style for each variant, and that of the baselines; beyond six the colours return with other dashes."""
+    """Return a line style for each variant and baseline; beyond six variants colours return with other dashes."""
     styles = {
         name: Line(COLOURS[i % 6], DASHES[i // 6 % len(DASHES)], MARKERS[i % 6]) for i, name in enumerate(variants)
     }
@@ -39,7 +39,7 @@ def run_styles(variants: Iterable[str], baselines: Iterable[str]) -> dict[str, L
 
 
 def upsampler_styles(names: Sequence[str]) -> dict[str, Line]:
-    """A line style for each upsampler."""
+    """Return a line style for each upsampler."""
     return {
         name: Line(UPSAMPLER_COLOURS[i % 5], DASHES[i // 5 % len(DASHES)], "vos^DP"[i % 6])
         for i, name in enumerate(names)
@@ -47,14 +47,14 @@ def upsampler_styles(names: Sequence[str]) -> dict[str, Line]:
 
 
 def metric_head(metric: str) -> str:
-    """A metric's title, unit and an arrow towards better values."""
+    """Return a metric's title, unit and an arrow towards better values."""
     facts = about(metric)
     unit = "" if facts.unit == "1" else f" ({facts.unit})"
     return f"{facts.title}{unit} {'↑' if facts.higher_is_better else '↓'}"
 
 
 def axis_label(metric: str, power: int = 0) -> str:
-    """A metric's title, unit and direction for an axis whose values were divided by 10**power."""
+    """Return a metric's title, unit and direction for an axis whose values were divided by 10**power."""
     facts = about(metric)
     parts = [ten_to_the(power) if power else "", "" if facts.unit == "1" else facts.unit]
     unit = " ".join(filter(None, parts))
@@ -62,12 +62,12 @@ def axis_label(metric: str, power: int = 0) -> str:
 
 
 def digits(metric: str) -> int:
-    """Decimals that are worth printing of a metric."""
+    """Return how many decimals of a metric are worth printing."""
     return 2 if about(metric).unit in ("dB", "degrees") else 4
 
 
 def number(value: Any, metric: str, signed: bool = False) -> str:
-    """A metric's value as text; a dash where there is none."""
+    """Return a metric's value as text; a dash where there is none."""
     if value is None or value != value:
         return "–"
     if math.isinf(value):
@@ -81,7 +81,7 @@ def number(value: Any, metric: str, signed: bool = False) -> str:
 
 
 def with_interval(mean: float, low: float, high: float, metric: str) -> str:
-    """A signed difference with its interval, if there is one."""
+    """Return a signed difference with its interval, if there is one."""
     text = number(mean, metric, signed=True)
     if low == low:
         text += f" [{number(low, metric, signed=True)}, {number(high, metric, signed=True)}]"
@@ -89,17 +89,17 @@ def with_interval(mean: float, low: float, high: float, metric: str) -> str:
 
 
 def power_of_ten(largest: float) -> int:
-    """The power of ten that an axis of very small or large values is written with; 0 for ordinary ones."""
+    """Return the power of ten that an axis of very small or large values is written with; 0 for ordinary values."""
     if not largest or not math.isfinite(largest) or 1e-3 <= largest < 1e5:
         return 0
     return math.floor(math.log10(largest))
 
 
 def ten_to_the(power: int) -> str:
-    """A power of ten in writing."""
+    """Return a power of ten as text."""
     return "10" + str(power).translate(_RAISED)
 
 
 def sentence(words: str) -> str:
-    """The words with a capital letter and a full stop."""
+    """Return the words with a capital letter and a full stop."""
     return f"{words[0].upper()}{words[1:]}."

@@ -1,6 +1,6 @@
 """Drawings as inline SVG: made and rewritten as XML, never as text, so that no name in them becomes markup.
 
-They hold no style attributes, which the page's policy forbids: what those would say are attributes of their own.
+The page's policy forbids style attributes: their declarations are attributes of their own.
 """
 
 import re
@@ -13,7 +13,7 @@ from srcnn.words import printable
 
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _HREF = f"{{{XLINK}}}href"
-# Of matplotlib's style sheet, which the page's policy forbids too; all elements inherit them.
+# From matplotlib's style sheet, which the page's policy forbids too; all elements inherit them.
 _LINES = {"stroke-linejoin": "round", "stroke-linecap": "butt"}
 _FONT = re.compile(r"(?:(bold|\d{3}) )?([\d.]+px)")
 
@@ -22,25 +22,25 @@ ElementTree.register_namespace("xlink", XLINK)
 
 
 def drawing(width: float, height: float, alt: str) -> ElementTree.Element:
-    """An empty drawing of this size, which says in words what it shows; without words it is an ornament."""
+    """Return an empty drawing of this size; ``alt`` says what it shows, and is empty for an ornament."""
     said = _said(alt) if alt else {"aria-hidden": "true"}
     return ElementTree.Element(f"{{{SVG}}}svg", {"viewBox": f"0 0 {width:g} {height:g}"} | said)
 
 
 def add(parent: ElementTree.Element, tag: str, text: str | None = None, **attributes: object) -> ElementTree.Element:
-    """A new element in another; ``stroke_width=2`` is the attribute ``stroke-width``."""
+    """Add an element to another and return it; ``stroke_width=2`` is the attribute ``stroke-width``."""
     element = ElementTree.SubElement(parent, f"{{{SVG}}}{tag}", _plain(attributes))
     element.text = None if text is None else printable(text)
     return element
 
 
 def to_page(root: ElementTree.Element) -> Markup:
-    """The drawing as text that stands inside a page."""
+    """Return the drawing as text that stands inside a page."""
     return Markup(ElementTree.tostring(root, "unicode"))
 
 
 def from_matplotlib(text: str, alt: str, ink: str) -> Markup:
-    """A figure of matplotlib's for a page: its ink is the page's, and so is the family of its font."""
+    """Return a figure of matplotlib's for a page, from which it takes the ink and the font's family."""
     root = ElementTree.fromstring(text)
     _drop_unwanted(root)
     for element in root.iter():
@@ -69,8 +69,8 @@ def _drop_unwanted(parent: ElementTree.Element) -> None:
 
 
 def _presentation(style: str) -> Iterator[tuple[str, str]]:
-    """The declarations of a style attribute as attributes; the family of a font is the page's."""
-    for declaration in filter(None, (each.strip() for each in style.split(";"))):
+    """Give the declarations of a style attribute as attributes; drop the font's family, which is the page's."""
+    for declaration in filter(None, (part.strip() for part in style.split(";"))):
         name, _, value = (part.strip() for part in declaration.partition(":"))
         if name == "font" and (font := _FONT.match(value)):
             yield "font-size", font[2]

@@ -11,7 +11,7 @@ FORMATS = ("text", "csv", "markdown")
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the command line's parser."""
     p = argparse.ArgumentParser(
         prog=called("analysis.table"),
         description="Means over pictures as a table. Unless epochs are asked for, each run's last scored epoch counts; "
@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
 
 @answer
 def main(argv: list[str] | None = None) -> int:
-    """0 if a table was printed, 1 if no row matches, 2 if it cannot be made."""
+    """Return 0 if a table was printed, 1 if no row matches, 2 if it cannot be made."""
     arguments = parser().parse_args(argv)
 
     from analysis.query import default_metrics, means, parse_where, split

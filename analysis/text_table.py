@@ -8,7 +8,7 @@ from srcnn.words import printable
 
 
 def formatted(table: pd.DataFrame, metrics: list[str], how: str) -> str:
-    """The table as text for people (metrics rounded), CSV (all digits) or Markdown."""
+    """Return the table as text for people (metrics rounded), CSV (all digits) or Markdown."""
     if how == "csv":
         return as_csv(table).rstrip("\n")
     shown = table.copy()

@@ -1,4 +1,4 @@
-"""The parts of the report, in the order of the page: name -> function(Evidence) -> Section or None."""
+"""The sections of the report, in the order of the page: functions by name, from Evidence to a section or None."""
 
 from collections.abc import Callable
 
@@ -16,4 +16,4 @@ SECTIONS: dict[str, Callable[[Evidence], PageSection | None]] = {
     "numbers": numbers.section,
     "making": making.section,
 }
-SCORELESS = ("making",)  # what can be shown before anything is scored
+SCORELESS = ("making",)  # sections that can be shown before anything is scored

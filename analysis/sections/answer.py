@@ -15,7 +15,7 @@ from srcnn.words import counted
 
 
 def section(evidence: Evidence) -> PageSection | None:
-    """The headline sentences and the tables that they are taken from."""
+    """Return the headline sentences and the tables that they are taken from."""
     if not evidence.scored_runs:
         return None
     ranking = run_table(evidence)
@@ -45,7 +45,7 @@ def section(evidence: Evidence) -> PageSection | None:
 
 
 def run_table(evidence: Evidence) -> pd.DataFrame:
-    """For each set and variant: value, bicubic's, gain with interval, spread over seeds; best first."""
+    """Return, for each set and variant: value, bicubic's value, gain with interval, spread over seeds; best first."""
     metric = evidence.leading
     last = evidence.last[
         (evidence.last["protocol"] == evidence.main) & (evidence.last["definition"] == evidence.definition)
@@ -76,7 +76,10 @@ def run_table(evidence: Evidence) -> pd.DataFrame:
 
 
 def compound_table(evidence: Evidence) -> pd.DataFrame:
-    """For each set, variant, upsampler and zoom: the gain over direct interpolation, same and best upsampler."""
+    """Return the gain over direct interpolation, for each set, variant, upsampler and zoom.
+
+    Direct interpolation is by the same upsampler and by the best one.
+    """
     frame = evidence.differences
     if not len(frame):
         return pd.DataFrame()
@@ -160,7 +163,7 @@ def _too_few(pictures: int) -> str:
 
 
 def _against_second(evidence: Evidence, set_name: str, of_set: pd.DataFrame) -> str:
-    """How the best compares with the next: paired over pictures."""
+    """Return words on the best run and the next, paired over pictures; empty if there is no next."""
     if len(of_set) < 2:
         return ""
     metric, last = evidence.leading, evidence.last

@@ -1,4 +1,4 @@
-"""The contrast between metrics: how they agree, where they do not, what each one costs."""
+"""The contrast between metrics: how they agree, where they do not, what each of them costs."""
 
 import time
 from typing import Any
@@ -20,7 +20,7 @@ SLOW_S = 5.0  # a first call this long is the metric itself, not the loading of 
 
 
 def section(evidence: Evidence) -> PageSection | None:
-    """Correlations, disagreements, rankings and costs."""
+    """Return correlations, disagreements, rankings and costs."""
     if not evidence.scored_runs:
         return None
     blocks: list[Any] = []
@@ -36,7 +36,7 @@ def section(evidence: Evidence) -> PageSection | None:
 
 
 def varying(evidence: Evidence, patches: pd.DataFrame) -> list[str]:
-    """The metrics that tell the compared patches apart."""
+    """Return the metrics that tell the compared patches apart."""
     return [name for name in evidence.metrics if len(patches) and patches[name].nunique() > 1]
 
 
@@ -63,7 +63,7 @@ def _matrix(evidence: Evidence, matrix: np.ndarray, metrics: list[str], rows: in
 
 
 def _disagreement(evidence: Evidence, matrix: np.ndarray, metrics: list[str]) -> list[Any]:
-    """The two regions on which the two least correlated metrics disagree most."""
+    """Return the two regions on which the two least correlated metrics disagree most."""
     size = len(metrics)
     pairs = [(matrix[i, j], i, j) for i in range(size) for j in range(i) if matrix[i, j] == matrix[i, j]]
     run = evidence.best_run
@@ -91,7 +91,7 @@ def _disagreement(evidence: Evidence, matrix: np.ndarray, metrics: list[str]) ->
 
 
 def _ranking(evidence: Evidence, what: str, title: str) -> Table | None:
-    """Place of every run or upsampler under each metric."""
+    """Return the place of every run or upsampler under each metric."""
     protocol = evidence.patchwise if what == "variant" else "compound"
     if protocol not in evidence.protocols:
         return None
@@ -116,7 +116,7 @@ def _ranking(evidence: Evidence, what: str, title: str) -> Table | None:
 
 
 def _costs(evidence: Evidence) -> Table | Prose:
-    """Milliseconds of every metric on a patch of the study's crop size, measured now, on one core."""
+    """Return the milliseconds of every metric on a patch of the study's crop size, measured now, on one core."""
     ours = [name for name in evidence.metrics if name in METRICS]  # a report runs nobody's code
     if not ours:
         return Prose("What a metric of your own costs is not measured here: that would run its code.", "faint")
@@ -148,7 +148,7 @@ def _costs(evidence: Evidence) -> Table | Prose:
 
 
 def _seconds(reference: np.ndarray, estimate: np.ndarray, metric: str, definition: Any) -> float:
-    """Best of a few calls after the first, which loads kernels and fills tables, unless it is very long."""
+    """Return the best time of a few calls after the first, which loads kernels; the first time if it is very long."""
 
     def seconds() -> float:
         start = time.perf_counter()
@@ -165,7 +165,7 @@ def _seconds(reference: np.ndarray, estimate: np.ndarray, metric: str, definitio
 
 
 def _textured(generator: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """A picture (height, width, 3), uint8, that is neither flat nor noise."""
+    """Return a picture (height, width, 3), uint8, that is neither flat nor noise."""
     y, x = np.mgrid[:height, :width]
     waves = [127 + 80 * np.sin(x / (5 + 3 * band)) * np.cos(y / (9 - 2 * band)) for band in range(3)]
     noise = generator.integers(0, 20, (height, width, 3))

@@ -1,4 +1,4 @@
-"""Across epochs: every metric, losses, the look of one region, brightness and sharpness."""
+"""The study across epochs: every metric, losses, the look of one region, brightness and sharpness."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ LUMA_METRICS = ("psnr", "ssim")  # of the literature's protocol; the others tell
 
 
 def section(evidence: Evidence) -> PageSection | None:
-    """What training changed, as figures, a strip of pictures, and tables."""
+    """Return what training changed, as figures, a strip of pictures, and tables."""
     if not evidence.scored_runs:
         return None
     styles = run_styles(evidence.study.variants, evidence.study.baseline_names.values())
@@ -41,7 +41,7 @@ def section(evidence: Evidence) -> PageSection | None:
 
 
 def epoch_lines(evidence: Evidence, protocol: str, metrics: list[str]) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
-    """For each metric: its mean and spread by set, variant and epoch; and the bicubic mean of each set.
+    """Return, for each metric, its mean and spread by set, variant and epoch; and the bicubic mean of each set.
 
     The spread is the middle half of the pictures once the difficulty of each is taken out (its
     bicubic value, or its own mean where there is none): what is left is how alike pictures behave.
@@ -58,7 +58,7 @@ def epoch_lines(evidence: Evidence, protocol: str, metrics: list[str]) -> dict[s
         part[["set", "image"]] = part[["set", "image"]].astype(str)
     level = (base if len(base) else runs).groupby(["set", "image"])[metrics].mean()
     easy = runs[["set", "image"]].merge(level.reset_index(), how="left", on=["set", "image"])
-    found = {}
+    by_metric = {}
     for metric in metrics:
         work = runs[by].assign(value=runs[metric], easy=easy[metric], rest=runs[metric] - easy[metric])
         grouped = work.groupby(by, observed=True, sort=False)
@@ -66,8 +66,8 @@ def epoch_lines(evidence: Evidence, protocol: str, metrics: list[str]) -> dict[s
         table["low"] = grouped["rest"].quantile(0.25) + table["easy"]
         table["high"] = grouped["rest"].quantile(0.75) + table["easy"]
         means = base.groupby("set")[metric].mean().rename("mean").reset_index()
-        found[metric] = (table.drop(columns="easy").reset_index(), means)
-    return found
+        by_metric[metric] = (table.drop(columns="easy").reset_index(), means)
+    return by_metric
 
 
 def _metric_figure(
@@ -126,7 +126,7 @@ def _losses(evidence: Evidence, styles: dict[str, Line]) -> list[Figure]:
 
 
 def precision_note(histories: pd.DataFrame) -> str:
-    """A sentence on the epochs that were not trained in float32; none if there were none."""
+    """Return a sentence on the epochs that were not trained in float32; empty if there were none."""
     known = list(histories["precision"].dropna()) if "precision" in histories else []
     narrow = {name: known.count(name) for name in sorted({*known} - {"float32"})}
     if not narrow:
@@ -139,7 +139,7 @@ def precision_note(histories: pd.DataFrame) -> str:
 
 
 def _strip(evidence: Evidence) -> list[Any]:
-    """One region of one picture over the epochs, for the best runs."""
+    """Return one region of one picture over the epochs, for the best runs."""
     best = evidence.best_run
     place = _telling_region(evidence)
     if best is None or place is None:
@@ -150,7 +150,7 @@ def _strip(evidence: Evidence) -> list[Any]:
     if original is None or interpolated is None:
         return [Prose("No strip of pictures: the original or the interpolated picture is not there.", "faint")]
     ranked = [best, *(run for name, (run, *_) in evidence.study.variants.items() if name != best.variant)]
-    found = []
+    strips = []
     for run in [run for run in ranked if run.run_id in evidence.last_epoch][:STRIP_RUNS]:
         shots = [
             Shot(data_uri(part.cut(original)), part.width, part.height, ["original"], f"original, {image}"),
@@ -162,18 +162,18 @@ def _strip(evidence: Evidence) -> list[Any]:
                 shots.append(
                     _scored_shot(evidence, part.cut(restored), f"epoch {epoch}", run.label, epoch, set_name, image, box)
                 )
-        found.append(
+        strips.append(
             Shots(
                 f"One region over the epochs: {run.label}",
                 shots,
                 f"{set_name}/{image}, pixels {part.x}, {part.y} onwards",
             )
         )
-    return found
+    return strips
 
 
 def _telling_region(evidence: Evidence) -> tuple[str, str, Box] | None:
-    """The region that the best run gained most on, by the leading metric."""
+    """Return the region on which the best run gained most, by the leading metric."""
     gains = region_gains(evidence)
     if gains is None or not len(gains):
         return None
@@ -212,7 +212,7 @@ def _scored_shot(
 
 
 def _appearance(evidence: Evidence, styles: dict[str, Line], legend: dict[str, Line]) -> list[Any]:
-    """Brightness and sharpness over the epochs, and before and after enlarging."""
+    """Return brightness and sharpness over the epochs, and before and after enlarging."""
     lines = over_epochs(evidence)
     blocks: list[Any] = []
     titles = {"brightness": "mean luma (0–255)", "sharpness": "gradient energy"}

@@ -1,4 +1,4 @@
-"""Across images: every picture's gain, the best and worst regions, a metric laid on the picture."""
+"""The study across images: every picture's gain, the best and worst regions, a metric laid on the picture."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ SHOWN_VARIANTS = 6  # marks a picture in the sorted chart
 
 
 def section(evidence: Evidence) -> PageSection | None:
-    """What differs from picture to picture and from place to place."""
+    """Return what differs from picture to picture and from place to place."""
     if not evidence.scored_runs:
         return None
     blocks: list[Any] = [*_sorted_charts(evidence)]
@@ -43,7 +43,7 @@ def section(evidence: Evidence) -> PageSection | None:
 
 
 def region_gains(evidence: Evidence) -> pd.DataFrame | None:
-    """Every region's gain of the best run over interpolation, by the leading metric, largest first."""
+    """Return the best run's gain over interpolation on every region, by the leading metric, largest first."""
     run = evidence.best_run
     if run is None or evidence.patchwise not in ("region", "compound"):
         return None
@@ -59,30 +59,30 @@ def region_gains(evidence: Evidence) -> pd.DataFrame | None:
 
 
 def region_shots(evidence: Evidence, run: RunResults, row: Any, title: str, note: str = "") -> Shots | Prose:
-    """One region as original, interpolated, restored and enlarged, with all metrics of each."""
+    """Return one region as original, interpolated, restored and enlarged, with all metrics of each."""
     album, epoch = Album(evidence.study), evidence.last_epoch[run.run_id]
     set_name, image = str(row["set"]), str(row["image"])
     box = Box(*(int(row[side]) for side in ("x", "y", "width", "height")))
     part = shown_part(box)
-    found: list[tuple[str, Any]] = []
+    steps: list[tuple[str, Any]] = []
     for name, whole in (
         ("original", album.original(run, set_name, image)),
         ("interpolated", album.interpolated(run, set_name, image)),
         ("restored", album.restored(run, epoch, set_name, image)),
     ):
         if whole is not None:
-            found.append((name, part.cut(whole)))
+            steps.append((name, part.cut(whole)))
     upsampler, zoom = _best_upsampler(evidence, run)
     if upsampler:
         enlarged = album.enlarged(run, epoch, set_name, image, box, zoom, upsampler)
         if enlarged is not None:
-            found.append((f"upsampled ({upsampler})", inside(part, box).cut(enlarged)))
+            steps.append((f"upsampled ({upsampler})", inside(part, box).cut(enlarged)))
     numbers = _numbers(evidence, run, set_name, image, box, upsampler, zoom)
-    if not found:
+    if not steps:
         return Prose(f"{title}: {set_name}/{image} at {box.x}, {box.y}; its pictures are not there.", "faint")
     lead = about(evidence.leading).title
     shots = []
-    for name, picture in found:
+    for name, picture in steps:
         key = name.split(" ")[0]
         lines = [name]
         if key in numbers:
@@ -93,14 +93,14 @@ def region_shots(evidence: Evidence, run: RunResults, row: Any, title: str, note
         f"{set_name}/{image}, region {box.width}x{box.height} at {box.x}, {box.y}; run {run.label}, epoch {epoch}."
     )
     name = "".join(letter for letter in title.lower().replace(" ", "-") if letter.isalnum() or letter == "-")
-    name = name[:LONGEST_NAME]  # metrics of somebody's own may have any name
+    name = name[:LONGEST_NAME]  # the user's own metrics may have any name
     return Shots(title, shots, f"{caption} {note}".strip(), _number_table(f"region-{name}", numbers))
 
 
 def _numbers(
     evidence: Evidence, run: RunResults, set_name: str, image: str, box: Box, upsampler: str | None, zoom: int
 ) -> pd.DataFrame:
-    """A row a metric, a column a step: the nine numbers of one region."""
+    """Return the numbers of one region: a row a metric, a column a step."""
     where: dict[str, Any] = {"definition": evidence.definition, "set": set_name, "image": image}
     where |= {"x": box.x, "y": box.y, "width": box.width, "height": box.height}
     own, base = evidence.rows(run, **where), evidence.baseline_rows(run.degradation_id, **where)
@@ -120,7 +120,7 @@ def _numbers(
 
 
 def _number_table(name: str, numbers: pd.DataFrame) -> Table:
-    """The numbers as text, each with its metric's decimals."""
+    """Return the numbers as text, each with its metric's decimals."""
     shown = numbers.copy()
     heads = [str(column) for column in numbers if column != "metric"]
     for head in heads:
@@ -131,7 +131,7 @@ def _number_table(name: str, numbers: pd.DataFrame) -> Table:
 
 
 def _best_upsampler(evidence: Evidence, run: RunResults) -> tuple[str | None, int]:
-    """The upsampler of ``compound`` with the best mean for a run, and the smallest zoom."""
+    """Return the upsampler of ``compound`` with the best mean for a run, and the smallest zoom."""
     rows = evidence.last[
         (evidence.last["protocol"] == "compound")
         & (evidence.last["run_id"] == run.run_id)
@@ -150,7 +150,7 @@ def _best_upsampler(evidence: Evidence, run: RunResults) -> tuple[str | None, in
 
 
 def image_table(evidence: Evidence, set_name: str) -> pd.DataFrame:
-    """A row a picture, a column a variant and the baseline, sorted by the best variant's gain."""
+    """Return a row a picture, a column for the baseline and each variant, sorted by the best variant's gain."""
     last, metric = evidence.last, evidence.leading
     rows = last[
         (last["protocol"] == evidence.main) & (last["definition"] == evidence.definition) & (last["set"] == set_name)
@@ -198,7 +198,7 @@ def _sorted_charts(evidence: Evidence) -> list[Any]:
 
 
 def _heatmaps(evidence: Evidence) -> list[Any]:
-    """For a picture of each set, two metrics over its patch grid."""
+    """Return heat maps: for a picture of each set, two metrics over its patch grid."""
     run = evidence.best_run
     if run is None or evidence.patchwise not in ("region", "compound"):
         return []
@@ -239,7 +239,7 @@ def _heatmaps(evidence: Evidence) -> list[Any]:
 
 
 def _two_metrics(evidence: Evidence) -> list[str]:
-    """The leading metric and another kind of one."""
+    """Return the leading metric and one of another kind."""
     others = [
         m for m in ("fsim", "ssim", "uiq", "sam", *evidence.metrics) if m in evidence.metrics and m != evidence.leading
     ]

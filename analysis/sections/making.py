@@ -1,4 +1,4 @@
-"""How the study was made: settings, failures, costs, versions, and the command that repeats it."""
+"""The making of the study: settings, failures, costs, versions, and the command that repeats it."""
 
 import shlex
 from typing import Any
@@ -13,7 +13,7 @@ from srcnn.words import duration
 
 
 def section(evidence: Evidence) -> PageSection:
-    """Everything that is known of the making, also when nothing was scored."""
+    """Return everything that is known of the making, also when nothing was scored."""
     study = evidence.study
     blocks: list[Any] = [_settings(study)]
     failed = failures(study)
@@ -30,7 +30,7 @@ def section(evidence: Evidence) -> PageSection:
 
 
 def commands(study: StudyResults) -> tuple[str, str]:
-    """The commands that finish this study, and that repeat it elsewhere."""
+    """Return the commands that finish this study, and that repeat it elsewhere."""
     folder = shlex.quote(str(study.folder))
     data = study.contents.get("data_root")
     data_root = f" --data-root {shlex.quote(data)}" if data else ""
@@ -92,5 +92,5 @@ def _versions() -> Table:
 
 def _plain(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(_plain(each) for each in value)
+        return ", ".join(map(_plain, value))
     return str(value).lower() if isinstance(value, bool) else str(value)

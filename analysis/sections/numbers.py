@@ -1,4 +1,4 @@
-"""All the numbers: every metric of every run under every protocol, and what could not enter a mean."""
+"""All the numbers: every metric of every run under every protocol, and the values that could not enter a mean."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ from srcnn.protocols import PROTOCOLS
 
 
 def section(evidence: Evidence) -> PageSection | None:
-    """A table a protocol, and the count of infinite and undefined values."""
+    """Return a table a protocol, and the count of infinite and undefined values."""
     if not len(evidence.last):
         return None
     return PageSection("numbers", "All the numbers", [*_all_metrics(evidence), *_left_out(evidence)])
 
 
 def _all_metrics(evidence: Evidence) -> list[Table]:
-    """For every protocol, all metrics of every run, and the same as gains."""
+    """Return a table for every protocol: all metrics of every run and baseline."""
     tables = []
     for protocol in evidence.protocols:
         rows = evidence.last[evidence.last["protocol"] == protocol]
@@ -50,7 +50,7 @@ _HEADS = {"variant": "run", "crop": "patch"}
 
 
 def _left_out(evidence: Evidence) -> list[Any]:
-    """Which values could not enter a mean, counted by metric and kind."""
+    """Return how many values could not enter a mean, by metric and kind."""
     frame, rows = evidence.pictures, []
     for metric in evidence.metrics:
         if f"n_{metric}" not in frame:

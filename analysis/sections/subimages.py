@@ -13,7 +13,7 @@ PICTURES = 2
 
 
 def section(evidence: Evidence) -> PageSection | None:
-    """A panel a metric and picture, a line an upsampler; the report's definitions where they were scored."""
+    """Return a panel a metric and picture, a line an upsampler; the report's definitions where they were scored."""
     run = evidence.best_run
     protocol = next((name for name in ("whole", "compound") if name in evidence.protocols), None)
     if run is None or protocol is None:
@@ -44,7 +44,7 @@ def section(evidence: Evidence) -> PageSection | None:
 
 
 def _chosen(rows: Any) -> list[tuple[str, str]]:
-    """One picture of each set first, then more of the first set."""
+    """Return the chosen pictures: one of each set first, then more of the first set."""
     pairs = [(str(a), str(b)) for a, b in rows[["set", "image"]].drop_duplicates().itertuples(index=False)]
     firsts = list({set_name: (set_name, image) for set_name, image in reversed(pairs)}.values())[::-1]
     return [*firsts, *(pair for pair in pairs if pair not in firsts)][:PICTURES]

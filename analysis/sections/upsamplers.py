@@ -1,4 +1,4 @@
-"""Upsamplers compared, by every metric, for each protocol that uses them."""
+"""The upsamplers compared, by every metric, for each protocol that uses them."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ FEW = ("psnr", "ssim")  # of the report's own protocol, where upsamplers hardly 
 
 
 def section(evidence: Evidence) -> PageSection | None:
-    """A panel a metric and set, and the paired differences to the first upsampler."""
+    """Return a panel a metric and set, and the paired differences to nearest neighbour."""
     blocks: list[Any] = []
     styles = run_styles(evidence.study.variants, evidence.study.baseline_names.values())
     for protocol in ("compound", "whole"):
@@ -45,7 +45,7 @@ def section(evidence: Evidence) -> PageSection | None:
 
 
 def _against_nearest(evidence: Evidence) -> Table | None:
-    """Of the best run: each upsampler minus plain nearest neighbour, paired over patches."""
+    """Return the gain of each upsampler over nearest neighbour, for the best run, paired over patches."""
     run = evidence.best_run
     if run is None or "compound" not in evidence.protocols:
         return None

@@ -1,1 +1,1 @@
-"""What the speed figures come from: each script prints a table and writes JSON."""
+"""The scripts behind the speed figures: each of them prints a table and writes JSON."""

@@ -43,7 +43,7 @@ def step(name, study):
 
 
 def measure(name, study):
-    """Wall seconds, CPU seconds and peak memory (GB) of one step in a fresh process."""
+    """Return wall seconds, CPU seconds and peak memory (GB) of one step in a fresh process."""
     code = (
         "import sys, time, json, resource, runpy; sys.path.insert(0, '.'); start = time.perf_counter()\n"
         f"module = runpy.run_path({str(Path(__file__))!r}); from pathlib import Path\n"

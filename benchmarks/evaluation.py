@@ -30,7 +30,7 @@ UPSAMPLERS = ("nearest", "bilinear", "bicubic", "zero_stuffing")
 
 
 def score_picture(path, evaluate):
-    """Rows of one picture; the worker, its memory now and at its peak in MB."""
+    """Return the rows of one picture, the worker's pid, and its memory now and at its peak, in MB."""
     picture = read_picture(path)
     rows = list(
         score_comparisons(
@@ -43,7 +43,7 @@ def score_picture(path, evaluate):
 
 
 def evaluate_pictures(paths, evaluate, workers):
-    """Seconds, rows, and of each worker: MB after 500 comparisons in all, MB at the end, MB at its peak."""
+    """Return seconds, rows, and the MB of each worker after 500 comparisons, at the end, and at its peak."""
     memory: dict[int, dict[str, float]] = {}
     rows = []
     start = time.perf_counter()
@@ -59,7 +59,7 @@ def evaluate_pictures(paths, evaluate, workers):
 
 
 def package_seconds(python, path):
-    """Seconds of image-similarity-measures for one comparison, in the environment of ``python``."""
+    """Return the seconds that image-similarity-measures takes for one comparison, in the environment of ``python``."""
     picture = read_picture(path)
     comparison = next(whole(picture, ((160, 160),), ("bicubic",)))
     return sum(package_times(python, picture, comparison.estimate()).values()) / 1e3

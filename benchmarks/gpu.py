@@ -32,7 +32,7 @@ OWN_KERNELS = ("9-1-5", "9-1-7")
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the command line's parser."""
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     p.add_argument("--data-root", type=Path, help="folder that holds t91/ and set5/")
     p.add_argument("--root", type=Path, default=Path("results/benchmarks"), help="where patches are kept")
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def about(device: "torch.device") -> dict[str, Any]:
-    """What was measured on."""
+    """Return what the figures were measured on."""
     import torch
 
     from jobs.device import device_text
@@ -75,7 +75,7 @@ def about(device: "torch.device") -> dict[str, Any]:
 
 
 def training_patches(arguments: argparse.Namespace, device: "torch.device") -> "Tensors":
-    """The patches of the packaged study t91_x3 on the device; noise of the same size without pictures."""
+    """Return the patches of the packaged study t91_x3 on the device; without pictures, noise of the same size."""
     from srcnn.batches import Tensors
     from srcnn.dataset import read_patches
     from srcnn.deprocess import CENTRE, Standardisation
@@ -98,7 +98,7 @@ def training_patches(arguments: argparse.Namespace, device: "torch.device") -> "
 
 
 def network(name: str, device: "torch.device") -> Any:
-    """A new network on the device, as the train stage makes it."""
+    """Return a new network on the device, as the train stage makes it."""
     import torch
 
     from srcnn.models import build_model
@@ -109,7 +109,7 @@ def network(name: str, device: "torch.device") -> Any:
 
 # --- patches per second -------------------------------------------------------------------------
 def throughput(patches: "Tensors", quick: bool) -> list[dict[str, Any]]:
-    """Patches per second one step after another, recorded, and with kernels of our own, and how far weights differ."""
+    """Return patches per second one by one, recorded, and with our own kernels, and how far the weights differ."""
     from srcnn.steps import Steps
     from srcnn.training import new_steps
 
@@ -151,7 +151,7 @@ def _rate(
     *,
     own: bool,
 ) -> tuple[float, Any]:
-    """Patches per second (median of three epochs of so many steps) and the weights after a hundred steps."""
+    """Return patches per second (median of three epochs of so many steps) and the weights after a hundred steps."""
     import torch
 
     from srcnn.batches import Tensors
@@ -187,7 +187,7 @@ def _apart(one: Any, other: Any) -> float:
 
 # --- restoring ----------------------------------------------------------------------------------
 def restoring(device: "torch.device", quick: bool) -> list[dict[str, Any]]:
-    """Milliseconds a picture on the CPU's cores and on the device, and how far apart the pictures are."""
+    """Return the milliseconds a picture on the CPU's cores and on the device, and how far apart the pictures are."""
     import torch
 
     from srcnn.color import to_uint8
@@ -238,7 +238,7 @@ TRAININGS: "tuple[tuple[bool, int, Precision, int], ...]" = (
 def until_wanted(
     arguments: argparse.Namespace, patches: "Tensors", recorded: bool, batch: int, precision: "Precision", epochs: int
 ) -> dict[str, Any]:
-    """Seconds of training until Set5 reaches WANTED_DB; scoring after each epoch is not counted, recording is."""
+    """Return the seconds of training until Set5 reaches WANTED_DB; they count recording, but not scoring."""
     from benchmarks.training import monitored
     from srcnn.experiment import TrainingConfig
     from srcnn.monitor import mean_scores

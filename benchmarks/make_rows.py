@@ -46,7 +46,7 @@ SCALE = {
 
 
 def keys_of_picture():
-    """Key columns of one picture's rows below its name: protocol, upsampler, zoom, definition, box."""
+    """Return the key columns of one picture's rows below its name: protocol, upsampler, zoom, definition, box."""
     grid = crop_grid(HEIGHT, WIDTH, CROP, CROP)
     rows = []
     for definition in ("paper", "package"):
@@ -59,7 +59,7 @@ def keys_of_picture():
 
 
 def shard_table(generator, run_id, epoch, pictures, skill):
-    """One shard: all rows of some pictures of a run (None: the baseline)."""
+    """Return one shard: all rows of some pictures of a run (None: the baseline)."""
     keys = keys_of_picture()
     if run_id is None:
         methods = ["direct" if key[0] == "compound" else "bicubic" for key in keys]
@@ -88,7 +88,7 @@ def shard_table(generator, run_id, epoch, pictures, skill):
 
 
 def make_study(folder, rows, blocks=1, name="bench"):
-    """Write a finished study of about ``rows`` rows; how many rows and files it has."""
+    """Write a finished study of about ``rows`` rows; return how many rows and files it has."""
     paths = StudyPaths(Path(folder) / name)
     per_epoch = len(keys_of_picture()) * PICTURES
     settings = [("mse", 5e-4), ("mse", 1e-3), ("mse", 2e-3), ("l1", 1e-3), ("l1", 2e-3)]

@@ -20,12 +20,12 @@ REPEATS = {"uiq": 1, "fsim": 2}  # the slow ones; the others 10 times
 
 
 def cos(x, y):
-    """The report's own: its dot product wraps."""
+    """Return the report's own cos, whose dot product wraps."""
     return np.dot(x.ravel(), y.ravel()) / (np.linalg.norm(x) * np.linalg.norm(y))
 
 
 def main():
-    """Least processor time of some calls each."""
+    """Return the least processor time of some calls of each function, in ms."""
     pair = np.load(sys.argv[1], allow_pickle=False)
     times = {}
     with warnings.catch_warnings(), np.errstate(all="ignore"):

@@ -15,7 +15,7 @@ import piq
 
 
 def main():
-    """Time each on random pictures: their time does not depend on the content."""
+    """Time each metric on random pictures: their time does not depend on the content."""
     torch.set_num_threads(1)
     height, width = (int(side) for side in sys.argv[1:])
     rng = np.random.default_rng(0)

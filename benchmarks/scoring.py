@@ -36,7 +36,7 @@ SHARED = 6
 
 
 def pictures(height, width):
-    """A photograph, and six estimates of it: its crops, enlarged to its size."""
+    """Return a photograph, and six estimates of it: its crops, enlarged to its size."""
     image = np.asarray(Image.fromarray(data.astronaut()).resize((width, height)))
     boxes = [(r * height // 2, c * width // 3) for c in range(3) for r in range(2)]
     crops = [image[r : r + height // 2, c : c + width // 3] for r, c in boxes]
@@ -46,7 +46,7 @@ def pictures(height, width):
 
 
 def best(function, repeats):
-    """Least processor time of some calls, ms: what others do on the machine disturbs it least."""
+    """Return the least processor time of some calls, in ms: other work on the machine disturbs it least."""
     times = []
     for _ in range(repeats):
         start = time.process_time()
@@ -56,7 +56,7 @@ def best(function, repeats):
 
 
 def package_times(python, reference, estimate):
-    """Milliseconds a comparison of the package, and of the report's own cos, in the environment of ``python``."""
+    """Return the ms a comparison of the package and of the report's own cos, in the environment of ``python``."""
     if not Path(python).exists():
         sys.exit(f"{python} is not there: make test-package makes an environment with image-similarity-measures")
     with tempfile.NamedTemporaryFile(suffix=".npy") as file:
@@ -68,7 +68,7 @@ def package_times(python, reference, estimate):
 
 
 def our_times(reference, estimates, definition):
-    """Milliseconds a comparison of each metric alone, and of all of them together."""
+    """Return the milliseconds a comparison of each metric alone, and of all of them together."""
 
     def alone(metric: Metric):
         picture = MeasuredPicture(reference)
@@ -116,13 +116,13 @@ def main():
 
 
 def gaussian_ssim(x, y):
-    """scikit-image's SSIM as the paper defines it."""
+    """Return scikit-image's SSIM, as the paper defines it."""
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     return structural_similarity(x, y, data_range=255, channel_axis=2, **options)
 
 
 def show(size, package, ours, peers):
-    """One table."""
+    """Print one table."""
     print(f"\n{size}, ms a comparison, one core; six estimates share a reference")
     print(f"{'':10}{'0.3.6':>10}{'package':>10}{'ratio':>8}{'paper':>10}{'ratio':>8}")
     for name, theirs in package.items():

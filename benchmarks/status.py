@@ -32,13 +32,13 @@ ENDS = {".parquet": b"PAR1" + bytes(4) + b"PAR1", ".h5": b"\x89HDF\r\n\x1a\n" + 
 
 
 def write(path, value=None):
-    """A file with JSON, or one that holds nothing."""
+    """Write a file with JSON, or an empty one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(ENDS.get(path.suffix, b"") if value is None else json.dumps(value).encode())
 
 
 def make_study(folder, runs):
-    """A study's folder and sacct's lines for it: half of the runs are done, the others in all states."""
+    """Write a study's folder; return sacct's lines for it: half of the runs are done, the others in all states."""
     ids = [f"r{number:010x}" for number in range(runs)]
     stages = {"train": ids, "render": ids}
     for block in range(SHARDS):
@@ -62,7 +62,7 @@ def make_study(folder, runs):
 
 
 def tasks(ids):
-    """The tasks as a submission writes them; those that have several epochs make a file for each."""
+    """Give the tasks as a submission writes them; those with several epochs make a file for each."""
 
     def made(kind, place, **more):
         return {"kind": kind, "place": place, **more}
@@ -87,7 +87,7 @@ def tasks(ids):
 
 
 def task(folder, array, index, name, runs):
-    """One task's files, and what sacct says of it."""
+    """Write one task's files, and what sacct says of it."""
     stage, run = array["stage"], folder / "runs" / name.partition(".")[0]
     part = index / runs
     job = f"{array['job']}_{index}"

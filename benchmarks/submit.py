@@ -25,7 +25,7 @@ SINGLE = 20  # submissions of one task each, to compare with
 
 
 def study(folder, runs, shards):
-    """A study file with as many runs, on pictures inside scikit-image."""
+    """Write a study file with so many runs, on pictures inside scikit-image."""
     import yaml
 
     content = {
@@ -41,7 +41,7 @@ def study(folder, runs, shards):
 
 
 def timed(*command, env):
-    """Seconds of a command, and what it printed."""
+    """Return the seconds of a command, and what it printed."""
     start = time.perf_counter()
     done = subprocess.run(command, env=env, cwd=REPOSITORY, capture_output=True, text=True)
     seconds = time.perf_counter() - start
@@ -51,7 +51,7 @@ def timed(*command, env):
 
 
 def counted_sbatch(folder):
-    """A folder for PATH whose sbatch notes each call and passes it on."""
+    """Make a folder for PATH whose sbatch notes each call and passes it on."""
     real = shutil.which("sbatch")
     program = folder / "bin" / "sbatch"
     program.parent.mkdir()
@@ -61,7 +61,7 @@ def counted_sbatch(folder):
 
 
 def measure(folder, arguments):
-    """All figures, on a cluster that runs in ``folder/slurm``."""
+    """Return all figures, measured on a cluster that runs in ``folder/slurm``."""
     env = {**os.environ, "SLURM_CONF": str(folder / "slurm" / "slurm.conf")}
     for name in ("cpu", "gpu", "low", "lowcancel"):
         subprocess.run(["scontrol", "update", f"partitionname={name}", "state=down"], env=env, check=True)

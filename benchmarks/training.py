@@ -34,7 +34,7 @@ MARKS = (2, 5, 10, 20, 30, 60, 120, 180, 240, 300)
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings of one arm."""
+    """The settings of one arm."""
 
     title: str
     batch: int
@@ -63,7 +63,7 @@ RECIPES = {
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the command line's parser."""
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     p.add_argument("--data-root", type=Path, required=True, help="folder that holds t91/, set5/, ...")
     p.add_argument("--root", type=Path, default=Path("results/benchmarks"), help="where patches are kept")
@@ -97,7 +97,7 @@ def main() -> None:
 
 
 def prepared(arguments: argparse.Namespace) -> "Prepare":
-    """The patches of the packaged study, cut if they are not there."""
+    """Return the patches of the packaged study, cut if they are not there."""
     from runner.study.config import load_study
     from runner.study.plan import make_plan
     from srcnn.paths import RootPaths
@@ -112,7 +112,7 @@ def prepared(arguments: argparse.Namespace) -> "Prepare":
 
 # --- dB against seconds -----------------------------------------------------------------------
 def train_recipe(arguments: argparse.Namespace, prepare: "Prepare", recipe: Recipe) -> dict[str, Any]:
-    """PSNR on Set5 after so many seconds of training, scoring not counted."""
+    """Return the PSNR on Set5 after so many seconds of training, scoring not counted."""
     import torch
 
     from srcnn.batches import Tensors, augmented
@@ -178,7 +178,7 @@ def train_recipe(arguments: argparse.Namespace, prepare: "Prepare", recipe: Reci
 
 
 def monitored(arguments: argparse.Namespace, folder: str, name: str) -> "list[MonitoredPicture]":
-    """A set's pictures, degraded."""
+    """Return a set's pictures, degraded."""
     from srcnn.experiment import DataConfig
     from srcnn.files import is_grey_file, read_picture
     from srcnn.monitor import MonitoredPicture
@@ -190,7 +190,7 @@ def monitored(arguments: argparse.Namespace, folder: str, name: str) -> "list[Mo
 
 # --- throughput -------------------------------------------------------------------------------
 def throughput(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Patches per second of each arm, and how many times the plain loop's that is, round by round."""
+    """Return the patches per second of each arm, and the ratio to the plain loop's, round by round."""
     found: dict[str, Any] = {}
     print("\npatches per second, batch 128      times the DataLoader     best round by   by the wall   peak MB")
     print("                                   (median, range of rounds)      CPU time         clock")
@@ -213,7 +213,7 @@ def throughput(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _arm(arguments: argparse.Namespace, arm: str, model: str) -> dict[str, float]:
-    """What an arm measures in a process of its own."""
+    """Return what an arm measures in a process of its own."""
     from runner.executors.task import KEEP_MEMORY
 
     environment = {k: v for k, v in os.environ.items() if k not in KEEP_MEMORY}
@@ -227,7 +227,7 @@ def _arm(arguments: argparse.Namespace, arm: str, model: str) -> dict[str, float
 
 
 def timed(step: Callable[[], int]) -> dict[str, float]:
-    """Best rates over a few calls of ``step``, which returns how many patches it trained on."""
+    """Return the best rates over a few calls of ``step``, which returns how many patches it trained on."""
     import torch
 
     from jobs.training import peak_memory_mb
@@ -242,7 +242,7 @@ def timed(step: Callable[[], int]) -> dict[str, float]:
 
 
 def dataloader_arm(prepare: "Prepare", name: str) -> dict[str, float]:
-    """The loop of a tutorial: DataLoader over arrays in memory, default layout, three plain layers."""
+    """Return the rates of a tutorial's loop: DataLoader over arrays in memory, default layout, three plain layers."""
     import torch
     from torch import nn
     from torch.utils.data import DataLoader, TensorDataset
@@ -277,7 +277,7 @@ def dataloader_arm(prepare: "Prepare", name: str) -> dict[str, float]:
 
 
 def our_arm(prepare: "Prepare", name: str, wanted: Wanted = "auto") -> dict[str, float]:
-    """Our own epochs, as the train stage runs them."""
+    """Return the rates of our own epochs, as the train stage runs them."""
     import torch
 
     from srcnn.batches import Tensors

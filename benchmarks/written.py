@@ -1,4 +1,4 @@
-"""The file of figures that a benchmark leaves: it replaces its own earlier one, and others only if that is said."""
+"""The file of figures that a benchmark leaves: it replaces its own earlier one, others only with --overwrite."""
 
 import argparse
 import json
@@ -11,13 +11,13 @@ MARK = "benchmark"  # the key by which a file is known as a benchmark's
 
 
 def add_json(p: argparse.ArgumentParser, default: str) -> None:
-    """The options that say where the figures go."""
+    """Add the options that say where the figures go."""
     p.add_argument("--json", type=Path, default=Path(default), help=f"file for the figures (default: {default})")
     p.add_argument("--overwrite", action="store_true", help="replace a file that no benchmark wrote")
 
 
 def require_free(arguments: argparse.Namespace) -> None:
-    """End with the reason if the figures must not be written; to be called before they are measured."""
+    """Exit with the reason if the figures must not be written; call this before they are measured."""
     refusal = refuse_to_replace(arguments.json, arguments.overwrite, is_own=_is_own, option="--json")
     if refusal:
         raise SystemExit(f"error: {refusal}")

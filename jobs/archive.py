@@ -61,7 +61,7 @@ def pictures_in(archive: Path) -> Iterator[tuple[str, bytes]]:
             is_zip = file.read(2) == b"PK"
         yield from _zipped(archive) if is_zip else _tarred(archive)
     except BROKEN as error:
-        raise ArchiveError(f"is no zip or tar archive, or a broken one ({said(error)})") from error
+        raise ArchiveError(f"is not a zip or tar archive, or is a broken one ({said(error)})") from error
 
 
 def _zipped(archive: Path) -> Iterator[tuple[str, bytes]]:

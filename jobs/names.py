@@ -68,7 +68,7 @@ def by_name(files: Mapping[Path, PurePath]) -> dict[str, Path]:
     if len(faults) > LISTED:
         faults[LISTED:] = [f"and {len(faults) - LISTED} more"]
     if faults:
-        raise PictureError("\n  ".join(faults) + "\nrename or leave out one of each, or name folders apart")
+        raise PictureError("\n  ".join(faults) + "\nrename one picture of each pair, or its folder, or leave it out")
     return {picture_name(named_by): file for file, named_by in files.items()}
 
 

@@ -93,7 +93,7 @@ def _pictures(folder: Path) -> dict[str, str]:
         if file.suffix.lower() in PICTURE_SUFFIXES:
             known = checksum(file)
             if known is None:
-                raise ValueError(f"{file}: is no usable picture")
+                raise ValueError(f"{file}: is not a usable picture")
             pictures[file.relative_to(folder).as_posix()] = known
     return pictures
 

@@ -233,7 +233,7 @@ def test_a_truncated_archive_is_refused(run, mirror, downloads, pack, kept):
     mirror.files["/set5.zip"] = content[: int(kept if kept == 2 else kept * len(content))]
     status, said = run("set5")
     assert status == 2
-    assert "no zip or tar archive, or a broken one" in error_line(said)
+    assert "not a zip or tar archive, or is a broken one" in error_line(said)
     assert list(downloads.iterdir()) == []
 
 
@@ -243,7 +243,7 @@ def test_a_corrupt_archive_is_refused(run, mirror, downloads):
     mirror.files["/set5.zip"] = bytes(content)
     status, said = run("set5")
     assert status == 2
-    assert "no zip or tar archive, or a broken one" in error_line(said)
+    assert "not a zip or tar archive, or is a broken one" in error_line(said)
     assert list(downloads.iterdir()) == []
 
 
@@ -259,7 +259,7 @@ def test_a_page_instead_of_an_archive_is_refused(run, mirror):
     mirror.files["/set5.zip"] = b"<!DOCTYPE html><p>Please log in.</p>" * 99
     status, said = run("set5")
     assert status == 2
-    assert "no zip or tar archive" in error_line(said)
+    assert "not a zip or tar archive" in error_line(said)
 
 
 def test_a_dead_link_says_what_the_server_answered_and_offers_another(run, mirror, downloads):

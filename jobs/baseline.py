@@ -15,8 +15,8 @@ from jobs.sizes import picture_bytes
 from srcnn.experiment import Experiment
 from srcnn.outputs import Output
 from srcnn.paths import StudyPaths, view_folder
+from srcnn.rendered import rendered_views
 from srcnn.shards import has_rows, has_shard
-from srcnn.views import rendered_views
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from jobs.planned import PlannedRun
 from srcnn.experiment import Experiment
 from srcnn.outputs import Output, Shelf
 from srcnn.paths import StudyPaths, view_folder
+from srcnn.rendered import rendered_views
 from srcnn.shards import has_rows
-from srcnn.views import rendered_views
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from jobs.score_shards import EarlierScores, fill_shard, recover
 from jobs.scoring import Row, ScoredPicture, ScoringError, in_parallel, rows_or_reason, score_comparisons
 from srcnn import protocols
 from srcnn.files import write_picture
-from srcnn.rendered import picture_file
+from srcnn.rendered import picture_file, rendered_views
 from srcnn.shards import has_shard
-from srcnn.views import as_view, interpolated_bands, low_resolution_picture, reduced, reference, rendered_views
+from srcnn.views import as_view, interpolated_bands, low_resolution_picture, reduced, reference
 from srcnn.words import counted
 
 

@@ -12,16 +12,17 @@ import itertools
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from PIL import Image
 
+from jobs.job import usable_cores
 from jobs.names import by_name, unnameable
 from srcnn.files import (
     PICTURE_SUFFIXES,
@@ -259,7 +260,8 @@ def read_set(
     same = {file for file in known if known[file]["stamp"] == stamps[file]}
     new = [file for file in files if verify or file not in same]
     disguised = []
-    contents = Parallel(n_jobs=-1, prefer="threads")(delayed(_content)(file) for file in new)
+    with ThreadPoolExecutor(usable_cores()) as threads:
+        contents = list(threads.map(_content, new))
     for file, content in zip(new, contents, strict=True):
         if isinstance(content, PictureError):
             errors.append(str(content))

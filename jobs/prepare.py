@@ -6,10 +6,8 @@ from typing import Self
 
 from jobs.claim import build_once
 from jobs.job import Job, Progress, silent
-from jobs.parallel import spread
-from jobs.pictures import Picture, load_set
+from jobs.pictures import load_set
 from jobs.planned import PlannedRun
-from srcnn.dataset import Patches, cut_patches, held_out_pictures, write_patches
 from srcnn.experiment import DataConfig
 from srcnn.identity import data_id
 from srcnn.outputs import Output
@@ -50,26 +48,7 @@ class Prepare(Job):
 
     def __call__(self, progress: Progress = silent) -> None:
         """Build the file, or wait for the job that is building it."""
-        build_once(self.root.patches(self.name), lambda: self._build(progress), lambda note: progress(0, 1, note))
+        from jobs.cutting import cut_set  # h5py and scipy, which a plan does without
 
-    def _build(self, progress: Progress) -> None:
-        pictures = load_set(self.root, self.train_set).pictures
-        whole = held_out_pictures(len(pictures), self.data.holdout)
-        sides = [index in whole if whole else None for index in range(len(pictures))]
-        calls = [(picture, self.data, side) for picture, side in zip(pictures, sides, strict=True)]
-        cut = spread(_cut, calls, None)
-
-        progress(0, len(pictures), "pictures")
-
-        def counted() -> Iterator[tuple[Patches, ...]]:
-            for number, patches in enumerate(cut, 1):
-                progress(number, len(pictures), "pictures")
-                yield patches
-
-        sources = [{"name": picture.name, "digest": picture.digest} for picture in pictures]
-        count = write_patches(self.root.patches(self.name), counted(), self.data, sources)
-        progress(len(pictures), len(pictures), f"{count} patches")
-
-
-def _cut(picture: Picture, data: DataConfig, held_out: bool | None) -> tuple[Patches, ...]:
-    return cut_patches(picture.read(), data, held_out, picture.grey)
+        file = self.root.patches(self.name)
+        build_once(file, lambda: cut_set(self, progress), lambda note: progress(0, 1, note))

@@ -15,7 +15,7 @@ from srcnn.aside import Aside
 from srcnn.experiment import Experiment
 from srcnn.outputs import Output, Shelf
 from srcnn.paths import GROUPS, RootPaths, RunPaths, view_folder
-from srcnn.views import rendered_views
+from srcnn.rendered import rendered_views
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from srcnn.deprocess import Floats
 from srcnn.files import PictureError, write_picture
 from srcnn.inference import restore_luma
 from srcnn.paths import RunPaths
-from srcnn.rendered import picture_file
-from srcnn.views import as_view, interpolated_bands, reduced, rendered_views
+from srcnn.rendered import picture_file, rendered_views
+from srcnn.views import as_view, interpolated_bands, reduced
 from srcnn.words import listed
 
 # A pass of the network over a picture: the zoom that the picture is reduced by, and the epoch of the weights.

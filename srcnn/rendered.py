@@ -1,9 +1,20 @@
-"""Folders of rendered pictures: one a set and view, tied to the content of the set."""
+"""Folders of rendered pictures: one a set and view, tied to the content of the set.
+
+A view is what is rendered of a picture: ``full``, ``luma`` (for the protocol of that name) and
+``zoom_<k>`` (at 1/k size, for ``compound``).
+"""
 
 from pathlib import Path
 
+from srcnn.experiment import EvaluateConfig
 from srcnn.paths import set_mark
 from srcnn.regular import NotRegular, read_regular
+
+
+def rendered_views(evaluate: EvaluateConfig) -> dict[int, tuple[str, ...]]:
+    """The views that one pass of the network at 1/zoom size gives, per zoom; ``full`` always."""
+    full = ("full", "luma") if "luma" in evaluate.protocols else ("full",)
+    return {1: full, **{zoom: (f"zoom_{zoom}",) for zoom in evaluate.used_zooms}}
 
 
 def picture_file(folder: Path, name: str) -> Path:

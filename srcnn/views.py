@@ -1,8 +1,4 @@
-"""The pictures derived from a photograph: its reference, its small copy, its degraded form.
-
-A view is what is rendered of a picture: ``full``, ``luma`` (for the protocol of that name) and
-``zoom_<k>`` (at 1/k size, for ``compound``).
-"""
+"""The pictures derived from a photograph: its reference, its small copy, its degraded form."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,16 +6,10 @@ from numpy.typing import NDArray
 from srcnn.color import luma, own_standard, rgb_to_ycbcr, to_uint8, ycbcr_to_rgb
 from srcnn.degrade import crop_to_multiple, degrade, low_resolution
 from srcnn.deprocess import as_measured_luma, deprocess
-from srcnn.experiment import DataConfig, EvaluateConfig
+from srcnn.experiment import DataConfig
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
-
-
-def rendered_views(evaluate: EvaluateConfig) -> dict[int, tuple[str, ...]]:
-    """The views that one pass of the network at 1/zoom size gives, per zoom; ``full`` always."""
-    full = ("full", "luma") if "luma" in evaluate.protocols else ("full",)
-    return {1: full, **{zoom: (f"zoom_{zoom}",) for zoom in evaluate.used_zooms}}
 
 
 def reference(picture: Bytes, data: DataConfig, zoom: int = 1) -> Bytes:

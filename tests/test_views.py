@@ -3,13 +3,13 @@ import pytest
 
 from srcnn.color import luma, rgb_to_ycbcr, to_uint8, ycbcr_to_rgb
 from srcnn.experiment import DataConfig, EvaluateConfig
+from srcnn.rendered import rendered_views
 from srcnn.views import (
     interpolated_bands,
     low_resolution_picture,
     measured_luma,
     reduced,
     reference,
-    rendered_views,
 )
 
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from conftest import REPOSITORY
+from test_keeping import epochs
 
 from jobs.checkpoint import Checkpoint, CheckpointError, newest, save_last, set_aside_damaged
 from srcnn.checkpoint import is_sealed, sealed
@@ -91,13 +92,13 @@ def test_killed_writes_leave_no_rubbish_behind(runs):
 # --- damage -----------------------------------------------------------------------------------
 def _state(epoch):
     weights = {"layer.weight": torch.full((3,), float(epoch))}
-    return Checkpoint(epoch, weights, {}, [{"epoch": e + 1} for e in range(epoch)], {}, {}, 0, 0.45, 1.0)
+    return Checkpoint(epoch, weights, {}, epochs(*range(epoch, 0, -1)), {}, {}, 0, 0.45, 1.0)
 
 
 def test_a_checkpoint_opens_with_torch_alone_and_without_code(tmp_path):
     _state(3).save(tmp_path / "x.pt")
     assert torch.load(tmp_path / "x.pt", weights_only=True)["epoch"] == 3
-    assert Checkpoint.load(tmp_path / "x.pt").history == [{"epoch": 1}, {"epoch": 2}, {"epoch": 3}]
+    assert Checkpoint.load(tmp_path / "x.pt").history == epochs(3, 2, 1)
 
 
 def test_every_single_changed_byte_is_noticed():

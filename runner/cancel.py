@@ -27,13 +27,14 @@ def main(argv: list[str] | None = None) -> int:
     """0 stopped or nothing to stop, 1 something is left or refused to go, 2 bad usage, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)
 
-    from runner.actions.cancel import CannotCancel, WrongUse, cancel
+    from runner.actions.cancel import CannotCancel, Part, WrongUse, cancel
     from runner.executors.job_state import SchedulerError
     from runner.record.lock import StudyBusyError
     from runner.record.matching import UnknownName
 
     try:
-        return cancel(StudyPaths(arguments.study.expanduser().resolve()), arguments)
+        paths = StudyPaths(arguments.study.expanduser().resolve())
+        return cancel(paths, Part(arguments.stage, arguments.run), arguments.yes)
     except (FileNotFoundError, UnknownName, WrongUse) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2

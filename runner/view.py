@@ -11,7 +11,7 @@ from rich.text import Text
 
 from jobs.attempt import last_attempt
 from runner.executors.executor import WatchedTask, Watcher
-from runner.study.plan import Plan, PlannedTask
+from runner.study.plan import PlannedTask
 from runner.study.stages import STAGES
 from srcnn.words import counted, duration
 
@@ -19,7 +19,7 @@ REFRESH_S = 0.5
 LINE_EVERY_S = 15.0  # of progress, where there is no terminal to redraw
 
 
-def plan_table(plan: Plan, missing: Sequence[PlannedTask], asks: Mapping[str, str]) -> Table:
+def plan_table(planned: Sequence[PlannedTask], missing: Sequence[PlannedTask], asks: Mapping[str, str]) -> Table:
     """Return a table: stage, tasks, already done, what one task of it ``asks`` for, what each waits for."""
     table = Table(box=None, pad_edge=False)
     for column in ("stage", "tasks", "done", "to do"):
@@ -27,7 +27,7 @@ def plan_table(plan: Plan, missing: Sequence[PlannedTask], asks: Mapping[str, st
     table.add_column("one task asks for")
     table.add_column("waits for")
     for stage in STAGES:
-        tasks = plan.stage(stage)
+        tasks = [task for task in planned if task.stage == stage]
         if tasks:
             todo = sum(task.stage == stage for task in missing)
             needs = [*STAGES[stage].needs, *STAGES[stage].after]

@@ -199,7 +199,7 @@ def test_a_merged_study_counts_as_done_and_its_scores_are_known_to_the_next_scor
     rows = len(analysis.load(plan.paths.folder))
     assert compaction.compact_study(plan.paths.folder)
     assert [task.stage for task in plan.missing()] == ["report"]
-    assert stale_results(plan) == []
+    assert stale_results(plan.tasks) == []
     assert len(analysis.load(plan.paths.folder)) == rows
 
     # A new upsampler scores only what is new: what is known comes out of the merged file.

@@ -59,11 +59,10 @@ def test_only_what_failed_is_tried_again_with_what_needs_it_and_what_it_lacks(pl
 
 def test_more_memory_is_for_the_stages_that_failed_by_themselves(plan):
     before = plan.study.cluster
-    cluster = with_resources(plan, plan.tasks, {plan.stage("train")[0].key}, {"mem_gb": 48})
-    after = cluster.study.cluster
+    after = with_resources(before, plan.tasks, {plan.stage("train")[0].key}, {"mem_gb": 48})
     assert after.stage("train").mem_gb == 48
     assert after.stage("report").mem_gb == before.stage("report").mem_gb
-    every = with_resources(plan, plan.tasks, (), {"timeout_min": 7, "mem_gb": None}).study.cluster
+    every = with_resources(before, plan.tasks, (), {"timeout_min": 7, "mem_gb": None})
     assert {every.stage(name).timeout_min for name in ("train", "report")} == {7}
     assert every.stage("train").mem_gb == before.stage("train").mem_gb
 

@@ -93,7 +93,7 @@ def sent(batches):
 
 
 def test_stages_wait_for_one_another_run_by_run(plan):
-    assert sent(arrange(plan, plan.missing(), {}, 1001)) == [
+    assert sent(arrange(plan.study.cluster, plan.missing(), {}, 1001)) == [
         ("prepare", 1, None),
         ("baseline", 1, None),
         ("train", 3, "afterok:100"),
@@ -106,32 +106,36 @@ def test_stages_wait_for_one_another_run_by_run(plan):
 
 def test_arrays_of_all_stages_list_the_same_runs_in_the_same_order(plan):
     runs = [planned.run_id for planned in plan.runs]
-    batches = [b for b in arrange(plan, plan.missing(), {}, 1001) if b.stage in ("train", "render", "evaluate")]
+    batches = [
+        b for b in arrange(plan.study.cluster, plan.missing(), {}, 1001) if b.stage in ("train", "render", "evaluate")
+    ]
     assert [[task.name.partition(".")[0] for task in batch.tasks] for batch in batches] == [runs] * 4
 
 
 def test_arrays_are_split_where_the_cluster_allows_no_larger_ones(plan):
-    found = sent(arrange(plan, plan.missing(), {}, 2))
+    found = sent(arrange(plan.study.cluster, plan.missing(), {}, 2))
     assert [(stage, count) for stage, count, _ in found if stage == "train"] == [("train", 2), ("train", 1)]
     assert [waits for stage, _, waits in found if stage == "render"] == ["aftercorr:102", "afterok:106"]
 
 
 def test_a_single_run_waits_by_afterok(tmp_path, study_file):
     plan = make_plan(load_study(str(study_file))[0], RootPaths(tmp_path / "results"))
-    waits = {stage: waits for stage, _, waits in sent(arrange(plan, plan.missing(), {}, 1001))}
+    waits = {stage: waits for stage, _, waits in sent(arrange(plan.study.cluster, plan.missing(), {}, 1001))}
     assert waits["render"] == "afterok:102"
 
 
 def test_a_set_of_patches_that_fails_takes_no_runs_of_others_with_it(tmp_path):
     file = tiny_study(tmp_path, sweep={"grid": {"data.blur_sigma": [0, 1]}})
     plan = make_plan(load_study(str(file))[0], RootPaths(tmp_path / "results"))
-    waits = [waits for stage, _, waits in sent(arrange(plan, plan.missing(), {}, 1001)) if stage == "train"]
+    waits = [
+        waits for stage, _, waits in sent(arrange(plan.study.cluster, plan.missing(), {}, 1001)) if stage == "train"
+    ]
     assert waits == ["afterany:100"]
 
 
 def test_runs_that_lack_only_scores_ask_for_no_gpu(plan):
     tasks = [task for task in plan.missing() if task.name.endswith(".1") or task.stage == "report"]
-    assert [(stage, count) for stage, count, _ in sent(arrange(plan, tasks, {}, 1001))] == [
+    assert [(stage, count) for stage, count, _ in sent(arrange(plan.study.cluster, tasks, {}, 1001))] == [
         ("evaluate", 3),
         ("report", 1),
     ]
@@ -140,7 +144,7 @@ def test_runs_that_lack_only_scores_ask_for_no_gpu(plan):
 def test_what_needs_a_task_that_runs_already_waits_for_its_job(plan):
     active = {task.key: f"77_{number}" for number, task in enumerate(plan.stage("train"))}
     tasks = [task for task in plan.tasks if task.stage in ("render", "evaluate", "report")]
-    found = sent(arrange(plan, tasks, active, 1001))
+    found = sent(arrange(plan.study.cluster, tasks, active, 1001))
     assert found[0] == ("render", 3, "afterany:77")
     assert found[-1][2].endswith(":77")
 
@@ -153,7 +157,7 @@ def test_arrays_of_uneven_size_keep_the_cap_together(tmp_path):
     # Runs that lack different blocks: arrays of 37 elements and of one.
     odd = {f"{run.run_id}.{number}" for number, run in enumerate(plan.runs[:3])}
     tasks = [task for task in plan.stage("evaluate") if task.name not in odd]
-    batches = arrange(plan, tasks, {}, 1001)
+    batches = arrange(plan.study.cluster, tasks, {}, 1001)
     free = [batch for batch in batches if not batch.waits]
     assert len({len(batch.tasks) for batch in batches}) > 1
     assert sum(batch.parallelism for batch in free) <= 8
@@ -163,7 +167,7 @@ def test_arrays_of_uneven_size_keep_the_cap_together(tmp_path):
 def test_no_more_tasks_run_at_once_than_the_cap_however_arrays_are_split(plan, cap):
     cluster = plan.study.cluster.with_stage("evaluate", parallelism=cap)
     capped = replace(plan, study=plan.study.model_copy(update={"cluster": cluster}))
-    batches = [b for b in arrange(capped, capped.missing(), {}, 2) if b.stage == "evaluate"]
+    batches = [b for b in arrange(capped.study.cluster, capped.missing(), {}, 2) if b.stage == "evaluate"]
     assert len(batches) == 4
     free = [b for b in batches if not any(isinstance(on, Batch) and on.stage == "evaluate" for _, on in b.waits)]
     assert sum(batch.parallelism for batch in free) <= cap

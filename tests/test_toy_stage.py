@@ -66,7 +66,7 @@ if name == "arrange":
     from srcnn.paths import RootPaths
 
     plan = make_plan(load_study(words[0])[0], RootPaths(Path(words[1])))
-    for batch in arrange(plan, plan.missing(), {}, 100):
+    for batch in arrange(plan.study.cluster, plan.missing(), {}, 100):
         print(batch.stage, *sorted(f"{kind}:{on.stage}" for kind, on in batch.waits))
     sys.exit()
 sys.exit(importlib.import_module(f"runner.{name}").main(words))

@@ -134,10 +134,10 @@ def test_a_study_that_does_not_fit_says_so(tmp_path, monkeypatch):
     import shutil
 
     plan = small_plan(tmp_path, keep={"every_s": 0})
-    assert "WARNING" not in space_text(plan, plan.tasks)
+    assert "WARNING" not in space_text(plan.paths.folder, plan.tasks)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(100, 90, 10))
-    assert "10 B are free" in space_text(plan, plan.tasks)
-    assert "WARNING: that does not fit" in space_text(plan, plan.tasks)
+    assert "10 B are free" in space_text(plan.paths.folder, plan.tasks)
+    assert "WARNING: that does not fit" in space_text(plan.paths.folder, plan.tasks)
     assert [size(n) for n in (5, 5e3, 5e6, 5e9, 5e12)] == ["5 B", "5 kB", "5 MB", "5.0 GB", "5000.0 GB"]
 
 

@@ -220,7 +220,7 @@ def test_training_patches_are_not_made_again_for_runs_that_are_trained(finished)
 def test_a_new_protocol_or_metric_retrains_nothing_and_computes_only_what_is_new(finished, monkeypatch):
     study, _ = load_study(str(finished.folder), ["evaluate.upsamplers=[nearest, bicubic, lanczos]"])
     plan = make_plan(study, RootPaths(finished.folder.parent))
-    assert stale_results(plan) == []
+    assert stale_results(plan.tasks) == []
     missing = plan.missing()
     assert {task.stage for task in missing} == {"baseline", "evaluate", "report"}
     computed = []

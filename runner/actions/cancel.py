@@ -1,6 +1,5 @@
 """A study stopped, wherever it runs, and nothing left behind that runs on."""
 
-import argparse
 import os
 import shlex
 import signal
@@ -8,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from jobs.processes import born, descendants, is_alive
 from runner.ask import agrees
@@ -41,32 +41,49 @@ class WrongUse(ValueError):
     """What was asked for cannot be cancelled by itself, or does not exist."""
 
 
-def cancel(paths: StudyPaths, arguments: argparse.Namespace) -> int:
-    """Stop what the command line says; the exit status.
+@dataclass(frozen=True)
+class Part:
+    """What of a study is to be cancelled: one stage, one run, one stage of one run, or all where neither is named."""
+
+    stage: str | None = None
+    run: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.stage or self.run)
+
+    def text(self, study: str) -> str:
+        """Return the part of a study in words."""
+        stage = f"stage {self.stage} of " * bool(self.stage)
+        run = f"run {self.run} of " * bool(self.run)
+        return f"{stage}{run}{study}"
+
+
+def cancel(paths: StudyPaths, part: Part, yes: bool) -> int:
+    """Stop a study or a part of it, once somebody agreed or where ``yes`` says so; return the exit status.
 
     Raises FileNotFoundError, UnknownName and WrongUse for what cannot be meant, CannotCancel, SchedulerError and
     StudyBusyError where something is left.
     """
     runner = holder(paths)
     here = runner is not None and not runner.is_brief
-    if here and (arguments.stage or arguments.run):
+    if here and part:
         raise WrongUse(
             f"{paths.folder.name} runs on {runner.host}, without a scheduler, and can only be stopped as a whole: "  # type: ignore[union-attr]
             f"{_command('cancel', paths)}, then {_command('submit', paths)} goes on with what is missing"
         )
     if runner and here:
-        if not _agreed(arguments, f"Stop process {runner.pid}, which runs {paths.folder.name}?"):
+        if not _agreed(yes, f"Stop process {runner.pid}, which runs {paths.folder.name}?"):
             return 1
         stop_here(paths, runner)
         if not paths.contents.exists():  # it had not come so far
             return 0
     stopped = bool(here)
     if _never_sent(paths):
-        _chosen(_look(paths), [], arguments.stage, arguments.run)  # a name that does not exist is still an error
+        _chosen(_look(paths), [], part)  # a name that does not exist is still an error
         if not stopped:
-            print(f"Nothing of {_scope(paths, arguments)} is queued or runs.")
+            print(f"Nothing of {part.text(paths.folder.name)} is queued or runs.")
         return 0
-    return _cancel_elsewhere(paths, arguments, stopped)
+    return _cancel_elsewhere(paths, part, yes, stopped)
 
 
 def _never_sent(paths: StudyPaths) -> bool:
@@ -81,9 +98,9 @@ def _command(name: str, paths: StudyPaths) -> str:
     return f"python -m runner.{name} {shlex.quote(str(paths.folder))}"
 
 
-def _agreed(arguments: argparse.Namespace, question: str) -> bool:
-    """Whether to go on: somebody at a terminal is asked."""
-    if arguments.yes or not sys.stdin.isatty() or agrees(question):
+def _agreed(yes: bool, question: str) -> bool:
+    """Say whether to go on: unless ``yes`` says so, somebody at a terminal is asked."""
+    if yes or not sys.stdin.isatty() or agrees(question):
         return True
     print("Nothing was cancelled.")
     return False
@@ -129,15 +146,15 @@ def _listed(counts: Mapping[str, int], frame: str = "{}") -> str:
     return frame.format(text) if text else ""
 
 
-def _cancel_elsewhere(paths: StudyPaths, arguments: argparse.Namespace, stopped: bool) -> int:
+def _cancel_elsewhere(paths: StudyPaths, part: Part, yes: bool, stopped: bool) -> int:
     status = _look(paths)
     with study_lock(paths, "", "cancel"):  # a submission under way is waited for
-        chosen = _chosen(status, queued_jobs(paths), arguments.stage, arguments.run)
-    question = f"Cancel {_jobs_text(chosen)} of {_scope(paths, arguments)}?"
-    if any(job.active for _, job in chosen) and not _agreed(arguments, question):
+        chosen = _chosen(status, queued_jobs(paths), part)
+    question = f"Cancel {_jobs_text(chosen)} of {part.text(paths.folder.name)}?"
+    if any(job.active for _, job in chosen) and not _agreed(yes, question):
         return 1
     with study_lock(paths, "", "cancel"):
-        chosen = _chosen(status, queued_jobs(paths), arguments.stage, arguments.run)
+        chosen = _chosen(status, queued_jobs(paths), part)
         # What waits goes before what it waits for, lest it starts for a moment.
         for stage in reversed(STAGES):
             _send_word([(executor, job) for executor, job in chosen if job.key[0] == stage])
@@ -153,7 +170,7 @@ def _cancel_elsewhere(paths: StudyPaths, arguments: argparse.Namespace, stopped:
     if any(job.active for _, job in chosen):
         print(f"cancelled {_jobs_text(chosen)}; what was done is kept; {_command('submit', paths)} goes on")
     elif not stopped:
-        print(f"Nothing of {_scope(paths, arguments)} is queued or runs.")
+        print(f"Nothing of {part.text(paths.folder.name)} is queued or runs.")
     return 0
 
 
@@ -172,19 +189,14 @@ def _jobs_text(jobs: Iterable[Sent]) -> str:
     return f"{counted(counts.total(), 'job')}: {_listed(counts)}"
 
 
-def _scope(paths: StudyPaths, arguments: argparse.Namespace) -> str:
-    stage = f"stage {arguments.stage} of " * bool(arguments.stage)
-    run = f"run {arguments.run} of " * bool(arguments.run)
-    return f"{stage}{run}{paths.folder.name}"
-
-
-def _chosen(status: StudyStatus, jobs: Sequence[Sent], stage: str | None, run: str | None) -> list[Sent]:
-    """The jobs to cancel: all, or those of a stage or run with those that need them.
+def _chosen(status: StudyStatus, jobs: Sequence[Sent], part: Part) -> list[Sent]:
+    """Return the jobs to cancel: all, or those of a stage or run with those that need them.
 
     The report needs nothing for certain: it tells of what is there, and goes only with all.
     """
-    if not stage and not run:
+    if not part:
         return list(jobs)
+    stage, run = part.stage, part.run
     if stage and stage not in STAGES:
         raise UnknownName(f"--stage {stage}: no such stage; there are {', '.join(STAGES)}")
     of_run = None

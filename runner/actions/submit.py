@@ -29,7 +29,7 @@ from runner.record.state import StudyStatus, study_status
 from runner.record.submission import Submission, new_submission, submissions
 from runner.study.config import ConfigError, is_submitted, load_study, study_text
 from runner.study.plan import Plan, PlannedTask, make_plan
-from runner.study.selection import on_gpu_partition, only_failed, tasks_to_send, with_resources
+from runner.study.selection import only_failed, tasks_to_send, with_resources
 from runner.study.space import space_text
 from runner.view import plan_table, print_failures, watching
 from srcnn.aside import Aside
@@ -44,14 +44,14 @@ def submit(arguments: argparse.Namespace, console: Console) -> int:
     """Do what the command line says; the exit status. KeyboardInterrupt passes on: what finished is kept."""
     try:
         study, file = load_study(arguments.study, arguments.overrides)
-        root = _root(arguments, file)
-        data_root = _data_root(arguments, file)
+        root = _root(arguments.root, file)
+        data_root = _data_root(arguments.data_root, file)
         if data_root and not data_root.is_dir():
             raise ConfigError(f"--data-root {data_root}: no such folder")
-        executor = _executor(arguments, console)
+        executor = _executor(arguments.executor, arguments.partition, console)
         executor.refuse(study.cluster, root)
         plan = make_plan(study, RootPaths(root), data_root, arguments.verify)
-        for module, home in own_homes(plan).items():
+        for module, home in own_homes(plan.experiments).items():
             if trouble := unusable(home, [COLON]):
                 raise ConfigError(f"{trouble}; move {module} to another folder")
     except (ConfigError, MissingPictures, PictureError, UnknownExecutor) as error:
@@ -59,7 +59,7 @@ def submit(arguments: argparse.Namespace, console: Console) -> int:
         return 2
 
     if arguments.partition:
-        plan = on_gpu_partition(plan, arguments.partition)
+        plan = plan.with_cluster(plan.study.cluster.with_gpu_partition(arguments.partition))
     for note in [*plan.notes, *executor.notes()]:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
     if foreign := _foreign(plan):
@@ -71,7 +71,7 @@ def submit(arguments: argparse.Namespace, console: Console) -> int:
         return 2
     if arguments.dry_run:
         missing = plan.missing()
-        status = _status(plan)
+        status = _status(plan.paths)
         plan, todo = _selected(plan, missing, status, arguments)
         _print_plan(plan, missing, todo, executor, arguments.cores, console)
         _release_held(status, arguments, console)
@@ -83,7 +83,7 @@ def submit(arguments: argparse.Namespace, console: Console) -> int:
     try:
         with study_lock(plan.paths, executor.name, "submit" if executor.is_elsewhere else "run") as replaced:
             if replaced and replaced.doing == "run":
-                end_orphans(plan)
+                end_orphans(plan.tasks)
             return _submit_alone(plan, arguments, executor, console)
     except (ConfigError, StudyBusyError, SchedulerError, OutsideStudy) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
@@ -102,16 +102,16 @@ def _submit_alone(plan: Plan, arguments: argparse.Namespace, executor: Executor,
     before = _contents(plan.paths)
     if before and before["study"] != plan.study.name:
         console.print(f"note: {plan.study.name} was {before['study']} when it was last submitted", markup=False)
-    status = _status(plan)
+    status = _status(plan.paths)
     active = status.active_jobs() if status else {}
-    _refuse_others_jobs(plan, status, executor)
+    _refuse_others_jobs(plan.paths, status, executor)
     for note in status.notes if status else ():
         console.print(f"note: {note}", soft_wrap=True, markup=False)
-    damaged = set_damaged_aside(plan)
+    damaged = set_damaged_aside(plan.paths, plan.tasks)
     missing = plan.missing()
     plan, todo = _selected(plan, missing, status, arguments)
     made_again = {task.key for task in todo}.union(active)
-    stale = [each for task, each in stale_results(plan) if task in made_again]
+    stale = [each for task, each in stale_results(plan.tasks) if task in made_again]
     for each in stale:
         require_within(each.place, plan.paths.folder)
     if count := damaged + len(stale):
@@ -124,7 +124,7 @@ def _submit_alone(plan: Plan, arguments: argparse.Namespace, executor: Executor,
     if not todo:
         plan.save()
         console.print("Everything is done." if not missing else "Nothing to send.")
-        _print_report(plan, console)
+        _print_report(plan.paths, console)
         return 0
     for name, value in KEEP_MEMORY.items():
         os.environ.setdefault(name, value)
@@ -159,14 +159,14 @@ def _submit_alone(plan: Plan, arguments: argparse.Namespace, executor: Executor,
         delete(aside)
 
 
-def _refuse_others_jobs(plan: Plan, status: StudyStatus | None, executor: Executor) -> None:
+def _refuse_others_jobs(paths: StudyPaths, status: StudyStatus | None, executor: Executor) -> None:
     """Raise ConfigError where tasks have jobs of another executor."""
     tasks = [task for task in status.tasks if task.job and task.under_way] if status else []
     others = [task.executor for task in tasks if task.executor and task.executor != executor.name]
     if others:
         raise ConfigError(
-            f"{plan.study.name} has {counted(len(others), 'task')} queued or running on {recorded(others[0]).title}; "
-            f"wait for the end, or cancel with python -m runner.cancel {plan.paths.folder}"
+            f"{paths.folder.name} has {counted(len(others), 'task')} queued or running on "
+            f"{recorded(others[0]).title}; wait for the end, or cancel with python -m runner.cancel {paths.folder}"
         )
 
 
@@ -179,8 +179,8 @@ def _foreign(plan: Plan) -> Path | None:
     return next((file for file in (paths.config, paths.report_page) if os.path.lexists(file) and not begun), None)
 
 
-def _status(plan: Plan) -> StudyStatus | None:
-    return study_status(plan.paths, time.time()) if _contents(plan.paths) else None
+def _status(paths: StudyPaths) -> StudyStatus | None:
+    return study_status(paths, time.time()) if _contents(paths) else None
 
 
 def _contents(paths: StudyPaths) -> Contents | None:
@@ -195,7 +195,7 @@ def _contents(paths: StudyPaths) -> Contents | None:
 
 def _release_held(status: StudyStatus | None, arguments: argparse.Namespace, console: Console) -> None:
     if status:
-        for line in release_held(status, arguments.only == "failed", arguments.dry_run):
+        for line in release_held(status.of("held"), arguments.only == "failed", arguments.dry_run):
             console.print(line, soft_wrap=True, markup=False)
 
 
@@ -209,7 +209,7 @@ def _selected(
         todo = only_failed(todo, {task.key for task in failed})
     by_themselves = {task.key for task in failed if task.cause != "dependency"}
     raised = {"mem_gb": arguments.mem_gb, "timeout_min": arguments.timeout_min}
-    return with_resources(plan, todo, by_themselves, raised), todo
+    return plan.with_cluster(with_resources(plan.study.cluster, todo, by_themselves, raised)), todo
 
 
 def _print_plan(
@@ -222,43 +222,37 @@ def _print_plan(
 ) -> None:
     """Print the stages, what the tasks to send ask of an executor, and what they will write."""
     console.print(f"{plan.study.name}: {counted(len(plan.runs), 'run')}, below {plan.paths.folder}", soft_wrap=True)
-    console.print(plan_table(plan, missing, executor.asks(plan.study.cluster, missing, cores)))
+    console.print(plan_table(plan.tasks, missing, executor.asks(plan.study.cluster, missing, cores)))
     if todo:
         if cost := executor.cost(plan.study.cluster, todo):
             console.print(cost, soft_wrap=True, markup=False)
-        console.print(space_text(plan, todo), soft_wrap=True)
+        console.print(space_text(plan.paths.folder, todo), soft_wrap=True)
 
 
-def _root(arguments: argparse.Namespace, file: Path) -> Path:
-    if arguments.root:
-        return Path(arguments.root).expanduser().resolve()
+def _root(named: Path | None, file: Path) -> Path:
+    """Return the folder of results: the one that was ``named``, or where the file of a submitted study lies."""
+    if named:
+        return named.expanduser().resolve()
     return file.parent.parent.resolve() if is_submitted(file) else Path("results").resolve()
 
 
-def _data_root(arguments: argparse.Namespace, file: Path) -> Path | None:
-    if arguments.data_root:
-        return Path(arguments.data_root).expanduser().resolve()
-    contents = _contents(StudyPaths(file.parent)) if _submitted(file) else None
+def _data_root(named: Path | None, file: Path) -> Path | None:
+    """Return the folder of public sets: the one that was ``named``, or that with which the study was submitted."""
+    if named:
+        return named.expanduser().resolve()
+    contents = _contents(StudyPaths(file.parent)) if is_submitted(file) else None
     remembered = contents.get("data_root") if contents else None
     return Path(remembered) if remembered else None
 
 
-def _submitted(file: Path) -> Path | None:
-    """The contents file beside a study that was submitted before; None for a study yet to be."""
-    paths = StudyPaths(file.parent)
-    # The folder of submissions tells it, too, where somebody took the contents away.
-    there = os.path.lexists(paths.contents) or paths.submissions.is_dir()
-    return paths.contents if file == paths.config and there else None
-
-
-def _executor(arguments: argparse.Namespace, console: Console) -> Executor:
+def _executor(name: str, partition: str | None, console: Console) -> Executor:
     """Return the executor that was asked for. Raises ConfigError for one that has no partitions where one is named."""
-    if arguments.executor != AUTO:
-        return executor(arguments.executor)
+    if name != AUTO:
+        return executor(name)
     found, why = automatic()
-    if arguments.partition and not found.is_elsewhere:
+    if partition and not found.is_elsewhere:
         raise ConfigError(
-            f"--partition {arguments.partition}: {why}; python -m runner.doctor says more, and "
+            f"--partition {partition}: {why}; python -m runner.doctor says more, and "
             f"--executor {found.name} runs on this machine"
         )
     console.print(f"executor: {found.name} ({why})", markup=False)
@@ -302,10 +296,10 @@ def _run(request: Request, executor: Executor, console: Console) -> int:
     console.print(f"{done} of {counted(len(states), 'task')} done in {duration(seconds)}")
     if failed:
         print_failures(console, states, f"python -m runner.submit {shlex.quote(str(request.plan.paths.folder))}")
-    _print_report(request.plan, console)
+    _print_report(request.plan.paths, console)
     return int(failed)
 
 
-def _print_report(plan: Plan, console: Console) -> None:
-    if plan.paths.report_page.exists():
-        console.print(f"Report: {plan.paths.report_page}", soft_wrap=True, markup=False)
+def _print_report(paths: StudyPaths, console: Console) -> None:
+    if paths.report_page.exists():
+        console.print(f"Report: {paths.report_page}", soft_wrap=True, markup=False)

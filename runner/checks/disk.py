@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import shutil
 import tempfile
 import time
 import uuid
@@ -12,17 +11,11 @@ from pathlib import Path
 from runner.checks.circumstances import Circumstances
 from runner.checks.finding import Finding
 from runner.executors.root import FOR_SUBMITIT, Trouble, unusable
+from runner.study.space import existing, free_bytes, size
 
 SKEW_S = 5.0  # between this machine's clock and the file server's
 LITTLE_BYTES = 2_000_000_000
 FEW_FILES = 10_000
-
-
-def existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
-    while not folder.exists():
-        folder = folder.parent
-    return folder
 
 
 def write_fault(folder: Path) -> str:
@@ -122,10 +115,8 @@ def time_skew(folder: Path) -> float | None:
 
 def free(asked: Circumstances) -> Iterator[Finding]:
     """Free space and files where results go; what a study needs is its own check."""
-    from runner.study.space import size
-
     folder = existing(asked.root)
-    space, files = shutil.disk_usage(folder).free, os.statvfs(folder)
+    space, files = free_bytes(folder), os.statvfs(folder)
     text = f"{size(space)} are free for results (a quota may be tighter)"
     if files.f_files and files.f_favail < FEW_FILES:
         yield Finding(

@@ -1,10 +1,15 @@
 """Whether a study can be read, finds its pictures, and has room for what it will write."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from runner.checks.circumstances import Circumstances
 from runner.checks.finding import Finding
+from runner.study.space import free_bytes, size, space_needed
 from srcnn.words import counted
+
+if TYPE_CHECKING:
+    from runner.study.config import StudyConfig
 
 
 def readable(asked: Circumstances) -> Iterator[Finding]:
@@ -46,24 +51,22 @@ def pictures(asked: Circumstances) -> Iterator[Finding]:
 
 
 def _has_pictures(asked: Circumstances) -> bool:
-    return asked.study is not None and all(each.state == "ok" for each in pictures(asked))
+    return all(each.state == "ok" for each in pictures(asked))
 
 
-def own_code(asked: Circumstances) -> list[str]:
-    """The models and metrics of the study that are code of the user's own: planning imports them, which runs them."""
+def _own_code(study: "StudyConfig") -> list[str]:
+    """Return the models and metrics of a study that are code of the user's own: planning imports and so runs them."""
     from runner.study.config import runs_of
+    from runner.study.model import own_names
 
-    assert asked.study is not None
-    experiments = [run.experiment for run in runs_of(asked.study)]
-    names = [name for each in experiments for name in (each.model.name, *each.evaluate.metrics)]
-    return [name for name in dict.fromkeys(names) if ":" in name]
+    return own_names(run.experiment for run in runs_of(study))
 
 
 def plan(asked: Circumstances) -> Iterator[Finding]:
     """Whether the pictures can be used as the study says; this reads all that are new."""
-    if not _has_pictures(asked):
+    if asked.study is None or not _has_pictures(asked):
         return
-    own = own_code(asked)
+    own = _own_code(asked.study)
     if own:
         text = f"its tasks and its space are not counted, for that would run code of your own: {', '.join(own)}"
         yield Finding("note", f"{text}; python -m runner.submit STUDY --dry-run does both")
@@ -80,15 +83,10 @@ def plan(asked: Circumstances) -> Iterator[Finding]:
 
 def space(asked: Circumstances) -> Iterator[Finding]:
     """Whether what the study will write fits on the disk."""
-    if not _has_pictures(asked) or own_code(asked) or isinstance(asked.plan, str):
+    if asked.study is None or not _has_pictures(asked) or _own_code(asked.study) or isinstance(asked.plan, str):
         return
-    import shutil
-
-    from runner.checks.disk import existing
-    from runner.study.space import size, space_needed
-
     need = space_needed(asked.plan.missing()).total()
-    left = shutil.disk_usage(existing(asked.root)).free
+    left = free_bytes(asked.root)
     text = f"about {size(need)} will be written, {size(left)} are free"
     if need > left:
         yield Finding("WRONG", text, "keep fewer epochs (render.epochs), clean other studies, or choose another --root")

@@ -7,7 +7,7 @@ its LocalExecutor would start everything at once and knows no dependencies.
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from runner.executors.snapshot import CODE, import_environment, take_snapshot
 from runner.executors.table import enclosing_job
 from runner.executors.task import TaskCall
 from runner.study.cluster import ClusterConfig
-from runner.study.plan import Plan
+from runner.study.plan import PlannedTask
 from srcnn.door import full_disk
 from srcnn.files import write_json
 from srcnn.schema import Attempt
@@ -92,7 +92,7 @@ class Local(Here):
         """
         gpus, cores, cluster = visible_gpus(), request.cores or usable_cores(), request.plan.study.cluster
         # Editing the source meanwhile changes nothing.
-        environment = import_environment([*take_snapshot(request.plan, request.folder), *_import_path()])
+        environment = import_environment([*take_snapshot(request.plan.experiments, request.folder), *_import_path()])
         inside = InSubmitit(enclosing_job(), (os.getpid(), born(os.getpid()) or ""))
         states = [
             LocalTask(each.task, each.cores, each.gpu) for each in shares(request.tasks, cluster, cores, len(gpus))
@@ -123,12 +123,12 @@ def _import_path() -> list[Path]:
     return [Path(folder) for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
 
 
-def end_orphans(plan: Plan) -> int:
+def end_orphans(tasks: Iterable[PlannedTask]) -> int:
     """End tasks that outlived a runner which was killed, and return how many there were.
 
     They end by themselves within a second. This waits for it, so that no two copies write at once.
     """
-    folders = {task.attempts for task in plan.tasks}
+    folders = {task.attempts for task in tasks}
     found = [attempt for folder in folders for attempt, _ in last_attempts(folder).values()]
     orphans = [each for each in found if each.outcome == "running" and is_alive(each.host, each.pid, each.born)]
     end = time.monotonic() + ORPHANS_S

@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from runner.study.plan import Plan
+from runner.study.model import own_names
+from srcnn.experiment import Experiment
 from srcnn.files import write_json
 
 PACKAGES = ("srcnn", "jobs", "runner", "analysis")
@@ -23,8 +24,8 @@ DISTRIBUTION = "srcnn-runner"
 LARGE_BYTES = 1_000_000  # of a file in a user's package that is data rather than code
 
 
-def take_snapshot(plan: Plan, folder: Path) -> list[Path]:
-    """Copy our packages, and the user's own models and metrics, below ``folder/code``.
+def take_snapshot(experiments: Iterable[Experiment], folder: Path) -> list[Path]:
+    """Copy our packages, and the user's own models and metrics that experiments name, below ``folder/code``.
 
     Returns the folders that a task must import from, in this order: the copy, then where the
     user's own code lies, for what it imports besides. What is installed (site-packages) stays there.
@@ -33,7 +34,7 @@ def take_snapshot(plan: Plan, folder: Path) -> list[Path]:
     home = _home()
     for name in PACKAGES:
         shutil.copytree(home / name, code / name, ignore=_no_code)
-    homes = own_homes(plan)
+    homes = own_homes(experiments)
     for module, origin in homes.items():
         _copy_own(module, origin, code)
     return [code, *dict.fromkeys(homes.values())]
@@ -69,21 +70,15 @@ def import_environment(folders: Iterable[Path]) -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(map(str, folders)), "PYTHONSAFEPATH": "1"}
 
 
-def own_modules(plan: Plan) -> list[str]:
-    """Modules of the user's that a study names, as ``package.module:attribute``."""
-    names: dict[str, None] = {}
-    for run in plan.runs:
-        experiment = run.experiment
-        for name in (experiment.model.name, *experiment.evaluate.metrics):
-            if ":" in name:
-                names[name.partition(":")[0]] = None
-    return list(names)
+def own_modules(experiments: Iterable[Experiment]) -> list[str]:
+    """Return the modules of the user's own models and metrics that experiments name."""
+    return list(dict.fromkeys(name.partition(":")[0] for name in own_names(experiments)))
 
 
-def own_homes(plan: Plan) -> dict[str, Path]:
-    """The folders that the user's own modules are imported from, by module; what is installed is left out."""
+def own_homes(experiments: Iterable[Experiment]) -> dict[str, Path]:
+    """Return the folders that the user's own modules are imported from, by module, without what is installed."""
     homes = {}
-    for module in own_modules(plan):
+    for module in own_modules(experiments):
         origin = _origin(module)
         ours = module.partition(".")[0] in PACKAGES
         if origin and not ours and not {"site-packages", "dist-packages"} & set(origin.parts):

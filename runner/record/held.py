@@ -1,20 +1,20 @@
 """Letting go of jobs that are held, which would wait for ever."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from runner.executors.job_state import SchedulerError
 from runner.executors.table import recorded
 from runner.record.groups import by_detail, groups_of
-from runner.record.state import StudyStatus
+from runner.record.state import JudgedTask
 from srcnn.words import counted
 
 
-def release_held(status: StudyStatus, only_failed: bool, dry_run: bool = False) -> Iterator[str]:
-    """Release the held jobs of a study, and say which; what an administrator holds is only named.
+def release_held(tasks: Iterable[JudgedTask], only_failed: bool, dry_run: bool = False) -> Iterator[str]:
+    """Release the jobs of held tasks, and give a line for each group; what an administrator holds is only named.
 
     ``only_failed``: only what the scheduler holds because it could not start it, not what a person holds.
     """
-    held = [task for task in status.of("held") if task.held_by == "scheduler" or not only_failed]
+    held = [task for task in tasks if task.held_by == "scheduler" or not only_failed]
     free = [task for task in held if task.held_by != "administrator"]
     for name in {task.executor: None for task in free if task.executor}:
         of_this = [task for task in free if task.executor == name]

@@ -3,7 +3,7 @@
 Done once, by the submission, before any task runs: a task never deletes another's results.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -11,21 +11,22 @@ from pathlib import Path
 from jobs.folders import remove_folder
 from jobs.job import Lost, Stale
 from runner.record.submission import Key
-from runner.study.plan import Plan
+from runner.study.plan import PlannedTask
 from srcnn.aside import Aside
 from srcnn.damage import set_aside
+from srcnn.paths import StudyPaths
 from srcnn.shards import set_aside_damaged
 from srcnn.whole import is_cut
 
 
-def set_damaged_aside(plan: Plan) -> int:
-    """Number of results moved away because they are empty, cut or no files; what lies within is checked when read."""
-    count = sum(map(set_aside_damaged, plan.paths.scores("").glob("*")))
-    for file in _files_to_check(plan):
+def set_damaged_aside(paths: StudyPaths, tasks: Sequence[PlannedTask]) -> int:
+    """Move away results that are empty, cut or no files, and return how many; what is in them is checked when read."""
+    count = sum(map(set_aside_damaged, paths.scores("").glob("*")))
+    for file in _files_to_check(tasks):
         if is_cut(file):
             set_aside(file)
             count += 1
-    for task in plan.tasks:
+    for task in tasks:
         for file in task.job.to_read():
             with suppress(OSError):  # one that a disk does not give costs its own scores, when it is read
                 if is_cut(file) and set_aside(file):
@@ -33,21 +34,21 @@ def set_damaged_aside(plan: Plan) -> int:
     return count
 
 
-def _files_to_check(plan: Plan) -> Iterable[Path]:
-    for task in plan.tasks:
+def _files_to_check(tasks: Sequence[PlannedTask]) -> Iterable[Path]:
+    for task in tasks:
         for output in task.outputs:
             if output.kind == "file":
                 yield from (place for _, place in output.places())
 
 
-def stale_results(plan: Plan) -> list[tuple[Key, Stale]]:
-    """What was derived from a file that is gone, with the task that makes it again; nothing is changed.
+def stale_results(tasks: Sequence[PlannedTask]) -> list[tuple[Key, Stale]]:
+    """Return what was derived from a file that is gone, with the task that makes it again; nothing is changed.
 
     A lost checkpoint takes its epoch's pictures and scores with it, a lost picture its own scores.
     """
     lost: dict[Key, Lost] = {}
     found = []
-    for task in plan.tasks:
+    for task in tasks:
         needed = dict(chain.from_iterable(lost[need.key].items() for need in task.needs))
         lost[task.key] = task.job.lost(needed)
         found += [(task.key, each) for each in task.job.stale(needed)]

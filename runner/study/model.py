@@ -7,7 +7,7 @@ from typing import NamedTuple
 from jobs.events import MISSING, has_tensorboard
 from jobs.own_check import OwnCode, OwnCodeError, check_own_code, own_metrics
 from runner.study.config import ConfigError
-from srcnn.experiment import Experiment
+from srcnn.experiment import Experiment, ModelConfig
 from srcnn.metrics import METRICS
 from srcnn.models import ModelError, is_own_model
 from srcnn.own_code import code_digest
@@ -34,13 +34,19 @@ def model_content(experiment: Experiment) -> ModelContent:
         if is_own_model(config.name):
             code = code_digest(config.name)
         else:
-            _require_inner_pixels(experiment)
+            _require_inner_pixels(config.name, experiment.data.patch_size)
     except ValueError as error:
         raise ConfigError(f"model.name: {error}") from error
     if config.weights_scale and not config.weights:
         raise ConfigError("model.weights_scale: is the scale of given weights, and there is no model.weights")
-    weights, assumed = _checked_weights(experiment) if config.weights else (None, "")
+    weights, assumed = _checked_weights(config) if config.weights else (None, "")
     return ModelContent({"code": code, "weights": weights}, assumed)
+
+
+def own_names(experiments: Iterable[Experiment]) -> list[str]:
+    """Return the user's own models and metrics that experiments name, as ``package.module:attribute``."""
+    names = [name for each in experiments for name in (each.model.name, *each.evaluate.metrics)]
+    return [name for name in dict.fromkeys(names) if ":" in name]
 
 
 def own_code_notes(experiments: Iterable[Experiment]) -> list[str]:
@@ -69,23 +75,22 @@ def metric_code(names: Iterable[str]) -> dict[str, str]:
         raise ConfigError(f"evaluate.metrics: {error}") from error
 
 
-def _require_inner_pixels(experiment: Experiment) -> None:
+def _require_inner_pixels(network: str, patch_size: int) -> None:
     # Our own names are their kernels.
-    border = sum(int(kernel) // 2 for kernel in experiment.model.name.split("-"))
-    if experiment.data.patch_size <= 2 * border:
+    border = sum(int(kernel) // 2 for kernel in network.split("-"))
+    if patch_size <= 2 * border:
         raise ModelError(
-            f"{experiment.model.name!r} loses {border} pixels at each side; "
-            f"data.patch_size is {experiment.data.patch_size}, expected more than {2 * border}"
+            f"{network!r} loses {border} pixels at each side; data.patch_size is {patch_size}, "
+            f"expected more than {2 * border}"
         )
 
 
-def _checked_weights(experiment: Experiment) -> tuple[str, str]:
+def _checked_weights(config: ModelConfig) -> tuple[str, str]:
     """The digest of the file of weights, and what was assumed of them."""
     from srcnn.models import MODELS, build_model
     from srcnn.models.state import StateError, load_state
     from srcnn.models.weights import WeightsError, read_weights
 
-    config = experiment.model
     path = Path(str(config.weights))
     try:
         weights = read_weights(path, config.stated_scale)

@@ -1,7 +1,7 @@
 """The plan of a study: which tasks it has, what each waits for, what is done already."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +10,7 @@ from jobs.job import Job
 from jobs.names import too_long
 from jobs.pictures import Picture, PictureError, PictureSet, SetRef, find_leaks, passed_over, read_set
 from jobs.planned import PlannedRun
+from runner.study.cluster import ClusterConfig
 from runner.study.config import ConfigError, StudyConfig, SweepPoint, runs_of, save_study
 from runner.study.graph import missing_keys
 from runner.study.model import ModelContent, metric_code, model_content, own_code_notes
@@ -71,6 +72,15 @@ class Plan:
     tasks: tuple[PlannedTask, ...]
     data_root: Path | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def experiments(self) -> list[Experiment]:
+        """What the runs are made of."""
+        return [run.experiment for run in self.runs]
+
+    def with_cluster(self, cluster: ClusterConfig) -> "Plan":
+        """Return the plan with tasks that ask for other resources."""
+        return replace(self, study=self.study.model_copy(update={"cluster": cluster}))
 
     def stage(self, name: str) -> list[PlannedTask]:
         """The tasks of one stage."""

@@ -1,10 +1,10 @@
 """Which of the missing tasks a submission sends, and with which resources."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
 from runner.record.submission import Key
-from runner.study.plan import Plan, PlannedTask
+from runner.study.cluster import ClusterConfig
+from runner.study.plan import PlannedTask
 from runner.study.stages import STAGES
 
 
@@ -32,22 +32,18 @@ def only_failed(todo: Sequence[PlannedTask], failed: Collection[Key]) -> list[Pl
 
 
 def with_resources(
-    plan: Plan, tasks: Sequence[PlannedTask], failed: Collection[Key], raised: Mapping[str, float | int | None]
-) -> Plan:
-    """The plan with other memory or time (None: as it was) for the stages that are sent.
+    cluster: ClusterConfig,
+    tasks: Sequence[PlannedTask],
+    failed: Collection[Key],
+    raised: Mapping[str, float | int | None],
+) -> ClusterConfig:
+    """Return the cluster section with other memory or time (None: as it was) for the stages that are sent.
 
     Where some of the tasks failed by themselves, only for their stages: what merely waits for them
     needs no more than before.
     """
     resources = {name: value for name, value in raised.items() if value is not None}
-    cluster = plan.study.cluster
     stages = {task.stage for task in tasks if task.key in failed} or {task.stage for task in tasks}
     for stage in stages if resources else ():
         cluster = cluster.with_stage(stage, **resources)
-    return replace(plan, study=plan.study.model_copy(update={"cluster": cluster}))
-
-
-def on_gpu_partition(plan: Plan, partition: str) -> Plan:
-    """The plan with the stages that use GPUs on a partition."""
-    cluster = plan.study.cluster.with_gpu_partition(partition)
-    return replace(plan, study=plan.study.model_copy(update={"cluster": cluster}))
+    return cluster

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from runner.record.submission import Key
-from runner.study.plan import Plan, PlannedTask
+from runner.study.cluster import ClusterConfig
+from runner.study.plan import PlannedTask
 from runner.study.stages import STAGES, Per
 
 Kind = Literal["afterok", "aftercorr", "afterany"]
@@ -34,8 +35,10 @@ class Batch:
         return ",".join(":".join([kind, *jobs]) for kind, jobs in by_kind.items()) or None
 
 
-def arrange(plan: Plan, tasks: Sequence[PlannedTask], active: Mapping[Key, str], array_size: int) -> list[Batch]:
-    """The arrays to send, each after those that it waits for.
+def arrange(
+    cluster: ClusterConfig, tasks: Sequence[PlannedTask], active: Mapping[Key, str], array_size: int
+) -> list[Batch]:
+    """Return the arrays to send, each after those that it waits for.
 
     Runs that lack the same tasks share arrays of at most ``array_size`` elements: those of one run
     wait for each other and for no other run. ``active`` gives the job of each task that is queued
@@ -47,7 +50,7 @@ def arrange(plan: Plan, tasks: Sequence[PlannedTask], active: Mapping[Key, str],
     for lacking, runs in _runs_alike(tasks).items():
         for first in range(0, len(runs), array_size):
             batches += _chain(lacking, runs[first : first + array_size], shared, active)
-    _share_parallelism(plan, batches)
+    _share_parallelism(cluster, batches)
     last = [task for task in tasks if STAGES[task.stage].after]
     everything: list[tuple[Kind, Batch | str]] = [("afterany", batch) for batch in batches]
     everything += [("afterany", number) for number in _numbers(active, active)]
@@ -107,10 +110,10 @@ def _numbers(keys: Mapping[Key, object], active: Mapping[Key, str]) -> list[str]
     return list(dict.fromkeys(active[key].partition("_")[0] for key in keys if key in active))
 
 
-def _share_parallelism(plan: Plan, batches: list[Batch]) -> None:
+def _share_parallelism(cluster: ClusterConfig, batches: list[Batch]) -> None:
     """Divide each stage's cap among its arrays; more arrays than the cap allows wait for one another."""
     for stage in {batch.stage for batch in batches}:
-        cap = plan.study.cluster.stage(stage).parallelism
+        cap = cluster.stage(stage).parallelism
         of_stage = [batch for batch in batches if batch.stage == stage]
         if cap is None:
             continue

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -82,16 +83,17 @@ def batch_files(plan: Plan, tasks: Sequence[PlannedTask]) -> dict[str, str]:
     Words stand for what is known only when it is sent: TIME for the submission, JOB_TRAIN for a job's number.
     """
     folder = plan.paths.submission("TIME")
-    environment = import_environment([folder / CODE, *dict.fromkeys(own_homes(plan).values())]) | KEEP_MEMORY
+    environment = import_environment([folder / CODE, *dict.fromkeys(own_homes(plan.experiments).values())])
+    sending = _Sending(plan.study.name, plan.study.cluster, folder, environment | KEEP_MEMORY)
     try:
         size = scheduler.max_array_size()
     except SchedulerError:  # on a laptop
         size = scheduler.ARRAY_SIZE
     files: dict[str, str] = {}
-    for batch in arrange(plan, tasks, {}, size):
+    for batch in arrange(sending.cluster, tasks, {}, size):
         batch.job, batch.token = f"JOB_{batch.stage.upper()}", "TOKEN"
         if batch.stage not in files:
-            parameters, python = _parameters(plan, batch, folder, environment), _python(plan, batch.stage, folder)
+            parameters, python = sending.parameters(batch), sending.python(batch.stage)
             files[batch.stage] = sbatch_script(parameters, folder / batch.stage, len(batch.tasks), python)
     return files
 
@@ -110,15 +112,16 @@ def send(request: Request) -> None:
 
 
 def _send_all(request: Request) -> None:
-    plan, submission = request.plan, request.submission
-    batches = arrange(plan, request.tasks, request.active, _array_size())
-    environment = import_environment(take_snapshot(plan, submission.folder)) | KEEP_MEMORY
+    study, submission = request.plan.study, request.submission
+    batches = arrange(study.cluster, request.tasks, request.active, _array_size())
+    environment = import_environment(take_snapshot(request.plan.experiments, submission.folder)) | KEEP_MEMORY
+    sending = _Sending(study.name, study.cluster, submission.folder, environment)
     submission.sent_at = scheduler.controller_time()
     for batch in batches:
         names = [task.name for task in batch.tasks]
-        array = submission.intend(batch.stage, names, job_name(plan.study.name, batch.stage))
+        array = submission.intend(batch.stage, names, job_name(study.name, batch.stage))
         batch.token = array.token
-        batch.job = _send(plan, batch, submission.folder, environment)
+        batch.job = sending.send(batch)
         submission.number(array, batch.job)
 
 
@@ -164,41 +167,48 @@ def _array_size() -> int:
         raise SchedulerError(f"no SLURM answers here ({words}); --executor local runs on this machine") from error
 
 
-def _send(plan: Plan, batch: Batch, folder: Path, environment: Mapping[str, str]) -> str:
-    """Call sbatch for one array; the number of its job."""
-    requeues, python = plan.study.cluster.requeues, _python(plan, batch.stage, folder)
-    gpus = plan.study.cluster.stage(batch.stage).gpu_count
-    parameters = _parameters(plan, batch, folder, environment)
-    about: dict[str, Any] = {"gpus": gpus, "requeues": requeues, "code": folder / CODE}
-    calls = [TaskCall.of(task, folder, InSlurm(), **about) for task in batch.tasks]
-    try:
-        # submitit prints sbatch's words too
-        with redirect_stderr(io.StringIO()), _own_environment():
-            return send_array(calls, folder / batch.stage, parameters, requeues, python)
-    except SchedulerError as error:
-        raise SchedulerError(_refusal_text(batch.stage, str(error))) from error
+@dataclass(frozen=True)
+class _Sending:
+    """What the arrays of a submission have in common: the study's name and resources, the folder, the variables."""
 
+    study: str
+    cluster: ClusterConfig
+    folder: Path
+    environment: Mapping[str, str]
 
-def _parameters(plan: Plan, batch: Batch, folder: Path, environment: Mapping[str, str]) -> dict[str, Any]:
-    """All parameters of one array that is sent from a submission's folder."""
-    parameters = sbatch_parameters(plan.study.name, batch.stage, plan.study.cluster)
-    parameters["setup"] += [*_exports(environment), *_before_the_task(folder / batch.stage)]
-    parameters["teardown"] = _after_the_task()
-    parameters["comment"] = batch.token
-    if batch.parallelism:
-        parameters["array_parallelism"] = batch.parallelism
-    dependency = batch.dependency()
-    if dependency:
-        # Without kill-on-invalid-dep a task whose need failed would wait for ever.
-        parameters["dependency"] = dependency
-        parameters["additional_parameters"] |= {"kill-on-invalid-dep": "yes"}
-    return parameters
+    def send(self, batch: Batch) -> str:
+        """Call sbatch for one array, and return the number of its job. Raises SchedulerError with its words."""
+        requeues, gpus = self.cluster.requeues, self.cluster.stage(batch.stage).gpu_count
+        about: dict[str, Any] = {"gpus": gpus, "requeues": requeues, "code": self.folder / CODE}
+        calls = [TaskCall.of(task, self.folder, InSlurm(), **about) for task in batch.tasks]
+        parameters, python = self.parameters(batch), self.python(batch.stage)
+        try:
+            # submitit prints sbatch's words too
+            with redirect_stderr(io.StringIO()), _own_environment():
+                return send_array(calls, self.folder / batch.stage, parameters, requeues, python)
+        except SchedulerError as error:
+            raise SchedulerError(_refusal_text(batch.stage, str(error))) from error
 
+    def parameters(self, batch: Batch) -> dict[str, Any]:
+        """Return all parameters of one array."""
+        parameters = sbatch_parameters(self.study, batch.stage, self.cluster)
+        parameters["setup"] += [*_exports(self.environment), *_before_the_task(self.folder / batch.stage)]
+        parameters["teardown"] = _after_the_task()
+        parameters["comment"] = batch.token
+        if batch.parallelism:
+            parameters["array_parallelism"] = batch.parallelism
+        dependency = batch.dependency()
+        if dependency:
+            # Without kill-on-invalid-dep a task whose need failed would wait for ever.
+            parameters["dependency"] = dependency
+            parameters["additional_parameters"] |= {"kill-on-invalid-dep": "yes"}
+        return parameters
 
-def _python(plan: Plan, stage: str, folder: Path) -> str:
-    """The command that starts Python for a stage's tasks, for a shell; warnings wait until they can be obeyed."""
-    command = plan.study.cluster.stage(stage).python or (sys.executable,)
-    return f"{_HOLD} {shlex.join([*command, '-I', '-S', str(folder / CODE / 'runner/executors/slurm/hold.py')])}"
+    def python(self, stage: str) -> str:
+        """Return the shell's command that starts Python for a stage; warnings wait until it can obey them."""
+        command = self.cluster.stage(stage).python or (sys.executable,)
+        hold = self.folder / CODE / "runner/executors/slurm/hold.py"
+        return f"{_HOLD} {shlex.join([*command, '-I', '-S', str(hold)])}"
 
 
 def _exports(environment: Mapping[str, str]) -> list[str]:

@@ -11,12 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.record.groups import TaskGroup, by_detail, failure_groups
+from runner.record.judged import JudgedTask
 from runner.record.matching import task_text
-from runner.record.state import JudgedTask, StudyStatus
+from runner.record.progress import progress_text
+from runner.record.state import StudyStatus
 from runner.record.verdict import STATES
 from runner.study.stages import STAGES
 from srcnn.paths import StudyPaths
-from srcnn.words import counted, duration
+from srcnn.words import counted
 
 SHOWN = 12  # items of a section
 STYLES = {"failed": "red", "running": "green", "held": "yellow"}
@@ -152,9 +154,8 @@ def _progress(task: JudgedTask) -> str:
     job = f", job {task.job}" if task.job else ""
     if not task.total:
         return f"{task_text(task)}: {task.detail or 'starting'}{where}{job}"
-    unit = f"{STAGES[task.stage].steps} ".lstrip()
-    left = f", about {duration(task.seconds_left)} left" if task.seconds_left else ""
-    return f"{task_text(task)}: {unit}{task.done} of {task.total}{left}{where}{job}  {task.note}"
+    progress = progress_text(task.stage, task.done, task.total, task.seconds_left)
+    return f"{task_text(task)}: {progress}{where}{job}  {task.note}"
 
 
 def _waiting_line(group: TaskGroup) -> Text:
@@ -171,8 +172,7 @@ def _held_lines(group: TaskGroup) -> list[Text]:
 
 def _failure_lines(group: TaskGroup) -> list[Text]:
     task, several = group.first, len(group.tasks) > 1
-    lines = [Text(f"failed: {task.stage}: {group.text}{', one cause' * several}: {task.cause}", "bold red")]
-    lines += [Text(f"  {line}") for line in task.detail.strip().splitlines()[:4]]
+    lines = [Text(group.failure, "bold red"), *(Text(f"  {line}") for line in group.detail_lines)]
     if several:
         names = ", ".join(each.label or each.name for each in group.tasks[:4])
         lines.append(Text(f"  {names}{', ...' * (len(group.tasks) > 4)}", "dim"))

@@ -5,11 +5,9 @@ import sys
 from pathlib import Path
 
 from runner.executors.listed import AUTO, names
-from srcnn.bounds import MOST_WORKERS, within
+from srcnn.bounds import MOST_GB, MOST_WORKERS, within
 from srcnn.called import called
 from srcnn.door import command
-
-MOST_GB = 100_000.0  # memory of a node, as runner.study.cluster has it
 
 
 def parser() -> argparse.ArgumentParser:

@@ -11,6 +11,8 @@ from rich.text import Text
 
 from jobs.attempt import last_attempt
 from runner.executors.executor import WatchedTask, Watcher
+from runner.record.matching import task_text
+from runner.record.progress import progress_text
 from runner.study.plan import PlannedTask
 from runner.study.stages import STAGES
 from srcnn.words import counted, duration
@@ -77,11 +79,11 @@ def _running(states: Sequence[WatchedTask]) -> list[WatchedTask]:
 
 def _progress(state: WatchedTask) -> str:
     attempt = last_attempt(state.task.attempts, *state.task.key)
-    name = f"{state.task.stage} {state.task.label or state.task.name}"
+    name = task_text(state.task)
     if not attempt or attempt.outcome != "running" or not attempt.total:
         return f"{name}: starting"
-    left = f", about {duration(attempt.seconds_left)} left" if attempt.seconds_left else ""
-    return f"{name}: {attempt.done}/{attempt.total}{left}  {attempt.note}"
+    progress = progress_text(state.task.stage, attempt.done, attempt.total, attempt.seconds_left)
+    return f"{name}: {progress}  {attempt.note}"
 
 
 class _Lines:
@@ -98,7 +100,7 @@ class _Lines:
                 self.states[state.task.key] = state.state
                 after = f" after {duration(state.seconds)}" if state.state in ("done", "failed") else ""
                 why = f": {state.error}" if state.error else ""
-                self._say(f"{state.task.stage} {state.task.label or state.task.name} {state.state}{after}{why}")
+                self._say(f"{task_text(state.task)} {state.state}{after}{why}")
         if time.monotonic() - self.spoke > LINE_EVERY_S:
             for state in _running(states):
                 self._say(_progress(state))
@@ -112,7 +114,7 @@ def print_failures(console: Console, states: Sequence[WatchedTask], retry: str) 
     """What failed, why, where to read more, and the command that tries again."""
     for state in states:
         if state.state == "failed":
-            console.print(f"\nfailed: {state.task.stage} {state.task.label or state.task.name}", style="bold red")
+            console.print(f"\nfailed: {task_text(state.task)}", style="bold red")
             console.print(f"  {state.error}\n  log: {state.log}", markup=False, highlight=False, soft_wrap=True)
     skipped = [state for state in states if state.state == "skipped"]
     if skipped:

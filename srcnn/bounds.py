@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 MOST_WORKERS = 1024  # processes, or cores, of one machine
+MOST_GB = 100_000.0  # memory of a node
 SHOWN = 40  # letters of what was given instead
 
 Number = TypeVar("Number", int, float)

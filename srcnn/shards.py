@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 COMPACTED = "compact-*.json"
 PARTIAL = ".partial.parquet"
-_SHARD = re.compile(r"e[0-9a-f]{10}-\d{4,}-\d{3,}of\d{3,}\.parquet", re.ASCII)
+UNFINISHED = ".unfinished.jsonl"
+_SHARD = re.compile(
+    r"(e[0-9a-f]{10}-\d{4,}-\d{3,}of\d{3,})(\.parquet|\.partial\.parquet|\.unfinished\.jsonl)", re.ASCII
+)
 RETRIES = 5  # of a reader whose files are merged under its hands
 
 
@@ -90,7 +93,7 @@ def partial_shard(shard: Path) -> Path:
 
 def unfinished_shard(shard: Path) -> Path:
     """The file in which the rows of a shard are safe as they come, until it is written."""
-    return shard.with_suffix(".unfinished.jsonl")
+    return shard.with_suffix(UNFINISHED)
 
 
 def shards_in(folder: Path) -> dict[str, ShardPlace]:
@@ -106,7 +109,13 @@ def shards_in(folder: Path) -> dict[str, ShardPlace]:
 
 def is_shard(path: Path) -> bool:
     """Whether a Parquet file has the name of a shard; any other beside it is somebody's own."""
-    return _SHARD.fullmatch(path.name) is not None
+    return shard_of(path.name) == path.name
+
+
+def shard_of(name: str) -> str | None:
+    """Return the name of the shard that a file is, stands in for or is to become; None for any other file."""
+    match = _SHARD.fullmatch(name)
+    return f"{match[1]}.parquet" if match else None
 
 
 def is_loose(path: Path) -> bool:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from conftest import REPOSITORY, HeldStub, tiny_study, wait_for
 
-from runner.record.state import JudgedTask, study_status
+from runner.record.judged import JudgedTask
+from runner.record.state import study_status
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ from jobs.processes import born, descendants
 from runner import cancel, logs
 from runner.actions import cancel as actions
 from runner.record import follow
+from runner.record.judged import JudgedTask
 from runner.record.lock import Holder, holder
 from runner.record.matching import UnknownName, matching
-from runner.record.state import JudgedTask, study_status
+from runner.record.state import study_status
 from runner.record.tail import Growth, last_lines
 from srcnn.files import write_json
 from srcnn.paths import StudyPaths

@@ -13,7 +13,8 @@ from runner.executors.slurm.states import SlurmJob, _from_sacct, job_states
 from runner.executors.snapshot import take_snapshot
 from runner.executors.table import executor
 from runner.record.array_ids import expand
-from runner.record.state import JudgedTask, judge
+from runner.record.judged import JudgedTask
+from runner.record.state import judge
 from runner.record.submission import SentArray, SentJob, Submission, latest_jobs, new_submission, submissions
 from runner.record.tasks import RecordedTask
 from runner.study.config import load_study

@@ -13,10 +13,11 @@ from jobs.processes import born, descendants, is_alive
 from runner.ask import agrees
 from runner.executors.executor import Executor
 from runner.executors.job_state import Origin, QueuedJob, SchedulerError
+from runner.record.judged import JudgedTask
 from runner.record.lock import Holder, holder, study_lock
 from runner.record.matching import UnknownName, matching_runs, run_of
 from runner.record.sent import queued_jobs
-from runner.record.state import JudgedTask, StudyStatus, study_status
+from runner.record.state import StudyStatus, study_status
 from runner.record.submission import Key, submissions
 from runner.record.tasks import known_tasks
 from runner.study.stages import STAGES

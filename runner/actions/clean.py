@@ -15,10 +15,10 @@ from jobs.folders import remove_folder
 from runner.ask import agrees
 from runner.record.lock import study_lock
 from runner.record.removable import REMOVABLE, StudyFiles
+from runner.record.tasks import submitted_contents
 from runner.record.under_way import attempts_of, refuse_if_under_way
 from runner.study.space import size
 from runner.study.stages import remade_by
-from srcnn.contents import read_contents
 from srcnn.paths import StudyPaths, is_within
 from srcnn.schema import Attempt
 from srcnn.terminal import Terminal
@@ -79,10 +79,7 @@ def clean(paths: StudyPaths, what: Sequence[str] | None, yes: bool, show_paths: 
 
 def study_files(paths: StudyPaths) -> StudyFiles:
     """The study with what it holds. Raises FileNotFoundError if there is none."""
-    contents = read_contents(paths)
-    if contents is None:
-        raise FileNotFoundError(f"{paths.contents}: no such file; is {paths.folder} the folder of a submitted study?")
-    return StudyFiles(paths, contents, time.time())
+    return StudyFiles(paths, submitted_contents(paths), time.time())
 
 
 def find(study: StudyFiles, what: Sequence[str] | None, attempts: Sequence[Attempt] = ()) -> list[FoundFiles]:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from jobs.attempt import attempt_files, read_attempt
 from runner.record.follow import attempts_folder, follow, found_again
 from runner.record.groups import failure_groups
+from runner.record.judged import JudgedTask
 from runner.record.matching import UnknownName, matching, of_stage, task_text
-from runner.record.state import JudgedTask, study_status
+from runner.record.state import study_status
 from runner.record.tail import ALONE, AMONG, last_lines
 from runner.record.tasks import known_tasks
 from srcnn.paths import StudyPaths
@@ -136,9 +137,9 @@ def _show_failed(paths: StudyPaths, failed: Sequence[JudgedTask], lines: int | N
     if not groups:
         print("Nothing failed.")
     for number, group in enumerate(groups):
-        task, cause = group.first, ", one cause" * (len(group.tasks) > 1)
-        print("\n" * bool(number) + f"failed: {task.stage}: {group.text}{cause}: {task.cause}")
-        for line in task.detail.strip().splitlines()[:4]:
+        task = group.first
+        print("\n" * bool(number) + group.failure)
+        for line in group.detail_lines:
             print(f"  {line}")
         if task.cause != "dependency":  # it never began
             _show_log(paths, task, _asked(lines, ALONE if len(groups) == 1 else AMONG))

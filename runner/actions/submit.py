@@ -27,6 +27,7 @@ from runner.record.lock import StudyBusyError, study_lock
 from runner.record.stale import delete, set_damaged_aside, stale_results
 from runner.record.state import StudyStatus, study_status
 from runner.record.submission import Submission, new_submission, submissions
+from runner.record.submission_files import JOBS
 from runner.study.config import ConfigError, is_submitted, load_study, study_text
 from runner.study.plan import Plan, PlannedTask, make_plan
 from runner.study.selection import only_failed, tasks_to_send, with_resources
@@ -141,7 +142,7 @@ def _submit_alone(plan: Plan, arguments: argparse.Namespace, executor: Executor,
             aside.keep(file)
         plan.save()
         folder = new_submission(plan.paths)
-        shutil.copy(plan.paths.config, folder / "study.yaml")
+        shutil.copy(plan.paths.config, folder / plan.paths.config.name)
         write_provenance(folder, ["python", "-m", "runner.submit", *sys.argv[1:]])
         for each in stale:
             each.take(aside)
@@ -150,7 +151,7 @@ def _submit_alone(plan: Plan, arguments: argparse.Namespace, executor: Executor,
         return _send(request, executor, console) if executor.is_elsewhere else _run(request, executor, console)
     except BaseException:
         # What was taken on record may have got through, which is known by the study's files.
-        if not (began or (folder and (folder / "jobs.json").exists())):
+        if not (began or (folder and (folder / JOBS).exists())):
             aside.put_back()  # the study is as last submitted
             if folder:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from jobs.job import usable_cores
 from runner.executors.executor import Executor, Presence, WatchedTask
 from runner.executors.gpus import cpu_note, visible_gpus
+from runner.record.words import unfinished_text
 from runner.study.cluster import ClusterConfig
 from runner.study.plan import PlannedTask
 from runner.study.stages import STAGES
@@ -50,7 +51,7 @@ def is_blocked(state: WatchedTask, needs: Sequence[WatchedTask]) -> bool:
     """Say whether a task can never start because one that it needs did not finish; the reason is noted."""
     failed = [need.task for need in needs if need.state in ("failed", "skipped")]
     if failed and not STAGES[state.task.stage].after:
-        state.error = f"needs {failed[0].stage} {failed[0].name}, which did not finish"
+        state.error = unfinished_text(*failed[0].key)
         return True
     return False
 

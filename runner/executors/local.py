@@ -21,9 +21,10 @@ from runner.executors.gpus import Gpu, visible_gpus
 from runner.executors.here import Here, is_blocked, is_ready, shares
 from runner.executors.in_submitit import InSubmitit
 from runner.executors.root import FOR_SUBMITIT, refuse_root
-from runner.executors.snapshot import CODE, import_environment, take_snapshot
+from runner.executors.snapshot import import_environment, take_snapshot
 from runner.executors.table import enclosing_job
 from runner.executors.task import TaskCall
+from runner.record.submission_files import CODE
 from runner.study.cluster import ClusterConfig
 from runner.study.plan import PlannedTask
 from srcnn.door import full_disk

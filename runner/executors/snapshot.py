@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from runner.record.submission_files import CODE, PROVENANCE
 from runner.study.model import own_names
 from srcnn.experiment import Experiment
 from srcnn.files import write_json
 
 PACKAGES = ("srcnn", "jobs", "runner", "analysis")
-CODE = "code"  # the copy's folder in a submission's
 DISTRIBUTION = "srcnn-runner"
 LARGE_BYTES = 1_000_000  # of a file in a user's package that is data rather than code
 
@@ -43,7 +43,7 @@ def take_snapshot(experiments: Iterable[Experiment], folder: Path) -> list[Path]
 def write_provenance(folder: Path, command: Iterable[str]) -> None:
     """Write ``provenance.json``: what was submitted, from where, with which versions."""
     where = {"study": str(folder.parents[1].resolve()), "inode": folder.stat().st_ino}
-    write_json(folder / "provenance.json", provenance(command) | where)
+    write_json(folder / PROVENANCE, provenance(command) | where)
 
 
 def provenance(command: Iterable[str]) -> dict[str, Any]:

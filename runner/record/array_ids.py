@@ -4,6 +4,16 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 
+def array_of(job: str) -> str:
+    """Return the number of the array that a job is an element of; of any other job its own number."""
+    return job.partition("_")[0]
+
+
+def element(array: str, index: int | str) -> str:
+    """Return the id of one element of an array."""
+    return f"{array}_{index}"
+
+
 def expand(job: str) -> Iterator[str]:
     """Give the ids that ``123_[0-2,7%5]`` stands for; any other id stands for itself."""
     match = re.fullmatch(r"(\d+)_\[([\d,\-]+)(?:%\d+)?\]", job)
@@ -13,7 +23,7 @@ def expand(job: str) -> Iterator[str]:
     for part in match[2].split(","):
         first, _, last = part.partition("-")
         for index in range(int(first), int(last or first) + 1):
-            yield f"{match[1]}_{index}"
+            yield element(match[1], index)
 
 
 def collapse(ids: Iterable[str]) -> list[str]:

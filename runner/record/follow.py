@@ -5,20 +5,18 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jobs.attempt import last_attempts
 from jobs.processes import is_alive
+from runner.record.judged import JudgedTask
 from runner.record.matching import task_text
+from runner.record.state import study_status
+from runner.record.submission import Key, submissions
 from runner.record.tail import Growth, last_lines
 from srcnn.door import is_unread
 from srcnn.paths import StudyPaths
 from srcnn.schema import Attempt
 from srcnn.words import counted
-
-if TYPE_CHECKING:
-    from runner.record.state import JudgedTask
-    from runner.record.submission import Key
 
 POLL_S = 0.5  # of local files
 SHARE = 0.05  # of the time at most goes into looking for new attempts
@@ -28,7 +26,7 @@ QUIET_S = 1.0  # a log that is not written to for so long after the end is compl
 LATE_S = 10.0  # longer than this nobody waits for its last lines
 
 
-def attempts_folder(paths: StudyPaths, task: "JudgedTask") -> Path:
+def attempts_folder(paths: StudyPaths, task: JudgedTask) -> Path:
     """Where the records of a task's attempts lie."""
     return paths.run(task.run).attempts if task.run else paths.attempts
 
@@ -48,7 +46,7 @@ def found_again(paths: StudyPaths, log: str) -> Path:
 class Followed:
     """One task that is followed: which of its attempts counts, how far its log was shown, how it ended."""
 
-    task: "JudgedTask"
+    task: JudgedTask
     first: int  # an attempt before this one is of no interest
     shown: int  # the attempt that was announced last
     growth: Growth | None = None
@@ -68,15 +66,12 @@ class Followed:
             self.end, self.ended_at = how, now
 
 
-def follow(paths: StudyPaths, tasks: "Iterable[JudgedTask]", lines: int | None) -> None:
+def follow(paths: StudyPaths, tasks: Iterable[JudgedTask], lines: int | None) -> None:
     """Print what the tasks log until all have ended, with ``lines`` of what was logged before.
 
     A task that goes back into the queue goes on in the same file; a task that is sent again
     logs to another, which is then followed. Those that wait are followed once they start.
     """
-    from runner.record.state import study_status
-    from runner.record.submission import submissions
-
     chosen = list(tasks)
     screen = _Screen(prefixed=len(chosen) > 1)
     followed = [_begin(paths, task, lines, screen) for task in chosen]
@@ -105,7 +100,7 @@ def follow(paths: StudyPaths, tasks: "Iterable[JudgedTask]", lines: int | None) 
             time.sleep(POLL_S)
 
 
-def _begin(paths: StudyPaths, task: "JudgedTask", lines: int | None, screen: "_Screen") -> Followed:
+def _begin(paths: StudyPaths, task: JudgedTask, lines: int | None, screen: "_Screen") -> Followed:
     # One that waits, or starts again, makes a new attempt; what is on record are earlier ones.
     begun = task.state == "running" and task.detail != "starting" and task.attempts > 0
     each = Followed(task, first=task.attempts + (not begun), shown=task.attempts)
@@ -170,7 +165,7 @@ def _turn_to(each: Followed, attempt: Attempt, paths: StudyPaths, screen: "_Scre
 
 
 def _judge(
-    paths: StudyPaths, followed: list[Followed], status: "Mapping[Key, JudgedTask]", now: float, screen: "_Screen"
+    paths: StudyPaths, followed: list[Followed], status: Mapping[Key, JudgedTask], now: float, screen: "_Screen"
 ) -> None:
     """Learn of ends that the tasks could not record, and of jobs that they were sent as again."""
     for each in followed:

@@ -5,11 +5,12 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 
 from runner.record.array_ids import collapse
+from runner.record.judged import JudgedTask
 from runner.record.matching import task_text
-from runner.record.state import JudgedTask
 from runner.study.stages import STAGES
 from srcnn.words import counted
 
+DETAIL_SHOWN = 4  # lines of an error
 JOBS_SHOWN = 4  # arrays, and parts of arrays, in one line
 
 
@@ -40,6 +41,16 @@ class TaskGroup:
         """Their jobs in words; empty where they have none."""
         names = ", ".join(self.jobs[:JOBS_SHOWN]) + ", ..." * (len(self.jobs) > JOBS_SHOWN)
         return f"job{'s' * ('[' in names or ',' in names)} {names}" if names else ""
+
+    @property
+    def failure(self) -> str:
+        """The heading of a group that failed."""
+        return f"failed: {self.first.stage}: {self.text}{', one cause' * (len(self.tasks) > 1)}: {self.first.cause}"
+
+    @property
+    def detail_lines(self) -> list[str]:
+        """The first lines of what is said of an example."""
+        return self.first.detail.strip().splitlines()[:DETAIL_SHOWN]
 
 
 def groups_of(tasks: Iterable[JudgedTask], trait: Callable[[JudgedTask], Hashable]) -> list[TaskGroup]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from runner.executors.job_state import SchedulerError
 from runner.executors.table import recorded
 from runner.record.groups import by_detail, groups_of
-from runner.record.state import JudgedTask
+from runner.record.judged import JudgedTask
 from srcnn.words import counted
 
 

@@ -1,10 +1,13 @@
 """The tasks of a study that somebody means by a word: a run, a part of its label, a stage, a task."""
 
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from runner.record.judged import JudgedTask
+
 if TYPE_CHECKING:
-    from runner.record.state import JudgedTask
+    from runner.study.plan import PlannedTask
 
 LISTED = 8  # names in an error
 
@@ -13,19 +16,19 @@ class UnknownName(ValueError):
     """Nothing is called so, or too much is; the message lists what there is."""
 
 
-def run_of(task: "JudgedTask") -> str:
+def run_of(task: "JudgedTask | PlannedTask") -> str:
     """The id of the run that a task belongs to; of any other its own name."""
     return task.run or task.name
 
 
-def task_text(task: "JudgedTask") -> str:
+def task_text(task: "JudgedTask | PlannedTask") -> str:
     """A task in words: stage, label, block."""
     block = task.name.removeprefix(run_of(task)).lstrip(".")
     name = task.label or (task.name if task.name != task.stage else "")
     return " ".join(filter(None, [task.stage, name, f"block {block}" if block else ""]))
 
 
-def of_stage(tasks: Sequence["JudgedTask"], stage: str) -> list["JudgedTask"]:
+def of_stage(tasks: Sequence[JudgedTask], stage: str) -> list[JudgedTask]:
     """The tasks of a stage. Raises UnknownName if the study has no such stage."""
     found = [task for task in tasks if task.stage == stage]
     if not found:
@@ -33,13 +36,13 @@ def of_stage(tasks: Sequence["JudgedTask"], stage: str) -> list["JudgedTask"]:
     return found
 
 
-def matching(tasks: Sequence["JudgedTask"], what: str) -> list["JudgedTask"]:
+def matching(tasks: Sequence[JudgedTask], what: str) -> list[JudgedTask]:
     """The tasks that ``what`` names: a stage, or what ``matching_runs`` takes. Raises UnknownName."""
     of_that_stage = [task for task in tasks if task.stage == what]
     return of_that_stage or matching_runs(tasks, what, _stages(tasks))
 
 
-def matching_runs(tasks: Sequence["JudgedTask"], what: str, stages: Sequence[str] = ()) -> list["JudgedTask"]:
+def matching_runs(tasks: Sequence[JudgedTask], what: str, stages: Sequence[str] = ()) -> list[JudgedTask]:
     """The tasks of a run, or one task: by id, by whole parts of the label, by the beginning of an id, by letters.
 
     ``seed=1`` is a whole part of ``wide seed=1`` and not of ``wide seed=10``; only where it is no
@@ -68,9 +71,7 @@ def matching_runs(tasks: Sequence["JudgedTask"], what: str, stages: Sequence[str
     raise UnknownName(f"{what}: no run, stage or task is called so; {_near(tasks, what, stages)}")
 
 
-def _near(tasks: Sequence["JudgedTask"], what: str, stages: Sequence[str]) -> str:
-    from difflib import get_close_matches
-
+def _near(tasks: Sequence[JudgedTask], what: str, stages: Sequence[str]) -> str:
     labels = list(dict.fromkeys(task.label for task in tasks if task.label))
     parts = [part for label in labels for part in label.split()]
     names = [*stages, *labels, *parts, *(task.name for task in tasks)]
@@ -81,11 +82,11 @@ def _near(tasks: Sequence["JudgedTask"], what: str, stages: Sequence[str]) -> st
     return f"there are {of_stages}the runs {_listed(_runs(tasks))}"
 
 
-def _stages(tasks: Iterable["JudgedTask"]) -> list[str]:
+def _stages(tasks: Iterable[JudgedTask]) -> list[str]:
     return list(dict.fromkeys(task.stage for task in tasks))
 
 
-def _runs(tasks: Iterable["JudgedTask"]) -> list[str]:
+def _runs(tasks: Iterable[JudgedTask]) -> list[str]:
     """Each run's id, and its label."""
     labels = {run_of(task): task.label for task in tasks if task.label}
     return [f"{run} ({label})" for run, label in labels.items()] or sorted({run_of(task) for task in tasks})

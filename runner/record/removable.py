@@ -8,13 +8,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from runner.record.submission_files import CODE, KILL_COUNT
 from srcnn.damage import SUFFIX
 from srcnn.files import TEMPORARY
 from srcnn.paths import GROUPS, RunPaths, StudyPaths
 from srcnn.place import has_ended
 
 DAY_S = 24 * 3600.0  # a temporary file of another machine or container is left over after this time
-_SHARD = re.compile(r"(?P<stem>e[0-9a-f]{10}-\d{4,}-\d{3,}of\d{3,})((\.partial)?\.parquet|\.unfinished\.jsonl)")
 _OWNER = re.compile(r"[rb][0-9a-f]{10}")
 
 
@@ -57,7 +57,7 @@ def _everything(study: StudyFiles) -> Iterator[Path]:
     """Files and folders of the study, without the code that was submitted, and the files of ROOT/data beside it."""
     for folder, subfolders, files in os.walk(study.paths.folder):
         if Path(folder).parent.parent == study.paths.submissions:
-            subfolders[:] = [name for name in subfolders if name != "code"]
+            subfolders[:] = [name for name in subfolders if name != CODE]
         yield from (Path(folder, name) for name in (*subfolders, *files))
         subfolders[:] = [name for name in subfolders if not TEMPORARY.fullmatch(name)]
     if study.paths.root.data.is_dir():
@@ -89,12 +89,12 @@ def _in_submissions(study: StudyFiles, *suffixes: str) -> Iterator[Path]:
     # An executor writes into the submission's folder, or into one a stage.
     for depth in ("*/*", "*/*/*"):
         for file in study.paths.submissions.glob(depth):
-            if file.suffix in suffixes and file.parent.name != "code" and file.is_file():
+            if file.suffix in suffixes and file.parent.name != CODE and file.is_file():
                 yield file
 
 
 def _submitit(study: StudyFiles) -> Iterator[Path]:
-    return _in_submissions(study, ".pkl", ".sh", ".kills")
+    return _in_submissions(study, ".pkl", ".sh", KILL_COUNT)
 
 
 def _logs(study: StudyFiles) -> Iterator[Path]:
@@ -102,13 +102,13 @@ def _logs(study: StudyFiles) -> Iterator[Path]:
 
 
 def _code(study: StudyFiles) -> Iterator[Path]:
-    return study.paths.submissions.glob("*/code")
+    return study.paths.submissions.glob(f"*/{CODE}")
 
 
 def _superseded(study: StudyFiles) -> Iterator[Path]:
     """Shards of other settings or another division, where all of the study's are there: new ones copy from old ones."""
     from srcnn.outputs import Output
-    from srcnn.shards import compacted_files, shards_in
+    from srcnn.shards import compacted_files, shard_of, shards_in
 
     wanted: dict[Path, set[str]] = {}
     for task in study.contents["tasks"]:
@@ -120,8 +120,8 @@ def _superseded(study: StudyFiles) -> Iterator[Path]:
             continue
 
         def old(name: str, current: set[str] = current) -> bool:
-            match = _SHARD.fullmatch(name)
-            return match is not None and f"{match['stem']}.parquet" not in current
+            shard = shard_of(name)
+            return shard is not None and shard not in current
 
         for compacted in compacted_files(folder):
             # Beside current ones in one file they stay: nothing would be gained.

@@ -6,56 +6,18 @@ from pathlib import Path
 
 from jobs.processes import is_alive
 from runner.executors.executor import Executor
-from runner.executors.job_state import Answer, HeldBy, JobState, SchedulerError
+from runner.executors.job_state import Answer, JobState, SchedulerError
+from runner.record.judged import JudgedTask
 from runner.record.lock import Holder, holder
 from runner.record.sent import by_executor
 from runner.record.submission import Key, SentJob, Submission, latest_jobs, submission_number, submissions
 from runner.record.tasks import RecordedTask, known_tasks
 from runner.record.verdict import STATE_OF, Signs, TaskState, verdict
-from runner.record.words import Case, Cause, words
+from runner.record.words import Case, words
 from runner.study.stages import STAGES
 from srcnn.door import full_disk
 from srcnn.paths import StudyPaths
 from srcnn.schema import Attempt
-
-
-@dataclass(frozen=True)
-class JudgedTask:
-    """One task: its state, why it waits or failed, how far it is.
-
-    ``cause`` tells failures apart, ``detail`` says it in words (an exception's type and message, what
-    is waited for). ``done`` of ``total`` steps, ``note`` and ``seconds_left`` are of a running task.
-    A held task has a job that does not start until ``held_by`` releases it; ``host`` is where it ran last, and
-    ``executor`` the name of who has its job.
-    """
-
-    stage: str
-    name: str
-    label: str
-    state: TaskState
-    cause: Cause | None = None
-    detail: str = ""
-    done: int = 0
-    total: int = 0
-    note: str = ""
-    seconds_left: float | None = None
-    attempts: int = 0
-    job: str | None = None
-    host: str | None = None
-    log: str | None = None
-    held_by: HeldBy | None = None
-    executor: str | None = None
-    run: str | None = None
-
-    @property
-    def under_way(self) -> bool:
-        """Whether its job is queued or runs, so that it is not sent again."""
-        return self.state in ("running", "waiting", "held")
-
-    @property
-    def key(self) -> Key:
-        """Stage and name."""
-        return self.stage, self.name
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 from runner.executors.job_state import Origin
+from runner.record.array_ids import element
+from runner.record.submission_files import JOBS, PROVENANCE
 from srcnn.damage import DamagedFile
 from srcnn.files import read_json, write_json
 from srcnn.paths import StudyPaths
@@ -39,7 +41,8 @@ class SentArray:
         """The id of each task's job, as executors write it; none while it has no number."""
         if not self.job:
             return ()
-        return tuple(f"{self.job}_{index}" for index in range(len(self.tasks))) if len(self.tasks) > 1 else (self.job,)
+        several = len(self.tasks) > 1
+        return tuple(element(self.job, index) for index in range(len(self.tasks))) if several else (self.job,)
 
     def key(self, job: str) -> Key:
         """The task of one of its jobs, by the job's id."""
@@ -48,7 +51,7 @@ class SentArray:
 
 @dataclass(frozen=True)
 class _Sent:
-    """What ``jobs.json`` holds."""
+    """What the file of a submission's jobs holds."""
 
     executor: str
     sent_at: float
@@ -87,7 +90,7 @@ class Submission:
 
     def _write(self) -> None:
         sent = _Sent(self.executor, self.sent_at, tuple(self.arrays))
-        write_json(self.folder / "jobs.json", asdict(sent), durable=True)
+        write_json(self.folder / JOBS, asdict(sent), durable=True)
 
     def precedes(self, name: str | None) -> bool:
         """Whether another submission, by the name of its folder, came later and is still on record."""
@@ -151,7 +154,7 @@ def is_own(folder: Path) -> bool:
     Its jobs write where it was made. A folder that was renamed since is the same, a copy is not.
     """
     try:
-        about = read_json(folder / "provenance.json", dict)
+        about = read_json(folder / PROVENANCE, dict)
     except DamagedFile:
         return True
     if not about or not isinstance(about.get("study"), str):
@@ -173,7 +176,7 @@ def own_attempt(paths: StudyPaths, attempt: Attempt) -> Attempt:
 
 def submissions(paths: StudyPaths) -> Iterator[Submission]:
     """Every submission of a study to an executor elsewhere, oldest first, as it is on record."""
-    for file in sorted(paths.submissions.glob("*/jobs.json"), key=lambda file: submission_number(file.parent.name)):
+    for file in sorted(paths.submissions.glob(f"*/{JOBS}"), key=lambda file: submission_number(file.parent.name)):
         sent: _Sent | None = read_json(file, record(_Sent), LOST)
         if sent and is_own(file.parent):  # and the folder was not taken away since it was listed
             yield Submission(file.parent, sent.executor, list(sent.arrays), sent.sent_at)

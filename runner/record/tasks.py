@@ -10,7 +10,7 @@ from jobs.attempt import last_attempts
 from runner.record.submission import Key, own_attempt
 from runner.study.graph import missing_keys
 from runner.study.stages import STAGES
-from srcnn.contents import read_contents
+from srcnn.contents import Contents, read_contents
 from srcnn.damage import AGAIN
 from srcnn.door import sentence
 from srcnn.outputs import Output, Shelf
@@ -38,11 +38,17 @@ class RecordedTask:
         return self.stage, self.name
 
 
-def known_tasks(paths: StudyPaths) -> list[RecordedTask]:
-    """Every task of a study as last submitted, stage by stage. Raises FileNotFoundError if it never was."""
+def submitted_contents(paths: StudyPaths) -> Contents:
+    """Return what a study holds as last submitted. Raises FileNotFoundError if it never was, DamagedFile."""
     contents = read_contents(paths)
     if contents is None:
         raise FileNotFoundError(f"{paths.contents}: no such file; is {paths.folder} the folder of a submitted study?")
+    return contents
+
+
+def known_tasks(paths: StudyPaths) -> list[RecordedTask]:
+    """Every task of a study as last submitted, stage by stage. Raises FileNotFoundError if it never was."""
+    contents = submitted_contents(paths)
     labels = {run["run_id"]: run["label"] for run in contents["runs"]}
     attempts = {run: last_attempts(paths.run(run).attempts) for run in labels}
     shared = last_attempts(paths.attempts)

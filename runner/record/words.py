@@ -2,57 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
 
 from runner.executors.job_state import End, JobState
+from runner.record.judged import Cause, JudgedTask
 from runner.record.submission import Key
 from runner.record.tasks import RecordedTask
-from runner.record.verdict import TaskState, Verdict
+from runner.record.verdict import Verdict
 from runner.study.stages import STAGES
 from srcnn.schema import Attempt
 from srcnn.words import counted
 
-Cause = Literal[
-    "exception",
-    "out of memory",
-    "time limit",
-    "node failure",
-    "preempted",
-    "cancelled",
-    "killed",
-    "dependency",
-    "started too often",
-    "no GPU",
-    "damaged",
-    "unknown",
-]
 MEMORY_TEXT = "it needed more memory than it asked for; submit again with --mem-gb"
 PREEMPTED = "preempted and not put back (PreemptMode=CANCEL, or cluster.requeues=0); submit again"
 Words = tuple[Cause | None, str]
-
-
-class Judged(Protocol):
-    """A task that was judged before one that needs it."""
-
-    @property
-    def stage(self) -> str:
-        """Its stage."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    @property
-    def state(self) -> TaskState:
-        """Where it stands."""
-
-    @property
-    def cause(self) -> Cause | None:
-        """Why it failed."""
-
-    @property
-    def under_way(self) -> bool:
-        """Whether it runs, or is going to."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +28,7 @@ class Case:
     task: RecordedTask
     attempt: Attempt | None = None
     job: JobState | None = None
-    earlier: Mapping[Key, Judged] = field(default_factory=dict)
+    earlier: Mapping[Key, JudgedTask] = field(default_factory=dict)
     seen: bool = True
     full_disk: str = ""
     says_memory: bool = False
@@ -169,7 +131,7 @@ def _died(case: Case) -> Words:
     return "killed", f"the process ended without a word{where}{full}"
 
 
-def _blocking(case: Case) -> list[Judged]:
+def _blocking(case: Case) -> list[JudgedTask]:
     needs = [case.earlier[need] for need in case.task.needs if need in case.earlier]
     return [need for need in needs if need.state in ("failed", "missing")]
 
@@ -178,10 +140,15 @@ def _blocked(case: Case) -> Words:
     blocking = _blocking(case)
     if not blocking:
         return "dependency", "what it needs did not finish"
-    return "dependency", f"needs {blocking[0].stage} {blocking[0].name}, which did not finish"
+    return "dependency", unfinished_text(*blocking[0].key)
 
 
-def needs_text(task: RecordedTask, earlier: Mapping[Key, Judged]) -> str:
+def unfinished_text(stage: str, name: str) -> str:
+    """Return why a task cannot start that needs another one, which has failed or will never be done."""
+    return f"needs {stage} {name}, which did not finish"
+
+
+def needs_text(task: RecordedTask, earlier: Mapping[Key, JudgedTask]) -> str:
     """Return the stages that a task still waits for; empty if it waits for none."""
     needs = [earlier[need] for need in task.needs if need in earlier and earlier[need].state != "done"]
     if STAGES[task.stage].after:

@@ -8,10 +8,8 @@ from runner.study.gres import checked_gpus, gpus_by_kind, names_gpu, without_gpu
 from runner.study.minutes import Minutes
 from runner.study.options import Options, PlainText
 from runner.study.stages import STAGES
-from srcnn.bounds import MOST_WORKERS
+from srcnn.bounds import MOST_GB, MOST_WORKERS
 from srcnn.experiment import Section
-
-MOST_GB = 100_000.0  # memory of a node
 
 
 def _words(command: object) -> object:

@@ -119,9 +119,10 @@ def _find(study: str) -> Path:
     if study in packaged:
         return packaged[study]
     if path.is_dir():
-        if (path / "study.yaml").exists():
-            return path.resolve() / "study.yaml"
-        raise ConfigError(f"{study}: this folder holds no study.yaml, so no study was submitted into it")
+        config = StudyPaths(path.resolve()).config
+        if config.exists():
+            return config
+        raise ConfigError(f"{study}: this folder holds no {config.name}, so no study was submitted into it")
     if path.is_file():
         return path.resolve() if is_submitted(path.resolve()) else path
     near = difflib.get_close_matches(study, packaged, n=1)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from runner.record.array_ids import array_of
 from runner.record.submission import Key
 from runner.study.cluster import ClusterConfig
 from runner.study.plan import PlannedTask
@@ -107,7 +108,7 @@ def _chain(
 
 def _numbers(keys: Mapping[Key, object], active: Mapping[Key, str]) -> list[str]:
     """Numbers of the arrays in which some tasks are queued or running."""
-    return list(dict.fromkeys(active[key].partition("_")[0] for key in keys if key in active))
+    return list(dict.fromkeys(array_of(active[key]) for key in keys if key in active))
 
 
 def _share_parallelism(cluster: ClusterConfig, batches: list[Batch]) -> None:

@@ -9,12 +9,13 @@ from runner.executors.in_submitit import InSubmitit
 from runner.executors.slurm.hold import release
 from runner.executors.slurm.requeue import RESTARTS, WARNED
 from runner.executors.slurm.scheduler import answers
+from runner.record.array_ids import element
 
 
 def own_job() -> str | None:
     """Return the id of the SLURM job that this process belongs to, as sacct writes it; None outside of jobs."""
     array, index = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
-    return f"{array}_{index}" if array and index else os.environ.get("SLURM_JOB_ID")
+    return element(array, index) if array and index else os.environ.get("SLURM_JOB_ID")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from runner.executors.submitit_ways import LOG, RESULT
+from runner.record.submission_files import KILL_COUNT
 
 # In the batch script: the submission's folder for the stage and the job's number. Its task and all that this starts
 # inherit it, so that it tells which processes are the task's.
@@ -97,7 +98,7 @@ def _again(task: str, what: str, accident: bool) -> str | None:
     name = Path(task).name
     try:
         state = _state(_patiently("squeue", "--noheader", "--states=all", f"--jobs={name}", f"--Format={STATE}"))
-        kills = _count(Path(f"{task}.kills")) if accident and state == "RUNNING" else 0
+        kills = _count(Path(task + KILL_COUNT)) if accident and state == "RUNNING" else 0
         reason = decide(state, kills, tail(Path(task + LOG)) if accident else b"")
         if reason is None:
             counted = f" ({kills} of {KILLS} times that are forgiven)" if accident else ""

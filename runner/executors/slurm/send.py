@@ -22,10 +22,12 @@ from runner.executors.slurm.partitions import listed_partitions
 from runner.executors.slurm.queued import jobs_in_queue
 from runner.executors.slurm.sbatch import sbatch_options
 from runner.executors.slurm.site import is_foreign
-from runner.executors.snapshot import CODE, import_environment, own_homes, take_snapshot
+from runner.executors.snapshot import import_environment, own_homes, take_snapshot
 from runner.executors.submitit_ways import batch_file, send_array
 from runner.executors.task import KEEP_MEMORY, TaskCall
+from runner.record.array_ids import array_of
 from runner.record.submission import Submission
+from runner.record.submission_files import CODE
 from runner.study.cluster import ClusterConfig
 from runner.study.plan import Plan, PlannedTask
 from runner.study.stages import STAGES
@@ -131,7 +133,7 @@ def _take_back(submission: Submission, error: BaseException) -> None:
     unanswered = any(not array.job for array in submission.arrays)
     try:
         if unanswered:  # an sbatch that was interrupted, or lost its connection, may have got through
-            jobs |= {job.id.partition("_")[0] for job in jobs_in_queue([submission])}
+            jobs |= {array_of(job.id) for job in jobs_in_queue([submission])}
         scheduler.cancel(sorted(jobs))
     except SchedulerError as trouble:
         raise SchedulerError(

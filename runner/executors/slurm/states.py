@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from runner.executors.job_state import Answer, End, HeldBy, JobState, Origin, SchedulerError
 from runner.executors.slurm import scheduler
 from runner.executors.slurm.requeue import killed_from_outside
-from runner.record.array_ids import expand
+from runner.record.array_ids import array_of, expand
 
 WARNED_S = 180  # before a time limit: our 90 s, SLURM's own minute, and some
 
@@ -194,7 +194,7 @@ def job_states(wanted: Mapping[str, Origin], settled: Mapping[str, Origin] | Non
     """
     if not wanted:
         return Answer()
-    numbers = sorted({job.partition("_")[0] for job in wanted}, key=int)
+    numbers = sorted(set(map(array_of, wanted)), key=int)
     settled, note = settled or {}, ""
     states: dict[str, SlurmJob] = {}
     try:

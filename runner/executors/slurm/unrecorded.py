@@ -12,6 +12,7 @@ from jobs.attempt import attempt_files, read_attempt
 from runner.executors.slurm import scheduler
 from runner.executors.slurm.queued import jobs_in_queue
 from runner.executors.submitit_ways import name_after, unsent_calls
+from runner.record.array_ids import array_of
 from runner.record.submission import SentArray, Submission, sent_jobs
 from srcnn.paths import StudyPaths
 
@@ -62,7 +63,7 @@ def _numbers(paths: StudyPaths, sent: Sequence[Submission]) -> dict[str, str]:
     unknown = [(each, array) for each in sent for array in each.arrays if not array.job]
     if not unknown:
         return {}
-    queue = {job.token: job.id.partition("_")[0] for job in jobs_in_queue(sent)}
+    queue = {job.token: array_of(job.id) for job in jobs_in_queue(sent)}
     found = {}
     for submission, array in unknown:
         number = queue.get(array.token) or _number_in_attempts(paths, submission, array)
@@ -76,7 +77,7 @@ def _number_in_attempts(paths: StudyPaths, submission: Submission, array: SentAr
         for folder in (paths.attempts, paths.run(task.partition(".")[0]).attempts):
             for attempt in map(read_attempt, attempt_files(folder, array.stage, task)):
                 if attempt and attempt.job and attempt.submission == submission.folder.name:
-                    return attempt.job.partition("_")[0]
+                    return array_of(attempt.job)
     return None
 
 

@@ -4,7 +4,7 @@ from srcnn.words import printable
 
 
 def agrees(question: str) -> bool:
-    """Whether the answer is yes; anything else, also the end of the input, is no."""
+    """Ask, and say whether the answer is yes; anything else, also the end of the input, is no."""
     try:
         answer = input(f"{printable(question, breaks=True)} [y/N] ")
     except EOFError:

@@ -10,7 +10,7 @@ from srcnn.paths import StudyPaths
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     p = argparse.ArgumentParser(
         prog=called("runner.cancel"),
         description="Stop a study, one of its stages or one of its runs, with what needs it. What was done is kept.",
@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """0 stopped or nothing to stop, 1 something is left or refused to go, 2 bad usage, 130 on Ctrl-C."""
+    """Return 0 if nothing is left to stop, 1 if something is, 2 for bad usage, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)
 
     from runner.actions.cancel import CannotCancel, Part, WrongUse, cancel

@@ -11,7 +11,7 @@ from srcnn.paths import StudyPaths
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     p = argparse.ArgumentParser(
         prog=called("runner.clean"),
         description="Remove from a finished study what it does not need. Shows how much that is, and asks. By default "
@@ -36,7 +36,7 @@ def _kinds(text: str) -> tuple[str, ...]:
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """0 removed or nothing to remove, 1 not removed, 2 no study or one that is being run, 130 on Ctrl-C."""
+    """Return 0 if nothing is left to remove, 1 if something is, 2 if there is no study or it runs, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)
 
     from runner.actions.clean import clean

@@ -40,7 +40,7 @@ SHELLS = ("bash", "zsh", "tcsh")
 
 
 def parser(whole: bool = False) -> argparse.ArgumentParser:
-    """The command line; the ``whole`` of it, with what every command takes, is for the completion of shells."""
+    """Return the parser of the command line; ``whole``: with what every command takes, for shells to complete."""
     p = argparse.ArgumentParser(prog="srcnn", description="Batch experiments in super-resolution.")
     commands = p.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, listed in COMMANDS.items():
@@ -56,7 +56,7 @@ def parser(whole: bool = False) -> argparse.ArgumentParser:
 
 
 def _completed(own: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    """A command's parser whose paths a shell completes."""
+    """Return a command's parser, marked where a shell completes paths."""
     import shtab
 
     for action in own._actions:
@@ -66,7 +66,7 @@ def _completed(own: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The status of the command that was named."""
+    """Run the command that is named, and return its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     listed = COMMANDS.get(words[0]) if words else None
     if listed is None:

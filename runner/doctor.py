@@ -22,7 +22,7 @@ STYLES = {"ok": "green", "note": "yellow", "WRONG": "bold red"}
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     p = argparse.ArgumentParser(
         prog=called("runner.doctor"),
         description="Check what a study will need, on a login node or inside a job, and say what to do about what is "
@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
 
 @answer
 def main(argv: list[str] | None = None) -> int:
-    """0 nothing is wrong, 1 something is, 2 bad usage, 130 on Ctrl-C."""
+    """Return 0 if nothing is wrong, 1 if something is, 2 for bad usage, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)
     try:
         asked = circumstances(arguments)
@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def circumstances(arguments: argparse.Namespace) -> "Circumstances":
-    """What is asked about. Raises FileNotFoundError for a study or folder that does not exist."""
+    """Return what the doctor is asked about. Raises FileNotFoundError for a study or folder that does not exist."""
     from runner.checks.circumstances import Circumstances
     from srcnn.paths import StudyPaths
 
@@ -94,7 +94,7 @@ def _read_study(asked: "Circumstances", name: str) -> None:
 
 
 def findings(asked: "Circumstances") -> "Iterator[tuple[str, Finding]]":
-    """Group and finding, one after the other as they are found."""
+    """Give the findings of all checks, each with its group, as they are made."""
     from runner.checks import CHECKS
     from runner.checks.finding import Finding
 
@@ -138,7 +138,7 @@ def _report(asked: "Circumstances") -> int:
 
 
 def _printer() -> Callable[[str, str, str], None]:
-    """What prints a styled beginning and the rest of a line; without style where rich is what is broken."""
+    """Return a function that prints a styled beginning and the rest of a line; without style where rich is broken."""
     try:
         from rich.text import Text
 

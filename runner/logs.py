@@ -11,7 +11,7 @@ from srcnn.door import answer, sentence
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     p = argparse.ArgumentParser(
         prog=called("runner.logs"),
         description="The end of the logs of what runs now, else of what failed, else of what ended last.",
@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
 
 @answer
 def main(argv: list[str] | None = None) -> int:
-    """0, 2 if there is no such study or task, 130 on Ctrl-C."""
+    """Return 0; 2 if there is no such study or task, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)
 
     from runner.actions.logs import show_logs

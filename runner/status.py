@@ -19,7 +19,7 @@ WATCH_S = 5.0  # between two looks: each asks the scheduler once
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     p = argparse.ArgumentParser(
         prog=called("runner.status"),
         description="Where a study stands: done, running, waiting (for what), held, failed (why), and the command that "
@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
 
 @answer
 def main(argv: list[str] | None = None) -> int:
-    """0 all done, 1 something failed, 2 no study, 3 under way or not submitted, 4 a job is held, 130 on Ctrl-C."""
+    """Return what ``exit_status`` says of the study; 2 if there is none, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)
     paths = StudyPaths(arguments.study.expanduser().resolve())
     try:
@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def exit_status(status: "StudyStatus") -> int:
-    """0 all done, 4 a job is held, 3 something is under way or was never submitted, 1 only failures are left."""
+    """Return 4 if a job is held, 3 if a task is under way or unsent, 1 if only failures are left, 0 if all is done."""
     if status.of("held"):
         return 4
     if status.of("running") or status.of("waiting"):
@@ -102,7 +102,7 @@ def _watch(paths: StudyPaths, status: "StudyStatus") -> "StudyStatus":
 
 
 def as_json(status: "StudyStatus") -> dict[str, Any]:
-    """Counts, notes, and every task with all that is known of it."""
+    """Return the status as JSON values: counts, notes, and every task with all that is known of it."""
     from runner.record.verdict import STATES
 
     counts = {state: len(status.of(state)) for state in STATES}

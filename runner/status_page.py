@@ -45,7 +45,7 @@ class StatusPart:
         return sum(map(len, self.items[:SHOWN]))
 
     def lines(self, count: int, tell: bool = True) -> list[Text]:
-        """The heading and the first lines; ``tell``: and how many items are not among them."""
+        """Return the heading and the first lines; where ``tell`` is true, also how many items are not shown."""
         if not count:
             return []
         lines = [Text(self.heading, "bold")] * bool(self.heading)
@@ -59,7 +59,7 @@ class StatusPart:
 
 
 def page(status: StudyStatus, console: Console, height: int | None = None) -> Group:
-    """Stages, what runs, waits, is held, failed, and what to do; at most ``height`` rows, if that is given.
+    """Return the page: stages, what runs, waits, is held or failed, and what to do; at most ``height`` rows, if given.
 
     Where rows count, the commands name the study as it is called from here, if that is shorter.
     """
@@ -79,7 +79,7 @@ def page(status: StudyStatus, console: Console, height: int | None = None) -> Gr
 
 
 def _fitted(sections: Sequence[StatusPart], console: Console, height: int) -> list[Text]:
-    """What there is room for: first the least of each section, then more of each, those of low rank first."""
+    """Return the lines that fit: first the least of each section, then more of each, those of low rank first."""
     count = [0] * len(sections)
     tell = [False] * len(sections)
 
@@ -135,7 +135,7 @@ def _counts_line(status: StudyStatus) -> RenderableType:
 
 
 def _sections(status: StudyStatus, study: str) -> list[StatusPart]:
-    """In the order in which they are read: what to do comes last, where the eye is."""
+    """Return the parts in the order in which they are read: what to do comes last, where the eye is."""
     report = StudyPaths(status.folder).report_page
     running, waiting = status.of("running"), status.of("waiting")
     return [
@@ -184,7 +184,7 @@ def _failure_lines(group: TaskGroup) -> list[Text]:
 
 
 def _advice(status: StudyStatus, study: str) -> list[str]:
-    """The commands that help now, the most helpful first."""
+    """Return the commands that help now, the most helpful first."""
     causes = {task.cause for task in status.of("failed")}
     helps = (("out of memory", "--mem-gb GB"), ("time limit", "--timeout-min MIN"))
     raised = [option for cause, option in helps if cause in causes]

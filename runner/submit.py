@@ -11,7 +11,7 @@ from srcnn.door import command
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     p = argparse.ArgumentParser(
         prog=called("runner.submit"),
         description="Run a study: prepare patches, train, restore, score, report. Finishes what is missing, "
@@ -79,7 +79,7 @@ def _plain(text: str) -> str:
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """0 if all is done or submitted, 1 if something failed, 2 if the study cannot be run, 130 on Ctrl-C."""
+    """Return 0 if all is done or submitted, 1 if something failed, 2 if the study cannot be run, 130 on Ctrl-C."""
     arguments = parser().parse_intermixed_args(argv)  # key=value may come after options
     if "=" in arguments.study and not Path(arguments.study).exists():  # only overrides were given
         arguments.overrides.insert(0, arguments.study)

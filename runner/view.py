@@ -40,7 +40,7 @@ def plan_table(planned: Sequence[PlannedTask], missing: Sequence[PlannedTask], a
 
 @contextmanager
 def watching(console: Console) -> Iterator[Watcher]:
-    """A watcher for an executor that waits: a table that redraws itself, or lines where there is no terminal."""
+    """Give a watcher for an executor that waits: a table that redraws itself, or lines where there is no terminal."""
     if not console.is_terminal:
         yield _Lines(console)
         return
@@ -111,7 +111,7 @@ class _Lines:
 
 
 def print_failures(console: Console, states: Sequence[WatchedTask], retry: str) -> None:
-    """What failed, why, where to read more, and the command that tries again."""
+    """Print what failed, why, where to read more, and the command that tries again."""
     for state in states:
         if state.state == "failed":
             console.print(f"\nfailed: {task_text(state.task)}", style="bold red")

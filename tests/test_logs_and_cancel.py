@@ -396,7 +396,7 @@ def test_following_turns_to_the_next_attempt_and_its_other_file(tmp_path, capsys
     task = JudgedTask(
         "train", "r1", "seed=1", "running", attempts=1, job="7", log=str(paths.folder / "1.log"), detail="", run="r1"
     )
-    monkeypatch.setattr("runner.record.state.study_status", lambda *_: pytest.fail("nothing is asked"))
+    monkeypatch.setattr(follow, "study_status", lambda *_: pytest.fail("nothing is asked"))
     monkeypatch.setattr(follow, "STUDY_S", 1e9)
     steps = iter(
         [
@@ -433,7 +433,7 @@ def test_a_job_that_slurm_puts_back_is_followed_in_the_same_file(tmp_path, capsy
     record(paths, 1, job="7", log=str(log))
     task = JudgedTask("train", "r1", "", "running", attempts=1, job="7", log=str(log), run="r1")
     waiting = replace(task, state="waiting", detail="its turn after it was put back into the queue")
-    monkeypatch.setattr("runner.record.state.study_status", lambda *_: type("Status", (), {"tasks": [waiting]}))
+    monkeypatch.setattr(follow, "study_status", lambda *_: type("Status", (), {"tasks": [waiting]}))
     steps = iter(
         [
             lambda: record(paths, 1, job="7", log=str(log), outcome="interrupted", cause="SystemExit"),

@@ -142,7 +142,7 @@ def stop_here(paths: StudyPaths, runner: Holder) -> None:
 
 
 def _listed(counts: Mapping[str, int], frame: str = "{}") -> str:
-    """``train 4, render 4``, in the order of the stages; empty for nothing."""
+    """Return counts as ``train 4, render 4``, in the order of the stages; an empty text if there are none."""
     text = ", ".join(f"{stage} {counts[stage]}" for stage in STAGES if counts.get(stage))
     return frame.format(text) if text else ""
 
@@ -185,7 +185,7 @@ def _send_word(jobs: Iterable[Sent]) -> None:
 
 
 def _jobs_text(jobs: Iterable[Sent]) -> str:
-    """How many jobs, and of which stages; those that were ending anyway do not count."""
+    """Return how many jobs there are of which stages; those that were ending anyway do not count."""
     counts = Counter(job.key[0] for _, job in jobs if job.active)
     return f"{counted(counts.total(), 'job')}: {_listed(counts)}"
 
@@ -222,7 +222,7 @@ def _of_runs(status: StudyStatus) -> list[JudgedTask]:
 
 
 def _with_dependents(status: StudyStatus, keys: set[Key]) -> set[Key]:
-    """The tasks, and all that need one of them to end well, directly or not."""
+    """Return the tasks with all that need one of them to end well, directly or not."""
     grown = set(keys)
     for task in known_tasks(StudyPaths(status.folder)):  # in the order of the stages
         if not STAGES[task.stage].after and any(need in grown for need in task.needs):

@@ -78,12 +78,12 @@ def clean(paths: StudyPaths, what: Sequence[str] | None, yes: bool, show_paths: 
 
 
 def study_files(paths: StudyPaths) -> StudyFiles:
-    """The study with what it holds. Raises FileNotFoundError if there is none."""
+    """Return the study with what it holds. Raises FileNotFoundError if there is none."""
     return StudyFiles(paths, submitted_contents(paths), time.time())
 
 
 def find(study: StudyFiles, what: Sequence[str] | None, attempts: Sequence[Attempt] = ()) -> list[FoundFiles]:
-    """Every kind with what there is of it. ``what`` chooses some by name; None those that cost nothing."""
+    """Return every kind with its files; ``what`` chooses kinds by name, None those that cost nothing."""
     found = []
     for kind, each in REMOVABLE.items():
         # A link leads to what lies elsewhere, which is not ours to remove.
@@ -107,7 +107,7 @@ def _files(place: Path) -> Iterable[Path]:
 
 
 def _duration_text(attempts: Sequence[Attempt], stages: Collection[str]) -> str:
-    """How long the tasks took that would be repeated."""
+    """Return in words how long the tasks took that would be repeated."""
     spent = sum(each.end - each.start for each in attempts if each.stage in stages and each.end)
     return f" (took {duration(spent)} of tasks)" if spent else ""
 
@@ -137,7 +137,7 @@ def _table(found: list[FoundFiles]) -> Table:
 
 
 def _agreed(question: str) -> bool:
-    """Whether somebody at a terminal says so; where there is none, --yes has to."""
+    """Say whether somebody at a terminal agrees; where there is none, --yes has to."""
     if not sys.stdin.isatty():
         print("error: nothing was removed: there is no terminal to ask at; add --yes to remove it", file=sys.stderr)
         return False

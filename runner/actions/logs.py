@@ -52,19 +52,19 @@ def show_logs(arguments: argparse.Namespace) -> None:
 
 
 def _asked(lines: int | None, default: int) -> int | None:
-    """How many lines to show; None for all."""
+    """Return how many lines to show; None stands for all."""
     return default if lines is None else lines or None
 
 
 def _show(paths: StudyPaths, tasks: Sequence[JudgedTask], lines: int | None) -> None:
-    """The ends of some logs, and the names of the others."""
+    """Print the ends of some logs, and the names of the others."""
     for task in tasks[:SHOWN]:
         _show_log(paths, task, _asked(lines, AMONG if len(tasks) > 1 else ALONE))
     _list_others(paths, tasks[SHOWN:])
 
 
 def _show_last(paths: StudyPaths, tasks: Sequence[JudgedTask], lines: int | None) -> None:
-    """The log of what ended last; of tasks that never began, what they wait for."""
+    """Print the log of the task that ended last; if none has begun, what the tasks wait for."""
     attempts = {task.key: task.attempt for task in known_tasks(paths)}
     ends = {task.key: attempt.end or 0.0 for task in tasks if (attempt := attempts.get(task.key))}
     ended = [task for task in tasks if task.state == "done" and task.log and task.key in ends]
@@ -86,7 +86,7 @@ def _unbegun_text(task: JudgedTask) -> str:
 
 
 def _show_log(paths: StudyPaths, task: JudgedTask, lines: int | None, attempt: Attempt | None = None) -> None:
-    """A heading that says which attempt it is, and the end of its log."""
+    """Print a heading that says which attempt it is, and the end of its log."""
     attempts = _attempts(paths, task)
     log = attempt.log if attempt else task.log
     shared = [each.number for each in attempts if log and each.log == log]
@@ -110,13 +110,13 @@ def _show_log(paths: StudyPaths, task: JudgedTask, lines: int | None, attempt: A
 
 
 def _attempts(paths: StudyPaths, task: JudgedTask) -> list[Attempt]:
-    """The attempts at a task that are on record."""
+    """Return the attempts at a task that are on record."""
     files = attempt_files(attempts_folder(paths, task), task.stage, task.name)
     return [attempt for file in files if (attempt := read_attempt(file))]
 
 
 def _show_attempt(paths: StudyPaths, tasks: Sequence[JudgedTask], number: int, lines: int | None) -> None:
-    """The logs of the tasks' attempts of one number. Raises UnknownName if none has it."""
+    """Print the logs of the tasks' attempts of one number. Raises UnknownName if no task has it."""
     begun = [task for task in tasks if task.attempts >= number > 0]
     found = [(task, each) for task in begun for each in _attempts(paths, task) if each.number == number]
     if not found:
@@ -132,7 +132,7 @@ def _show_attempt(paths: StudyPaths, tasks: Sequence[JudgedTask], number: int, l
 
 
 def _show_failed(paths: StudyPaths, failed: Sequence[JudgedTask], lines: int | None) -> None:
-    """Failures with one cause together: the cause, the log of one, the names of the others."""
+    """Print failures by their cause: the cause, the log of one task, the names of the others."""
     groups = failure_groups(failed)
     if not groups:
         print("Nothing failed.")

@@ -172,7 +172,7 @@ def _refuse_others_jobs(paths: StudyPaths, status: StudyStatus | None, executor:
 
 
 def _foreign(plan: Plan) -> Path | None:
-    """A file that the study would replace in a folder into which none was submitted; None if there is none."""
+    """Return a file that the study would replace in a folder of no submitted study; None if there is none."""
     paths = plan.paths
     if is_submitted(paths.config):
         return None
@@ -185,7 +185,7 @@ def _status(paths: StudyPaths) -> StudyStatus | None:
 
 
 def _contents(paths: StudyPaths) -> Contents | None:
-    """What the study held as last submitted; None where nothing was submitted, or nobody can tell any more."""
+    """Return what the study held as last submitted; None if nothing was submitted, or its record is damaged."""
     try:
         return read_contents(paths)
     except OtherLayout:
@@ -203,7 +203,7 @@ def _release_held(status: StudyStatus | None, arguments: argparse.Namespace, con
 def _selected(
     plan: Plan, missing: list[PlannedTask], status: StudyStatus | None, arguments: argparse.Namespace
 ) -> tuple[Plan, list[PlannedTask]]:
-    """The plan with the resources of the command line, and the tasks that it says to send."""
+    """Return the plan with the resources that the command line names, and the tasks that are to be sent."""
     failed = status.of("failed") if status else []
     todo = tasks_to_send(missing, status.active_jobs() if status else ())
     if arguments.only == "failed":

@@ -19,7 +19,7 @@ FEW_FILES = 10_000
 
 
 def write_fault(folder: Path) -> str:
-    """Why a file cannot be written, brought to the disk and renamed in a folder; empty if it can be."""
+    """Return why a file cannot be written, brought to the disk and renamed in a folder; empty if it can be."""
     name = f".doctor-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     first, second = (folder / f"{name}-{part}" for part in ("a", "b"))
     step = "write a file"
@@ -44,7 +44,7 @@ def write_fault(folder: Path) -> str:
 
 
 def root(asked: Circumstances) -> Iterator[Finding]:
-    """Whether results can be written."""
+    """Say whether results can be written."""
     troubles: tuple[Trouble, ...] = FOR_SUBMITIT
     if asked.uses_slurm:
         from runner.executors.slurm.executor import TROUBLES
@@ -71,7 +71,7 @@ def root(asked: Circumstances) -> Iterator[Finding]:
 
 
 def locks(asked: Circumstances) -> Iterator[Finding]:
-    """Whether files can be locked, which only other programs ask of HDF5 files."""
+    """Say whether files can be locked, which only other programs ask of HDF5 files."""
     try:
         with tempfile.TemporaryFile(dir=existing(asked.root), prefix=".doctor-") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -86,7 +86,7 @@ def locks(asked: Circumstances) -> Iterator[Finding]:
 
 
 def clock(asked: Circumstances) -> Iterator[Finding]:
-    """Whether files get the time that this machine's clock shows."""
+    """Say whether files get the time that this machine's clock shows."""
     skew = time_skew(existing(asked.root))
     if skew is not None and abs(skew) > SKEW_S:
         yield Finding(
@@ -100,7 +100,7 @@ def clock(asked: Circumstances) -> Iterator[Finding]:
 
 
 def time_skew(folder: Path) -> float | None:
-    """Seconds by which a new file's time is ahead of the clock; None if none can be written."""
+    """Return the seconds by which a new file's time is ahead of the clock; None if no file can be written."""
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-") as file:
             before = time.time()
@@ -114,7 +114,7 @@ def time_skew(folder: Path) -> float | None:
 
 
 def free(asked: Circumstances) -> Iterator[Finding]:
-    """Free space and files where results go; what a study needs is its own check."""
+    """Say how much space and how many files are free where results go; another check compares what a study needs."""
     folder = existing(asked.root)
     space, files = free_bytes(folder), os.statvfs(folder)
     text = f"{size(space)} are free for results (a quota may be tighter)"
@@ -128,7 +128,7 @@ def free(asked: Circumstances) -> Iterator[Finding]:
 
 
 def kernels(asked: Circumstances) -> Iterator[Finding]:
-    """Whether compiled kernels are kept from one task to the next."""
+    """Say whether compiled kernels are kept from one task to the next."""
     from srcnn.metrics.kernels.cache import cache_folder  # brings numba
 
     folder = cache_folder()
@@ -144,7 +144,7 @@ def kernels(asked: Circumstances) -> Iterator[Finding]:
 
 
 def matplotlib_folder(asked: Circumstances) -> Iterator[Finding]:
-    """Whether matplotlib can keep its list of fonts, which takes seconds to make."""
+    """Say whether matplotlib can keep its list of fonts, which takes seconds to make."""
     usual = Path(
         os.environ.get("MPLCONFIGDIR")
         or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "matplotlib"

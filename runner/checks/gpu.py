@@ -43,7 +43,7 @@ class Torch:
 
 
 def cuda(asked: Circumstances) -> Iterator[Finding]:
-    """The GPUs of this machine or job, by nvidia-smi and by torch."""
+    """Say whether torch computes on the GPUs that this machine or job has by nvidia-smi's word."""
     torch = probe()
     if torch is None:
         yield Finding("note", "torch cannot be imported, so nothing is known of GPUs")
@@ -53,7 +53,7 @@ def cuda(asked: Circumstances) -> Iterator[Finding]:
 
 
 def _asking(asked: Circumstances) -> list[str]:
-    """The stages of the study that ask for a GPU and would start here."""
+    """Return the stages of the study that ask for a GPU and would start here."""
     from runner.study.stages import STAGES
 
     if asked.study is None or not ("SLURM_JOB_ID" in os.environ or asked.study.training.device == "cuda"):
@@ -62,7 +62,7 @@ def _asking(asked: Circumstances) -> list[str]:
 
 
 def judge(torch: Torch, listed: list[str], wanted: int, hidden: str | None, asking: Sequence[str] = ()) -> Finding:
-    """What to make of torch beside the GPUs that nvidia-smi lists and those that the job was given.
+    """Compare what torch sees with the GPUs that nvidia-smi lists and those that the job was given.
 
     ``hidden`` is CUDA_VISIBLE_DEVICES; None where it is not set. ``asking`` are stages that would fail here.
     """
@@ -108,7 +108,7 @@ def _build(torch: Torch) -> str:
 
 
 def probe() -> Torch | None:
-    """What torch says in a process of its own; None if it cannot be imported."""
+    """Return what torch says in a process of its own; None if it cannot be imported."""
     try:
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", _PROGRAM],
@@ -123,7 +123,7 @@ def probe() -> Torch | None:
 
 
 def job_gpus() -> int:
-    """How many GPUs SLURM says that it gave to this job on this node; 0 outside a job."""
+    """Return how many GPUs SLURM gave to this job on this node, by its own word; 0 outside of a job."""
     if "SLURM_JOB_ID" not in os.environ:
         return 0
     count = os.environ.get("SLURM_GPUS_ON_NODE", "")

@@ -13,7 +13,7 @@ MB = 2**20
 
 
 def place(asked: Circumstances) -> Iterator[Finding]:
-    """Which job this is."""
+    """Say which job this is."""
     job = os.environ.get("SLURM_JOB_ID")
     if job:
         partition = os.environ.get("SLURM_JOB_PARTITION", "unknown")
@@ -21,7 +21,7 @@ def place(asked: Circumstances) -> Iterator[Finding]:
 
 
 def cores(asked: Circumstances) -> Iterator[Finding]:
-    """The cores that this process may run on, beside those that were asked for."""
+    """Compare the cores that this process may run on with those that were asked for."""
     wanted = os.environ.get("SLURM_CPUS_PER_TASK", "")
     if "SLURM_JOB_ID" not in os.environ or not wanted.isdigit():
         return
@@ -45,7 +45,7 @@ def cores(asked: Circumstances) -> Iterator[Finding]:
 
 
 def memory(asked: Circumstances) -> Iterator[Finding]:
-    """The memory that was asked for, beside what a cgroup allows."""
+    """Compare the memory that was asked for with what a cgroup allows."""
     if "SLURM_JOB_ID" not in os.environ:
         return
     wanted = _wanted_mb()

@@ -8,7 +8,7 @@ from runner.checks.finding import Finding
 
 
 def cores(asked: Circumstances) -> Iterator[Finding]:
-    """Cores, beside the quota of a control group such as a container's; inside a job, its own check says it."""
+    """Compare the cores with what a control group, such as a container's, allows; inside a job, its own check does."""
     from jobs.cgroups import cpu_quota
     from jobs.job import usable_cores
 
@@ -27,7 +27,7 @@ def cores(asked: Circumstances) -> Iterator[Finding]:
 
 
 def workers(asked: Circumstances) -> Iterator[Finding]:
-    """Whether a task can share its work among processes."""
+    """Say whether a task can share its work among processes."""
     from jobs.parallel import workers_fault
 
     fault = workers_fault()

@@ -27,7 +27,7 @@ _NODES = "where only the nodes of the cluster have it, run this in a job: srun p
 
 
 def starts(asked: Circumstances) -> Iterator[Finding]:
-    """Each command that a stage names, by the stages that it is for."""
+    """Say of each command that stages name for Python whether it starts our code."""
     from runner.study.stages import STAGES
 
     by_command: dict[tuple[str, ...], list[str]] = {}

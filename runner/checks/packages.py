@@ -25,7 +25,7 @@ for name in sys.argv[1:]:
 
 
 def python(asked: Circumstances) -> Iterator[Finding]:
-    """The interpreter, and whether the project runs on it."""
+    """Say which interpreter this is, and whether the project runs on it."""
     found = ".".join(map(str, sys.version_info[:3]))
     wanted = _metadata("Requires-Python")
     if wanted and not _allows(wanted, found):
@@ -39,7 +39,7 @@ def python(asked: Circumstances) -> Iterator[Finding]:
 
 
 def requirements(asked: Circumstances) -> Iterator[Finding]:
-    """Every required package: there, of a version that will do, and importable."""
+    """Say of every required package whether it is installed, in a version that will do, and can be imported."""
     try:
         wanted = required()
     except importlib.metadata.PackageNotFoundError:
@@ -67,7 +67,7 @@ def _package(name: str, specifier: str, fault: str | None) -> Finding:
 
 
 def clash(asked: Circumstances) -> Iterator[Finding]:
-    """Whether pyarrow and numpy go together: from 26 on it refuses numpy 1.x at import, which pip does not see."""
+    """Say whether pyarrow and numpy go together: pip does not see that pyarrow 26 refuses numpy 1.x."""
     arrow, numpy = version_of("pyarrow"), version_of("numpy")
     if arrow and numpy and _major(arrow) >= 26 and _major(numpy) < 2:
         yield Finding("WRONG", f"pyarrow {arrow} does not work with numpy {numpy}", f"{INSTALL} 'pyarrow<26'")
@@ -79,7 +79,7 @@ def _major(version: str) -> int:
 
 
 def version_of(name: str) -> str | None:
-    """The installed version of a distribution; None if it is not installed."""
+    """Return the installed version of a distribution; None if it is not installed."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
@@ -87,7 +87,7 @@ def version_of(name: str) -> str | None:
 
 
 def required() -> dict[str, str]:
-    """What the installed project requires, extras left out: distribution -> versions that will do.
+    """Return what the installed project requires, without extras: distribution -> versions that will do.
 
     Raises PackageNotFoundError if the project is not installed.
     """
@@ -100,7 +100,7 @@ def required() -> dict[str, str]:
 
 
 def import_names(distributions: Sequence[str]) -> dict[str, str | None]:
-    """The module by which each distribution is known; None for one that is not installed."""
+    """Return the module by which each distribution is known; None for one that is not installed."""
     modules: dict[str, list[str]] = {}
     for module, owners in importlib.metadata.packages_distributions().items():
         for owner in owners:
@@ -121,7 +121,7 @@ def _normal(name: str) -> str:
 def import_faults(
     modules: Sequence[str], timeout_s: float = IMPORTS_S, command: Sequence[str] = (sys.executable,)
 ) -> dict[str, str]:
-    """Why modules cannot be imported, by name. They are tried in a process of their own, which may crash.
+    """Return why modules cannot be imported, by name; they are tried in a process of their own, which may crash.
 
     ``command`` starts Python.
     """
@@ -142,7 +142,7 @@ def import_faults(
 
 
 def _imports(modules: Sequence[str], timeout_s: float, python: Sequence[str]) -> tuple[str, str]:
-    """What the process said, and how it came to a bad end; empty if it did not."""
+    """Return what the importing process said, and how it came to a bad end; empty if it did not."""
     command = [*python, "-W", "ignore", "-c", _PROGRAM, *modules]
     try:
         done = subprocess.run(
@@ -165,7 +165,7 @@ def _metadata(key: str) -> str | None:
 
 
 def _allows(specifier: str, version: str) -> bool:
-    """Whether a version is among those of a specifier such as ``>=15,<26``; taken for granted if nobody can say."""
+    """Say whether a version is one of a specifier such as ``>=15,<26``; true where nobody can tell."""
     try:
         from packaging.specifiers import InvalidSpecifier, SpecifierSet
     except ImportError:  # it comes with matplotlib, which may be what is missing

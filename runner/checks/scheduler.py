@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def answering(asked: Circumstances) -> Iterator[Finding]:
-    """Whether a controller answers."""
+    """Say whether a controller answers."""
     state, words = asked.slurm
     if state == "answers":
         yield Finding("ok", "SLURM answers here")
@@ -36,7 +36,7 @@ def answering(asked: Circumstances) -> Iterator[Finding]:
 
 
 def partitions(asked: Circumstances) -> Iterator[Finding]:
-    """The partitions there are."""
+    """Give a line for each partition."""
     if asked.uses_slurm:
         for each in asked.partitions.values():
             usable = each.up and any(nodes.usable for nodes in each.nodes)
@@ -44,7 +44,7 @@ def partitions(asked: Circumstances) -> Iterator[Finding]:
 
 
 def stages(asked: Circumstances) -> Iterator[Finding]:
-    """Whether what each stage asks for can be had: by what sinfo says, then by asking sbatch itself."""
+    """Say whether each stage can have what it asks for: first sinfo is asked, then sbatch itself."""
     if not asked.uses_slurm:
         return
     from runner.executors.slurm.sbatch import check_options
@@ -104,7 +104,7 @@ def _unknown(name: str, whose: str, there: dict[str, Partition]) -> Iterator[Fin
 
 
 def _refusal(resources: "StageResources") -> str:
-    """Why sbatch would not take such a job, in its words; empty if it would. Nothing is submitted."""
+    """Return why sbatch would not take such a job, in its words; empty if it would. Nothing is submitted."""
     from runner.executors.slurm.sbatch import sbatch_options
 
     options = sbatch_options(resources).items()
@@ -127,7 +127,7 @@ def _cure(refusal: str) -> str:
 
 
 def accounts(asked: Circumstances) -> Iterator[Finding]:
-    """Whether accounts and QOS that the study names are known; SLURM may take jobs of unknown ones all the same."""
+    """Say whether the study's accounts and QOS are known; SLURM may take jobs of unknown ones all the same."""
     if not asked.uses_slurm:
         return
     resources = [asked.cluster.stage(stage) for stage in _stages()]
@@ -157,7 +157,7 @@ def _known(kind: str, column: str) -> set[str]:
 
 
 def accounting(asked: Circumstances) -> Iterator[Finding]:
-    """Whether sacct knows of jobs that have ended."""
+    """Say whether sacct knows of jobs that have ended."""
     if not asked.uses_slurm:
         return
     try:
@@ -172,7 +172,7 @@ def accounting(asked: Circumstances) -> Iterator[Finding]:
 
 
 def arrays(asked: Circumstances) -> Iterator[Finding]:
-    """How large an array may be."""
+    """Say how large an array may be."""
     if asked.uses_slurm:
         size = configuration(ANSWER_S).get("MaxArraySize", "")
         if size.isdigit() and int(size) < 2:
@@ -182,7 +182,7 @@ def arrays(asked: Circumstances) -> Iterator[Finding]:
 
 
 def preemption(asked: Circumstances) -> Iterator[Finding]:
-    """Whether tasks that are preempted are warned first."""
+    """Say whether SLURM warns tasks before it preempts them."""
     if not asked.uses_slurm:
         return
     settings = configuration(ANSWER_S)

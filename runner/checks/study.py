@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def readable(asked: Circumstances) -> Iterator[Finding]:
-    """Whether the study is valid."""
+    """Say whether the study is valid."""
     if asked.damage:
         yield Finding("note", asked.damage)
     if asked.error:
@@ -28,7 +28,7 @@ def readable(asked: Circumstances) -> Iterator[Finding]:
 
 
 def pictures(asked: Circumstances) -> Iterator[Finding]:
-    """Whether every source of pictures is there."""
+    """Say whether every source of pictures is there."""
     if asked.study is None:
         return
     from jobs.pictures import MissingPictures, find_files
@@ -63,7 +63,7 @@ def _own_code(study: "StudyConfig") -> list[str]:
 
 
 def plan(asked: Circumstances) -> Iterator[Finding]:
-    """Whether the pictures can be used as the study says; this reads all that are new."""
+    """Say whether the pictures can be used as the study says; this reads all that are new."""
     if asked.study is None or not _has_pictures(asked):
         return
     own = _own_code(asked.study)
@@ -82,7 +82,7 @@ def plan(asked: Circumstances) -> Iterator[Finding]:
 
 
 def space(asked: Circumstances) -> Iterator[Finding]:
-    """Whether what the study will write fits on the disk."""
+    """Say whether what the study will write fits on the disk."""
     if asked.study is None or not _has_pictures(asked) or _own_code(asked.study) or isinstance(asked.plan, str):
         return
     need = space_needed(asked.plan.missing()).total()

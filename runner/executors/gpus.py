@@ -13,7 +13,7 @@ Gpu = int | str
 
 
 def visible_gpus() -> tuple[Gpu, ...]:
-    """The GPUs, and parts of GPUs, that CUDA programs started here may use; empty where there are none.
+    """Return the GPUs, and parts of GPUs, that CUDA programs started here may use; empty where there are none.
 
     CUDA_VISIBLE_DEVICES is read as CUDA reads it: numbers or UUIDs, which may be cut short, up to the
     first that means nothing.
@@ -36,7 +36,7 @@ def visible_gpus() -> tuple[Gpu, ...]:
 
 
 def cpu_note(cluster: ClusterConfig, tasks: Iterable[PlannedTask]) -> str:
-    """What to say before tasks that ask for GPUs start on this machine without one; empty where it has one."""
+    """Return a warning for tasks that ask for GPUs on a machine without one; empty where it has one."""
     tasks = list(tasks)
     asking = [stage for stage in dict.fromkeys(task.stage for task in tasks) if cluster.stage(stage).gpu_count]
     if not asking or visible_gpus():

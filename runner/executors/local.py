@@ -187,7 +187,7 @@ class _Named(int):
 
 @contextmanager
 def _children_complain_to(log: Path) -> Iterator[None]:
-    """Processes started in this block write their errors to a file instead of our terminal.
+    """Let processes that start in this block write their errors to a file instead of our terminal.
 
     submitit's controllers inherit the terminal, and on Ctrl-C each would print its stack over the
     live view. (What a task itself prints goes to its own log in any case.)
@@ -204,7 +204,7 @@ def _children_complain_to(log: Path) -> Iterator[None]:
 
 @contextmanager
 def _children_inherit(environment: Mapping[str, str]) -> Iterator[None]:
-    """Processes started in this block have these variables; we keep ours."""
+    """Give processes that start in this block some variables; this process keeps its own."""
     before = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
     try:
@@ -218,12 +218,12 @@ def _children_inherit(environment: Mapping[str, str]) -> Iterator[None]:
 
 
 def _is_over(state: LocalTask) -> bool:
-    """Whether nothing of a task runs on: it outlives the process of submitit's that minds it, if that is killed."""
+    """Say whether nothing of a task runs on: it outlives submitit's process that minds it, if that is killed."""
     return state.job is not None and state.job.done() and not _living(state)
 
 
 def _living(state: LocalTask) -> list[int]:
-    """The process of a task, by its own record; before it has one, those that are about to become it."""
+    """Return the process of a task, by its own record; before it has one, the processes that are about to become it."""
     attempt = _own_attempt(state)
     if not attempt:
         return started_with(f"{MARK}={state.mark}", "submitit.")
@@ -247,7 +247,7 @@ def _finish(state: LocalTask) -> None:
 
 
 def _why_silent(folder: Path) -> str:
-    """Why a process may have ended without a word: on a full disk it cannot leave any."""
+    """Return why a process may have ended without a word: on a full disk it cannot leave any."""
     full = full_disk(folder)
     return f"the process ended without a word{f', and {full}' if full else ' (killed, or out of memory?)'}"
 

@@ -47,7 +47,7 @@ def write_provenance(folder: Path, command: Iterable[str]) -> None:
 
 
 def provenance(command: Iterable[str]) -> dict[str, Any]:
-    """Commit, uncommitted changes, package versions, host and interpreter."""
+    """Return the commit, uncommitted changes, versions of packages, host and interpreter."""
     commit = _git("rev-parse", "HEAD")
     changed = _git("status", "--porcelain")
     return {
@@ -66,7 +66,7 @@ def provenance(command: Iterable[str]) -> dict[str, Any]:
 
 
 def import_environment(folders: Iterable[Path]) -> dict[str, str]:
-    """Variables with which Python imports from the snapshot first, and never from the working folder."""
+    """Return variables with which Python imports from some folders first, and never from the working folder."""
     return {"PYTHONPATH": os.pathsep.join(map(str, folders)), "PYTHONSAFEPATH": "1"}
 
 
@@ -87,12 +87,12 @@ def own_homes(experiments: Iterable[Experiment]) -> dict[str, Path]:
 
 
 def _home() -> Path:
-    """The folder that holds our packages."""
+    """Return the folder that holds our packages."""
     return Path(__file__).resolve().parents[2]
 
 
 def _origin(module: str) -> Path | None:
-    """The folder from which a module's top level is imported."""
+    """Return the folder from which a module's top level is imported."""
     spec = importlib.util.find_spec(module.partition(".")[0])
     places = list(spec.submodule_search_locations or ()) if spec else []
     file = places[0] if places else spec.origin if spec else None
@@ -110,8 +110,10 @@ def _copy_own(module: str, origin: Path, code: Path) -> None:
 
 
 def _no_code(folder: str, names: list[str]) -> set[str]:
-    """Names in a folder of what nobody can import: hidden files such as an editor's locks, caches, links that lead
-    nowhere or back up, pipes and sockets, and what we may not read.
+    """Return the names in a folder that nobody can import.
+
+    These are hidden files such as an editor's locks, caches, links that lead nowhere or back up, pipes and sockets,
+    and what we may not read.
     """
     here = Path(folder)
     return {name for name in names if name == "__pycache__" or name.startswith(".") or not _is_code(here / name)}

@@ -42,7 +42,7 @@ def collapse(ids: Iterable[str]) -> list[str]:
 
 
 def _ranges(numbers: Sequence[int]) -> str:
-    """Ascending numbers with those in a row together: ``0-2,7``."""
+    """Return ascending numbers with those in a row together: ``0-2,7``."""
     rows: list[list[int]] = []
     for number in numbers:
         if rows and rows[-1][-1] == number - 1:

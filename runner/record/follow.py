@@ -27,12 +27,12 @@ LATE_S = 10.0  # longer than this nobody waits for its last lines
 
 
 def attempts_folder(paths: StudyPaths, task: JudgedTask) -> Path:
-    """Where the records of a task's attempts lie."""
+    """Return the folder of the records of a task's attempts."""
     return paths.run(task.run).attempts if task.run else paths.attempts
 
 
 def found_again(paths: StudyPaths, log: str) -> Path:
-    """A log's file, also where the study's folder was moved since."""
+    """Return a log's file, also where the study's folder was moved since."""
     file = Path(log)
     parts = file.parts
     if not file.exists() and "submissions" in parts:
@@ -56,7 +56,7 @@ class Followed:
     unsure: str = ""
 
     def is_over(self, now: float) -> bool:
-        """Whether it ended and its log is complete."""
+        """Say whether it ended and its log is complete."""
         quiet = now - max(self.ended_at, self.grew_at) > QUIET_S
         return bool(self.end) and (quiet or now - self.ended_at > LATE_S)
 

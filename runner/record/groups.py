@@ -54,7 +54,7 @@ class TaskGroup:
 
 
 def groups_of(tasks: Iterable[JudgedTask], trait: Callable[[JudgedTask], Hashable]) -> list[TaskGroup]:
-    """Tasks by stage and a trait, largest group first."""
+    """Return tasks grouped by stage and a trait, the largest group first."""
     groups: dict[tuple[str, Hashable], list[JudgedTask]] = {}
     for task in tasks:
         groups.setdefault((task.stage, trait(task)), []).append(task)
@@ -62,12 +62,12 @@ def groups_of(tasks: Iterable[JudgedTask], trait: Callable[[JudgedTask], Hashabl
 
 
 def by_detail(tasks: Iterable[JudgedTask]) -> list[TaskGroup]:
-    """Tasks by stage and by what is said of them."""
+    """Return tasks grouped by stage and by what is said of them."""
     return groups_of(tasks, lambda task: task.detail)
 
 
 def failure_groups(failed: Iterable[JudgedTask]) -> list[TaskGroup]:
-    """Failures by stage, cause and message (numbers, paths and ids aside)."""
+    """Return failures grouped by stage, cause and message (numbers, paths and ids aside)."""
 
     def kind(task: JudgedTask) -> tuple[str | None, str]:
         first = task.detail.strip().splitlines()[0] if task.detail.strip() else ""

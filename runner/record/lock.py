@@ -45,7 +45,7 @@ class Holder:
     doing: Doing = "run"
 
     def works_on(self, folder: Path) -> bool:
-        """Whether it is this folder that it works on, and not one that this is a copy of."""
+        """Say whether it works on this folder, and not on one that this is a copy of."""
         return not self.study or Path(self.study) == folder.resolve() or _is_same(Path(self.study), folder)
 
     def __post_init__(self) -> None:
@@ -58,7 +58,7 @@ class Holder:
         return self.doing in ("submit", "cancel")
 
     def alive(self) -> bool:
-        """Whether it still runs; taken for granted where it cannot be seen from here."""
+        """Say whether it still runs; true where it cannot be seen from here."""
         return is_alive(self.host, self.pid, self.born) is not False
 
 
@@ -66,7 +66,7 @@ _holder = record(Holder)
 
 
 def holder(paths: StudyPaths) -> Holder | None:
-    """Who works on a study now; None if nobody does. Raises DamagedFile."""
+    """Return the process that works on a study now; None if there is none. Raises DamagedFile."""
     content, found = _read(paths)
     if content is not None and found is None:
         remedy = "delete it, unless python -m runner.submit is at work on the study; the next one does so itself"
@@ -78,7 +78,7 @@ def holder(paths: StudyPaths) -> Holder | None:
 def study_lock(
     paths: StudyPaths, executor: str, doing: Doing = "run", wait_s: float = WAIT_S
 ) -> Iterator[Holder | None]:
-    """Work on a study alone; gives the runner that died and was replaced, if there was one.
+    """Hold a study alone; give the runner that died and was replaced, if there was one.
 
     Who holds it for seconds only is waited for. Raises StudyBusyError where its tasks are being run, here or on
     another machine.
@@ -130,7 +130,7 @@ def _text(mine: Holder) -> bytes:
 
 
 def _put(lock: Path, content: bytes) -> bool:
-    """Make the lock; whether it is there. Raises FileExistsError if there is one.
+    """Make the lock, and say whether it is there. Raises FileExistsError if there is one already.
 
     Created exclusively, then written: a link to a finished file would be there at once, but not
     every file system has links.
@@ -167,7 +167,7 @@ def _set_aside(paths: StudyPaths, stale: bytes) -> bool:
 
 
 def _read(paths: StudyPaths) -> tuple[bytes | None, Holder | None]:
-    """Content of the lock and the process that it names; None for no lock, and for one that names no process.
+    """Return the lock's content (None if there is no lock) and the process that it names (None if it names none).
 
     It is looked at for a while before it counts as damaged: it may be being written.
     """
@@ -185,7 +185,7 @@ def _read(paths: StudyPaths) -> tuple[bytes | None, Holder | None]:
 
 
 def _content(lock: Path) -> bytes | None:
-    """What a lock holds; None if there is none, nothing for what is no file or leads nowhere."""
+    """Return what a lock holds; None if there is none, no bytes if it is no file or leads nowhere."""
     if not lock.is_file():
         return b"" if os.path.lexists(lock) else None
     try:

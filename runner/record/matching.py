@@ -17,19 +17,19 @@ class UnknownName(ValueError):
 
 
 def run_of(task: "JudgedTask | PlannedTask") -> str:
-    """The id of the run that a task belongs to; of any other its own name."""
+    """Return the id of the run that a task belongs to; the name of a task that belongs to none."""
     return task.run or task.name
 
 
 def task_text(task: "JudgedTask | PlannedTask") -> str:
-    """A task in words: stage, label, block."""
+    """Return a task in words: stage, label, block."""
     block = task.name.removeprefix(run_of(task)).lstrip(".")
     name = task.label or (task.name if task.name != task.stage else "")
     return " ".join(filter(None, [task.stage, name, f"block {block}" if block else ""]))
 
 
 def of_stage(tasks: Sequence[JudgedTask], stage: str) -> list[JudgedTask]:
-    """The tasks of a stage. Raises UnknownName if the study has no such stage."""
+    """Return the tasks of a stage. Raises UnknownName if the study has no such stage."""
     found = [task for task in tasks if task.stage == stage]
     if not found:
         raise UnknownName(f"--stage {stage}: no such stage; this study has {', '.join(_stages(tasks))}")
@@ -37,13 +37,13 @@ def of_stage(tasks: Sequence[JudgedTask], stage: str) -> list[JudgedTask]:
 
 
 def matching(tasks: Sequence[JudgedTask], what: str) -> list[JudgedTask]:
-    """The tasks that ``what`` names: a stage, or what ``matching_runs`` takes. Raises UnknownName."""
+    """Return the tasks that ``what`` names: a stage, or what ``matching_runs`` takes. Raises UnknownName."""
     of_that_stage = [task for task in tasks if task.stage == what]
     return of_that_stage or matching_runs(tasks, what, _stages(tasks))
 
 
 def matching_runs(tasks: Sequence[JudgedTask], what: str, stages: Sequence[str] = ()) -> list[JudgedTask]:
-    """The tasks of a run, or one task: by id, by whole parts of the label, by the beginning of an id, by letters.
+    """Return the tasks of a run, or one task, by id, whole parts of the label, the beginning of an id, or letters.
 
     ``seed=1`` is a whole part of ``wide seed=1`` and not of ``wide seed=10``; only where it is no
     run's part are labels that merely contain it meant. Raises UnknownName, which also names ``stages``.
@@ -87,7 +87,7 @@ def _stages(tasks: Iterable[JudgedTask]) -> list[str]:
 
 
 def _runs(tasks: Iterable[JudgedTask]) -> list[str]:
-    """Each run's id, and its label."""
+    """Return each run's id with its label."""
     labels = {run_of(task): task.label for task in tasks if task.label}
     return [f"{run} ({label})" for run, label in labels.items()] or sorted({run_of(task) for task in tasks})
 

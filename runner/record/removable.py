@@ -27,7 +27,7 @@ class StudyFiles:
     now: float
 
     def runs(self) -> Iterator[tuple[Mapping[str, Any], RunPaths]]:
-        """The runs of the study as last submitted."""
+        """Give the runs of the study as last submitted."""
         for run in self.contents["runs"]:
             yield run, self.paths.run(run["run_id"])
 
@@ -54,7 +54,7 @@ def _temporary(study: StudyFiles) -> Iterator[Path]:
 
 
 def _everything(study: StudyFiles) -> Iterator[Path]:
-    """Files and folders of the study, without the code that was submitted, and the files of ROOT/data beside it."""
+    """Give files and folders of the study, without the code that was submitted, and the files of ROOT/data."""
     for folder, subfolders, files in os.walk(study.paths.folder):
         if Path(folder).parent.parent == study.paths.submissions:
             subfolders[:] = [name for name in subfolders if name != CODE]
@@ -79,7 +79,7 @@ def _is_left_over(path: Path, now: float) -> bool:
 
 
 def _intermediate(study: StudyFiles) -> Iterator[Path]:
-    """Earlier ``last`` states, of runs that are trained to the end: others may still resume from them."""
+    """Give earlier states of runs that are trained to the end: other runs may still resume from them."""
     for run, paths in study.runs():
         if paths.last.exists() and all(paths.checkpoint(epoch).exists() for epoch in run["epochs"]):
             yield from paths.checkpoints.glob("previous_*.pt")
@@ -106,7 +106,7 @@ def _code(study: StudyFiles) -> Iterator[Path]:
 
 
 def _superseded(study: StudyFiles) -> Iterator[Path]:
-    """Shards of other settings or another division, where all of the study's are there: new ones copy from old ones."""
+    """Give shards of other settings or divisions where all of the study's are there: new ones copy from old."""
     from srcnn.outputs import Output
     from srcnn.shards import compacted_files, shard_of, shards_in
 

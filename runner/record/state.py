@@ -31,11 +31,11 @@ class StudyStatus:
     runner: Holder | None = None
 
     def of(self, state: TaskState) -> list[JudgedTask]:
-        """The tasks in a state."""
+        """Return the tasks in a state."""
         return [task for task in self.tasks if task.state == state]
 
     def active_jobs(self) -> dict[Key, str]:
-        """The job of each task that is queued or running."""
+        """Return the job of each task that is queued or running."""
         return {task.key: task.job for task in self.tasks if task.job and task.under_way}
 
 
@@ -82,7 +82,7 @@ def _sent(paths: StudyPaths) -> tuple[list[Submission], list[str]]:
 
 
 def _is_settled(task: RecordedTask) -> bool:
-    """Whether the study's own files say all: nothing is asked of an executor then."""
+    """Say whether the study's own files say all: nothing is asked of an executor then."""
     return task.complete and not STAGES[task.stage].after and (task.attempt is None or task.attempt.outcome == "done")
 
 

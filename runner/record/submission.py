@@ -45,7 +45,7 @@ class SentArray:
         return tuple(element(self.job, index) for index in range(len(self.tasks))) if several else (self.job,)
 
     def key(self, job: str) -> Key:
-        """The task of one of its jobs, by the job's id."""
+        """Return the task of one of its jobs, by the job's id."""
         return self.stage, self.tasks[int(job.rpartition("_")[2]) if len(self.tasks) > 1 else 0]
 
 
@@ -93,7 +93,7 @@ class Submission:
         write_json(self.folder / JOBS, asdict(sent), durable=True)
 
     def precedes(self, name: str | None) -> bool:
-        """Whether another submission, by the name of its folder, came later and is still on record."""
+        """Say whether another submission, by the name of its folder, came later and is still on record."""
         if name is None or submission_number(name) <= submission_number(self.folder.name):
             return False
         return self.folder.with_name(name).is_dir()
@@ -119,13 +119,13 @@ class SentJob:
 
 
 def token_in(comment: str) -> str | None:
-    """The token in a job's comment, to which a site may have added its own; None if there is none."""
+    """Return the token in a job's comment, to which a site may have added its own; None if there is none."""
     match = _TOKEN.search(comment)
     return match[0] if match else None
 
 
 def new_submission(paths: StudyPaths) -> Path:
-    """A new folder for what is about to be sent, numbered after those that are there.
+    """Return a new folder for what is about to be sent, numbered after those that are there.
 
     The number orders submissions, whatever clocks the machines have that send them; the time behind
     it is for people, and makes the name unique where a folder was taken away.
@@ -143,13 +143,13 @@ def new_submission(paths: StudyPaths) -> Path:
 
 
 def submission_number(name: str) -> int:
-    """The number that the name of a submission's folder begins with; 0 for any other name."""
+    """Return the number that the name of a submission's folder begins with; 0 for any other name."""
     number, _, _ = name.partition("-")
     return int(number) if number.isdecimal() else 0
 
 
 def is_own(folder: Path) -> bool:
-    """Whether a submission was made in the study's folder that it lies in, and did not come here in a copy of it.
+    """Say whether a submission was made in the study's folder that it lies in, and did not come here in a copy.
 
     Its jobs write where it was made. A folder that was renamed since is the same, a copy is not.
     """
@@ -168,14 +168,14 @@ def is_own(folder: Path) -> bool:
 
 
 def own_attempt(paths: StudyPaths, attempt: Attempt) -> Attempt:
-    """An attempt as the study sees it: one that runs for the study that this is a copy of has ended here."""
+    """Return an attempt as this study sees it: one that runs for the study that this is a copy of has ended here."""
     if attempt.outcome == "running" and attempt.submission and not is_own(paths.submission(attempt.submission)):
         return replace(attempt, outcome="interrupted")
     return attempt
 
 
 def submissions(paths: StudyPaths) -> Iterator[Submission]:
-    """Every submission of a study to an executor elsewhere, oldest first, as it is on record."""
+    """Give every submission of a study to an executor elsewhere, oldest first, as it is on record."""
     for file in sorted(paths.submissions.glob(f"*/{JOBS}"), key=lambda file: submission_number(file.parent.name)):
         sent: _Sent | None = read_json(file, record(_Sent), LOST)
         if sent and is_own(file.parent):  # and the folder was not taken away since it was listed
@@ -183,7 +183,7 @@ def submissions(paths: StudyPaths) -> Iterator[Submission]:
 
 
 def sent_jobs(sent: Iterable[Submission]) -> Iterator[SentJob]:
-    """Every job of some submissions, in their order."""
+    """Give every job of some submissions, in their order."""
     for submission in sent:
         for array in submission.arrays:
             for job in array.ids:
@@ -191,7 +191,7 @@ def sent_jobs(sent: Iterable[Submission]) -> Iterator[SentJob]:
 
 
 def latest_jobs(sent: Iterable[Submission]) -> dict[Key, SentJob]:
-    """The last job that each task was sent as; the submissions come oldest first.
+    """Return the last job that each task was sent as; the submissions come oldest first.
 
     A job whose number its executor has given to a later one is over, and left out.
     """

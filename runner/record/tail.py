@@ -10,7 +10,7 @@ ALONE, AMONG = 40, 10  # lines of a log that is shown alone, and of one among se
 
 
 def last_lines(file: Path, count: int | None) -> tuple[str, int]:
-    """The last ``count`` lines of a file (None: all), and how many bytes it has; empty if it is not there.
+    """Return the last ``count`` lines of a file (None: all) and its size in bytes; nothing and 0 if it is not there.
 
     Lines are as they are; bytes that are no UTF-8 are replaced. Raises OSError for what is no file.
     """
@@ -44,7 +44,7 @@ class Growth:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def read(self) -> str:
-        """The text that was added since."""
+        """Return the text that was added since the last call."""
         # Opened each time: that is when a network file system looks whether the file has grown.
         try:
             with open_regular(self.file) as log:

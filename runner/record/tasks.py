@@ -47,7 +47,7 @@ def submitted_contents(paths: StudyPaths) -> Contents:
 
 
 def known_tasks(paths: StudyPaths) -> list[RecordedTask]:
-    """Every task of a study as last submitted, stage by stage. Raises FileNotFoundError if it never was."""
+    """Return every task of a study as last submitted, stage by stage. Raises FileNotFoundError if it never was."""
     contents = submitted_contents(paths)
     labels = {run["run_id"]: run["label"] for run in contents["runs"]}
     attempts = {run: last_attempts(paths.run(run).attempts) for run in labels}
@@ -77,7 +77,7 @@ def known_tasks(paths: StudyPaths) -> list[RecordedTask]:
 
 
 def _look_at(outputs: list[Output], shelf: Shelf) -> tuple[bool, str]:
-    """Whether all outputs of a task are there and whole, and which one cannot be used and why."""
+    """Return whether all outputs of a task are there and whole, and which one cannot be used and why."""
     try:
         if shelf.is_done(outputs):
             return True, ""

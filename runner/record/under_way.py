@@ -21,7 +21,7 @@ class StudyUnderWayError(RuntimeError):
 
 
 def attempts_of(paths: StudyPaths) -> Iterator[Attempt]:
-    """Every attempt on record, also at tasks that the study no longer has."""
+    """Give every attempt on record, also at tasks that the study no longer has."""
     for pattern in ("attempts/*.json", "runs/*/attempts/*.json"):
         for file in paths.folder.glob(pattern):
             attempt = read_attempt(file)

@@ -90,7 +90,7 @@ _OWN_CAUSES: dict[str, Cause] = {
 
 
 def _ended(case: Case) -> Words:
-    """Cause and words for a job that is over while its task's files are not there."""
+    """Return cause and words for a job that has ended while its task's files are not there."""
     job = case.job
     assert job is not None
     if job.end == "out of memory" or (job.end != "cancelled" and case.says_memory):

@@ -13,7 +13,7 @@ from srcnn.experiment import Section
 
 
 def _words(command: object) -> object:
-    """A command as a list of words; a single word may stand for itself."""
+    """Return a command as a list of words; a single word may stand for itself."""
     if isinstance(command, str):
         if len(command.split()) != 1:
             raise ValueError(
@@ -77,7 +77,7 @@ class _Common(StageResources):
     requeues: int = Field(20, ge=0, le=10_000)
 
     def stage(self, name: str) -> StageResources:
-        """The resources of a stage: its own section, then the common settings, then the defaults.
+        """Return the resources of a stage: its own section, then the common settings, then the defaults.
 
         An option of sbatch that was taken back is false, so that no later choice of a site brings it back.
         """
@@ -90,12 +90,12 @@ class _Common(StageResources):
         return StageResources(**found)
 
     def with_stage(self, name: str, **resources: Any) -> Self:
-        """These settings with some resources of one stage changed."""
+        """Return these settings with some resources of one stage changed."""
         own = _without_what_is_said_anew(getattr(self, name).model_dump(exclude_none=True), resources)
         return self.model_copy(update={name: StageResources(**(own | resources))})
 
     def with_gpu_partition(self, partition: str) -> Self:
-        """These settings with the stages that ask for GPUs on a partition."""
+        """Return these settings with the stages that ask for GPUs on a partition."""
         changed = self
         for name in STAGES:
             if self.stage(name).gpu_count:
@@ -103,7 +103,7 @@ class _Common(StageResources):
         return changed
 
     def local_cpus(self, name: str) -> int | None:
-        """Cores of a stage's tasks on this machine, where the study names them."""
+        """Return the cores of a stage's tasks on this machine, where the study names them; else None."""
         own: int | None = getattr(self, name).cpus
         return own if own is not None else self.cpus
 
@@ -121,7 +121,7 @@ else:
 
 
 def _without_what_is_said_anew(settings: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:
-    """Settings without those that a layer above says in another way: memory by core, GPUs by ``gres``."""
+    """Return settings without those that a layer above says in another way: memory by core, GPUs by ``gres``."""
     kept = dict(settings)
     for one, other in (("mem_gb", "mem_per_cpu_gb"), ("mem_per_cpu_gb", "mem_gb")):
         if one in layer:

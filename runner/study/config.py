@@ -70,13 +70,13 @@ class SweepPoint:
 
 
 def packaged_studies() -> dict[str, Path]:
-    """The studies that come with the package, by name."""
+    """Return the studies that come with the package, by name."""
     folder = Path(str(resources.files("runner") / "studies"))
     return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
 
 
 def load_study(study: str, overrides: Iterable[str] = ()) -> tuple[StudyConfig, Path]:
-    """The checked study and the file it came from.
+    """Return the checked study and the file it came from.
 
     ``study`` is a packaged study's name, a YAML file, or the folder of a study submitted before.
     ``overrides`` are ``dotted.key=value`` with the value in YAML. Raises ConfigError.
@@ -100,7 +100,7 @@ def load_study(study: str, overrides: Iterable[str] = ()) -> tuple[StudyConfig, 
 
 
 def _folder_name(folder: Path) -> str:
-    """The name of the study in a folder. Raises ConfigError for one that no study may have, with one that it may."""
+    """Return the name of the study in a folder. Raises ConfigError, with a name that is allowed, if this one is not."""
     name, taken = folder.name, RootPaths(Path()).data.name
     if re.fullmatch(NAME, name) and len(name) <= MOST_LETTERS and name != taken:
         return name
@@ -134,7 +134,7 @@ def _find(study: str) -> Path:
 
 
 def is_submitted(file: Path) -> bool:
-    """Whether a file is the ``study.yaml`` of a folder into which a study was submitted."""
+    """Say whether a file is the ``study.yaml`` of a folder into which a study was submitted."""
     paths = StudyPaths(file.parent)
     return file == paths.config and any(map(os.path.lexists, (paths.contents, paths.submissions, paths.runs)))
 
@@ -201,7 +201,7 @@ def _apply(raw: dict[str, Any], override: str, file: Path) -> None:
 
 
 def split_key(key: str) -> list[str]:
-    """The levels of a dotted key; below ``sweep`` the varied key, dots and all, is one level."""
+    """Return the levels of a dotted key; below ``sweep`` the varied key, dots and all, is one level."""
     parts = key.split(".")
     levels = {"grid": 2, "zip": 2, "cases": 3}.get(parts[1], 0) if parts[0] == "sweep" and len(parts) > 1 else 0
     return [*parts[:levels], ".".join(parts[levels:])] if 0 < levels < len(parts) else parts
@@ -219,7 +219,7 @@ def set_dotted(raw: dict[str, Any], key: str, value: Any) -> None:
 
 
 def get_dotted(raw: Mapping[str, Any], key: str) -> Any:
-    """The value at ``a.b.c`` in nested mappings."""
+    """Return the value at ``a.b.c`` in nested mappings."""
     value: Any = raw
     for section in split_key(key):
         value = value[section]
@@ -256,7 +256,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def runs_of(study: StudyConfig) -> Iterator[SweepPoint]:
-    """The runs of a study in the sweep's order. Raises ConfigError for a point that cannot be."""
+    """Give the runs of a study in the sweep's order. Raises ConfigError for a point that cannot be."""
     base = {name: getattr(study, name) for name in Experiment.model_fields}
     varied: dict[str, Any] = {}
     for label, overrides in study.sweep.points():
@@ -277,7 +277,7 @@ def runs_of(study: StudyConfig) -> Iterator[SweepPoint]:
 
 
 def _varied(study: StudyConfig, name: str, values: Mapping[str, Any]) -> Any:
-    """One section of an experiment with other values by dotted key. Raises ConfigError or ValidationError."""
+    """Return one section of an experiment with other values by dotted key. Raises ConfigError or ValidationError."""
     for key in values:
         _check_key(key, "sweep", Experiment)
     section = Experiment.model_fields[name].annotation
@@ -299,13 +299,13 @@ def save_study(study: StudyConfig, path: Path) -> None:
 
 
 def study_text(study: StudyConfig) -> str:
-    """The resolved study as YAML."""
+    """Return the resolved study as YAML."""
     return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False)
 
 
 # --- errors that help -------------------------------------------------------------------------
 def dotted_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """Every dotted key that a configuration may hold, sections and their keys."""
+    """Give every dotted key that a configuration may hold, sections and their keys."""
     for name, field in model.model_fields.items():
         yield prefix + name
         kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if kind is not type(None)]
@@ -350,7 +350,7 @@ def _nearest(key: str, known: Iterable[str]) -> str:
 
 
 def _explain(error: ValidationError, file: Path | None, model: type[BaseModel]) -> str:
-    """One line a fault: file, key, what was expected, what arrived, the nearest valid key."""
+    """Return one line for each fault: file, key, what was expected, what arrived, the nearest valid key."""
     known = list(dotted_keys(model))
     lines: dict[str, str] = {}
     for fault in error.errors(include_url=False):
@@ -380,7 +380,7 @@ _IN_YAML = {None: "null", True: "true", False: "false"}
 
 
 def _found(value: Any) -> str:
-    """A value as the file shows it, and no more of it than can be read."""
+    """Return a value as the file shows it, and no more of it than can be read."""
     text = _IN_YAML[value] if value is None or isinstance(value, bool) else repr(value)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
@@ -412,7 +412,7 @@ _EXPECTED = {
 
 
 def _expected(fault: Any) -> str:
-    """What a value should have been, in the words of someone who writes YAML."""
+    """Return what a value should have been, in the words of someone who writes YAML."""
     if fault["type"] in _EXPECTED:
         return _EXPECTED[fault["type"]].format(**fault.get("ctx", {}))
     message: str = fault["msg"]
@@ -423,7 +423,7 @@ _UNIONS = {"render.epochs": "a list of epochs, {every: n} or {log_spaced: n}"}
 
 
 def _key_of(location: tuple[int | str, ...], known: list[str]) -> str:
-    """The longest prefix of an error's location that is a key of the file, list positions dropped."""
+    """Return the longest prefix of an error's location that is a key of the file, list positions dropped."""
     parts = [str(part) for part in location if isinstance(part, str)]
     for length in range(len(parts), 0, -1):
         if ".".join(parts[:length]) in known:

@@ -19,7 +19,7 @@ class Cost:
 
 
 def cost(cluster: ClusterConfig, tasks: Iterable[PlannedTask]) -> Cost:
-    """The most that some tasks may take."""
+    """Return the most that some tasks may take."""
     counts = Counter(task.stage for task in tasks)
     core_hours = gpu_hours = 0.0
     for stage, count in counts.items():
@@ -31,7 +31,7 @@ def cost(cluster: ClusterConfig, tasks: Iterable[PlannedTask]) -> Cost:
 
 
 def cost_text(cluster: ClusterConfig, tasks: Iterable[PlannedTask]) -> str:
-    """The cost in words."""
+    """Return the cost in words."""
     found = cost(cluster, tasks)
     return (
         f"asks for: {counted(found.tasks, 'task')}, at most {_hours(found.core_hours)} core-hours and "

@@ -8,7 +8,7 @@ _GPUS = re.compile(r"\w[\w.+-]*(:[1-9]\d{0,2})?", re.ASCII)  # a kind, which may
 
 
 def gpus_by_kind(gres: str) -> dict[str, int]:
-    """How many GPUs of each kind; those of which no kind is said have the kind "". Other resources are left out."""
+    """Return how many GPUs of each kind there are; a GPU of no kind has the kind "". Other resources are left out."""
     found: dict[str, int] = {}
     for item in _items(gres):
         name, *rest = item.split(":")
@@ -20,12 +20,12 @@ def gpus_by_kind(gres: str) -> dict[str, int]:
 
 
 def names_gpu(gres: str) -> bool:
-    """Whether a GPU, or a part of one, is among some resources."""
+    """Say whether a GPU, or a part of one, is among some resources."""
     return len(_without_gpus(gres)) < len(_items(gres))
 
 
 def without_gpus(gres: str) -> str | None:
-    """The other resources; None if there are none."""
+    """Return the resources that are no GPUs; None if there are none."""
     return ",".join(_without_gpus(gres)) or None
 
 
@@ -34,13 +34,13 @@ def _without_gpus(gres: str) -> list[str]:
 
 
 def _items(gres: str) -> list[str]:
-    """``gpu:a100:4(S:0-1),shard:8`` as ``gpu:a100:4`` and ``shard:8``."""
+    """Return ``gpu:a100:4(S:0-1),shard:8`` as ``gpu:a100:4`` and ``shard:8``."""
     items = re.sub(r"\([^)]*\)", "", gres).split(",")
     return [item.strip().removeprefix("gres:").removeprefix("gres/") for item in items if item.strip()]
 
 
 def checked_gpus(gpus: object) -> int | str:
-    """A number of GPUs, or kinds as text. Raises ValueError for anything else."""
+    """Return a number of GPUs, or kinds as text. Raises ValueError for anything else."""
     if isinstance(gpus, int) and not isinstance(gpus, bool) and 0 <= gpus <= MOST_GPUS:
         return gpus
     text = gpus.replace(" ", "") if isinstance(gpus, str) else ""

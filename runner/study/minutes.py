@@ -14,7 +14,7 @@ _TWO_MEANINGS = re.compile(r"(\d{1,9}):(\d{1,9})", re.ASCII)
 
 
 def to_minutes(value: Any) -> int:
-    """Whole minutes, rounded up, of a number of minutes or of text in the forms of ``sbatch --time``.
+    """Return whole minutes, rounded up, for a number of minutes or text in the forms of ``sbatch --time``.
 
     Raises ValueError for what is none, and for ``4:00``: four minutes to SLURM, four hours to people.
     """

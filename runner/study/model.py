@@ -21,7 +21,7 @@ class ModelContent(NamedTuple):
 
 
 def model_content(experiment: Experiment) -> ModelContent:
-    """What the file of weights and a user's own code hold; no code of the user's is run for it.
+    """Return the digests of the file of weights and of the user's own code, which is not run for it.
 
     Raises ConfigError for a model or weights that cannot be used. Our own models are not built
     here: that would take torch and a second for every command.
@@ -50,7 +50,7 @@ def own_names(experiments: Iterable[Experiment]) -> list[str]:
 
 
 def own_code_notes(experiments: Iterable[Experiment]) -> list[str]:
-    """What the user's own models and metrics do when they are imported and should be known.
+    """Return what people should know of what the user's own models and metrics do when they are imported.
 
     They are imported in a process of its own. Raises ConfigError for one that cannot be used.
     """
@@ -68,7 +68,7 @@ def own_code_notes(experiments: Iterable[Experiment]) -> list[str]:
 
 
 def metric_code(names: Iterable[str]) -> dict[str, str]:
-    """Digest of the code of each metric that is the user's own, for the scoring's id. Raises ConfigError."""
+    """Return the digest of the code of each metric that is the user's own, for the scoring's id. Raises ConfigError."""
     try:
         return {name: code_digest(name) for name in names if name not in METRICS}
     except ValueError as error:
@@ -86,7 +86,7 @@ def _require_inner_pixels(network: str, patch_size: int) -> None:
 
 
 def _checked_weights(config: ModelConfig) -> tuple[str, str]:
-    """The digest of the file of weights, and what was assumed of them."""
+    """Return the digest of the file of weights, and what was assumed of them."""
     from srcnn.models import MODELS, build_model
     from srcnn.models.state import StateError, load_state
     from srcnn.models.weights import WeightsError, read_weights

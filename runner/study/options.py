@@ -10,7 +10,7 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(-?[a-z0-9]+)+")
 
 
 def plain(text: str) -> str:
-    """The text, if it fits into one line of a batch file. Raises ValueError otherwise."""
+    """Return the text. Raises ValueError unless it fits into one line of a batch file."""
     if not text.strip():
         raise ValueError("expected some text, found none")
     if found := _CONTROL.search(text):
@@ -88,7 +88,7 @@ TAKEN = {
 
 
 def _checked(options: Any) -> Any:
-    """Options by name: true for a flag, text for a value, false for one that a stage takes back."""
+    """Return options by name: true for a flag, text for a value, false for an option that a stage takes back."""
     if not isinstance(options, dict):
         return options
     return {_name(name): _value(name, value) for name, value in options.items()}

@@ -49,7 +49,7 @@ class PlannedTask:
         return self.job.outputs()
 
     def to_json(self, study: StudyPaths) -> TaskContents:
-        """The task as ``contents.json`` has it."""
+        """Return the task as ``contents.json`` has it."""
         about: TaskContents = {
             "stage": self.stage,
             "name": self.name,
@@ -83,11 +83,11 @@ class Plan:
         return replace(self, study=self.study.model_copy(update={"cluster": cluster}))
 
     def stage(self, name: str) -> list[PlannedTask]:
-        """The tasks of one stage."""
+        """Return the tasks of one stage."""
         return [task for task in self.tasks if task.stage == name]
 
     def missing(self) -> list[PlannedTask]:
-        """Tasks of which not all is there, and those that depend on one of them."""
+        """Return the tasks of which not all outputs are there, and those that depend on one of them."""
         shelf = Shelf()
         there = {task.key: shelf.is_done(task.outputs) for task in self.tasks}
         lacking = missing_keys(((task.key, [need.key for need in task.needs]) for task in self.tasks), there)
@@ -135,7 +135,7 @@ class Plan:
 
 
 def make_plan(study: StudyConfig, root: RootPaths, data_root: Path | None = None, verify: bool = False) -> Plan:
-    """The plan of a study below a root; to ``verify``, every picture is read, whatever is remembered of it.
+    """Return the plan of a study below a root; to ``verify``, every picture is read, whatever is remembered of it.
 
     Raises ConfigError for a leak between training and evaluation pictures, or a picture too small
     to be degraded, or a model that cannot be used; MissingPictures and PictureError for pictures that cannot be used.
@@ -288,7 +288,7 @@ def _leak_text(leaks: list[tuple[str, Picture, Picture]]) -> str:
 
 
 def _tasks(runs: Iterable[PlannedRun], paths: StudyPaths) -> Iterator[PlannedTask]:
-    """Tasks stage by stage, each after those it needs."""
+    """Give the tasks stage by stage, each after those that it needs."""
     runs = list(runs)
     made: dict[str, dict[str, PlannedTask]] = {}
     of_run: dict[str, dict[str, list[PlannedTask]]] = {}  # by stage and run, those that it has or shares
@@ -308,7 +308,7 @@ def _tasks(runs: Iterable[PlannedRun], paths: StudyPaths) -> Iterator[PlannedTas
 
 
 def _settings_text(experiment: Experiment, known: dict[tuple[str, int], str]) -> str:
-    """An experiment as YAML, section by section: runs share most of theirs, and ``known`` holds the text of each."""
+    """Return an experiment as YAML; ``known`` holds the text of each section, most of which runs share."""
     import yaml
 
     text = ""

@@ -9,7 +9,7 @@ from runner.study.stages import STAGES
 
 
 def tasks_to_send(missing: Sequence[PlannedTask], active: Collection[Key]) -> list[PlannedTask]:
-    """The missing tasks that are not queued or running already.
+    """Return the missing tasks that are not queued or running already.
 
     A report that is queued waits for the tasks of its own submission only, so more tasks come with
     a report of their own.
@@ -20,7 +20,7 @@ def tasks_to_send(missing: Sequence[PlannedTask], active: Collection[Key]) -> li
 
 
 def only_failed(todo: Sequence[PlannedTask], failed: Collection[Key]) -> list[PlannedTask]:
-    """Of the tasks to send those that failed, those that need one of them, and what these need and lack."""
+    """Return the tasks to send that failed, those that need one of them, and those that these need in turn."""
     kept: dict[Key, PlannedTask] = {}
     for task in todo:
         if task.key in failed or any(need.key in kept for need in task.needs):

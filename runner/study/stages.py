@@ -39,7 +39,7 @@ class Stage:
         return self.per in ("run", "block")
 
     def tasks(self) -> "Callable[[PlannedRun], Iterator[tuple[str, Job]]]":
-        """The function that gives a run's tasks of this stage, with their names."""
+        """Return the function that gives a run's tasks of this stage, with their names."""
         module, _, name = self.job.partition(":")
         found: Callable[[PlannedRun], Iterator[tuple[str, Job]]] = getattr(importlib.import_module(module), name).of
         return found
@@ -104,7 +104,7 @@ def stages_table() -> str:
 
 
 def remade_by(kind: str) -> set[str]:
-    """The stages whose tasks are done again where a kind of files is removed: that which leaves it, and all after."""
+    """Return the stages whose tasks are done again where a kind of files is removed: what leaves it, and all after."""
     found: set[str] = set()
     for name, stage in STAGES.items():
         if kind in stage.leaves or any(need in found for need in stage.needs):

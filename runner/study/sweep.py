@@ -51,7 +51,7 @@ class SweepConfig(Section):
         return math.prod([max(1, len(self.cases)), rows, *map(len, self.grid.values())])
 
     def points(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Label and overrides of every run; one unlabelled point without overrides if nothing varies."""
+        """Give label and overrides of every run; one unlabelled point without overrides if nothing varies."""
         grid = [[(key, value) for value in values] for key, values in self.grid.items()]
         rows = zip(*([(key, value) for value in values] for key, values in self.zip.items()), strict=True)
         zipped = list(rows) or [()]
@@ -62,7 +62,7 @@ class SweepConfig(Section):
             yield label, {**case, **varied}
 
     def without(self, key: str) -> dict[str, Any]:
-        """The sweep as a mapping that no longer varies ``key``."""
+        """Return the sweep as a mapping that no longer varies ``key``."""
         dump = self.model_dump(mode="json")
         dump["grid"].pop(key, None)
         dump["zip"].pop(key, None)

@@ -29,7 +29,7 @@ class Batch:
     job: str = ""  # its number, once it is sent
 
     def dependency(self) -> str | None:
-        """What it waits for, as sbatch takes it; the batches must have been sent."""
+        """Return what it waits for, as sbatch takes it, once the batches that it waits for were sent."""
         by_kind: dict[Kind, dict[str, None]] = {}
         for kind, on in self.waits:
             by_kind.setdefault(kind, {})[on if isinstance(on, str) else on.job] = None
@@ -71,7 +71,7 @@ Place = tuple[str, str]  # a stage of runs, and which block of one
 
 
 def _runs_alike(tasks: Sequence[PlannedTask]) -> dict[tuple[Place, ...], list[dict[Place, PlannedTask]]]:
-    """Runs by what they lack, each as its tasks by place."""
+    """Return runs by the places of the tasks that they lack, and of each run these tasks by place."""
     runs: dict[str, dict[Place, PlannedTask]] = defaultdict(dict)
     for task in tasks:
         if task.run:
@@ -85,7 +85,7 @@ def _runs_alike(tasks: Sequence[PlannedTask]) -> dict[tuple[Place, ...], list[di
 def _chain(
     lacking: Sequence[Place], runs: list[dict[Place, PlannedTask]], shared: list[Batch], active: Mapping[Key, str]
 ) -> list[Batch]:
-    """The arrays of some runs that lack the same tasks, one a place; element i of each belongs to the same run."""
+    """Return the arrays of runs that lack the same tasks, one a place; element i of each belongs to the same run."""
     made: dict[str, list[Batch]] = defaultdict(list)
     batches = []
     for place in lacking:
@@ -107,7 +107,7 @@ def _chain(
 
 
 def _numbers(keys: Mapping[Key, object], active: Mapping[Key, str]) -> list[str]:
-    """Numbers of the arrays in which some tasks are queued or running."""
+    """Return the numbers of the arrays in which some tasks are queued or running."""
     return list(dict.fromkeys(array_of(active[key]) for key in keys if key in active))
 
 

@@ -14,7 +14,7 @@ VARIABLE = "SUBMITIT_PREEMPT_SIGNAL"  # by which submitit warns with another sig
 
 
 def _held() -> set[signal.Signals]:
-    """The signals that submitit handles and that would end a process without a handler."""
+    """Return the signals that submitit handles and that would end a process without a handler."""
     return {signal.Signals[f"SIG{os.environ.get(VARIABLE, 'USR2')}"], signal.SIGTERM}
 
 

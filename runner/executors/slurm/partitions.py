@@ -49,7 +49,7 @@ class Partition:
     nodes: list[Nodes] = field(default_factory=list)
 
     def lacks(self, resources: "StageResources") -> Iterator[str]:
-        """What a stage asks for and no node or limit of the partition allows, in words."""
+        """Give in words what a stage asks for and no node or limit of the partition allows."""
         if not self.up:
             yield "it is not up"
         if self.limit_min is not None and (resources.timeout_min or 0) > self.limit_min:
@@ -71,7 +71,7 @@ class Partition:
             yield f"its nodes have {memory / 1024:.1f} GB of memory, not {wanted_gb:g}"
 
     def _most_gpus(self) -> dict[str, int]:
-        """The most GPUs of each kind that a node has."""
+        """Return the most GPUs of each kind that a node has."""
         most: dict[str, int] = {}
         for each in self.nodes:
             for kind, count in each.gpu_kinds.items():
@@ -79,7 +79,7 @@ class Partition:
         return most
 
     def text(self) -> str:
-        """The partition in a line."""
+        """Return the partition in a line."""
         gpus = _several(each.gpus for each in self.nodes if each.gpus)
         cpus = _several(each.cpus for each in self.nodes)
         memory = _several(round(each.memory_mb / 1024) for each in self.nodes)
@@ -114,7 +114,7 @@ def read_partitions(text: str) -> dict[str, Partition]:
 
 
 def minutes(limit: str) -> float | None:
-    """A time limit as sinfo writes it, ``[days-]hours:minutes:seconds`` or ``minutes:seconds``; None for infinite."""
+    """Return the minutes of sinfo's ``[days-]hours:minutes:seconds`` or ``minutes:seconds``; None for no limit."""
     if not re.fullmatch(r"(\d+-)?[\d:]+", limit):
         return None
     days, _, clock = limit.rpartition("-")
@@ -127,7 +127,7 @@ def _kinds_text(kinds: Mapping[str, int]) -> str:
 
 
 def names_with(partitions: Iterable[Partition], resources: "StageResources") -> list[str]:
-    """The partitions that have all that a stage asks for."""
+    """Return the partitions that have all that a stage asks for."""
     return [each.name for each in partitions if not list(each.lacks(resources))]
 
 

@@ -47,7 +47,7 @@ SILENT_S, AGAIN_S = 600.0, 2.0
 
 
 def decide(state: str, kills: int, log_tail: bytes) -> str | None:
-    """Why a killed job is not run again; None if it is.
+    """Return why a killed job is not run again; None if it is.
 
     ``state`` is the scheduler's for the job now, ``kills`` how often it was killed, this time included.
     """
@@ -61,13 +61,13 @@ def decide(state: str, kills: int, log_tail: bytes) -> str | None:
 
 
 def killed_from_outside(exit_code: str) -> bool:
-    """Whether sacct's exit code is that of a killed task: ``137:0``, ``9:0`` (short for it) or ``0:9``."""
+    """Say whether sacct's exit code is that of a killed task: ``137:0``, ``9:0`` (short for it) or ``0:9``."""
     parts = exit_code.split(":")
     return any(part.isdigit() and int(part) % 128 in OUTSIDE for part in parts)
 
 
 def main() -> int:
-    """The status with which the batch script ends instead of srun's; 0 if srun's stands."""
+    """Return the status with which the batch script ends instead of srun's; 0 if srun's stands."""
     status, task = int(sys.argv[1]), os.environ[VARIABLE]
     last_word = _last_word(Path(task + RESULT))
     if status == 0 and last_word == "success":
@@ -91,7 +91,7 @@ def main() -> int:
 
 
 def _again(task: str, what: str, accident: bool) -> str | None:
-    """Put the job back into the queue; why not, if it is not. Accidents are counted."""
+    """Put the job back into the queue, and return why not, if it is not put back. Accidents are counted."""
     from runner.executors.job_state import SchedulerError
 
     # By the number of its job alone, one element of each array stands for all of it.
@@ -110,18 +110,18 @@ def _again(task: str, what: str, accident: bool) -> str | None:
 
 
 def _state(answer: str) -> str:
-    """The scheduler's word for this execution of the job, from its words for the job: another may run by now."""
+    """Return the scheduler's word for this execution of the job: another one may run by now."""
     state, *restarts = answer.split()[:2] or [""]
     return "started again already" if restarts and restarts != [_restarts()] else state
 
 
 def _restarts() -> str:
-    """How often SLURM had started the job again when this execution of it began."""
+    """Return how often SLURM had started the job again when this execution of it began."""
     return os.environ.get(RESTARTS, "0")
 
 
 def _patiently(*command: str) -> str:
-    """The output of a SLURM command, once its controller answers. Raises SchedulerError with its words otherwise."""
+    """Return what a SLURM command prints once a controller answers. Raises SchedulerError with its words."""
     from runner.executors.job_state import SchedulerError
     from runner.executors.slurm.scheduler import call
 
@@ -136,7 +136,7 @@ def _patiently(*command: str) -> str:
 
 
 def _count(kills: Path) -> int:
-    """How often a task was killed, this time included."""
+    """Count that a task was killed, and return how often it was."""
     with kills.open("a+") as file:
         file.write(f"{_restarts()}\n")
         file.seek(0)
@@ -144,7 +144,7 @@ def _count(kills: Path) -> int:
 
 
 def _last_word(result: Path) -> Literal["success", "error"] | None:
-    """How the task ended by its own word, which submitit writes last of all; None if it left none that can be read.
+    """Return how the task ended by its own word, which submitit writes last of all; None if none can be read.
 
     The batch script removes an earlier attempt's before it starts the task.
     """
@@ -175,7 +175,7 @@ def end_processes(task: str) -> None:
 
 
 def _processes(task: str) -> Iterator[int]:
-    """Other processes that this execution of the task started; those that are gone have no environment."""
+    """Give the other processes that this execution of the task started, by their environment."""
     for entry in os.scandir("/proc"):
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
@@ -189,7 +189,7 @@ def _processes(task: str) -> Iterator[int]:
 
 
 def tail(log: Path) -> bytes:
-    """The end of a log; empty if there is none, or something else in its place, such as a pipe."""
+    """Return the end of a log; empty if there is none, or something else in its place, such as a pipe."""
     try:
         if not log.is_file():
             return b""

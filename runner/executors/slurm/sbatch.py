@@ -17,7 +17,7 @@ from srcnn.words import counted
 
 
 def sbatch_options(resources: StageResources) -> dict[str, str | bool]:
-    """Options by their long names, those of the environment among them; true where an option takes no value."""
+    """Return options by their long names, also those of the environment; true where an option takes no value."""
     resources = with_site_options(resources)
     wanted = {
         "partition": resources.partition,
@@ -97,7 +97,7 @@ def check_options(cluster: ClusterConfig) -> None:
 
 
 def _unlisted(name: str, known: list[str]) -> str | None:
-    """Why sbatch would not understand an option that it does not list; None if it would (--hint, --prefer)."""
+    """Return why sbatch would not understand an option that it does not list; None if it would (--hint, --prefer)."""
     whole = [each for each in known if each.startswith(name)]
     if not whole:
         try:
@@ -112,7 +112,7 @@ def _unlisted(name: str, known: list[str]) -> str | None:
 
 
 def _listed() -> list[str]:
-    """The long names of options that sbatch lists, those of the site's plugins among them; empty where it is absent."""
+    """Return the long names of options that sbatch lists, also of the site's plugins; none where it is absent."""
     found: dict[str, None] = {}
     for how in ("--help", "--usage"):
         try:

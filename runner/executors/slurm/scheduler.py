@@ -21,7 +21,7 @@ AT_ONCE = 500  # ids in one call of scancel or scontrol
 
 
 def call(*command: str, timeout_s: float = TIMEOUT_S, times: str = "") -> str:
-    """The output of a SLURM command. Raises SchedulerError with its own words, or that it did not answer.
+    """Return the output of a SLURM command. Raises SchedulerError with its own words, or that it did not answer.
 
     ``times`` is how it writes them, ``%s`` for seconds since the epoch (default: SLURM's own way).
     """
@@ -60,7 +60,7 @@ def answers() -> bool:
 
 
 def controller_time() -> float:
-    """The time by the controller's clock, in seconds since the epoch."""
+    """Return the time by the controller's clock, in seconds since the epoch."""
     match = re.search(r"as of (\d+)", call("scontrol", "show", "config", times="%s"))
     if not match:
         raise SchedulerError("scontrol show config does not begin with the time")

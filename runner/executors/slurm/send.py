@@ -38,12 +38,12 @@ _HOLD = """sh -c 'trap "" "${SUBMITIT_PREEMPT_SIGNAL:-USR2}" TERM; exec "$@"' ho
 
 
 def job_name(study: str, stage: str) -> str:
-    """What the jobs of a stage are called."""
+    """Return the name of a stage's jobs."""
     return f"{study}-{stage}"
 
 
 def sbatch_parameters(study: str, stage: str, cluster: ClusterConfig) -> dict[str, Any]:
-    """The parameters of one stage in the words of submitit's SlurmExecutor."""
+    """Return the parameters of one stage in the words of submitit's SlurmExecutor."""
     resources = cluster.stage(stage)
     options = sbatch_options(resources)
     if cluster.mail:
@@ -80,7 +80,7 @@ def sbatch_script(parameters: dict[str, Any], folder: Path, tasks: int, python: 
 
 
 def batch_files(plan: Plan, tasks: Sequence[PlannedTask]) -> dict[str, str]:
-    """The whole batch file of each stage's first array, by stage; nothing is written.
+    """Return the whole batch file of each stage's first array, by stage; nothing is written.
 
     Words stand for what is known only when it is sent: TIME for the submission, JOB_TRAIN for a job's number.
     """
@@ -147,7 +147,7 @@ def _take_back(submission: Submission, error: BaseException) -> None:
 
 @contextmanager
 def _own_environment() -> Iterator[None]:
-    """Without what sbatch would obey, and what an enclosing job says of itself: a job sent from it would believe it."""
+    """Hide variables that sbatch would obey, and those of an enclosing job: a job sent from it would believe them."""
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -214,7 +214,7 @@ class _Sending:
 
 
 def _exports(environment: Mapping[str, str]) -> list[str]:
-    """Shell lines, after the user's own: a loaded module may set PYTHONPATH too."""
+    """Return shell lines that export variables, for after the user's own: a loaded module may set PYTHONPATH too."""
     lines = []
     for name, value in environment.items():
         rest = '"${PYTHONPATH:+:$PYTHONPATH}"' if name == "PYTHONPATH" else ""
@@ -223,7 +223,7 @@ def _exports(environment: Mapping[str, str]) -> list[str]:
 
 
 def _before_the_task(folder: Path) -> list[str]:
-    """Shell lines before the task: they name it to its processes, and forget how an earlier attempt ended."""
+    """Return shell lines before the task: they name it to its processes, and forget how an earlier attempt ended."""
     # Without errexit, which a line of the user's may have set: what comes after a task that failed is for just that.
     job = '"${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}"'
     return [
@@ -234,7 +234,7 @@ def _before_the_task(folder: Path) -> list[str]:
 
 
 def _after_the_task() -> list[str]:
-    """Shell lines after the task: if it did not end by itself, it is put back into the queue."""
+    """Return shell lines after the task: if it did not end by itself, they put it back into the queue."""
     return [
         "code=$?",
         f"python={shlex.quote(sys.executable)}",

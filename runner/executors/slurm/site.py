@@ -33,22 +33,22 @@ OURS = {"SLURM_BITSTR_LEN": "0", "SQUEUE_ALL": "1"}
 
 
 def is_foreign(name: str) -> bool:
-    """Whether a variable is for SLURM's commands and none of those that lead them to the cluster."""
+    """Say whether a variable is for SLURM's commands and none of those that lead them to the cluster."""
     return name.startswith(COMMANDS) or (name.startswith("SLURM_") and name not in LEADING)
 
 
 def command_environment() -> dict[str, str]:
-    """The environment in which SLURM's commands are called."""
+    """Return the environment in which SLURM's commands are called."""
     return {name: value for name, value in os.environ.items() if not is_foreign(name)} | OURS
 
 
 def site_options() -> dict[str, str]:
-    """The options of sbatch that the environment chooses where a study says nothing, by their long names."""
+    """Return the options of sbatch that the environment chooses where a study says nothing, by their long names."""
     return {option: value for name, option in COUNTING.items() if (value := os.environ.get(name))}
 
 
 def with_site_options(resources: StageResources) -> StageResources:
-    """The resources with what the environment chooses where they say nothing, without options that were taken back."""
+    """Return the resources with what the environment chooses where they say nothing, without options taken back."""
     options: Mapping[str, str] = site_options()
     fields = {name: value for name, value in options.items() if getattr(resources, name, "-") is None}
     others = {name: value for name, value in options.items() if name not in type(resources).model_fields}
@@ -57,7 +57,7 @@ def with_site_options(resources: StageResources) -> StageResources:
 
 
 def site_notes() -> list[str]:
-    """What people should know of the variables in their environment, in sentences."""
+    """Return in sentences what people should know of the variables in their environment."""
     counting = [f"{name}={os.environ[name]}" for name in COUNTING if os.environ.get(name)]
     ignored = [
         f"{name}={value}"

@@ -59,7 +59,7 @@ def _numbered(array: SentArray, numbers: Mapping[str, str]) -> SentArray:
 
 
 def _numbers(paths: StudyPaths, sent: Sequence[Submission]) -> dict[str, str]:
-    """By token, the numbers of arrays that are on record without one."""
+    """Return the numbers of arrays that are on record without one, by token."""
     unknown = [(each, array) for each in sent for array in each.arrays if not array.job]
     if not unknown:
         return {}

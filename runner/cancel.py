@@ -1,4 +1,4 @@
-"""``python -m runner.cancel STUDY_DIR``: a study stopped, wherever it runs, and nothing left behind that runs on."""
+"""``python -m runner.cancel STUDY_DIR``: stop a study, or a part of it, wherever it runs."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""``python -m runner.clean STUDY_DIR``: what a study no longer needs, shown with its size and price, and removed."""
+"""``python -m runner.clean STUDY_DIR``: show and remove what a study no longer needs."""
 
 import argparse
 import sys

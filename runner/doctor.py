@@ -151,7 +151,7 @@ def _printer() -> Callable[[str, str, str], None]:
 
 def _report_json(asked: "Circumstances") -> int:
     found = [{"group": group, **asdict(finding)} for group, finding in findings(asked)]
-    wrong = sum(each["state"] == "WRONG" for each in found)
+    wrong = sum(finding["state"] == "WRONG" for finding in found)
     print(json.dumps({"wrong": wrong, "findings": found}, indent=1))
     return int(wrong > 0)
 

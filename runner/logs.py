@@ -1,4 +1,4 @@
-"""``python -m runner.logs STUDY_DIR [WHAT]``: what a study's tasks wrote, the one that matters now first."""
+"""``python -m runner.logs STUDY_DIR [WHAT]``: show the logs of a study's tasks, the one that matters now first."""
 
 import argparse
 import sys

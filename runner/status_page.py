@@ -28,8 +28,8 @@ STYLES = {"failed": "red", "running": "green", "held": "yellow"}
 class StatusPart:
     """What is said of one matter: a heading, then items of a few lines each, the most important first.
 
-    ``rank``: 0 is the last to go where room is lacking. ``more``: what an item is called that is not
-    shown. ``least``: lines that it shows before another section shows more than that.
+    The part of ``rank`` 0 is the last to go where room is lacking. ``more`` is what items are called that are not shown,
+    ``least`` the number of lines that it shows before another part shows more than that.
     """
 
     rank: int
@@ -70,7 +70,7 @@ def page(status: StudyStatus, console: Console, height: int | None = None) -> Gr
     if height is not None:
         folder = min(os.path.relpath(folder), folder, key=len)
     sections = [section for section in _sections(status, shlex.quote(folder)) if section.items]
-    whole = Group(title, table, *(line for each in sections for line in (Text(), *each.lines(each.length))))
+    whole = Group(title, table, *(line for section in sections for line in (Text(), *section.lines(section.length))))
     if height is None or _rows(whole, console) <= height:
         return whole
     counts = table if _rows(table, console) <= height // 3 else _counts_line(status)
@@ -90,17 +90,17 @@ def _fitted(sections: Sequence[StatusPart], console: Console, height: int) -> li
             for line in section.lines(number, also)
         )
 
-    by_rank = sorted(range(len(sections)), key=lambda each: sections[each].rank)
+    by_rank = sorted(range(len(sections)), key=lambda place: sections[place].rank)
     for most in ([section.least for section in sections], [section.length for section in sections]):
-        for each in by_rank:
-            while count[each] < min(most[each], sections[each].length):
-                count[each] += 1
+        for place in by_rank:
+            while count[place] < min(most[place], sections[place].length):
+                count[place] += 1
                 if not fits():
-                    count[each] -= 1
+                    count[place] -= 1
                     break
-        for each in by_rank:
-            tell[each] = True
-            tell[each] = fits()
+        for place in by_rank:
+            tell[place] = True
+            tell[place] = fits()
     shown = []
     for section, number, also in zip(sections, count, tell, strict=True):
         for line in section.lines(number, also):
@@ -174,7 +174,7 @@ def _failure_lines(group: TaskGroup) -> list[Text]:
     task, several = group.first, len(group.tasks) > 1
     lines = [Text(group.failure, "bold red"), *(Text(f"  {line}") for line in group.detail_lines)]
     if several:
-        names = ", ".join(each.label or each.name for each in group.tasks[:4])
+        names = ", ".join(other.label or other.name for other in group.tasks[:4])
         lines.append(Text(f"  {names}{', ...' * (len(group.tasks) > 4)}", "dim"))
     if group.jobs and task.cause != "dependency":
         lines.append(Text(f"  {group.jobs_text}", "dim"))

@@ -1,4 +1,4 @@
-"""A study stopped, wherever it runs, and nothing left behind that runs on."""
+"""Stopping a study, or a part of it, wherever it runs, so that nothing of it runs on."""
 
 import os
 import shlex
@@ -62,7 +62,7 @@ class Part:
 def cancel(paths: StudyPaths, part: Part, yes: bool) -> int:
     """Stop a study or a part of it, once somebody agreed or where ``yes`` says so; return the exit status.
 
-    Raises FileNotFoundError, UnknownName and WrongUse for what cannot be meant, CannotCancel, SchedulerError and
+    Raises FileNotFoundError, UnknownName and WrongUse for names that stand for nothing, CannotCancel, SchedulerError and
     StudyBusyError where something is left.
     """
     runner = holder(paths)
@@ -193,7 +193,7 @@ def _jobs_text(jobs: Iterable[Sent]) -> str:
 def _chosen(status: StudyStatus, jobs: Sequence[Sent], part: Part) -> list[Sent]:
     """Return the jobs to cancel: all, or those of a stage or run with those that need them.
 
-    The report needs nothing for certain: it tells of what is there, and goes only with all.
+    The report goes only with all others: it tells of what is there, and needs none of them for certain.
     """
     if not part:
         return list(jobs)
@@ -205,7 +205,7 @@ def _chosen(status: StudyStatus, jobs: Sequence[Sent], part: Part) -> list[Sent]
         found = list(dict.fromkeys(run_of(task) for task in matching_runs(_of_runs(status), run)))
         if len(found) > 1:
             labels = {task.run: task.label for task in status.tasks if task.run}
-            names = ", ".join(f"{each} ({labels.get(each, '')})" for each in found[:8])
+            names = ", ".join(f"{run_id} ({labels.get(run_id, '')})" for run_id in found[:8])
             raise UnknownName(f"--run {run} stands for {len(found)} runs: {names}; name one of them")
         of_run = found[0]
     runs = {task.key: task.run for task in status.tasks}
@@ -231,7 +231,7 @@ def _with_dependents(status: StudyStatus, keys: set[Key]) -> set[Key]:
 
 
 def _wait_until_gone(paths: StudyPaths, jobs: list[Sent]) -> list[Sent]:
-    """Return what is left of some jobs in the end; then those who keep account are given a moment to know it too."""
+    """Wait until jobs are gone and, for a moment, until accounting knows it; return the jobs that are left."""
     wanted, left = {(executor.name, job.id) for executor, job in jobs}, jobs
     start = time.monotonic()
     again, pause = start + AGAIN_S, 0.25

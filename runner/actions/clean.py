@@ -1,4 +1,4 @@
-"""What a study no longer needs: found, shown with its size and price, and removed."""
+"""Finding what a study no longer needs, showing it with its size and price, and removing it."""
 
 import itertools
 import os
@@ -42,7 +42,7 @@ class FoundFiles:
 
 
 def clean(paths: StudyPaths, what: Sequence[str] | None, yes: bool, show_paths: bool) -> int:
-    """Remove files of the kinds in ``what`` (None: those that cost nothing), once somebody agreed; the exit status.
+    """Remove files of the kinds in ``what`` (None: those that cost nothing), once somebody agreed; return the exit status.
 
     Raises FileNotFoundError, StudyBusyError, StudyUnderWayError or SchedulerError where nothing may be removed.
     """
@@ -51,30 +51,34 @@ def clean(paths: StudyPaths, what: Sequence[str] | None, yes: bool, show_paths: 
     refuse_if_under_way(paths, attempts)
     found = find(study, what, attempts)
     _show(found, paths)
-    outside = [place for each in found if each.chosen for place in each.outside]
+    outside = [place for group in found if group.chosen for place in group.outside]
     for place in outside:
         print(
             f"error: {place} lies in {place.parent.resolve()}, outside of the study: it is left alone", file=sys.stderr
         )
-    chosen = [each for each in found if each.chosen and each.places]
-    for place in (place for each in chosen if show_paths for place in each.places):
+    chosen = [group for group in found if group.chosen and group.places]
+    for place in (place for group in chosen if show_paths for place in group.places):
         print(place)
     if not chosen:
         print("Nothing to remove.")
         return int(bool(outside))
-    files, total = sum(each.files for each in chosen), size(sum(each.size for each in chosen))
-    if not yes and not _agreed(f"Remove {counted(files, 'file')}, {total}?"):
+    if not yes and not _agreed(f"Remove {_amount_text(chosen)}?"):
         return 1
     with study_lock(paths, "", "clean"):
         # Meanwhile somebody may have submitted, and what was not needed may be in use.
         attempts = list(attempts_of(paths))
         refuse_if_under_way(paths, attempts, own_lock=True)
-        chosen = [each for each in find(study_files(paths), what, attempts) if each.chosen]
-        faults = remove(place for each in chosen for place in each.places)
+        chosen = [group for group in find(study_files(paths), what, attempts) if group.chosen]
+        faults = remove(place for group in chosen for place in group.places)
     for fault in faults:
         print(f"error: {fault}", file=sys.stderr)
-    print(f"removed {counted(sum(each.files for each in chosen), 'file')}, {size(sum(each.size for each in chosen))}")
+    print(f"removed {_amount_text(chosen)}")
     return int(bool(faults or outside))
+
+
+def _amount_text(groups: Sequence[FoundFiles]) -> str:
+    """Return how many files there are in some groups, and how large they are."""
+    return f"{counted(sum(group.files for group in groups), 'file')}, {size(sum(group.size for group in groups))}"
 
 
 def study_files(paths: StudyPaths) -> StudyFiles:
@@ -108,7 +112,7 @@ def _files(place: Path) -> Iterable[Path]:
 
 def _duration_text(attempts: Sequence[Attempt], stages: Collection[str]) -> str:
     """Return in words how long the tasks took that would be repeated."""
-    spent = sum(each.end - each.start for each in attempts if each.stage in stages and each.end)
+    spent = sum(attempt.end - attempt.start for attempt in attempts if attempt.stage in stages and attempt.end)
     return f" (took {duration(spent)} of tasks)" if spent else ""
 
 
@@ -116,7 +120,7 @@ def _show(found: list[FoundFiles], paths: StudyPaths) -> None:
     console = Terminal()
     console.print(f"{paths.folder.name}: what can be removed below {paths.folder}", soft_wrap=True, markup=False)
     console.print(_table(found))
-    others = [each.kind for each in found if not each.chosen and each.files]
+    others = [group.kind for group in found if not group.chosen and group.files]
     if others:
         console.print(f"* goes now; the others only by name: --what {','.join(others)}", soft_wrap=True, markup=False)
 
@@ -127,11 +131,11 @@ def _table(found: list[FoundFiles]) -> Table:
         table.add_column(column, justify="right" if column in ("files", "size") else "left", no_wrap=True)
     table.add_column("what it is")
     table.add_column("what it costs to remove")
-    for each in found:
-        style = "" if each.places else "dim"
-        mark = "*" if each.chosen else ""
-        amount = (str(each.files), size(each.size)) if each.files else ("-", "-")
-        texts = (mark, each.kind, *amount, REMOVABLE[each.kind].what, each.cost)
+    for group in found:
+        style = "" if group.places else "dim"
+        mark = "*" if group.chosen else ""
+        amount = (str(group.files), size(group.size)) if group.files else ("-", "-")
+        texts = (mark, group.kind, *amount, REMOVABLE[group.kind].what, group.cost)
         table.add_row(*(Text(text, style) for text in texts))
     return table
 
@@ -148,7 +152,7 @@ def _agreed(question: str) -> bool:
 
 
 def remove(places: Iterable[Path]) -> list[str]:
-    """Delete files and folders; what could not be deleted, with the reason. What is gone already is no fault."""
+    """Delete files and folders, and return what could not be deleted and why; what is gone already is no fault."""
     faults = []
     for place in places:
         try:

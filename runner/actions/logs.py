@@ -1,4 +1,4 @@
-"""What a study's tasks wrote, the log that matters now first."""
+"""Showing the logs of a study's tasks, the one that matters now first."""
 
 import argparse
 import sys
@@ -89,7 +89,7 @@ def _show_log(paths: StudyPaths, task: JudgedTask, lines: int | None, attempt: A
     """Print a heading that says which attempt it is, and the end of its log."""
     attempts = _attempts(paths, task)
     log = attempt.log if attempt else task.log
-    shared = [each.number for each in attempts if log and each.log == log]
+    shared = [record.number for record in attempts if log and record.log == log]
     number = attempt.number if attempt else max(shared, default=None)
     which = f"attempt {number} of {max(task.attempts, number)}" if number else "before the first attempt"
     # A job that is started again appends.
@@ -118,7 +118,7 @@ def _attempts(paths: StudyPaths, task: JudgedTask) -> list[Attempt]:
 def _show_attempt(paths: StudyPaths, tasks: Sequence[JudgedTask], number: int, lines: int | None) -> None:
     """Print the logs of the tasks' attempts of one number. Raises UnknownName if no task has it."""
     begun = [task for task in tasks if task.attempts >= number > 0]
-    found = [(task, each) for task in begun for each in _attempts(paths, task) if each.number == number]
+    found = [(task, attempt) for task in begun for attempt in _attempts(paths, task) if attempt.number == number]
     if not found:
         most = max(tasks, key=lambda task: task.attempts)
         there = f"1 to {most.attempts} ({task_text(most)})" if most.attempts else "none; it never began"

@@ -1,4 +1,4 @@
-"""A study run, or one that was begun finished: planned, shown, sent or run here."""
+"""Planning a study, showing the plan, and sending what is missing or running it here."""
 
 import argparse
 import os
@@ -42,7 +42,7 @@ from srcnn.words import counted, duration
 
 
 def submit(arguments: argparse.Namespace, console: Console) -> int:
-    """Do what the command line says; the exit status. KeyboardInterrupt passes on: what finished is kept."""
+    """Run or send a study as the command line says; return the exit status. Passes KeyboardInterrupt on."""
     try:
         study, file = load_study(arguments.study, arguments.overrides)
         root = _root(arguments.root, file)
@@ -97,7 +97,7 @@ def _submit_alone(plan: Plan, arguments: argparse.Namespace, executor: Executor,
         console.print("contents.json is damaged and written again; a --data-root that it held is forgotten")
         plan.save()  # by it the tasks that are queued or running are known
     if executor.is_elsewhere:
-        sent = [each for each in submissions(plan.paths) if each.executor == executor.name]
+        sent = [submission for submission in submissions(plan.paths) if submission.executor == executor.name]
         for line in executor.take_on_record(plan.paths, sent):
             console.print(f"note: {line}", soft_wrap=True, markup=False)
     before = _contents(plan.paths)
@@ -112,9 +112,9 @@ def _submit_alone(plan: Plan, arguments: argparse.Namespace, executor: Executor,
     missing = plan.missing()
     plan, todo = _selected(plan, missing, status, arguments)
     made_again = {task.key for task in todo}.union(active)
-    stale = [each for task, each in stale_results(plan.tasks) if task in made_again]
-    for each in stale:
-        require_within(each.place, plan.paths.folder)
+    stale = [result for task, result in stale_results(plan.tasks) if task in made_again]
+    for result in stale:
+        require_within(result.place, plan.paths.folder)
     if count := damaged + len(stale):
         console.print(f"{counted(count, 'result')} whose origin is gone will be made again")
     _print_plan(plan, missing, todo, executor, arguments.cores, console)
@@ -144,8 +144,8 @@ def _submit_alone(plan: Plan, arguments: argparse.Namespace, executor: Executor,
         folder = new_submission(plan.paths)
         shutil.copy(plan.paths.config, folder / plan.paths.config.name)
         write_provenance(folder, ["python", "-m", "runner.submit", *sys.argv[1:]])
-        for each in stale:
-            each.take(aside)
+        for result in stale:
+            result.take(aside)
         submission = Submission(folder, executor.name)
         request = Request(plan, todo, submission, active, arguments.cores, begin)
         return _send(request, executor, console) if executor.is_elsewhere else _run(request, executor, console)

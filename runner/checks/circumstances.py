@@ -21,9 +21,9 @@ _NO_CLUSTER = ("establish a configuration source", "process configuration file")
 
 @dataclass
 class Circumstances:
-    """The study asked about (None: none, or ``error`` says why it cannot be read) and where it would run.
+    """The study that the doctor is asked about, and where it would run.
 
-    ``damage`` says what of an earlier submission cannot be read and will be written again.
+    ``study`` is None if none is named, or if ``error`` says why it cannot be read. ``damage`` says what of an earlier submission cannot be read and will be written again.
     """
 
     root: Path

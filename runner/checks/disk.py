@@ -1,4 +1,4 @@
-"""Whether what must be written can be, is found again, and has room."""
+"""Whether files can be written where they must be, are found again, and have room."""
 
 import fcntl
 import os
@@ -38,8 +38,8 @@ def write_fault(folder: Path) -> str:
     except OSError as error:
         return f"cannot {step}: {error.strerror}"
     finally:
-        for each in (first, second):
-            each.unlink(missing_ok=True)
+        for place in (first, second):
+            place.unlink(missing_ok=True)
     return ""
 
 
@@ -62,7 +62,7 @@ def root(asked: Circumstances) -> Iterator[Finding]:
     else:
         yield Finding("ok", f"results: {where}: written, brought to the disk, renamed")
     local = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/dev/shm")]
-    if asked.uses_slurm and any(asked.root.is_relative_to(each) for each in local):
+    if asked.uses_slurm and any(asked.root.is_relative_to(folder) for folder in local):
         yield Finding(
             "note",
             f"results: {asked.root} lies where every node has files of its own, as a rule: jobs would not find them",

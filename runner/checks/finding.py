@@ -8,7 +8,7 @@ Level = Literal["ok", "note", "WRONG"]
 
 @dataclass(frozen=True)
 class Finding:
-    """``WRONG`` would make a study fail and comes with its remedy; a ``note`` is worth knowing."""
+    """How one thing is. ``WRONG`` would make a study fail and comes with its remedy; a ``note`` is worth knowing."""
 
     state: Level
     what: str

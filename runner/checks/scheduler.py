@@ -38,9 +38,9 @@ def answering(asked: Circumstances) -> Iterator[Finding]:
 def partitions(asked: Circumstances) -> Iterator[Finding]:
     """Give a line for each partition."""
     if asked.uses_slurm:
-        for each in asked.partitions.values():
-            usable = each.up and any(nodes.usable for nodes in each.nodes)
-            yield Finding("ok" if usable else "note", each.text())
+        for partition in asked.partitions.values():
+            usable = partition.up and any(nodes.usable for nodes in partition.nodes)
+            yield Finding("ok" if usable else "note", partition.text())
 
 
 def stages(asked: Circumstances) -> Iterator[Finding]:
@@ -69,7 +69,8 @@ def stages(asked: Circumstances) -> Iterator[Finding]:
 def _stage(stage: str, resources: "StageResources", there: dict[str, Partition]) -> Iterator[Finding]:
     from runner.executors.slurm.sbatch import resources_text
 
-    names = (resources.partition or next((each.name for each in there.values() if each.default), "")).split(",")
+    default = next((partition.name for partition in there.values() if partition.default), "")
+    names = (resources.partition or default).split(",")
     unknown = [finding for name in names if name for finding in _unknown(name, f"stage {stage}", there)]
     if unknown:
         yield from unknown
@@ -132,7 +133,7 @@ def accounts(asked: Circumstances) -> Iterator[Finding]:
         return
     resources = [asked.cluster.stage(stage) for stage in _stages()]
     for kind, column in (("account", "account"), ("qos", "name")):
-        named = {value for each in resources if (value := getattr(each, kind))}
+        named = {value for wanted in resources if (value := getattr(wanted, kind))}
         known = _known(kind, column) if named else set()
         for name in sorted(named - known) if known else ():
             yield Finding(

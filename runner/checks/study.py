@@ -51,7 +51,7 @@ def pictures(asked: Circumstances) -> Iterator[Finding]:
 
 
 def _has_pictures(asked: Circumstances) -> bool:
-    return all(each.state == "ok" for each in pictures(asked))
+    return all(finding.state == "ok" for finding in pictures(asked))
 
 
 def _own_code(study: "StudyConfig") -> list[str]:

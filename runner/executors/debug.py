@@ -1,4 +1,4 @@
-"""Running a plan in this very process, one task after another: for breakpoints and small tests."""
+"""Running tasks in this very process, one after another: for breakpoints and small tests."""
 
 import time
 from collections.abc import Sequence

@@ -48,7 +48,7 @@ class Request:
     """What is asked of an executor: the tasks of a plan, each after those that it needs.
 
     ``submission`` has the folder for whatever the executor writes, and takes arrays on record. ``active`` gives the
-    job of each task that waits or runs already. ``cores`` are those of this machine to use at once (None: all).
+    job of each task that waits or runs already. ``cores`` is how many of this machine may be used at once (None: all).
     ``watch`` is told of the tasks' states, again and again, by an executor that waits for their end.
     """
 
@@ -109,7 +109,7 @@ class Executor(Protocol):
     def submit(self, request: Request) -> Sequence[WatchedTask]:
         """Have the tasks done, and return how each ended; where ``is_elsewhere``, send them, and return nothing.
 
-        Only what needs a task that failed is not done. Whatever is sent is taken on record before it can run
+        A failed task stops only those that need it. Whatever is sent is taken on record before it can run
         (``request.submission.intend``, ``.number``), and taken back where all of it cannot be sent. Raises
         SchedulerError with the executor's words; an interrupt passes on once nothing of it runs.
         """
@@ -120,8 +120,8 @@ class Executor(Protocol):
     def states(self, wanted: Mapping[str, Origin], settled: Mapping[str, Origin]) -> Answer:
         """Return the states of jobs by id, with one question for all of them.
 
-        ``settled`` have nothing more to do, and are told of only where one is held. Raises nothing: what is amiss
-        is said in the answer.
+        ``settled`` jobs have nothing more to do: the answer has only those that are held. Raises nothing: the answer
+        says what is amiss.
         """
         return Answer()
 
@@ -137,15 +137,15 @@ class Executor(Protocol):
         """Return where the output of a job of a submission lies; None where a task's own record alone tells it."""
         return None
 
-    def found(self, paths: StudyPaths, sent: Sequence[Submission]) -> list[Submission]:
+    def find_unrecorded(self, paths: StudyPaths, sent: Sequence[Submission]) -> list[Submission]:
         """Return submissions with the ids of jobs whose sender was killed before it could write them down.
 
-        Raises SchedulerError where that cannot be told now.
+        Raises SchedulerError if the executor cannot tell now.
         """
         return list(sent)
 
     def take_on_record(self, paths: StudyPaths, sent: Sequence[Submission]) -> Iterable[str]:
-        """Write those ids down, and give a line for each; only for who holds the study's lock."""
+        """Write the ids of such jobs down, and give a line for each. The caller holds the study's lock."""
         return ()
 
     def release(self, jobs: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""A closed terminal or a polite kill ends what is being done as Ctrl-C does."""
+"""A closed terminal and a polite kill, which end a command as Ctrl-C does."""
 
 import signal
 from collections.abc import Iterator

@@ -18,7 +18,7 @@ class SchedulerError(RuntimeError):
 
 @dataclass(frozen=True)
 class JobState:
-    """What an executor says of one job; ``word`` is its own for the state.
+    """What an executor says of one job; ``word`` is the executor's own word for the state.
 
     Of a job that waits: ``why`` in words for people (empty: for its turn), ``begins`` the time before which it does
     not start, ``held_by`` who must release it first, ``never`` whether what it waits for can no longer come.

@@ -14,7 +14,7 @@ def listed() -> dict[str, str]:
     """Return where each executor is; a package cannot take the name of one of ours."""
     from importlib.metadata import entry_points  # takes longer than the rest of a command's parser
 
-    others = {each.name: each.value for each in sorted(entry_points(group=GROUP), key=lambda each: each.name)}
+    others = {point.name: point.value for point in sorted(entry_points(group=GROUP), key=lambda point: point.name)}
     return {**FIRST, **{name: where for name, where in others.items() if name not in {*FIRST, *LAST}}, **LAST}
 
 

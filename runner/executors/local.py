@@ -58,7 +58,7 @@ class Budget:
     gpus: list[Gpu] = field(default_factory=list)
 
     def take(self, state: LocalTask) -> bool:
-        """Set aside what a task needs; False if it is not free now."""
+        """Set aside what a task needs, and say whether it was free."""
         if state.cores > self.cores or (state.gpu and not self.gpus):
             return False
         self.cores -= state.cores
@@ -66,7 +66,7 @@ class Budget:
         return True
 
     def give_back(self, state: LocalTask) -> None:
-        """Return what a task had."""
+        """Free what was set aside for a task."""
         self.cores += state.cores
         if state.gpu_index is not None:
             self.gpus.append(state.gpu_index)
@@ -96,7 +96,7 @@ class Local(Here):
         environment = import_environment([*take_snapshot(request.plan.experiments, request.folder), *_import_path()])
         inside = InSubmitit(enclosing_job(), (os.getpid(), born(os.getpid()) or ""))
         states = [
-            LocalTask(each.task, each.cores, each.gpu) for each in shares(request.tasks, cluster, cores, len(gpus))
+            LocalTask(share.task, share.cores, share.gpu) for share in shares(request.tasks, cluster, cores, len(gpus))
         ]
         budget = Budget(cores, list(gpus))
         by_key = {state.task.key: state for state in states}
@@ -130,14 +130,18 @@ def end_orphans(tasks: Iterable[PlannedTask]) -> int:
     They end by themselves within a second. This waits for it, so that no two copies write at once.
     """
     folders = {task.attempts for task in tasks}
-    found = [attempt for folder in folders for attempt, _ in last_attempts(folder).values()]
-    orphans = [each for each in found if each.outcome == "running" and is_alive(each.host, each.pid, each.born)]
+    attempts = [attempt for folder in folders for attempt, _ in last_attempts(folder).values()]
+    orphans = [attempt for attempt in attempts if attempt.outcome == "running" and _lives(attempt)]
     end = time.monotonic() + ORPHANS_S
-    while any(is_alive(each.host, each.pid, each.born) for each in orphans) and time.monotonic() < end:
+    while any(map(_lives, orphans)) and time.monotonic() < end:
         time.sleep(POLL_S)
-    for each in orphans:
-        kill_tree(each.pid, each.born)
+    for attempt in orphans:
+        kill_tree(attempt.pid, attempt.born)
     return len(orphans)
+
+
+def _lives(attempt: Attempt) -> bool:
+    return bool(is_alive(attempt.host, attempt.pid, attempt.born))
 
 
 def _has_room(state: LocalTask, states: Sequence[LocalTask], cluster: ClusterConfig) -> bool:
@@ -227,7 +231,7 @@ def _living(state: LocalTask) -> list[int]:
     attempt = _own_attempt(state)
     if not attempt:
         return started_with(f"{MARK}={state.mark}", "submitit.")
-    return [attempt.pid] if is_alive(attempt.host, attempt.pid, attempt.born) else []
+    return [attempt.pid] if _lives(attempt) else []
 
 
 def _finish(state: LocalTask) -> None:

@@ -1,4 +1,4 @@
-"""Whether the tools that carry tasks to their place can be told of a folder, whatever is in its name."""
+"""Names of folders that the tools which carry tasks to their place cannot be told."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The code that was submitted is the code that runs: a copy in the study's folder, and what it was."""
+"""A copy of the code that was submitted, so that this code runs, and a record of what it was."""
 
 import importlib.metadata
 import importlib.util

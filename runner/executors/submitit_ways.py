@@ -65,7 +65,7 @@ def batch_file(parameters: Mapping[str, Any], folder: Path, tasks: int, python: 
 
 
 def unsent_calls(folder: Path) -> Iterator[tuple[Path, Any]]:
-    """Give the pickles of a folder whose sender did not live to name them after their jobs, with what they call."""
+    """Give pickles that a sender who was killed did not name after their jobs, each with what it calls."""
     from submitit.core.utils import DelayedSubmission
 
     for file in folder.glob("*.pkl"):

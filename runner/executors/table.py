@@ -62,4 +62,4 @@ def elsewhere() -> Iterator[Executor]:
 
 def enclosing_job() -> str | None:
     """Return the id of the scheduler's job that this very process is part of; None if it is part of none."""
-    return next(filter(None, (each.enclosing_job() for each in elsewhere())), None)
+    return next(filter(None, (other.enclosing_job() for other in elsewhere())), None)

@@ -35,7 +35,7 @@ class OtherCode(RuntimeError):
 
 @dataclass(frozen=True)
 class TaskCall:
-    """Runs one task wherever it lands, with a record of the attempt.
+    """A task as it runs wherever it lands, with a record of the attempt.
 
     It holds no progress: a task that is started again finds on disk what was done before.
     ``submission`` is the name of the submission that it belongs to, ``gpus`` how many it asked for (None:

@@ -12,7 +12,7 @@ from srcnn.words import counted
 def release_held(tasks: Iterable[JudgedTask], only_failed: bool, dry_run: bool = False) -> Iterator[str]:
     """Release the jobs of held tasks, and give a line for each group; what an administrator holds is only named.
 
-    ``only_failed``: only what the scheduler holds because it could not start it, not what a person holds.
+    ``only_failed``: only jobs that the scheduler holds because it could not start them, not those that a person holds.
     """
     held = [task for task in tasks if task.held_by == "scheduler" or not only_failed]
     free = [task for task in held if task.held_by != "administrator"]

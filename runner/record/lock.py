@@ -80,8 +80,8 @@ def study_lock(
 ) -> Iterator[Holder | None]:
     """Hold a study alone; give the runner that died and was replaced, if there was one.
 
-    Who holds it for seconds only is waited for. Raises StudyBusyError where its tasks are being run, here or on
-    another machine.
+    It waits for a process that holds the study for seconds only. Raises StudyBusyError where a process runs its
+    tasks, here or on another machine.
     """
     here, study = socket.gethostname(), str(paths.folder.resolve())
     mine = Holder(here, os.getpid(), born(os.getpid()), executor, time.time(), study, doing)

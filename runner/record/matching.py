@@ -13,7 +13,7 @@ LISTED = 8  # names in an error
 
 
 class UnknownName(ValueError):
-    """Nothing is called so, or too much is; the message lists what there is."""
+    """A name that stands for nothing, or for too much; the message lists the names that there are."""
 
 
 def run_of(task: "JudgedTask | PlannedTask") -> str:

@@ -1,4 +1,4 @@
-"""How far a task is, in words."""
+"""The progress of a task, in words."""
 
 from runner.study.stages import STAGES
 from srcnn.words import duration

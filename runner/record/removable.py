@@ -112,7 +112,7 @@ def _superseded(study: StudyFiles) -> Iterator[Path]:
 
     wanted: dict[Path, set[str]] = {}
     for task in study.contents["tasks"]:
-        outputs = (Output.from_json(each, study.paths) for each in task["outputs"] if each["kind"] == "shard")
+        outputs = (Output.from_json(output, study.paths) for output in task["outputs"] if output["kind"] == "shard")
         for _, place in chain.from_iterable(output.places() for output in outputs):
             wanted.setdefault(place.parent, set()).add(place.name)
     for folder, current in wanted.items():

@@ -12,8 +12,8 @@ from srcnn.paths import StudyPaths
 def by_executor(sent: Iterable[Submission]) -> Iterator[tuple[Executor, list[Submission]]]:
     """Give each executor with the submissions that were sent with it, in their order."""
     parts: dict[str, list[Submission]] = {}
-    for each in sent:
-        parts.setdefault(each.executor, []).append(each)
+    for submission in sent:
+        parts.setdefault(submission.executor, []).append(submission)
     for name, those in parts.items():
         yield recorded(name), those
 

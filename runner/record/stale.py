@@ -1,6 +1,6 @@
 """What was derived from a file that is gone: found, and taken out of the way when it is made again.
 
-Done once, by the submission, before any task runs: a task never deletes another's results.
+The submission does it once, before any task runs: a task never deletes another's results.
 """
 
 from collections.abc import Iterable, Sequence
@@ -51,7 +51,7 @@ def stale_results(tasks: Sequence[PlannedTask]) -> list[tuple[Key, Stale]]:
     for task in tasks:
         needed = dict(chain.from_iterable(lost[need.key].items() for need in task.needs))
         lost[task.key] = task.job.lost(needed)
-        found += [(task.key, each) for each in task.job.stale(needed)]
+        found += [(task.key, result) for result in task.job.stale(needed)]
     return found
 
 

@@ -48,12 +48,12 @@ def study_status(paths: StudyPaths, now: float) -> StudyStatus:
     sent, notes = _sent(paths)
     jobs = latest_jobs(sent)
     answers: dict[str, tuple[Executor, Answer]] = {}
-    for each, _ in by_executor(sent):
+    for asked, _ in by_executor(sent):
         ours = [(task, jobs[task.key]) for task in tasks if task.key in jobs]
-        ours = [(task, job) for task, job in ours if job.submission.executor == each.name]
+        ours = [(task, job) for task, job in ours if job.submission.executor == asked.name]
         wanted = {job.id: job.origin for task, job in ours if not _is_settled(task)}
         settled = {job.id: job.origin for task, job in ours if _is_settled(task)}
-        answers[each.name] = each, each.states(wanted, settled)
+        answers[asked.name] = asked, asked.states(wanted, settled)
     notes += [answer.note for _, answer in answers.values() if answer.note]
     runner = holder(paths)
     watched = runner is not None and runner.doing == "run"
@@ -73,7 +73,7 @@ def _sent(paths: StudyPaths) -> tuple[list[Submission], list[str]]:
     known, notes = [], []
     for executor, sent in by_executor(submissions(paths)):
         try:
-            known += executor.found(paths, sent)
+            known += executor.find_unrecorded(paths, sent)
         except SchedulerError as error:
             known += sent
             said = str(error).splitlines()[0]

@@ -85,7 +85,7 @@ class Submission:
 
     def number(self, array: SentArray, job: str) -> None:
         """Take the number of an array's job on record."""
-        self.arrays = [replace(each, job=job) if each.token == array.token else each for each in self.arrays]
+        self.arrays = [replace(known, job=job) if known.token == array.token else known for known in self.arrays]
         self._write()
 
     def _write(self) -> None:
@@ -131,7 +131,7 @@ def new_submission(paths: StudyPaths) -> Path:
     it is for people, and makes the name unique where a folder was taken away.
     """
     paths.submissions.mkdir(parents=True, exist_ok=True)
-    number = max((submission_number(each.name) for each in paths.submissions.iterdir()), default=0)
+    number = max((submission_number(folder.name) for folder in paths.submissions.iterdir()), default=0)
     while True:
         number += 1
         folder = paths.submission(f"{number:04d}-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")

@@ -58,7 +58,7 @@ def known_tasks(paths: StudyPaths) -> list[RecordedTask]:
     needs: dict[Key, list[Key]] = {}
     for task in contents["tasks"]:
         key = task["stage"], task["name"]
-        there[key], damaged[key] = _look_at([Output.from_json(each, paths) for each in task["outputs"]], shelf)
+        there[key], damaged[key] = _look_at([Output.from_json(output, paths) for output in task["outputs"]], shelf)
         needs[key] = [(stage, name) for stage, name in task.get("needs", [])]
     # What waits for others to end in any way is done if it shows what there is: what became of them, others tell.
     missing = missing_keys(((key, [] if STAGES[key[0]].after else each) for key, each in needs.items()), there)

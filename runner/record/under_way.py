@@ -49,10 +49,11 @@ def _signs(paths: StudyPaths, attempts: Iterable[Attempt], own_lock: bool) -> It
     if runner:
         remedy = "" if is_alive(runner.host, runner.pid, runner.born) else f" (if it is gone, delete {paths.lock})"
         yield f"process {runner.pid} on {runner.host} holds it since {_clock(runner.start)}{remedy}"
-    for each in running:
-        if is_alive(each.host, each.pid, each.born):
-            yield f"{each.stage} {each.task}: process {each.pid} on this machine, since {_clock(each.start)}"
-    yield from _jobs(paths, [each for each in running if each.job])
+    for attempt in running:
+        if is_alive(attempt.host, attempt.pid, attempt.born):
+            since = _clock(attempt.start)
+            yield f"{attempt.stage} {attempt.task}: process {attempt.pid} on this machine, since {since}"
+    yield from _jobs(paths, [attempt for attempt in running if attempt.job])
 
 
 def _jobs(paths: StudyPaths, running: list[Attempt]) -> Iterator[str]:
@@ -72,17 +73,17 @@ def _jobs(paths: StudyPaths, running: list[Attempt]) -> Iterator[str]:
     for executor, job in queued:
         yield f"{' '.join(job.key)}: {executor.title} job {job.id}, {job.state.lower()}"
     # Such as an execution on this machine inside a job of the user's own.
-    others = {str(each.job): each for each in running} if running else {}
+    others = {str(attempt.job): attempt for attempt in running} if running else {}
     for _, job in queued:
         others.pop(job.id, None)
-    origins = {(each.submission.folder.name, each.id): each.origin for each in sent_jobs(sent)}
-    wanted = {number: origins.get((each.submission or "", number), Origin()) for number, each in others.items()}
+    origins = {(job.submission.folder.name, job.id): job.origin for job in sent_jobs(sent)}
+    wanted = {number: origins.get((attempt.submission or "", number), Origin()) for number, attempt in others.items()}
     for executor in elsewhere() if wanted else ():
         states = executor.states(wanted, {}).states
-        for number, each in others.items():
+        for number, attempt in others.items():
             if number in states and states[number].alive:
                 word = states[number].word.lower()
-                yield f"{each.stage} {each.task}: {executor.title} job {number} on {each.host}, {word}"
+                yield f"{attempt.stage} {attempt.task}: {executor.title} job {number} on {attempt.host}, {word}"
 
 
 def _clock(seconds: float) -> str:

@@ -324,7 +324,7 @@ def _check_key(key: str, where: str, model: type[BaseModel] = StudyConfig) -> No
     # Below a mapping (sets, sweep.grid) the names are the user's own.
     parents = {key.rsplit(".", n)[0] for n in range(key.count(".") + 1)}
     if key not in known and not parents & _open_keys(model):
-        fit = known if model is StudyConfig else [each for each in known if each.partition(".")[0] in SWEPT]
+        fit = known if model is StudyConfig else [other for other in known if other.partition(".")[0] in SWEPT]
         raise ConfigError(f"{where}: unknown key {key}{_nearest(key, fit)}")
 
 
@@ -340,7 +340,7 @@ def _nearest(key: str, known: Iterable[str]) -> str:
     if best := [other for other in known if other.rpartition(".")[2] == name]:
         best = difflib.get_close_matches(key, best, n=1, cutoff=0) if section else best
     elif siblings:  # which all begin as the key does, so that only their own names tell what is alike
-        best = [siblings[each] for each in difflib.get_close_matches(name, siblings, n=1)]
+        best = [siblings[other] for other in difflib.get_close_matches(name, siblings, n=1)]
     else:
         best = difflib.get_close_matches(key, known, n=1)
     if best:

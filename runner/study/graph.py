@@ -9,8 +9,8 @@ from runner.study.stages import STAGES
 def missing_keys(tasks: Iterable[tuple[Key, Sequence[Key]]], there: Mapping[Key, bool]) -> set[Key]:
     """Return the tasks of which not all is ``there``, and those that need one of them, directly or not.
 
-    ``tasks`` come with the tasks that they need, each after those. What only serves others is missing where one that
-    needs it is, and for nobody else.
+    ``tasks`` come with the tasks that they need, each after those. A task that only serves others is missing if one
+    that needs it is.
     """
     missing: set[Key] = set()
     served: set[Key] = set()

@@ -16,7 +16,7 @@ _TWO_MEANINGS = re.compile(r"(\d{1,9}):(\d{1,9})", re.ASCII)
 def to_minutes(value: Any) -> int:
     """Return whole minutes, rounded up, for a number of minutes or text in the forms of ``sbatch --time``.
 
-    Raises ValueError for what is none, and for ``4:00``: four minutes to SLURM, four hours to people.
+    Raises ValueError for what is no time, and for ``4:00``: four minutes to SLURM, four hours to people.
     """
     number: float | None = None
     if isinstance(value, str):

@@ -45,7 +45,7 @@ def model_content(experiment: Experiment) -> ModelContent:
 
 def own_names(experiments: Iterable[Experiment]) -> list[str]:
     """Return the user's own models and metrics that experiments name, as ``package.module:attribute``."""
-    names = [name for each in experiments for name in (each.model.name, *each.evaluate.metrics)]
+    names = [name for experiment in experiments for name in (experiment.model.name, *experiment.evaluate.metrics)]
     return [name for name in dict.fromkeys(names) if ":" in name]
 
 

@@ -1,4 +1,4 @@
-"""Values that go to sbatch stay values, and options of sbatch that have a key of ours are said by that key."""
+"""Values and options for sbatch: values stay values, and options that have a key of ours are said by that key."""
 
 import re
 from typing import Annotated, Any
@@ -102,7 +102,7 @@ def _name(name: Any) -> str:
         hint = f"; did you mean {long}?" if _NAME.fullmatch(long) else ", written in full and without dashes before it"
         raise ValueError(f"expected an option of sbatch such as nice or reservation, found {name!r}{hint}")
     # sbatch takes a beginning for the whole, and would take this for an option that is refused.
-    if taken := next((each for each in TAKEN if each.startswith(name)), None) if name not in TAKEN else name:
+    if taken := next((option for option in TAKEN if option.startswith(name)), None) if name not in TAKEN else name:
         raise ValueError(f"{name} is not for cluster.sbatch{f' (short for {taken})' * (name != taken)}: {TAKEN[taken]}")
     return name
 
@@ -111,7 +111,7 @@ def _value(name: str, value: Any) -> bool | str:
     if value is None or isinstance(value, bool):
         return bool(value)
     if isinstance(value, list | tuple) and value:
-        return ",".join(str(_value(name, each)) for each in value)
+        return ",".join(str(_value(name, item)) for item in value)
     if isinstance(value, str | int | float):
         try:
             return plain(str(value))

@@ -96,7 +96,7 @@ class Plan:
     def save(self) -> None:
         """Write what the study is now: its configuration, its runs, where everything is.
 
-        Files that would not change are left alone, so that a finished report stays finished.
+        It leaves files alone that would not change, so that a finished report stays finished.
         """
         save_study(self.study, self.paths.config)
         sections: dict[tuple[str, int], str] = {}
@@ -129,7 +129,7 @@ class Plan:
                 }
                 for run in self.runs
             ],
-            "sets": {each.name: {"group": each.group, "set_id": each.set_id} for run in self.runs for each in run.sets},
+            "sets": {ref.name: {"group": ref.group, "set_id": ref.set_id} for run in self.runs for ref in run.sets},
             "tasks": [task.to_json(self.paths) for task in self.tasks],
         }
 
@@ -294,9 +294,9 @@ def _tasks(runs: Iterable[PlannedRun], paths: StudyPaths) -> Iterator[PlannedTas
     of_run: dict[str, dict[str, list[PlannedTask]]] = {}  # by stage and run, those that it has or shares
     for stage, about in STAGES.items():
         jobs, tasks, by_run = about.tasks(), made.setdefault(stage, {}), of_run.setdefault(stage, {})
-        after = [task for each in about.after for task in made[each].values()]
+        after = [task for ended in about.after for task in made[ended].values()]
         for run in runs:
-            needs = [task for each in about.needs for task in of_run[each][run.run_id]]
+            needs = [task for needed in about.needs for task in of_run[needed][run.run_id]]
             attempts = run.paths.attempts if about.of_run else paths.attempts
             whose = {"run": run.run_id, "label": run.label} if about.of_run else {}
             of_this = by_run.setdefault(run.run_id, [])

@@ -39,8 +39,8 @@ def with_resources(
 ) -> ClusterConfig:
     """Return the cluster section with other memory or time (None: as it was) for the stages that are sent.
 
-    Where some of the tasks failed by themselves, only for their stages: what merely waits for them
-    needs no more than before.
+    Where some of the tasks failed by themselves, only their stages get it: tasks that merely wait for those need no
+    more than before.
     """
     resources = {name: value for name, value in raised.items() if value is not None}
     stages = {task.stage for task in tasks if task.key in failed} or {task.stage for task in tasks}

@@ -93,12 +93,12 @@ def _chain(
         batch = Batch(stage, [run[place] for run in runs])
         needs = {need.key: need for task in batch.tasks for need in task.needs}
         for needed in dict.fromkeys(need.stage for need in needs.values()):
-            batch.waits += [("aftercorr" if len(runs) > 1 else "afterok", each) for each in made[needed]]
-            several = [each for each in shared if each.stage == needed]
+            batch.waits += [("aftercorr" if len(runs) > 1 else "afterok", other) for other in made[needed]]
+            several = [other for other in shared if other.stage == needed]
             # With several sets of patches, one that fails must not take the runs of the others with
             # it: a training whose patches are not there says so.
             kind: Kind = "afterok" if len(several) == 1 == len(several[0].tasks) else "afterany"
-            batch.waits += [(kind, each) for each in several]
+            batch.waits += [(kind, other) for other in several]
         # What runs already may end in any way: a task whose input is not there says so.
         batch.waits += [("afterany", number) for number in _numbers(needs, active)]
         made[stage].append(batch)

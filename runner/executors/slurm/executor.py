@@ -85,12 +85,12 @@ class Slurm(Executor):
         """Return the log that submitit names after the job."""
         return log_file(folder / stage, job)
 
-    def found(self, paths: StudyPaths, sent: Sequence[Submission]) -> list[Submission]:
+    def find_unrecorded(self, paths: StudyPaths, sent: Sequence[Submission]) -> list[Submission]:
         """Return submissions with the numbers of arrays whose sender was killed. Raises SchedulerError."""
-        return unrecorded.found(paths, sent)
+        return unrecorded.find_unrecorded(paths, sent)
 
     def take_on_record(self, paths: StudyPaths, sent: Sequence[Submission]) -> Iterable[str]:
-        """Write those numbers down. Raises SchedulerError."""
+        """Write the numbers of such arrays down. Raises SchedulerError."""
         return unrecorded.take_on_record(paths, sent)
 
     def release(self, jobs: Sequence[str]) -> None:

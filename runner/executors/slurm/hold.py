@@ -26,8 +26,8 @@ def release() -> None:
 def main() -> None:
     """Become the Python that was asked for, with the signals held."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _held())
-    for each in _held():  # the shell that started this ignores them
-        signal.signal(each, signal.SIG_DFL)
+    for number in _held():  # the shell that started this ignores them
+        signal.signal(number, signal.SIG_DFL)
     script = len(sys.orig_argv) - len(sys.argv)
     options = sys.orig_argv[1 : script - 2]  # without -I -S
     os.execv(sys.executable, [sys.executable, *options, *sys.argv[1:]])

@@ -54,7 +54,7 @@ class Partition:
             yield "it is not up"
         if self.limit_min is not None and (resources.timeout_min or 0) > self.limit_min:
             yield f"its time limit is {self.limit_text}, not {resources.timeout_min} min"
-        gpus = max((each.gpus for each in self.nodes), default=0)
+        gpus = max((nodes.gpus for nodes in self.nodes), default=0)
         if resources.gpu_count > gpus:
             yield f"its nodes have {counted(gpus, 'GPU')}, not {resources.gpu_count}" if gpus else "it has no GPUs"
         else:
@@ -62,10 +62,10 @@ class Partition:
             lacking = {kind: n for kind, n in resources.gpu_kinds.items() if kind and n > most.get(kind, 0)}
             if lacking:
                 yield f"its nodes have {_kinds_text(most)} GPUs, not {_kinds_text(lacking)}"
-        cpus = max((each.cpus for each in self.nodes), default=0)
+        cpus = max((nodes.cpus for nodes in self.nodes), default=0)
         if (resources.cpus or 0) > cpus:
             yield f"its nodes have {counted(cpus, 'core')}, not {resources.cpus}"
-        memory = max((each.memory_mb for each in self.nodes), default=0)
+        memory = max((nodes.memory_mb for nodes in self.nodes), default=0)
         wanted_gb = resources.mem_gb or (resources.mem_per_cpu_gb or 0) * (resources.cpus or 1)
         if wanted_gb * 1024 > memory:
             yield f"its nodes have {memory / 1024:.1f} GB of memory, not {wanted_gb:g}"
@@ -73,18 +73,18 @@ class Partition:
     def _most_gpus(self) -> dict[str, int]:
         """Return the most GPUs of each kind that a node has."""
         most: dict[str, int] = {}
-        for each in self.nodes:
-            for kind, count in each.gpu_kinds.items():
+        for nodes in self.nodes:
+            for kind, count in nodes.gpu_kinds.items():
                 most[kind] = max(count, most.get(kind, 0))
         return most
 
     def text(self) -> str:
         """Return the partition in a line."""
-        gpus = _several(each.gpus for each in self.nodes if each.gpus)
-        cpus = _several(each.cpus for each in self.nodes)
-        memory = _several(round(each.memory_mb / 1024) for each in self.nodes)
-        usable = sum(each.count for each in self.nodes if each.usable)
-        total = sum(each.count for each in self.nodes)
+        gpus = _several(nodes.gpus for nodes in self.nodes if nodes.gpus)
+        cpus = _several(nodes.cpus for nodes in self.nodes)
+        memory = _several(round(nodes.memory_mb / 1024) for nodes in self.nodes)
+        usable = sum(nodes.count for nodes in self.nodes if nodes.usable)
+        total = sum(nodes.count for nodes in self.nodes)
         return (
             f"partition {self.name}{' (the default)' * self.default}: {'up' if self.up else 'not up'}, "
             f"{'no time limit' if self.limit_min is None else f'at most {self.limit_text}'}, "
@@ -128,7 +128,7 @@ def _kinds_text(kinds: Mapping[str, int]) -> str:
 
 def names_with(partitions: Iterable[Partition], resources: "StageResources") -> list[str]:
     """Return the partitions that have all that a stage asks for."""
-    return [each.name for each in partitions if not list(each.lacks(resources))]
+    return [partition.name for partition in partitions if not list(partition.lacks(resources))]
 
 
 def _number(text: str) -> int:

@@ -12,9 +12,9 @@ def jobs_in_queue(sent: Sequence[Submission]) -> list[QueuedJob]:
     """Return those jobs of some submissions that are queued, run or are just ending. Raises SchedulerError."""
     if not sent:
         return []
-    by_token = {array.token: array for each in sent for array in each.arrays}
+    by_token = {array.token: array for submission in sent for array in submission.arrays}
     by_id = {job.id: job for job in sent_jobs(sent)}
-    who = f"--user={users_text(each.owner for each in sent)}"
+    who = f"--user={users_text(submission.owner for submission in sent)}"
     text = scheduler.call("squeue", "--noheader", "--array", who, "--format=%i|%T|%V|%j|%k", times="%s")
     found = []
     for line in text.splitlines():

@@ -98,7 +98,7 @@ def check_options(cluster: ClusterConfig) -> None:
 
 def _unlisted(name: str, known: list[str]) -> str | None:
     """Return why sbatch would not understand an option that it does not list; None if it would (--hint, --prefer)."""
-    whole = [each for each in known if each.startswith(name)]
+    whole = [option for option in known if option.startswith(name)]
     if not whole:
         try:
             call("sbatch", f"--{name}=", "--version")
@@ -106,8 +106,8 @@ def _unlisted(name: str, known: list[str]) -> str | None:
         except SchedulerError as error:
             if "unrecognized" not in str(error) and "ambiguous" not in str(error):
                 return None
-    allowed = [each for each in known if each not in TAKEN]
-    near = [each for each in whole if each in allowed] or difflib.get_close_matches(name, allowed, n=1)
+    allowed = [option for option in known if option not in TAKEN]
+    near = [option for option in whole if option in allowed] or difflib.get_close_matches(name, allowed, n=1)
     return "sbatch has no such option" + (f"; did you mean {near[0]}?" if near else "; `sbatch --help` lists all")
 
 

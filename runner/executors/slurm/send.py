@@ -250,7 +250,7 @@ def _after_the_task() -> list[str]:
 
 def _refusal_text(stage: str, words: str) -> str:
     try:
-        partitions = "\n".join(f"  {each.text()}" for each in listed_partitions().values())
+        partitions = "\n".join(f"  {partition.text()}" for partition in listed_partitions().values())
     except SchedulerError:
         partitions = ""
     limits = any(word in words for word in ("limit", "QOS", "policy"))

@@ -91,7 +91,7 @@ class SlurmJob:
 
     @property
     def ended_early(self) -> bool:
-        """Whether it ended well before its time limit, so that it was not that which ended it."""
+        """Whether it ended well before its time limit, so that the limit did not end it."""
         return bool(self.limit_min and self.elapsed_s is not None and self.elapsed_s < 60 * self.limit_min - WARNED_S)
 
     @property
@@ -209,7 +209,7 @@ def job_states(wanted: Mapping[str, Origin], settled: Mapping[str, Origin] | Non
         return Answer(_told(states), note)
     try:  # accounting may be absent, down or behind: of a job that is put back it tells its end first
         # --jobs would refuse the whole list for one number that is forgotten.
-        user = f"--user={users_text(each.owner for each in [*wanted.values(), *settled.values()])}"
+        user = f"--user={users_text(origin.owner for origin in [*wanted.values(), *settled.values()])}"
         text = scheduler.call(
             "squeue", user, "--noheader", "--array", "--states=all", "--format=%i|%T|%r|%N|%S|%Q|%j|%k"
         )
@@ -235,8 +235,8 @@ def _told(states: Mapping[str, SlurmJob]) -> dict[str, JobState]:
 
 
 def users_text(owners: Iterable[int | None]) -> str:
-    """Return whose jobs some may be, as squeue takes it: their owners', and who asks."""
-    return ",".join(sorted({str(each) for each in [os.getuid(), *owners] if each is not None}))
+    """Return the users of whom squeue is asked: the owners of jobs, and the one who asks."""
+    return ",".join(sorted({str(user) for user in [os.getuid(), *owners] if user is not None}))
 
 
 def _is_newer(queued: SlurmJob, known: SlurmJob) -> bool:
@@ -287,9 +287,9 @@ def _from_sacct(text: str, wanted: Mapping[str, Origin]) -> dict[str, SlurmJob]:
         rows.append((sent, name, comment, job, known))
     found: dict[str, SlurmJob] = {}
     for sent, name, comment, job, known in sorted(rows, key=lambda row: row[0]):
-        for each in expand(job):
-            if each in wanted and fits(wanted[each], name, comment, sent):
-                found[each] = replace(known, earlier_node=found[each].last_node) if each in found else known
+        for element in expand(job):
+            if element in wanted and fits(wanted[element], name, comment, sent):
+                found[element] = replace(known, earlier_node=found[element].last_node) if element in found else known
     return found
 
 

@@ -17,21 +17,21 @@ from runner.record.submission import SentArray, Submission, sent_jobs
 from srcnn.paths import StudyPaths
 
 
-def found(paths: StudyPaths, sent: Sequence[Submission]) -> list[Submission]:
+def find_unrecorded(paths: StudyPaths, sent: Sequence[Submission]) -> list[Submission]:
     """Return submissions of a study, which come oldest first, also with the numbers that are not on record.
 
     Raises SchedulerError if one has to be looked for and SLURM does not answer.
     """
     numbers = _numbers(paths, sent)
-    for each in sent:
-        each.arrays = [_numbered(array, numbers) for array in each.arrays]
+    for submission in sent:
+        submission.arrays = [_numbered(array, numbers) for array in submission.arrays]
     return list(sent)
 
 
 def take_on_record(paths: StudyPaths, sent: Sequence[Submission]) -> list[str]:
-    """Write down the numbers that were not, complete what was sent, and return a line for each array that was found.
+    """Write down numbers that are not on record, complete what was sent, and return a line for each such array.
 
-    Only for who holds the study's lock. An array that was sent again meanwhile is cancelled.
+    The caller holds the study's lock. An array that was sent again meanwhile is cancelled.
     Raises SchedulerError if SLURM does not answer.
     """
     numbers = _numbers(paths, sent)
@@ -45,7 +45,7 @@ def take_on_record(paths: StudyPaths, sent: Sequence[Submission]) -> list[str]:
             submission.number(array, job)
             known = _numbered(array, numbers)
             what = f"{array.stage} job {job} was sent by a process that was killed"
-            if any(known.key(each) in later for each in known.ids):
+            if any(known.key(element) in later for element in known.ids):
                 scheduler.cancel([job])
                 lines.append(f"{what}, and sent again since: it is cancelled")
             else:
@@ -60,7 +60,7 @@ def _numbered(array: SentArray, numbers: Mapping[str, str]) -> SentArray:
 
 def _numbers(paths: StudyPaths, sent: Sequence[Submission]) -> dict[str, str]:
     """Return the numbers of arrays that are on record without one, by token."""
-    unknown = [(each, array) for each in sent for array in each.arrays if not array.job]
+    unknown = [(submission, array) for submission in sent for array in submission.arrays if not array.job]
     if not unknown:
         return {}
     queue = {job.token: array_of(job.id) for job in jobs_in_queue(sent)}

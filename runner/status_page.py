@@ -28,7 +28,7 @@ STYLES = {"failed": "red", "running": "green", "held": "yellow"}
 class StatusPart:
     """What is said of one matter: a heading, then items of a few lines each, the most important first.
 
-    The part of ``rank`` 0 is the last to go where room is lacking. ``more`` is what items are called that are not shown,
+    The part of ``rank`` 0 is the last to go where room is lacking. ``more`` is what hidden items are called,
     ``least`` the number of lines that it shows before another part shows more than that.
     """
 

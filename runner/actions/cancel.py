@@ -60,9 +60,9 @@ class Part:
 
 
 def cancel(paths: StudyPaths, part: Part, yes: bool) -> int:
-    """Stop a study or a part of it, once somebody agreed or where ``yes`` says so; return the exit status.
+    """Stop a study or a part of it, once somebody agreed or ``yes`` is true; return the exit status.
 
-    Raises FileNotFoundError, UnknownName and WrongUse for names that stand for nothing, CannotCancel, SchedulerError and
+    Raises FileNotFoundError, UnknownName and WrongUse for what stands for nothing, CannotCancel, SchedulerError and
     StudyBusyError where something is left.
     """
     runner = holder(paths)

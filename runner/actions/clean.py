@@ -42,7 +42,7 @@ class FoundFiles:
 
 
 def clean(paths: StudyPaths, what: Sequence[str] | None, yes: bool, show_paths: bool) -> int:
-    """Remove files of the kinds in ``what`` (None: those that cost nothing), once somebody agreed; return the exit status.
+    """Remove the kinds in ``what`` (None: those that cost nothing), once somebody agreed; return the exit status.
 
     Raises FileNotFoundError, StudyBusyError, StudyUnderWayError or SchedulerError where nothing may be removed.
     """

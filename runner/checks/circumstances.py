@@ -23,7 +23,8 @@ _NO_CLUSTER = ("establish a configuration source", "process configuration file")
 class Circumstances:
     """The study that the doctor is asked about, and where it would run.
 
-    ``study`` is None if none is named, or if ``error`` says why it cannot be read. ``damage`` says what of an earlier submission cannot be read and will be written again.
+    ``study`` is None if none is named, or if ``error`` says why it cannot be read. ``damage`` says what of an earlier
+    submission cannot be read and will be written again.
     """
 
     root: Path

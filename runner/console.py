@@ -3,7 +3,8 @@
 import argparse
 import importlib
 import sys
-from pathlib import Path
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from srcnn.called import call_it
@@ -39,30 +40,15 @@ COMPLETION = "completion"
 SHELLS = ("bash", "zsh", "tcsh")
 
 
-def parser(whole: bool = False) -> argparse.ArgumentParser:
-    """Return the parser of the command line; ``whole``: with what every command takes, for shells to complete."""
+def parser(own: Mapping[str, argparse.ArgumentParser] = MappingProxyType({})) -> argparse.ArgumentParser:
+    """Return the parser of the command line, which passes words on; ``own`` parsers of commands read theirs."""
     p = argparse.ArgumentParser(prog="srcnn", description="Batch experiments in super-resolution.")
     commands = p.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, listed in COMMANDS.items():
-        if whole:
-            call_it(listed.called, f"srcnn {name}")
-            own = importlib.import_module(listed.module).parser()
-            commands.add_parser(name, parents=[_completed(own)], add_help=False, help=listed.about)
-        else:
-            commands.add_parser(name, add_help=False, help=listed.about)
+        commands.add_parser(name, parents=[own[name]] if own else [], add_help=False, help=listed.about)
     completion = commands.add_parser(COMPLETION, help="print what completes these commands in a shell")
     completion.add_argument("shell", choices=SHELLS)
     return p
-
-
-def _completed(own: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    """Return a command's parser, marked where a shell completes paths."""
-    import shtab
-
-    for action in own._actions:
-        if action.type is Path or action.dest == "study":
-            action.complete = shtab.FILE  # type: ignore[attr-defined]
-    return own
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -80,7 +66,8 @@ def main(argv: list[str] | None = None) -> int:
 def _complete(words: list[str]) -> int:
     """Print what completes the commands in a shell, or say which commands there are."""
     shell = parser().parse_args(words).shell
-    import shtab
 
-    print(shtab.complete(parser(whole=True), shell=shell))
+    from runner.completion import completion  # brings shtab, and the parsers of all commands
+
+    print(completion(shell))
     return 0

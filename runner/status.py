@@ -1,19 +1,12 @@
 """``python -m runner.status STUDY_DIR``: where a study stands, what failed and why, what to do."""
 
 import argparse
-import json
 import sys
-import time
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from srcnn.called import called
-from srcnn.door import answer, is_unread, sentence
+from srcnn.door import answer, sentence
 from srcnn.paths import StudyPaths
-
-if TYPE_CHECKING:
-    from runner.record.state import StudyStatus
 
 WATCH_S = 5.0  # between two looks: each asks the scheduler once
 
@@ -36,84 +29,18 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Return what ``exit_status`` says of the study; 2 if there is none, 130 on Ctrl-C."""
     arguments = parser().parse_args(argv)
-    paths = StudyPaths(arguments.study.expanduser().resolve())
+
+    from runner.actions.status import exit_status, show_status
+
     try:
-        status = _look(paths)
-        if arguments.json:
-            print(json.dumps(as_json(status), indent=1))
-        elif arguments.watch:
-            status = _watch(paths, status)
-        else:
-            _print(status)
+        paths = StudyPaths(arguments.study.expanduser().resolve())
+        status = show_status(paths, arguments.json, WATCH_S if arguments.watch else None)
     except FileNotFoundError as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
     return exit_status(status)
-
-
-def exit_status(status: "StudyStatus") -> int:
-    """Return 4 if a job is held, 3 if a task is under way or unsent, 1 if only failures are left, 0 if all is done."""
-    if status.of("held"):
-        return 4
-    if status.of("running") or status.of("waiting"):
-        return 3
-    return 1 if status.of("failed") else 3 if status.of("missing") else 0
-
-
-def _look(paths: StudyPaths) -> "StudyStatus":
-    from runner.record.state import study_status
-
-    return study_status(paths, time.time())
-
-
-def _print(status: "StudyStatus") -> None:
-    from runner.status_page import page
-    from srcnn.terminal import Terminal
-
-    console = Terminal(soft_wrap=True)
-    console.print(page(status, console))
-
-
-def _watch(paths: StudyPaths, status: "StudyStatus") -> "StudyStatus":
-    from rich.live import Live
-
-    from runner.status_page import page
-    from srcnn.terminal import Terminal
-
-    console = Terminal()
-    if not console.is_terminal:
-        while True:
-            _print(status)
-            if exit_status(status) != 3 or status.of("missing") or is_unread():
-                return status
-            time.sleep(WATCH_S)
-            status = _look(paths)
-    with Live(console=console, auto_refresh=False, transient=True) as live:
-        while True:
-            live.update(page(status, console, console.height - 1), refresh=True)  # the cursor has the last row
-            if not any(task.under_way for task in status.tasks):
-                break
-            time.sleep(WATCH_S)
-            status = _look(paths)
-    _print(status)
-    return status
-
-
-def as_json(status: "StudyStatus") -> dict[str, Any]:
-    """Return the status as JSON values: counts, notes, and every task with all that is known of it."""
-    from runner.record.verdict import STATES
-
-    counts = {state: len(status.of(state)) for state in STATES}
-    return {
-        "study": str(status.folder),
-        "time": status.time,
-        "counts": counts,
-        "notes": status.notes,
-        "runner": asdict(status.runner) if status.runner else None,
-        "tasks": [asdict(task) for task in status.tasks],
-    }
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 from runner.executors.listed import AUTO, names
+from runner.study.minutes import to_minutes
+from runner.study.options import plain
 from srcnn.bounds import MOST_GB, MOST_WORKERS, within
 from srcnn.called import called
 from srcnn.door import command
@@ -60,8 +62,6 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _time(text: str) -> int:
-    from runner.study.minutes import to_minutes
-
     try:
         return to_minutes(text)
     except ValueError as error:
@@ -69,8 +69,6 @@ def _time(text: str) -> int:
 
 
 def _plain(text: str) -> str:
-    from runner.study.options import plain
-
     try:
         return plain(text)
     except ValueError as error:

@@ -11,7 +11,8 @@ import pytest
 from conftest import REPOSITORY, tiny_study
 
 from runner import doctor
-from runner.checks import CHECKS, disk, gpu, job, own_python, packages, scheduler, study
+from runner.actions import doctor as actions
+from runner.checks import CHECKS, disk, gpu, job, own_python, packages, scheduler, stages, study
 from runner.checks.circumstances import Circumstances
 from runner.checks.gpu import Torch
 from runner.executors.slurm.partitions import minutes, read_partitions
@@ -154,7 +155,7 @@ def test_a_submitted_study_is_looked_at_where_it_lies_with_the_data_root_that_it
     paths.contents.write_text(
         json.dumps({"layout": LAYOUT, "study": "tiny", "data_root": "/pictures", "runs": [], "sets": {}, "tasks": []})
     )
-    found = doctor.circumstances(doctor.parser().parse_args([str(paths.folder)]))
+    found = actions.circumstances(doctor.parser().parse_args([str(paths.folder)]))
     assert (found.root, str(found.data_root)) == (tmp_path / "there", "/pictures")
 
 
@@ -166,7 +167,7 @@ def test_a_check_that_breaks_does_not_hide_what_the_others_find(tmp_path, monkey
     monkeypatch.setitem(CHECKS, "scheduler", (tired,))
     for group in ("Python", "GPU", "job", "disk"):
         monkeypatch.setitem(CHECKS, group, ())
-    found = [finding for _, finding in doctor.findings(Circumstances(tmp_path))]
+    found = [finding for _, finding in actions.findings(Circumstances(tmp_path))]
     assert found[0].what == "the check 'tired' broke: RuntimeError: too tired"
     assert len(found) > 1
 
@@ -190,36 +191,36 @@ def test_partitions_are_listed_with_their_state_limits_and_gpus(tmp_path):
 
 @pytest.mark.usefixtures("slurm")
 def test_a_stage_that_asks_for_gpus_where_there_are_none_is_told_where_there_are(tmp_path):
-    ((what, remedy),) = wrong(scheduler.stages(Circumstances(tmp_path)))
+    ((what, remedy),) = wrong(stages.stages(Circumstances(tmp_path)))
     assert what.startswith("stage train asks for default partition, 1 GPU")
     assert "partition cpu: it has no GPUs" in what
     assert remedy == "--partition gpu, or cluster.train.partition=gpu has all of it"
-    assert not wrong(scheduler.stages(Circumstances(tmp_path, partition="gpu")))
+    assert not wrong(stages.stages(Circumstances(tmp_path, partition="gpu")))
 
 
 @pytest.mark.usefixtures("slurm")
 @pytest.mark.parametrize("partition", ["gpux", "cpu,gpux"])
 def test_a_partition_that_does_not_exist_is_named_with_those_that_do(tmp_path, partition):
-    ((what, remedy),) = wrong(scheduler.stages(Circumstances(tmp_path, partition=partition)))
+    ((what, remedy),) = wrong(stages.stages(Circumstances(tmp_path, partition=partition)))
     assert what == "stage train names partition 'gpux', which does not exist"
     assert "cpu, gpu, old" in remedy
 
 
 @pytest.mark.usefixtures("slurm")
 def test_the_partition_option_is_looked_at_also_where_no_stage_uses_gpus(tmp_path):
-    found = wrong(scheduler.stages(asked(tmp_path, ["cluster.train.gpus=0"], partition="gpux")))
+    found = wrong(stages.stages(asked(tmp_path, ["cluster.train.gpus=0"], partition="gpux")))
     assert [what for what, _ in found] == ["--partition names partition 'gpux', which does not exist"]
 
 
 @pytest.mark.usefixtures("slurm")
 def test_a_time_limit_that_the_partition_does_not_allow_is_wrong(tmp_path):
-    ((what, _),) = wrong(scheduler.stages(asked(tmp_path, ["cluster.train.timeout_min=1441"], partition="gpu")))
+    ((what, _),) = wrong(stages.stages(asked(tmp_path, ["cluster.train.timeout_min=1441"], partition="gpu")))
     assert "partition gpu: its time limit is 1-00:00:00, not 1441 min" in what
 
 
 def test_what_sbatch_would_refuse_is_said_in_its_words(tmp_path, slurm):
     slurm.says("sbatch", error="allocation failure: Invalid account or account/partition combination", code=1)
-    found = wrong(scheduler.stages(asked(tmp_path, ["cluster.account=nolab"], partition="gpu")))
+    found = wrong(stages.stages(asked(tmp_path, ["cluster.account=nolab"], partition="gpu")))
     assert len(found) == 6
     assert found[0][0].endswith("account nolab: Invalid account or account/partition combination")
     assert "sacctmgr show associations" in found[0][1]

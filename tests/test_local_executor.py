@@ -18,7 +18,7 @@ from jobs.device import GPUS_VARIABLE, NoGpu, task_device
 from jobs.processes import born
 from runner.executors.gpus import visible_gpus
 from runner.executors.here import shares
-from runner.executors.local import Budget, LocalTask
+from runner.executors.processes import Budget, LocalTask
 from runner.record.state import study_status
 from runner.record.tasks import known_tasks
 from runner.study.config import load_study

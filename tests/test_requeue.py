@@ -140,9 +140,19 @@ def test_where_a_node_lacks_the_python_that_submitted_any_other_serves(tmp_path,
     assert run(tmp_path, leaves_word(batch, "success"))[0] == 0
 
 
-@pytest.mark.parametrize("module", ["slurm/requeue", "slurm/scheduler", "slurm/site", "job_state", "submitit_ways"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "executors/slurm/requeue",
+        "executors/slurm/scheduler",
+        "executors/slurm/site",
+        "executors/job_state",
+        "executors/submitit_names",
+        "record/submission_files",
+    ],
+)
 def test_what_runs_after_a_task_asks_for_no_newer_python_than_nodes_have(module):
-    source = (REPOSITORY / "runner/executors" / f"{module}.py").read_text()
+    source = (REPOSITORY / "runner" / f"{module}.py").read_text()
     tree = ast.parse(source, feature_version=(3, 9))
     assert any(isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in tree.body)
 

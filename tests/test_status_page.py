@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from runner.actions.status import exit_status
 from runner.record.array_ids import collapse, expand
 from runner.record.groups import TaskGroup
 from runner.record.judged import JudgedTask
 from runner.record.state import StudyStatus
-from runner.status import exit_status
 from runner.status_page import page
 from srcnn.words import counted
 

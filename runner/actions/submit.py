@@ -21,7 +21,7 @@ from runner.executors.local import end_orphans
 from runner.executors.root import COLON, unusable
 from runner.executors.snapshot import own_homes, write_provenance
 from runner.executors.table import UnknownExecutor, automatic, executor, recorded
-from runner.executors.task import KEEP_MEMORY
+from runner.executors.variables import KEEP_MEMORY
 from runner.record.held import release_held
 from runner.record.lock import StudyBusyError, study_lock
 from runner.record.stale import delete, set_damaged_aside, stale_results

@@ -1,28 +1,48 @@
 """What a study needs of a machine or cluster, one file a subject; CHECKS is the table of all of them."""
 
+import importlib
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
-from runner.checks import disk, gpu, job, machine, own_python, packages, scheduler, study
+from runner.checks import disk, gpu, job, own_python, packages, readable, scheduler
 from runner.checks.circumstances import Circumstances
 from runner.checks.finding import Finding
 
 # A check looks at one thing and gives what it found; nothing where it does not apply.
 Check = Callable[[Circumstances], Iterable[Finding]]
 
+
+@dataclass(frozen=True)
+class Later:
+    """A check whose module imports packages, one of which may be what is broken: it is imported when the check runs."""
+
+    module: str
+    name: str
+
+    def __call__(self, asked: Circumstances) -> Iterable[Finding]:
+        """Return what the check finds. Raises ImportError for a package that is broken."""
+        check: Check = getattr(importlib.import_module(f"runner.checks.{self.module}"), self.name)
+        return check(asked)
+
+    @property
+    def __name__(self) -> str:
+        return self.name
+
+
 CHECKS: dict[str, tuple[Check, ...]] = {
     "job": (job.place, job.cores, job.memory),
     "scheduler": (
         scheduler.answering,
         scheduler.partitions,
-        scheduler.stages,
+        Later("stages", "stages"),
         scheduler.accounts,
         scheduler.accounting,
         scheduler.arrays,
         scheduler.preemption,
     ),
-    "machine": (machine.cores, machine.workers),
+    "machine": (Later("machine", "cores"), Later("machine", "workers")),
     "Python": (packages.python, packages.requirements, packages.clash, own_python.starts),
     "GPU": (gpu.cuda,),
     "disk": (disk.root, disk.locks, disk.clock, disk.free, disk.kernels, disk.matplotlib_folder),
-    "study": (study.readable, study.pictures, study.plan, study.space),
+    "study": (readable.readable, Later("study", "pictures"), Later("study", "plan"), Later("study", "space")),
 }

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 from runner.executors.slurm.partitions import Partition, listed_partitions
 from runner.executors.slurm.scheduler import complaint
-from srcnn.door import sentence
 
 if TYPE_CHECKING:
     from runner.study.cluster import ClusterConfig
-    from runner.study.config import StudyConfig
+    from runner.study.config import StudyConfig, SweepPoint
     from runner.study.plan import Plan
 
 # The words of SLURM's programs where they are installed and no cluster is.
@@ -57,23 +56,23 @@ class Circumstances:
     @cached_property
     def cluster(self) -> "ClusterConfig":
         """What the stages ask for: the study's, or the defaults; with --partition where GPUs are used."""
-        from runner.study.cluster import ClusterConfig
+        from runner.study.cluster import ClusterConfig  # brings pydantic, which may be what is broken
 
         settings = self.study.cluster if self.study else ClusterConfig()
         return settings.with_gpu_partition(self.partition) if self.partition else settings
 
     @cached_property
-    def plan(self) -> "Plan | str":
-        """The study's plan, or why there can be none. Only for a study that could be read."""
-        from jobs.pictures import MissingPictures, PictureError
-        from runner.study.config import ConfigError
-        from runner.study.plan import make_plan
-        from srcnn.paths import RootPaths
+    def runs(self) -> "list[SweepPoint]":
+        """The study's runs. Only for a study that could be read."""
+        from runner.study.config import runs_of  # brings pydantic
 
         assert self.study is not None
-        try:
-            return make_plan(self.study, RootPaths(self.root), self.data_root)
-        except (ConfigError, MissingPictures, PictureError) as error:
-            return str(error)
-        except OSError as error:
-            return sentence(error)
+        return list(runs_of(self.study))
+
+    @cached_property
+    def plan(self) -> "Plan | str":
+        """The study's plan, or why there can be none. Only for a study that could be read."""
+        from runner.checks.study import planned  # brings packages, which may be what is broken
+
+        assert self.study is not None
+        return planned(self.study, self.root, self.data_root)

@@ -11,6 +11,7 @@ from pathlib import Path
 from runner.checks.circumstances import Circumstances
 from runner.checks.finding import Finding
 from runner.executors.root import FOR_SUBMITIT, Trouble, unusable
+from runner.executors.slurm.root import TROUBLES
 from runner.study.space import existing, free_bytes, size
 
 SKEW_S = 5.0  # between this machine's clock and the file server's
@@ -47,8 +48,6 @@ def root(asked: Circumstances) -> Iterator[Finding]:
     """Say whether results can be written."""
     troubles: tuple[Trouble, ...] = FOR_SUBMITIT
     if asked.uses_slurm:
-        from runner.executors.slurm.executor import TROUBLES
-
         troubles = TROUBLES
     trouble = unusable(asked.root, troubles)
     if trouble:

@@ -11,6 +11,7 @@ from jobs.gpus import build_text
 from runner.checks.circumstances import Circumstances
 from runner.checks.finding import Finding
 from runner.executors.nvidia import listed_cards
+from runner.study.stages import STAGES
 from srcnn.words import counted
 
 PROBE_S = 120.0  # torch's first import on a file server, and the driver's first answer
@@ -54,8 +55,6 @@ def cuda(asked: Circumstances) -> Iterator[Finding]:
 
 def _asking(asked: Circumstances) -> list[str]:
     """Return the stages of the study that ask for a GPU and would start here."""
-    from runner.study.stages import STAGES
-
     if asked.study is None or not ("SLURM_JOB_ID" in os.environ or asked.study.training.device == "cuda"):
         return []  # a login node needs none, and a machine of one's own goes on on its CPU
     return [stage for stage in STAGES if asked.cluster.stage(stage).gpu_count]

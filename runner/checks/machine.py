@@ -3,15 +3,15 @@
 import os
 from collections.abc import Iterator
 
+from jobs.cgroups import cpu_quota
+from jobs.job import usable_cores
+from jobs.parallel import workers_fault
 from runner.checks.circumstances import Circumstances
 from runner.checks.finding import Finding
 
 
 def cores(asked: Circumstances) -> Iterator[Finding]:
     """Compare the cores with what a control group, such as a container's, allows; inside a job, its own check does."""
-    from jobs.cgroups import cpu_quota
-    from jobs.job import usable_cores
-
     if "SLURM_JOB_ID" in os.environ:
         return
     bound, quota = len(os.sched_getaffinity(0)), cpu_quota()
@@ -28,8 +28,6 @@ def cores(asked: Circumstances) -> Iterator[Finding]:
 
 def workers(asked: Circumstances) -> Iterator[Finding]:
     """Say whether a task can share its work among processes."""
-    from jobs.parallel import workers_fault
-
     fault = workers_fault()
     if fault:
         yield Finding(

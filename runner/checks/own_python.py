@@ -12,6 +12,8 @@ from pathlib import Path
 from runner.checks.circumstances import Circumstances
 from runner.checks.finding import Finding
 from runner.checks.packages import IMPORTS_S, import_faults, import_names, required
+from runner.executors.variables import import_environment
+from runner.study.stages import STAGES
 
 HOME = Path(__file__).resolve().parents[2]  # the folder of our packages
 _PROGRAM = """
@@ -28,8 +30,6 @@ _NODES = "where only the nodes of the cluster have it, run this in a job: srun p
 
 def starts(asked: Circumstances) -> Iterator[Finding]:
     """Say of each command that stages name for Python whether it starts our code."""
-    from runner.study.stages import STAGES
-
     by_command: dict[tuple[str, ...], list[str]] = {}
     for stage in STAGES:
         if command := asked.cluster.stage(stage).python:
@@ -45,8 +45,6 @@ def starts(asked: Circumstances) -> Iterator[Finding]:
 
 
 def _started(command: Sequence[str], whose: str) -> Iterator[Finding]:
-    from runner.executors.snapshot import import_environment
-
     environment = {**os.environ, **import_environment([HOME])}
     try:
         done = subprocess.run(

@@ -1,42 +1,26 @@
-"""Whether a study can be read, finds its pictures, and has room for what it will write."""
+"""Whether a study finds its pictures, can be planned, and has room for what it will write."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from jobs.pictures import MissingPictures, PictureError, find_files
 from runner.checks.circumstances import Circumstances
 from runner.checks.finding import Finding
+from runner.study.config import ConfigError, StudyConfig
+from runner.study.model import own_names
+from runner.study.plan import Plan, make_plan
 from runner.study.space import free_bytes, size, space_needed
+from srcnn.door import sentence
+from srcnn.paths import RootPaths
 from srcnn.words import counted
-
-if TYPE_CHECKING:
-    from runner.study.config import StudyConfig
-
-
-def readable(asked: Circumstances) -> Iterator[Finding]:
-    """Say whether the study is valid."""
-    if asked.damage:
-        yield Finding("note", asked.damage)
-    if asked.error:
-        yield Finding("WRONG", asked.error, "correct the study; README.md shows one with every setting")
-    elif asked.study is None:
-        yield Finding("note", "no study named: python -m runner.doctor STUDY also looks at its pictures and its space")
-    else:
-        from runner.study.config import runs_of
-
-        count = len(list(runs_of(asked.study)))
-        yield Finding("ok", f"{asked.study.name}: {counted(count, 'run')}, nothing wrong as it is written")
 
 
 def pictures(asked: Circumstances) -> Iterator[Finding]:
     """Say whether every source of pictures is there."""
     if asked.study is None:
         return
-    from jobs.pictures import MissingPictures, find_files
-    from runner.study.config import runs_of
-    from srcnn.paths import RootPaths
-
     sources: dict[str, None] = {}
-    for run in runs_of(asked.study):
+    for run in asked.runs:
         data = run.experiment.data
         for group in (data.train, *(each for _, each in data.sets.values())):
             sources |= dict.fromkeys(group)
@@ -54,19 +38,26 @@ def _has_pictures(asked: Circumstances) -> bool:
     return all(finding.state == "ok" for finding in pictures(asked))
 
 
-def _own_code(study: "StudyConfig") -> list[str]:
-    """Return the models and metrics of a study that are code of the user's own: planning imports and so runs them."""
-    from runner.study.config import runs_of
-    from runner.study.model import own_names
+def _own_code(asked: Circumstances) -> list[str]:
+    """Return the models and metrics of the study that are code of the user's own: planning imports and so runs them."""
+    return own_names(run.experiment for run in asked.runs)
 
-    return own_names(run.experiment for run in runs_of(study))
+
+def planned(study: StudyConfig, root: Path, data_root: Path | None) -> Plan | str:
+    """Return the plan of a study below a root, or why there can be none."""
+    try:
+        return make_plan(study, RootPaths(root), data_root)
+    except (ConfigError, MissingPictures, PictureError) as error:
+        return str(error)
+    except OSError as error:
+        return sentence(error)
 
 
 def plan(asked: Circumstances) -> Iterator[Finding]:
     """Say whether the pictures can be used as the study says; this reads all that are new."""
     if asked.study is None or not _has_pictures(asked):
         return
-    own = _own_code(asked.study)
+    own = _own_code(asked)
     if own:
         text = f"its tasks and its space are not counted, for that would run code of your own: {', '.join(own)}"
         yield Finding("note", f"{text}; python -m runner.submit STUDY --dry-run does both")
@@ -83,7 +74,7 @@ def plan(asked: Circumstances) -> Iterator[Finding]:
 
 def space(asked: Circumstances) -> Iterator[Finding]:
     """Say whether what the study will write fits on the disk."""
-    if asked.study is None or not _has_pictures(asked) or _own_code(asked.study) or isinstance(asked.plan, str):
+    if asked.study is None or not _has_pictures(asked) or _own_code(asked) or isinstance(asked.plan, str):
         return
     need = space_needed(asked.plan.missing()).total()
     left = free_bytes(asked.root)

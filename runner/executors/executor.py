@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 from runner.executors.job_state import Answer, Origin, QueuedJob
+from runner.executors.root import Trouble, unusable
 from runner.record.submission import Key, Submission
 from runner.study.cluster import ClusterConfig
+from runner.study.config import ConfigError
 from runner.study.plan import Plan, PlannedTask
 from srcnn.paths import StudyPaths
 
@@ -77,6 +79,7 @@ class Executor(Protocol):
     title: str
     is_elsewhere: bool
     look: str = ""  # the command with which people look at its jobs
+    troubles: tuple[Trouble, ...] = ()  # what the name of a folder of results may not hold
 
     # Before anything is asked of it.
 
@@ -86,7 +89,8 @@ class Executor(Protocol):
 
     def refuse(self, cluster: ClusterConfig, root: Path) -> None:
         """Raise ConfigError for settings that it cannot follow, and for a folder of results that it cannot use."""
-        return None
+        if why := unusable(root, self.troubles):
+            raise ConfigError(f"{why}; choose another folder with --root")
 
     def notes(self) -> Iterable[str]:
         """Give what people should know of their surroundings, in sentences."""

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from runner.executors.inside import Inside
-from runner.executors.submitit_ways import own_log
 
 
 @dataclass(frozen=True)
@@ -12,4 +11,6 @@ class InSubmitit(Inside):
 
     def log(self) -> str | None:
         """Return the file that takes what the task prints."""
+        from runner.executors.submitit_ways import own_log  # brings submitit, which is there where a task runs
+
         return own_log()

@@ -29,11 +29,3 @@ def unusable(folder: Path, troubles: Iterable[Trouble]) -> str | None:
         if found := trouble.pattern.search(str(folder)):
             return f"{str(folder)!r}: {trouble.why.format(found=found[0])}"
     return None
-
-
-def refuse_root(root: Path, troubles: Iterable[Trouble]) -> None:
-    """Raise ConfigError for a folder of results that cannot be used."""
-    from runner.study.config import ConfigError  # brings packages, which the doctor's checks of folders do without
-
-    if why := unusable(root, troubles):
-        raise ConfigError(f"{why}; choose another folder with --root")

@@ -65,11 +65,6 @@ def provenance(command: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def import_environment(folders: Iterable[Path]) -> dict[str, str]:
-    """Return variables with which Python imports from some folders first, and never from the working folder."""
-    return {"PYTHONPATH": os.pathsep.join(map(str, folders)), "PYTHONSAFEPATH": "1"}
-
-
 def own_modules(experiments: Iterable[Experiment]) -> list[str]:
     """Return the modules of the user's own models and metrics that experiments name."""
     return list(dict.fromkeys(name.partition(":")[0] for name in own_names(experiments)))

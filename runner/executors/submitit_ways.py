@@ -1,11 +1,8 @@
-"""What we use of submitit beyond what it promises: names of its files, functions of its own.
+"""Functions of submitit that it does not promise, and what is built of them.
 
 They are used here and nowhere else, are held to the versions that setup.cfg allows, and are checked by
 tests/test_submitit_ways.py, which says when one has changed.
 """
-
-# After a task a node's own Python, which may be older than ours and has no submitit, imports this for its names.
-from __future__ import annotations
 
 import os
 import pickle
@@ -14,27 +11,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import submitit
+from submitit.core.utils import DelayedSubmission, FailedJobError, JobPaths
+from submitit.slurm.slurm import _make_sbatch_string
+
 from runner.executors.job_state import SchedulerError
-
-# Behind the submission's folder for the stage and the job's id.
-RESULT = "_0_result.pkl"
-LOG = "_0_log.out"
-OWN_PICKLES = ("_submitted.pkl", "_result.pkl")  # of tasks whose job is known; those of others have any name
-SUBMIT = "submitit.core._submit"  # the module that runs a pickled task
-
-
-def log_file(folder: Path, job: str) -> Path:
-    """Return the file that takes what the task of a job prints."""
-    return folder / f"{job}{LOG}"
+from runner.executors.submitit_names import LOG, OWN_PICKLES, SUBMIT
 
 
 def own_log() -> str | None:
     """Return the file that takes what this process prints; None where submitit did not start it."""
     if "SUBMITIT_FOLDER" not in os.environ:
         return None
-    from submitit import JobEnvironment
-
-    return str(JobEnvironment().paths.stdout)
+    return str(submitit.JobEnvironment().paths.stdout)
 
 
 def with_logs(parameters: Mapping[str, Any], folder: Path, tasks: int) -> dict[str, Any]:
@@ -52,8 +41,6 @@ def with_logs(parameters: Mapping[str, Any], folder: Path, tasks: int) -> dict[s
 
 def batch_file(parameters: Mapping[str, Any], folder: Path, tasks: int, python: str) -> str:
     """Return the batch file that submitit would write for an array of some tasks."""
-    from submitit.slurm.slurm import _make_sbatch_string
-
     return str(
         _make_sbatch_string(
             command=f"{python} -u -m {SUBMIT} {shlex.quote(str(folder))}",
@@ -66,8 +53,6 @@ def batch_file(parameters: Mapping[str, Any], folder: Path, tasks: int, python: 
 
 def unsent_calls(folder: Path) -> Iterator[tuple[Path, Any]]:
     """Give pickles that a sender who was killed did not name after their jobs, each with what it calls."""
-    from submitit.core.utils import DelayedSubmission
-
     for file in folder.glob("*.pkl"):
         if file.name.endswith(OWN_PICKLES):
             continue
@@ -79,16 +64,11 @@ def unsent_calls(folder: Path) -> Iterator[tuple[Path, Any]]:
 
 def name_after(pickle_file: Path, job: str) -> None:
     """Name a task's pickle after its job, as submitit does when sbatch has answered; the task waits for it."""
-    from submitit.core.utils import JobPaths
-
     pickle_file.rename(JobPaths(pickle_file.parent, job).submitted_pickle)
 
 
 def send_array(calls: Sequence[Any], folder: Path, parameters: Mapping[str, Any], requeues: int, python: str) -> str:
     """Call sbatch for an array, and return the number of its job. Raises SchedulerError with its words."""
-    import submitit
-    from submitit.core.utils import FailedJobError
-
     executor = submitit.SlurmExecutor(folder, max_num_timeout=requeues, python=python)
     executor.update_parameters(**with_logs(parameters, folder, len(calls)))
     try:

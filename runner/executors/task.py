@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import jobs
+import runner
+import srcnn
 from jobs.attempt import run_attempt
 from jobs.gpus import GPUS_VARIABLE
 from jobs.job import CORES_VARIABLE, Job, Progress, silent
@@ -18,11 +21,6 @@ if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
 
     from runner.study.plan import PlannedTask
-
-
-# glibc hands large blocks back to the kernel and fetches them again, which costs half of the time
-# of array code that makes temporaries; read when a process starts, so set for the children.
-KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "1000000000"}
 
 
 class StartedTooOften(RuntimeError):
@@ -74,7 +72,7 @@ class TaskCall:
 
     def checkpoint(self) -> "DelayedSubmission":
         """Return what submitit sends back to wait for its turn when the time limit or a preemption is near."""
-        from submitit.helpers import DelayedSubmission
+        from submitit.helpers import DelayedSubmission  # which has called this; plans do without submitit
 
         self.inside.before_going_back()
         return DelayedSubmission(self)
@@ -104,10 +102,6 @@ class _Guarded:
 
 def _check_code(code: Path) -> None:
     """Raise OtherCode unless our packages were imported from a folder."""
-    import jobs
-    import runner
-    import srcnn
-
     for package in (srcnn, jobs, runner):
         home = Path(next(iter(package.__path__))).parent
         if not (code.exists() and home.samefile(code)):

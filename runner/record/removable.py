@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -106,28 +105,9 @@ def _code(study: StudyFiles) -> Iterator[Path]:
 
 
 def _superseded(study: StudyFiles) -> Iterator[Path]:
-    """Give shards of other settings or divisions where all of the study's are there: new ones copy from old."""
-    from srcnn.outputs import Output
-    from srcnn.shards import compacted_files, shard_of, shards_in
+    from runner.record.superseded import superseded_shards  # brings numpy, which --help does without
 
-    wanted: dict[Path, set[str]] = {}
-    for task in study.contents["tasks"]:
-        outputs = (Output.from_json(output, study.paths) for output in task["outputs"] if output["kind"] == "shard")
-        for _, place in chain.from_iterable(output.places() for output in outputs):
-            wanted.setdefault(place.parent, set()).add(place.name)
-    for folder, current in wanted.items():
-        if not current <= set(shards_in(folder)):
-            continue
-
-        def old(name: str, current: set[str] = current) -> bool:
-            shard = shard_of(name)
-            return shard is not None and shard not in current
-
-        for compacted in compacted_files(folder):
-            # Beside current ones in one file they stay: nothing would be gained.
-            if compacted.shards and all(map(old, compacted.shards)):
-                yield from (compacted.index, compacted.file)  # the index first: it must not promise rows that are gone
-        yield from (file for file in sorted(folder.glob("*")) if old(file.name))
+    return superseded_shards(study.paths, study.contents)
 
 
 def _pictures(study: StudyFiles) -> Iterator[Path]:

@@ -2,14 +2,18 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, create_model, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, create_model, model_validator
 
 from runner.study.gres import checked_gpus, gpus_by_kind, names_gpu, without_gpus
-from runner.study.minutes import Minutes
-from runner.study.options import Options, PlainText
+from runner.study.minutes import to_minutes
+from runner.study.options import checked_options, plain
 from runner.study.stages import STAGES
 from srcnn.bounds import MOST_GB, MOST_WORKERS
 from srcnn.experiment import Section
+
+Minutes = Annotated[int, BeforeValidator(to_minutes)]
+PlainText = Annotated[str, AfterValidator(plain)]
+Options = Annotated[dict[str, bool | str], BeforeValidator(checked_options)]
 
 
 def _words(command: object) -> object:

@@ -2,9 +2,7 @@
 
 import math
 import re
-from typing import Annotated, Any
-
-from pydantic import BeforeValidator
+from typing import Any
 
 MOST_MIN = 10 * 366 * 24 * 60
 EXPECTED = "expected minutes as a number, H:MM:SS or D-HH:MM:SS"
@@ -44,6 +42,3 @@ def _of_text(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
-
-
-Minutes = Annotated[int, BeforeValidator(to_minutes)]

@@ -1,13 +1,12 @@
 """What a study's model and metrics point to: checked before anything starts, and known by its content."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 from jobs.events import MISSING, has_tensorboard
 from jobs.own_check import OwnCode, OwnCodeError, check_own_code, own_metrics
 from runner.study.config import ConfigError
-from srcnn.experiment import Experiment, ModelConfig
+from srcnn.experiment import Experiment
 from srcnn.metrics import METRICS
 from srcnn.models import ModelError, is_own_model
 from srcnn.own_code import code_digest
@@ -39,7 +38,11 @@ def model_content(experiment: Experiment) -> ModelContent:
         raise ConfigError(f"model.name: {error}") from error
     if config.weights_scale and not config.weights:
         raise ConfigError("model.weights_scale: is the scale of given weights, and there is no model.weights")
-    weights, assumed = _checked_weights(config) if config.weights else (None, "")
+    weights, assumed = None, ""
+    if config.weights:
+        from runner.study.weights import checked_weights  # brings torch, which takes a second
+
+        weights, assumed = checked_weights(config)
     return ModelContent({"code": code, "weights": weights}, assumed)
 
 
@@ -83,31 +86,3 @@ def _require_inner_pixels(network: str, patch_size: int) -> None:
             f"{network!r} loses {border} pixels at each side; data.patch_size is {patch_size}, "
             f"expected more than {2 * border}"
         )
-
-
-def _checked_weights(config: ModelConfig) -> tuple[str, str]:
-    """Return the digest of the file of weights, and what was assumed of them."""
-    from srcnn.models import MODELS, build_model
-    from srcnn.models.state import StateError, load_state
-    from srcnn.models.weights import WeightsError, read_weights
-
-    path = Path(str(config.weights))
-    try:
-        weights = read_weights(path, config.stated_scale)
-    except WeightsError as error:
-        raise ConfigError(f"model.weights: {error}") from error
-    if (weights.name, weights.residual) != (config.name, config.residual):
-        remedy = (
-            f"set model.name={weights.name} and model.residual={str(weights.residual).lower()}"
-            if weights.name in MODELS
-            else f"the networks that are known are {', '.join(MODELS)}: choose another file"
-        )
-        raise ConfigError(
-            f"model.weights: {path.name} holds {weights.name} with residual={str(weights.residual).lower()}, but the "
-            f"study says {config.name} with residual={str(config.residual).lower()}; {remedy}"
-        )
-    try:
-        load_state(build_model(config.name, residual=config.residual, seed=0), weights.state)
-    except StateError as error:
-        raise ConfigError(f"model.weights: {path.name} does not fit {config.name}: {error}") from error
-    return weights.content, weights.assumed

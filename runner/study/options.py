@@ -1,9 +1,7 @@
 """Values and options for sbatch: values stay values, and options that have a key of ours are said by that key."""
 
 import re
-from typing import Annotated, Any
-
-from pydantic import AfterValidator, BeforeValidator
+from typing import Any
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NAME = re.compile(r"[a-z][a-z0-9]*(-?[a-z0-9]+)+")
@@ -17,8 +15,6 @@ def plain(text: str) -> str:
         raise ValueError(f"expected one line without control characters, found {found[0]!r} in {text!r}")
     return text
 
-
-PlainText = Annotated[str, AfterValidator(plain)]
 
 _ONE_PROCESS = "a task is one process on one node; say cpus, gpus, or a sweep of more runs"
 _LOGS = "runner.logs looks for logs where the runner puts them"
@@ -87,7 +83,7 @@ TAKEN = {
 }
 
 
-def _checked(options: Any) -> Any:
+def checked_options(options: Any) -> Any:
     """Return options by name: true for a flag, text for a value, false for an option that a stage takes back."""
     if not isinstance(options, dict):
         return options
@@ -118,6 +114,3 @@ def _value(name: str, value: Any) -> bool | str:
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
     raise ValueError(f"{name}: expected a value, a list of values or true, found {value!r}")
-
-
-Options = Annotated[dict[str, bool | str], BeforeValidator(_checked)]

@@ -6,6 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+import yaml
+
 from jobs.job import Job
 from jobs.names import too_long
 from jobs.pictures import Picture, PictureError, PictureSet, SetRef, find_leaks, passed_over, read_set
@@ -309,8 +311,6 @@ def _tasks(runs: Iterable[PlannedRun], paths: StudyPaths) -> Iterator[PlannedTas
 
 def _settings_text(experiment: Experiment, known: dict[tuple[str, int], str]) -> str:
     """Return an experiment as YAML; ``known`` holds the text of each section, most of which runs share."""
-    import yaml
-
     text = ""
     for name in type(experiment).model_fields:
         section = getattr(experiment, name)

@@ -16,6 +16,7 @@ from analysis import compact, compare, plot, report, table
 from jobs import own_check, restore
 from jobs.checkpoint import Checkpoint
 from runner import logs, status, submit
+from runner.checks import readable
 from runner.checks import study as checks
 from runner.checks.circumstances import Circumstances
 from runner.study.config import load_study
@@ -105,7 +106,7 @@ def test_the_doctor_reads_a_study_of_own_code_and_runs_none_of_it(evil, tmp_path
     for change in ({"evaluate__metrics": ["psnr", NAME]}, {"model__name": "evilmod:Net"}):
         study, _ = load_study(str(tiny_study(tmp_path, **change)))
         asked = Circumstances(tmp_path / "results", study)
-        (said,) = [*checks.readable(asked), *checks.plan(asked), *checks.space(asked)][1:]
+        (said,) = [*readable.readable(asked), *checks.plan(asked), *checks.space(asked)][1:]
         assert "would run code of your own: evilmod:" in said.what
     assert not evil.exists()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, tiny_study
 
-from runner.checks import scheduler
+from runner.checks import stages
 from runner.checks.circumstances import Circumstances
 from runner.study.config import load_study
 from runner.submit import main
@@ -78,13 +78,13 @@ def test_the_doctor_asks_sbatch_about_all_options(slurm, tmp_path, monkeypatch):
     monkeypatch.setenv("SLURM_CONF", slurm.env["SLURM_CONF"])
     settings = ["cluster.train.partition=gpu", "cluster.prepare.sbatch.nodelist=node1", "cluster.sbatch.nice=3"]
     study = load_study(str(tiny_study(tmp_path, cluster=LITTLE)), settings)[0]
-    found = list(scheduler.stages(Circumstances(tmp_path, study=study)))
+    found = list(stages.stages(Circumstances(tmp_path, study=study)))
     (wrong,) = [each.what for each in found if each.state == "WRONG"]
     assert "stage prepare: SLURM refuses" in wrong
     assert "--nodelist=node1" in wrong
     assert sum("--nice=3" in each.what for each in found) == len(found)
     unknown = load_study(str(tmp_path / "tiny.yaml"), ["cluster.sbatch.licences=x"])[0]
-    (wrong,) = scheduler.stages(Circumstances(tmp_path, study=unknown))
+    (wrong,) = stages.stages(Circumstances(tmp_path, study=unknown))
     assert "did you mean licenses?" in wrong.what
 
 

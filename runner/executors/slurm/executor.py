@@ -8,16 +8,15 @@ from pathlib import Path
 
 from runner.executors.executor import Executor, Presence, Request, WatchedTask
 from runner.executors.job_state import Answer, Origin, QueuedJob
-from runner.executors.root import FOR_SUBMITIT, Trouble, refuse_root
 from runner.executors.slurm import scheduler, unrecorded
 from runner.executors.slurm.inside import own_job
 from runner.executors.slurm.queued import jobs_in_queue
 from runner.executors.slurm.requeue import MEMORY, tail
+from runner.executors.slurm.root import TROUBLES
 from runner.executors.slurm.sbatch import check_options, resources_text
-from runner.executors.slurm.send import batch_files, send
 from runner.executors.slurm.site import site_notes
 from runner.executors.slurm.states import LAUNCH_FAILED, job_states
-from runner.executors.submitit_ways import log_file
+from runner.executors.submitit_names import log_file
 from runner.record.array_ids import collapse
 from runner.record.submission import Submission
 from runner.study.cluster import ClusterConfig
@@ -25,8 +24,6 @@ from runner.study.cost import cost_text
 from runner.study.plan import Plan, PlannedTask
 from runner.study.stages import STAGES
 from srcnn.paths import StudyPaths
-
-TROUBLES = (*FOR_SUBMITIT, Trouble(re.compile(r"\\"), "SLURM loses every log whose name holds a backslash"))
 
 
 class Slurm(Executor):
@@ -36,6 +33,7 @@ class Slurm(Executor):
     title = "SLURM"
     is_elsewhere = True
     look = "squeue --me"
+    troubles = TROUBLES
 
     def presence(self) -> Presence:
         """Say whether this machine belongs to a cluster that answers."""
@@ -45,7 +43,7 @@ class Slurm(Executor):
 
     def refuse(self, cluster: ClusterConfig, root: Path) -> None:
         """Raise ConfigError for options that the sbatch here does not know, and for a folder that cannot be named."""
-        refuse_root(root, TROUBLES)
+        super().refuse(cluster, root)
         check_options(cluster)
 
     def notes(self) -> Iterable[str]:
@@ -62,10 +60,14 @@ class Slurm(Executor):
 
     def batch_files(self, plan: Plan, tasks: Sequence[PlannedTask]) -> Mapping[str, str]:
         """Return the whole batch file of each stage's first array."""
+        from runner.executors.slurm.send import batch_files  # brings submitit, which status and cancel do without
+
         return batch_files(plan, tasks)
 
     def submit(self, request: Request) -> Sequence[WatchedTask]:
         """Send the tasks as arrays that wait for one another. Raises SchedulerError."""
+        from runner.executors.slurm.send import send  # brings submitit
+
         send(request)
         return ()
 

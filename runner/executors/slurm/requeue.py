@@ -20,7 +20,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from runner.executors.submitit_ways import LOG, RESULT
+from runner.executors.job_state import SchedulerError
+from runner.executors.slurm.scheduler import call
+from runner.executors.submitit_names import LOG, RESULT
 from runner.record.submission_files import KILL_COUNT
 
 # In the batch script: the submission's folder for the stage and the job's number. Its task and all that this starts
@@ -92,8 +94,6 @@ def main() -> int:
 
 def _again(task: str, what: str, accident: bool) -> str | None:
     """Put the job back into the queue, and return why not, if it is not put back. Accidents are counted."""
-    from runner.executors.job_state import SchedulerError
-
     # By the number of its job alone, one element of each array stands for all of it.
     name = Path(task).name
     try:
@@ -122,9 +122,6 @@ def _restarts() -> str:
 
 def _patiently(*command: str) -> str:
     """Return what a SLURM command prints once a controller answers. Raises SchedulerError with its words."""
-    from runner.executors.job_state import SchedulerError
-    from runner.executors.slurm.scheduler import call
-
     end = time.monotonic() + SILENT_S
     while True:
         try:

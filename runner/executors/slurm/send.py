@@ -22,9 +22,10 @@ from runner.executors.slurm.partitions import listed_partitions
 from runner.executors.slurm.queued import jobs_in_queue
 from runner.executors.slurm.sbatch import sbatch_options
 from runner.executors.slurm.site import is_foreign
-from runner.executors.snapshot import import_environment, own_homes, take_snapshot
+from runner.executors.snapshot import own_homes, take_snapshot
 from runner.executors.submitit_ways import batch_file, send_array
-from runner.executors.task import KEEP_MEMORY, TaskCall
+from runner.executors.task import TaskCall
+from runner.executors.variables import KEEP_MEMORY, import_environment
 from runner.record.array_ids import array_of
 from runner.record.submission import Submission
 from runner.record.submission_files import CODE

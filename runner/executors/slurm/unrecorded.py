@@ -11,7 +11,6 @@ from pathlib import Path
 from jobs.attempt import attempt_files, read_attempt
 from runner.executors.slurm import scheduler
 from runner.executors.slurm.queued import jobs_in_queue
-from runner.executors.submitit_ways import name_after, unsent_calls
 from runner.record.array_ids import array_of
 from runner.record.submission import SentArray, Submission, sent_jobs
 from srcnn.paths import StudyPaths
@@ -83,6 +82,8 @@ def _number_in_attempts(paths: StudyPaths, submission: Submission, array: SentAr
 
 def _name_pickles(folder: Path, array: SentArray) -> None:
     """Name each task's pickle after its job."""
+    from runner.executors.submitit_ways import name_after, unsent_calls  # brings submitit
+
     ids = dict(zip(array.tasks, array.ids, strict=True))
     for file, call in unsent_calls(folder):
         if call.name in ids:

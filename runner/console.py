@@ -16,7 +16,7 @@ class Listed(NamedTuple):
 
     called: str
     module: str
-    about: str
+    purpose: str
 
 
 COMMANDS = {
@@ -45,7 +45,7 @@ def parser(own: Mapping[str, argparse.ArgumentParser] = MappingProxyType({})) ->
     p = argparse.ArgumentParser(prog="srcnn", description="Batch experiments in super-resolution.")
     commands = p.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, listed in COMMANDS.items():
-        commands.add_parser(name, parents=[own[name]] if own else [], add_help=False, help=listed.about)
+        commands.add_parser(name, parents=[own[name]] if own else [], add_help=False, help=listed.purpose)
     completion = commands.add_parser(COMPLETION, help="print what completes these commands in a shell")
     completion.add_argument("shell", choices=SHELLS)
     return p

@@ -202,12 +202,12 @@ def _chosen(status: StudyStatus, jobs: Sequence[Sent], part: Part) -> list[Sent]
         raise UnknownName(f"--stage {stage}: no such stage; there are {', '.join(STAGES)}")
     of_run = None
     if run:
-        found = list(dict.fromkeys(run_of(task) for task in matching_runs(_of_runs(status), run)))
-        if len(found) > 1:
+        run_ids = list(dict.fromkeys(run_of(task) for task in matching_runs(_of_runs(status), run)))
+        if len(run_ids) > 1:
             labels = {task.run: task.label for task in status.tasks if task.run}
-            names = ", ".join(f"{run_id} ({labels.get(run_id, '')})" for run_id in found[:8])
-            raise UnknownName(f"--run {run} stands for {len(found)} runs: {names}; name one of them")
-        of_run = found[0]
+            names = ", ".join(f"{run_id} ({labels.get(run_id, '')})" for run_id in run_ids[:8])
+            raise UnknownName(f"--run {run} stands for {len(run_ids)} runs: {names}; name one of them")
+        of_run = run_ids[0]
     runs = {task.key: task.run for task in status.tasks}
 
     def is_named(key: Key) -> bool:

@@ -49,14 +49,14 @@ def clean(paths: StudyPaths, what: Sequence[str] | None, yes: bool, show_paths: 
     study = study_files(paths)
     attempts = list(attempts_of(paths))
     refuse_if_under_way(paths, attempts)
-    found = find(study, what, attempts)
-    _show(found, paths)
-    outside = [place for group in found if group.chosen for place in group.outside]
+    groups = find(study, what, attempts)
+    _show(groups, paths)
+    outside = [place for group in groups if group.chosen for place in group.outside]
     for place in outside:
         print(
             f"error: {place} lies in {place.parent.resolve()}, outside of the study: it is left alone", file=sys.stderr
         )
-    chosen = [group for group in found if group.chosen and group.places]
+    chosen = [group for group in groups if group.chosen and group.places]
     for place in (place for group in chosen if show_paths for place in group.places):
         print(place)
     if not chosen:
@@ -88,7 +88,7 @@ def study_files(paths: StudyPaths) -> StudyFiles:
 
 def find(study: StudyFiles, what: Sequence[str] | None, attempts: Sequence[Attempt] = ()) -> list[FoundFiles]:
     """Return every kind with its files; ``what`` chooses kinds by name, None those that cost nothing."""
-    found = []
+    groups = []
     for kind, each in REMOVABLE.items():
         # A link leads to what lies elsewhere, which is not ours to remove.
         there = [place for place in each.find(study) if place.exists() and not place.is_symlink()]
@@ -100,8 +100,8 @@ def find(study: StudyFiles, what: Sequence[str] | None, attempts: Sequence[Attem
         sizes = [file.lstat().st_size for place in places for file in _files(place)]
         cost = each.cost + _duration_text(attempts, remade_by(kind)) * bool(places)
         chosen = each.default if what is None else kind in what
-        found.append(FoundFiles(kind, places, len(sizes), sum(sizes), cost, chosen, outside))
-    return found
+        groups.append(FoundFiles(kind, places, len(sizes), sum(sizes), cost, chosen, outside))
+    return groups
 
 
 def _files(place: Path) -> Iterable[Path]:
@@ -116,22 +116,22 @@ def _duration_text(attempts: Sequence[Attempt], stages: Collection[str]) -> str:
     return f" (took {duration(spent)} of tasks)" if spent else ""
 
 
-def _show(found: list[FoundFiles], paths: StudyPaths) -> None:
+def _show(groups: list[FoundFiles], paths: StudyPaths) -> None:
     console = Terminal()
     console.print(f"{paths.folder.name}: what can be removed below {paths.folder}", soft_wrap=True, markup=False)
-    console.print(_table(found))
-    others = [group.kind for group in found if not group.chosen and group.files]
+    console.print(_table(groups))
+    others = [group.kind for group in groups if not group.chosen and group.files]
     if others:
         console.print(f"* goes now; the others only by name: --what {','.join(others)}", soft_wrap=True, markup=False)
 
 
-def _table(found: list[FoundFiles]) -> Table:
+def _table(groups: list[FoundFiles]) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("", "kind", "files", "size"):
         table.add_column(column, justify="right" if column in ("files", "size") else "left", no_wrap=True)
     table.add_column("what it is")
     table.add_column("what it costs to remove")
-    for group in found:
+    for group in groups:
         style = "" if group.places else "dim"
         mark = "*" if group.chosen else ""
         amount = (str(group.files), size(group.size)) if group.files else ("-", "-")

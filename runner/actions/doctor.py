@@ -32,12 +32,12 @@ def circumstances(arguments: argparse.Namespace) -> Circumstances:
         from srcnn.contents import read_contents  # brings numpy, which may be what is broken
 
         asked.root = folder.resolve().parent
-        found = None
+        submitted = None
         try:
-            found = read_contents(StudyPaths(folder))
+            submitted = read_contents(StudyPaths(folder))
         except DamagedFile as error:
             asked.damage = str(error)
-        remembered = found.get("data_root") if found else None
+        remembered = submitted.get("data_root") if submitted else None
         asked.data_root = data_root or (Path(remembered) if remembered else None)
     if arguments.root:
         asked.root = arguments.root.expanduser().resolve()
@@ -114,7 +114,7 @@ def _printer() -> Callable[[str, str, str], None]:
 
 def report_json(asked: Circumstances) -> int:
     """Print every finding as JSON; return 0 if nothing is wrong, else 1."""
-    found = [{"group": group, **asdict(finding)} for group, finding in findings(asked)]
-    wrong = sum(finding["state"] == "WRONG" for finding in found)
-    print(json.dumps({"wrong": wrong, "findings": found}, indent=1))
+    told = [{"group": group, **asdict(finding)} for group, finding in findings(asked)]
+    wrong = sum(finding["state"] == "WRONG" for finding in told)
+    print(json.dumps({"wrong": wrong, "findings": told}, indent=1))
     return int(wrong > 0)

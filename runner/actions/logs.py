@@ -118,16 +118,16 @@ def _attempts(paths: StudyPaths, task: JudgedTask) -> list[Attempt]:
 def _show_attempt(paths: StudyPaths, tasks: Sequence[JudgedTask], number: int, lines: int | None) -> None:
     """Print the logs of the tasks' attempts of one number. Raises UnknownName if no task has it."""
     begun = [task for task in tasks if task.attempts >= number > 0]
-    found = [(task, attempt) for task in begun for attempt in _attempts(paths, task) if attempt.number == number]
-    if not found:
+    attempts = [(task, attempt) for task in begun for attempt in _attempts(paths, task) if attempt.number == number]
+    if not attempts:
         most = max(tasks, key=lambda task: task.attempts)
         there = f"1 to {most.attempts} ({task_text(most)})" if most.attempts else "none; it never began"
         raise UnknownName(f"--attempt {number}: no such attempt; there are: {there}")
-    for task, attempt in found[:SHOWN]:
-        _show_log(paths, task, _asked(lines, AMONG if len(found) > 1 else ALONE), attempt)
-    if len(found) > SHOWN:
-        print(f"\nand {len(found) - SHOWN} more:")
-    for task, attempt in found[SHOWN:]:
+    for task, attempt in attempts[:SHOWN]:
+        _show_log(paths, task, _asked(lines, AMONG if len(attempts) > 1 else ALONE), attempt)
+    if len(attempts) > SHOWN:
+        print(f"\nand {len(attempts) - SHOWN} more:")
+    for task, attempt in attempts[SHOWN:]:
         print(f"  {task_text(task)}  {attempt.log}")
 
 

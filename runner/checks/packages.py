@@ -26,16 +26,16 @@ for name in sys.argv[1:]:
 
 def python(asked: Circumstances) -> Iterator[Finding]:
     """Say which interpreter this is, and whether the project runs on it."""
-    found = ".".join(map(str, sys.version_info[:3]))
+    version = ".".join(map(str, sys.version_info[:3]))
     wanted = _metadata("Requires-Python")
-    if wanted and not _allows(wanted, found):
+    if wanted and not _allows(wanted, version):
         yield Finding(
             "WRONG",
-            f"Python {found} ({sys.executable}); the project needs {wanted}",
+            f"Python {version} ({sys.executable}); the project needs {wanted}",
             "make study PYTHON=/path/to/python3.11, or a virtual environment of that version",
         )
     else:
-        yield Finding("ok", f"Python {found} ({sys.executable})")
+        yield Finding("ok", f"Python {version} ({sys.executable})")
 
 
 def requirements(asked: Circumstances) -> Iterator[Finding]:
@@ -91,12 +91,12 @@ def required() -> dict[str, str]:
 
     Raises PackageNotFoundError if the project is not installed.
     """
-    found = {}
+    versions = {}
     for requirement in importlib.metadata.requires(DISTRIBUTION) or []:
         match = re.match(r"([A-Za-z0-9._-]+)\s*\(?([^;)]*)", requirement)
         if match and "extra ==" not in requirement:
-            found[match[1]] = match[2].strip()
-    return found
+            versions[match[1]] = match[2].strip()
+    return versions
 
 
 def import_names(distributions: Sequence[str]) -> dict[str, str | None]:

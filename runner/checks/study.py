@@ -62,14 +62,14 @@ def plan(asked: Circumstances) -> Iterator[Finding]:
         text = f"its tasks and its space are not counted, for that would run code of your own: {', '.join(own)}"
         yield Finding("note", f"{text}; python -m runner.submit STUDY --dry-run does both")
         return
-    found = asked.plan
-    if isinstance(found, str):
-        yield Finding("WRONG", found, "runner.submit would refuse the study with the same words")
+    wanted = asked.plan
+    if isinstance(wanted, str):
+        yield Finding("WRONG", wanted, "runner.submit would refuse the study with the same words")
         return
-    for note in found.notes:
+    for note in wanted.notes:
         yield Finding("note", note)
-    missing = len(found.missing())
-    yield Finding("ok", f"{counted(len(found.tasks), 'task')}, {len(found.tasks) - missing} done, {missing} to do")
+    missing = len(wanted.missing())
+    yield Finding("ok", f"{counted(len(wanted.tasks), 'task')}, {len(wanted.tasks) - missing} done, {missing} to do")
 
 
 def space(asked: Circumstances) -> Iterator[Finding]:

@@ -24,15 +24,15 @@ def visible_gpus() -> tuple[Gpu, ...]:
         return tuple(gpu for card in cards for gpu in (card.parts or (card.index,)))
     indices = {card.index for card in cards}
     uuids = [uuid for card in cards for uuid in (card.uuid, *card.parts)]
-    found: dict[Gpu, None] = {}
+    gpus: dict[Gpu, None] = {}
     for entry in map(str.strip, allowed.split(",")):
         if entry.isdigit() and int(entry) in indices:
-            found[int(entry)] = None
+            gpus[int(entry)] = None
         elif entry.startswith(("GPU-", "MIG-")) and any(uuid.startswith(entry) for uuid in uuids):
-            found[entry] = None
+            gpus[entry] = None
         else:
             break
-    return tuple(found)
+    return tuple(gpus)
 
 
 def cpu_note(cluster: ClusterConfig, tasks: Iterable[PlannedTask]) -> str:

@@ -149,12 +149,12 @@ def _versions() -> dict[str, str]:
         wanted = importlib.metadata.requires(DISTRIBUTION) or []
     except importlib.metadata.PackageNotFoundError:
         wanted = []
-    found = {}
+    versions = {}
     for requirement in wanted:
         match = re.match(r"[A-Za-z0-9._-]+", requirement)
         if match and "extra ==" not in requirement:
             try:
-                found[match[0]] = importlib.metadata.version(match[0])
+                versions[match[0]] = importlib.metadata.version(match[0])
             except importlib.metadata.PackageNotFoundError:
                 continue
-    return found
+    return versions

@@ -41,13 +41,13 @@ def automatic() -> tuple[Executor, str]:
     absent = []
     for name in names():
         try:
-            found = executor(name)
+            candidate = executor(name)
         except UnknownExecutor as error:
             absent.append(str(error))
             continue
-        presence = found.presence()
+        presence = candidate.presence()
         if presence.here:
-            return found, "; ".join(filter(None, [*absent, presence.words]))
+            return candidate, "; ".join(filter(None, [*absent, presence.words]))
         absent.append(presence.words)
     raise UnknownExecutor("; ".join(absent))
 
@@ -55,9 +55,9 @@ def automatic() -> tuple[Executor, str]:
 def elsewhere() -> Iterator[Executor]:
     """Give the executors whose jobs go on by themselves, as far as they can be imported."""
     for name in names():
-        found = recorded(name)
-        if found.is_elsewhere and not isinstance(found, Absent):
-            yield found
+        candidate = recorded(name)
+        if candidate.is_elsewhere and not isinstance(candidate, Absent):
+            yield candidate
 
 
 def enclosing_job() -> str | None:

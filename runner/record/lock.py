@@ -67,11 +67,11 @@ _holder = record(Holder)
 
 def holder(paths: StudyPaths) -> Holder | None:
     """Return the process that works on a study now; None if there is none. Raises DamagedFile."""
-    content, found = _read(paths)
-    if content is not None and found is None:
+    content, process = _read(paths)
+    if content is not None and process is None:
         remedy = "delete it, unless python -m runner.submit is at work on the study; the next one does so itself"
         raise DamagedFile(paths.lock, "it names no process", remedy)
-    return found if found and found.works_on(paths.folder) and found.alive() else None
+    return process if process and process.works_on(paths.folder) and process.alive() else None
 
 
 @contextmanager
@@ -154,12 +154,12 @@ def _set_aside(paths: StudyPaths, stale: bytes) -> bool:
     except FileNotFoundError:
         return False
     try:
-        found = _content(aside)
-        if found == stale:
+        taken = _content(aside)
+        if taken == stale:
             return True
         # A living one's, taken between our two looks. Should a third have come in meanwhile, it stays.
         with suppress(FileExistsError):
-            _put(paths.lock, found or b"")
+            _put(paths.lock, taken or b"")
         return False
     finally:
         if not aside.is_dir():

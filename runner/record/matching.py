@@ -30,10 +30,10 @@ def task_text(task: "JudgedTask | PlannedTask") -> str:
 
 def of_stage(tasks: Sequence[JudgedTask], stage: str) -> list[JudgedTask]:
     """Return the tasks of a stage. Raises UnknownName if the study has no such stage."""
-    found = [task for task in tasks if task.stage == stage]
-    if not found:
+    chosen = [task for task in tasks if task.stage == stage]
+    if not chosen:
         raise UnknownName(f"--stage {stage}: no such stage; this study has {', '.join(_stages(tasks))}")
-    return found
+    return chosen
 
 
 def matching(tasks: Sequence[JudgedTask], what: str) -> list[JudgedTask]:

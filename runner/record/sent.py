@@ -14,8 +14,8 @@ def by_executor(sent: Iterable[Submission]) -> Iterator[tuple[Executor, list[Sub
     parts: dict[str, list[Submission]] = {}
     for submission in sent:
         parts.setdefault(submission.executor, []).append(submission)
-    for name, those in parts.items():
-        yield recorded(name), those
+    for name, of_it in parts.items():
+        yield recorded(name), of_it
 
 
 def queued_jobs(paths: StudyPaths) -> list[tuple[Executor, QueuedJob]]:

@@ -47,12 +47,12 @@ def stale_results(tasks: Sequence[PlannedTask]) -> list[tuple[Key, Stale]]:
     A lost checkpoint takes its epoch's pictures and scores with it, a lost picture its own scores.
     """
     lost: dict[Key, Lost] = {}
-    found = []
+    results = []
     for task in tasks:
         needed = dict(chain.from_iterable(lost[need.key].items() for need in task.needs))
         lost[task.key] = task.job.lost(needed)
-        found += [(task.key, result) for result in task.job.stale(needed)]
-    return found
+        results += [(task.key, result) for result in task.job.stale(needed)]
+    return results
 
 
 def delete(aside: Aside) -> None:

@@ -123,10 +123,10 @@ def judge(
         lacking=not waits_for_all and any(need.state == "failed" for need in needs),
         watched=watched,
     )
-    found = verdict(signs)
-    may_be_silent = log if found in ("job ended", "died") else None
+    meaning = verdict(signs)
+    may_be_silent = log if meaning in ("job ended", "died") else None
     cause, detail = words(
-        found,
+        meaning,
         Case(
             task,
             attempt,
@@ -143,20 +143,20 @@ def judge(
         task.stage,
         task.name,
         task.label,
-        STATE_OF[found],
+        STATE_OF[meaning],
         cause,
         detail,
         attempts=task.attempts,
         job=sent.id if sent else None,
         host=job.node if job and job.held_by and job.node else host,
         log=log,
-        held_by=job.held_by if job and found == "is held" else None,
+        held_by=job.held_by if job and meaning == "is held" else None,
         executor=executor.name if sent and executor else None,
         run=task.run,
     )
     if state.state != "running" or not attempt or attempt.outcome != "running":
         return state
-    note = detail if found == "is being ended" else attempt.note
+    note = detail if meaning == "is being ended" else attempt.note
     progress = {"done": attempt.done, "total": attempt.total, "seconds_left": attempt.seconds_left}
     return replace(state, note=note, **progress)  # type: ignore[arg-type]
 

@@ -154,17 +154,17 @@ def is_own(folder: Path) -> bool:
     Its jobs write where it was made. A folder that was renamed since is the same, a copy is not.
     """
     try:
-        about = read_json(folder / PROVENANCE, dict)
+        provenance = read_json(folder / PROVENANCE, dict)
     except DamagedFile:
         return True
-    if not about or not isinstance(about.get("study"), str):
+    if not provenance or not isinstance(provenance.get("study"), str):
         return True
-    home, here = Path(about["study"]), folder.parents[1].resolve()
+    home, here = Path(provenance["study"]), folder.parents[1].resolve()
     if home == here:
         return True
     if (home / folder.parent.name / folder.name).is_dir():
         return home.samefile(here)
-    return bool(about.get("inode") == folder.stat().st_ino)
+    return bool(provenance.get("inode") == folder.stat().st_ino)
 
 
 def own_attempt(paths: StudyPaths, attempt: Attempt) -> Attempt:

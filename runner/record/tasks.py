@@ -62,18 +62,18 @@ def known_tasks(paths: StudyPaths) -> list[RecordedTask]:
         needs[key] = [(stage, name) for stage, name in task.get("needs", [])]
     # What waits for others to end in any way is done if it shows what there is: what became of them, others tell.
     missing = missing_keys(((key, [] if STAGES[key[0]].after else each) for key, each in needs.items()), there)
-    found = []
+    known = []
     for task in contents["tasks"]:
         key, run = (task["stage"], task["name"]), task.get("run")
         attempt, count = (attempts[run] if run else shared).get(key, (None, 0))
         attempt = own_attempt(paths, attempt) if attempt else None
         label, complete = labels.get(run or "", ""), key not in missing
-        found.append(
+        known.append(
             RecordedTask(
                 *key, label, tuple(needs[key]), complete, attempt, count, "" if complete else damaged[key], run
             )
         )
-    return found
+    return known
 
 
 def _look_at(outputs: list[Output], shelf: Shelf) -> tuple[bool, str]:

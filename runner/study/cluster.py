@@ -87,11 +87,11 @@ class _Common(StageResources):
         """
         common = self.model_dump(include=set(StageResources.model_fields), exclude_none=True)
         own = getattr(self, name).model_dump(exclude_none=True)
-        found: dict[str, Any] = {}
+        settings: dict[str, Any] = {}
         for layer in (_CLUSTER_DEFAULTS, STAGES[name].resources, common, own):
-            sbatch = found.get("sbatch", {}) | layer.get("sbatch", {})
-            found = _without_what_is_said_anew(found, layer) | layer | {"sbatch": sbatch}
-        return StageResources(**found)
+            sbatch = settings.get("sbatch", {}) | layer.get("sbatch", {})
+            settings = _without_what_is_said_anew(settings, layer) | layer | {"sbatch": sbatch}
+        return StageResources(**settings)
 
     def with_stage(self, name: str, **resources: Any) -> Self:
         """Return these settings with some resources of one stage changed."""

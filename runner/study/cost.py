@@ -32,10 +32,10 @@ def cost(cluster: ClusterConfig, tasks: Iterable[PlannedTask]) -> Cost:
 
 def cost_text(cluster: ClusterConfig, tasks: Iterable[PlannedTask]) -> str:
     """Return the cost in words."""
-    found = cost(cluster, tasks)
+    most = cost(cluster, tasks)
     return (
-        f"asks for: {counted(found.tasks, 'task')}, at most {_hours(found.core_hours)} core-hours and "
-        f"{_hours(found.gpu_hours)} GPU-hours (every task to its time limit)"
+        f"asks for: {counted(most.tasks, 'task')}, at most {_hours(most.core_hours)} core-hours and "
+        f"{_hours(most.gpu_hours)} GPU-hours (every task to its time limit)"
     )
 
 

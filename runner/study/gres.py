@@ -9,14 +9,14 @@ _GPUS = re.compile(r"\w[\w.+-]*(:[1-9]\d{0,2})?", re.ASCII)  # a kind, which may
 
 def gpus_by_kind(gres: str) -> dict[str, int]:
     """Return how many GPUs of each kind there are; a GPU of no kind has the kind "". Other resources are left out."""
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for item in _items(gres):
         name, *rest = item.split(":")
         if name == "gpu":
             count = int(rest.pop()) if rest and rest[-1].isdigit() else 1
             kind = rest[0] if rest else ""
-            found[kind] = found.get(kind, 0) + count
-    return found
+            counts[kind] = counts.get(kind, 0) + count
+    return counts
 
 
 def names_gpu(gres: str) -> bool:

@@ -52,16 +52,16 @@ class PlannedTask:
 
     def to_json(self, study: StudyPaths) -> TaskContents:
         """Return the task as ``contents.json`` has it."""
-        about: TaskContents = {
+        contents: TaskContents = {
             "stage": self.stage,
             "name": self.name,
             "outputs": [output.to_json(study) for output in self.outputs],
         }
         if self.run:
-            about["run"] = self.run
+            contents["run"] = self.run
         if self.needs:
-            about["needs"] = [list(need.key) for need in self.needs]
-        return about
+            contents["needs"] = [list(need.key) for need in self.needs]
+        return contents
 
 
 @dataclass(frozen=True)
@@ -218,12 +218,12 @@ class _Resolver:
 
     def _set(self, sources: tuple[str, ...]) -> PictureSet:
         if sources not in self.read:
-            found = self.read[sources] = read_set(sources, self.root, self.data_root, self.verify)
-            found.save(self.root)
-            if found.disguised:
+            pictures = self.read[sources] = read_set(sources, self.root, self.data_root, self.verify)
+            pictures.save(self.root)
+            if pictures.disguised:
                 self.notes[
-                    f"{counted(len(found.disguised), 'picture')} changed while size and time stayed the same, such as "
-                    f"{found.disguised[0]}: what was made from the ones before counts no more"
+                    f"{counted(len(pictures.disguised), 'picture')} changed while size and time stayed the same, "
+                    f"such as {pictures.disguised[0]}: what was made from the ones before counts no more"
                 ] = None
             self.notes |= dict.fromkeys(note for source in sources for note in passed_over(source))
         return self.read[sources]
@@ -294,13 +294,13 @@ def _tasks(runs: Iterable[PlannedRun], paths: StudyPaths) -> Iterator[PlannedTas
     runs = list(runs)
     made: dict[str, dict[str, PlannedTask]] = {}
     of_run: dict[str, dict[str, list[PlannedTask]]] = {}  # by stage and run, those that it has or shares
-    for stage, about in STAGES.items():
-        jobs, tasks, by_run = about.tasks(), made.setdefault(stage, {}), of_run.setdefault(stage, {})
-        after = [task for ended in about.after for task in made[ended].values()]
+    for stage, entry in STAGES.items():
+        jobs, tasks, by_run = entry.tasks(), made.setdefault(stage, {}), of_run.setdefault(stage, {})
+        after = [task for ended in entry.after for task in made[ended].values()]
         for run in runs:
-            needs = [task for needed in about.needs for task in of_run[needed][run.run_id]]
-            attempts = run.paths.attempts if about.of_run else paths.attempts
-            whose = {"run": run.run_id, "label": run.label} if about.of_run else {}
+            needs = [task for needed in entry.needs for task in of_run[needed][run.run_id]]
+            attempts = run.paths.attempts if entry.of_run else paths.attempts
+            whose = {"run": run.run_id, "label": run.label} if entry.of_run else {}
             of_this = by_run.setdefault(run.run_id, [])
             for name, job in jobs(run):
                 if name not in tasks:

@@ -105,8 +105,8 @@ def stages_table() -> str:
 
 def remade_by(kind: str) -> set[str]:
     """Return the stages whose tasks are done again where a kind of files is removed: what leaves it, and all after."""
-    found: set[str] = set()
+    remade: set[str] = set()
     for name, stage in STAGES.items():
-        if kind in stage.leaves or any(need in found for need in stage.needs):
-            found.add(name)
-    return found
+        if kind in stage.leaves or any(need in remade for need in stage.needs):
+            remade.add(name)
+    return remade

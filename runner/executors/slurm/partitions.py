@@ -104,13 +104,13 @@ def listed_partitions() -> dict[str, Partition]:
 
 def read_partitions(text: str) -> dict[str, Partition]:
     """Return partitions by name from what ``sinfo --noheader --format=FORMAT`` says."""
-    found: dict[str, Partition] = {}
+    partitions: dict[str, Partition] = {}
     for line in text.splitlines():
         name, up, limit, gres, cpus, memory, count, state = line.split("|")
         default, name = name.endswith("*"), name.rstrip("*")
-        partition = found.setdefault(name, Partition(name, default, up == "up", minutes(limit), limit))
+        partition = partitions.setdefault(name, Partition(name, default, up == "up", minutes(limit), limit))
         partition.nodes.append(Nodes(_number(count), state, gpus_by_kind(gres), _number(cpus), _number(memory)))
-    return found
+    return partitions
 
 
 def minutes(limit: str) -> float | None:

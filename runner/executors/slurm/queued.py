@@ -16,7 +16,7 @@ def jobs_in_queue(sent: Sequence[Submission]) -> list[QueuedJob]:
     by_id = {job.id: job for job in sent_jobs(sent)}
     who = f"--user={users_text(submission.owner for submission in sent)}"
     text = scheduler.call("squeue", "--noheader", "--array", who, "--format=%i|%T|%V|%j|%k", times="%s")
-    found = []
+    jobs = []
     for line in text.splitlines():
         job, *fields = line.split("|", 4)
         if len(fields) < 4:
@@ -30,5 +30,5 @@ def jobs_in_queue(sent: Sequence[Submission]) -> list[QueuedJob]:
         else:  # a site, or its user, gave it another comment
             array = by_id[job].array if job in by_id and fits(by_id[job].origin, name, comment, submit) else None
         if array:
-            found.append(QueuedJob(job, array.key(job), state, array.token, state != "COMPLETING"))
-    return found
+            jobs.append(QueuedJob(job, array.key(job), state, array.token, state != "COMPLETING"))
+    return jobs

@@ -113,13 +113,13 @@ def _unlisted(name: str, known: list[str]) -> str | None:
 
 def _listed() -> list[str]:
     """Return the long names of options that sbatch lists, also of the site's plugins; none where it is absent."""
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for how in ("--help", "--usage"):
         try:
-            found |= dict.fromkeys(_names(call("sbatch", how)))
+            names |= dict.fromkeys(_names(call("sbatch", how)))
         except SchedulerError:
             continue
-    return list(found)
+    return list(names)
 
 
 def _names(text: str) -> Iterator[str]:

@@ -182,8 +182,8 @@ class _Sending:
     def send(self, batch: Batch) -> str:
         """Call sbatch for one array, and return the number of its job. Raises SchedulerError with its words."""
         requeues, gpus = self.cluster.requeues, self.cluster.stage(batch.stage).gpu_count
-        about: dict[str, Any] = {"gpus": gpus, "requeues": requeues, "code": self.folder / CODE}
-        calls = [TaskCall.of(task, self.folder, InSlurm(), **about) for task in batch.tasks]
+        settings: dict[str, Any] = {"gpus": gpus, "requeues": requeues, "code": self.folder / CODE}
+        calls = [TaskCall.of(task, self.folder, InSlurm(), **settings) for task in batch.tasks]
         parameters, python = self.parameters(batch), self.python(batch.stage)
         try:
             # submitit prints sbatch's words too

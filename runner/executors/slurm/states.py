@@ -285,12 +285,12 @@ def _from_sacct(text: str, wanted: Mapping[str, Origin]) -> dict[str, SlurmJob]:
         reason = "" if reason == "None" else reason
         known = SlurmJob(state, reason, exit_code, node, elapsed_s=_number(elapsed), limit_min=_number(limit))
         rows.append((sent, name, comment, job, known))
-    found: dict[str, SlurmJob] = {}
+    jobs: dict[str, SlurmJob] = {}
     for sent, name, comment, job, known in sorted(rows, key=lambda row: row[0]):
         for element in expand(job):
             if element in wanted and fits(wanted[element], name, comment, sent):
-                found[element] = replace(known, earlier_node=found[element].last_node) if element in found else known
-    return found
+                jobs[element] = replace(known, earlier_node=jobs[element].last_node) if element in jobs else known
+    return jobs
 
 
 def _number(text: str) -> int | None:

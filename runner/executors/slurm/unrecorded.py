@@ -63,12 +63,12 @@ def _numbers(paths: StudyPaths, sent: Sequence[Submission]) -> dict[str, str]:
     if not unknown:
         return {}
     queue = {job.token: array_of(job.id) for job in jobs_in_queue(sent)}
-    found = {}
+    numbers = {}
     for submission, array in unknown:
         number = queue.get(array.token) or _number_in_attempts(paths, submission, array)
         if number:
-            found[array.token] = number
-    return found
+            numbers[array.token] = number
+    return numbers
 
 
 def _number_in_attempts(paths: StudyPaths, submission: Submission, array: SentArray) -> str | None:

@@ -13,6 +13,7 @@ from runner.record.stale import stale_results
 from runner.study.config import load_study
 from runner.study.plan import make_plan
 from runner.submit import main
+from srcnn.files import write_bytes, write_text
 from srcnn.metrics import Reference
 from srcnn.paths import RootPaths, StudyPaths
 from srcnn.schema import KEY_COLUMNS, score_schema
@@ -23,8 +24,18 @@ def finished(tmp_path_factory) -> StudyPaths:
     """A study of two runs, run to its end in this process. Tests put back what they take away."""
     folder = tmp_path_factory.mktemp("a study")  # with a space in its path
     file = tiny_study(folder, sweep={"grid": {"seed": [1, 2]}})
-    assert main([str(file), "--executor", "debug", "--root", str(folder / "results")]) == 0
+    with pytest.MonkeyPatch.context() as patch:  # of the page all but the files beside it, which take as long again
+        patch.setattr("analysis.page.save", lambda panels, *files: [write_bytes(file, b"drawn") for file in files])
+        assert main([str(file), "--executor", "debug", "--root", str(folder / "results")]) == 0
     return StudyPaths(folder / "results" / "tiny")
+
+
+@pytest.fixture(autouse=True)
+def _quick_report(finished, monkeypatch):
+    """Once drawn, only that a page is there matters: drawing it takes longer than all else."""
+    monkeypatch.setattr(
+        "analysis.build.write_report", lambda folder: write_text(StudyPaths(folder).report_page, "page")
+    )
 
 
 def plan_of(paths: StudyPaths):

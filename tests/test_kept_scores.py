@@ -17,7 +17,7 @@ from srcnn.experiment import EvaluateConfig
 from srcnn.schema import KEY_COLUMNS
 from srcnn.shards import partial_shard
 
-# Notes every call, and does with dark pictures what the test asks for.
+# Notes every call, and does with dark pictures what the test asks for: the lines are for one darker than the other.
 OWN = """
 import os
 from pathlib import Path
@@ -31,11 +31,18 @@ class Strange(BaseException):
 def own(reference, estimate, data_range):
     with (HERE / "calls").open("a") as calls:
         calls.write("x")
-    todo = (HERE / "todo").read_text()
-    if reference.mean() < 80:
-        exec(todo, {"os": os, "Strange": Strange})
+    todo = (HERE / "todo").read_text().splitlines()
+    level = int(reference.mean()) // 20
+    if level < len(todo):
+        exec(todo[level], {"os": os, "Strange": Strange})
     return 1.0
 """
+
+
+def write_dark(folders, seed: int, level: int = 0) -> None:
+    """A dark picture in both folders."""
+    for folder in ("originals", "mine"):
+        Image.fromarray(photograph(seed) // 16 + 20 * level).save(folders / folder / f"photo{seed}.png")
 
 
 @pytest.fixture
@@ -43,7 +50,7 @@ def folders(tmp_path, monkeypatch):
     """Three originals of which the second is dark, copies of them, and a metric of one's own."""
     for folder in ("originals", "mine"):
         write_pictures(tmp_path / folder, [1, 2, 3])
-        Image.fromarray(photograph(2) // 4).save(tmp_path / folder / "photo2.png")
+    write_dark(tmp_path, 2)
     (tmp_path / "own_of_mine.py").write_text(OWN)
     monkeypatch.syspath_prepend(tmp_path)
     yield tmp_path
@@ -51,14 +58,14 @@ def folders(tmp_path, monkeypatch):
 
 
 def options(folders, *more: str) -> list[str]:
+    """Scoring by the own metric, each call of which is made in another process."""
     places = ["--reference", str(folders / "originals"), "--estimate", str(folders / "mine")]
-    return [*places, "--out", str(folders / "out"), "--metrics", "psnr", "own_of_mine:own", *more]
+    return [*places, "--out", str(folders / "out"), "--workers", "1", "--metrics", "psnr", "own_of_mine:own", *more]
 
 
-def in_a_process_of_its_own(folders, *more: str) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "jobs.evaluate", *options(folders, *more)]
-    environment = {**os.environ, "PYTHONPATH": f"{folders}{os.pathsep}{REPOSITORY}"}
-    return subprocess.run(command, env=environment, capture_output=True, check=False)
+def quick_options(folders, *more: str) -> list[str]:
+    """Scoring in this process."""
+    return [option for option in options(folders, *more) if option != "own_of_mine:own"]
 
 
 def images(folders) -> list[str]:
@@ -67,55 +74,48 @@ def images(folders) -> list[str]:
 
 def test_a_killed_command_goes_on_with_the_pictures_that_were_not_scored(folders):
     (folders / "todo").write_text(f"os.kill(os.getppid(), {int(signal.SIGKILL)})")
-    killed = in_a_process_of_its_own(folders, "--workers", "1")
+    command = [sys.executable, "-m", "jobs.evaluate", *options(folders)]
+    environment = {**os.environ, "PYTHONPATH": f"{folders}{os.pathsep}{REPOSITORY}"}
+    killed = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL
     (kept,) = (folders / "out").glob("scores.*.unfinished.jsonl")
     kept.write_bytes(kept.read_bytes() + b'{"name": "photo3", "sta')  # as if killed in the middle of a line
     (folders / "todo").write_text("")
     (folders / "calls").write_text("")
-    assert evaluate(options(folders, "--workers", "1")) == 0
+    assert evaluate(options(folders)) == 0
     assert images(folders) == ["photo1", "photo2", "photo3"]
     assert len((folders / "calls").read_text()) == 2
     assert not kept.exists()
 
 
-def test_a_picture_that_changed_since_is_scored_again(folders):
-    (folders / "todo").write_text("raise ValueError")
-    assert evaluate(options(folders, "--workers", "1")) == 1
-    Image.fromarray(photograph(1)).save(folders / "mine" / "photo1.png", compress_level=1)
-    (folders / "calls").write_text("")
-    assert evaluate(options(folders, "--workers", "1")) == 1
-    assert len((folders / "calls").read_text()) == 2  # photo1, and photo2, which raises again
+RAISED = {
+    "raise ValueError('too dark')": "ValueError: too dark",
+    "raise SystemExit(0)": "SystemExit: 0",
+    "raise Strange(1, 2)": "own_of_mine.Strange: strange",
+    "1 / 0": "ZeroDivisionError: division by zero",
+}
 
 
-@pytest.mark.parametrize(
-    ("raised", "said"),
-    [
-        ("raise ValueError('too dark')", "ValueError: too dark"),
-        ("raise SystemExit(0)", "SystemExit: 0"),
-        ("raise Strange(1, 2)", "own_of_mine.Strange: strange"),
-        ("1 / 0", "ZeroDivisionError: division by zero"),
-    ],
-)
-def test_a_metric_that_raises_costs_the_rows_of_its_picture(folders, capsys, raised, said):
-    (folders / "todo").write_text(raised)
-    assert evaluate(options(folders, "--workers", "1")) == 1
+def test_a_metric_that_raises_costs_the_rows_of_its_picture_and_the_same_command_scores_it_and_what_changed_since(
+    folders, capsys
+):
+    dark = range(5, 5 + len(RAISED))
+    for level, seed in enumerate(dark):
+        write_dark(folders, seed, level)
+    write_dark(folders, 2, len(RAISED))  # of which nothing is wrong
+    (folders / "todo").write_text("\n".join(RAISED))
+    assert evaluate(options(folders)) == 1
     err = capsys.readouterr().err
-    assert f"mine/photo2.png: metric own_of_mine:own raised {said} ({folders / 'own_of_mine.py'}, line 16)" in err
-    assert images(folders) == ["photo1", "photo3"]
-    (folders / "todo").write_text("")
-    (folders / "calls").write_text("")
-    assert evaluate(options(folders, "--workers", "1")) == 0
+    for seed, said in zip(dark, RAISED.values(), strict=True):
+        where = f"({folders / 'own_of_mine.py'}, line 17)"
+        assert f"mine/photo{seed}.png: metric own_of_mine:own raised {said} {where}" in err
     assert images(folders) == ["photo1", "photo2", "photo3"]
-    assert len((folders / "calls").read_text()) == 1
-
-
-def test_what_a_metric_raises_in_another_process_ends_neither_that_nor_the_command(folders):
-    (folders / "todo").write_text("raise Strange(1, 2)")
-    done = in_a_process_of_its_own(folders, "--workers", "2")
-    assert done.returncode == 1
-    assert b"raised own_of_mine.Strange: strange" in done.stderr
-    assert images(folders) == ["photo1", "photo3"]
+    (folders / "todo").write_text("raise ValueError")  # of the darkest alone
+    (folders / "calls").write_text("")
+    Image.fromarray(photograph(1)).save(folders / "mine" / "photo1.png", compress_level=1)
+    assert evaluate(options(folders)) == 1
+    assert images(folders) == ["photo1", "photo2", "photo3", *(f"photo{seed}" for seed in dark[1:])]
+    assert len((folders / "calls").read_text()) == len(dark) + 1
 
 
 def test_a_metric_whose_code_cannot_be_read_is_refused_in_a_sentence(folders, capsys):
@@ -126,31 +126,29 @@ def test_a_metric_whose_code_cannot_be_read_is_refused_in_a_sentence(folders, ca
     )
 
 
-def test_a_name_that_is_no_utf8_costs_its_own_rows(folders):
-    (folders / "todo").write_text("")
+def test_a_name_that_is_no_utf8_costs_its_own_rows(folders, capfd):
     for folder in ("originals", "mine"):
         os.rename(folders / folder / "photo2.png", os.fsencode(folders / folder) + b"/caf\xe9.png")
-    done = in_a_process_of_its_own(folders, "--workers", "1")
-    assert done.returncode == 1
-    assert done.stderr.count(b"its name is no UTF-8; rename it") == 2
+    assert evaluate(quick_options(folders)) == 1
+    assert capfd.readouterr().err.count("its name is no UTF-8; rename it") == 2
     assert images(folders) == ["photo1", "photo3"]
 
 
 def test_a_pipe_among_the_pictures_is_named_and_never_waited_for(folders, capsys):
-    (folders / "todo").write_text("")
     (folders / "mine" / "photo2.png").unlink()
     os.mkfifo(folders / "mine" / "photo2.png")
-    assert evaluate(options(folders, "--workers", "1")) == 1
+    assert evaluate(quick_options(folders)) == 1
     assert "photo2.png: is a pipe, a socket or a device" in capsys.readouterr().err
     assert images(folders) == ["photo1", "photo3"]
 
 
-def test_a_command_whose_processes_die_says_what_is_kept(folders):
+def test_a_command_whose_processes_die_says_what_is_kept(folders, capfd, monkeypatch):
+    monkeypatch.setattr("jobs.parallel.KILLS", 0)  # that they are begun again is told elsewhere
     (folders / "todo").write_text(f"os.kill(os.getpid(), {int(signal.SIGKILL)})")
-    done = in_a_process_of_its_own(folders, "--workers", "2")
-    assert done.returncode == 1
-    assert b"what was scored is kept in" in done.stderr
-    assert b"Traceback" not in done.stderr
+    assert evaluate(options(folders)) == 1
+    err = capfd.readouterr().err
+    assert "what was scored is kept in" in err
+    assert "Traceback" not in err
 
 
 def test_an_interrupted_second_try_loses_no_score_of_the_first(tmp_path):
@@ -190,11 +188,11 @@ def test_a_table_from_elsewhere_is_replaced_only_if_told_to(folders, capsys, con
         target.write_bytes(content)
     else:
         target.symlink_to(folders / "nowhere")
-    assert evaluate(options(folders, "--workers", "1")) == 2
+    assert evaluate(options(folders)) == 2
     assert "scores.parquet is there already, and not written by this command" in capsys.readouterr().err
     assert not (folders / "calls").exists()
     for more in (["--overwrite"], []):  # then it is this command's own
-        assert evaluate(options(folders, "--workers", "1", *more)) == 0
+        assert evaluate(quick_options(folders, *more)) == 0
 
 
 # --- pairs ------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from jobs.attempt import Attempt, last_attempt
+from srcnn.files import write_bytes, write_text
 from srcnn.paths import StudyPaths
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -96,6 +97,21 @@ def tiny_study(folder: Path, **changes: object) -> Path:
 def study_file(tmp_path: Path) -> Path:
     """The tiny study in a folder of its own."""
     return tiny_study(tmp_path)
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a report only that it is there: drawing it takes longer than all else in a tiny study."""
+    monkeypatch.setattr(
+        "analysis.build.write_report", lambda folder: write_text(StudyPaths(folder).report_page, "page")
+    )
+
+
+@pytest.fixture
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report that is made of all that it is made of, with empty figures: drawing reads and removes no file."""
+    monkeypatch.setattr("analysis.page.to_svg", lambda panel: "")
+    monkeypatch.setattr("analysis.page.save", lambda panels, *files: [write_bytes(file, b"drawn") for file in files])
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 300) -> Any:

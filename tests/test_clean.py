@@ -24,13 +24,7 @@ from srcnn.paths import StudyPaths
 from srcnn.place import mark
 from srcnn.schema import Attempt
 
-
-@pytest.fixture(autouse=True)
-def _quick_report(monkeypatch):
-    """The page takes seconds to draw, and only that it is there matters here."""
-    monkeypatch.setattr(
-        "analysis.build.write_report", lambda folder: write_text(StudyPaths(folder).report_page, "page")
-    )
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ def own_code(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def study(tmp_path, own_code):
+def study(tmp_path, own_code, without_figures):
     own_code(metric_of_mine=OWN)
     evaluate = {"crops": [[32, 40]], "protocols": ["region"], "metrics": ["psnr", NAME], "workers": 1}
     file = tiny_study(tmp_path, evaluate=evaluate, training__epochs=1)
@@ -134,12 +134,12 @@ from pathlib import Path
 
 def own(reference, estimate, data_range):
     if reference.mean() < 80 and (Path(__file__).parent / "raise").exists():
-        raise RuntimeError("too dark")
+        raise KeyboardInterrupt("too dark")
     return 1.0
 """
 
 
-def test_a_metric_that_raises_costs_its_picture_and_the_task_names_it(tmp_path, monkeypatch, capsys):
+def test_a_metric_that_raises_costs_its_picture_and_the_task_names_it(tmp_path, monkeypatch, capsys, undrawn):
     (tmp_path / "raises.py").write_text(RAISES)
     (tmp_path / "raise").touch()
     monkeypatch.syspath_prepend(tmp_path)
@@ -150,7 +150,7 @@ def test_a_metric_that_raises_costs_its_picture_and_the_task_names_it(tmp_path, 
     study = tmp_path / "results" / "tiny"
     assert submit(command) == 1
     out = " ".join(capsys.readouterr().out.split())
-    assert "evals/photo4: metric raises:own raised RuntimeError: too dark" in out
+    assert "evals/photo4: metric raises:own raised KeyboardInterrupt: too dark" in out
     scored = analysis.load(study)
     assert set(scored["image"]) == {"photo3"}
     assert set(scored["method"]) == {"bicubic", "srcnn"}

@@ -6,9 +6,9 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
+from calls_that_end_python import die_always, die_once
 from conftest import REPOSITORY, write_pictures
 
 from jobs.attempt import last_attempt, run_attempt
@@ -20,23 +20,6 @@ from runner.record.words import own_words
 
 NO_SHARED_MEMORY = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
 NO_SHARED_MEMORY += ['mount -t tmpfs -o ro none /dev/shm && exec "$@"', "sh"]
-
-
-def die_once(number: int, at: list[int], folder: Path, by: int = signal.SIGKILL) -> int:
-    """The square of a number; the first process that meets a number of ``at`` dies."""
-    if number in at:
-        try:
-            (folder / f"{number}").touch(exist_ok=False)
-        except FileExistsError:
-            return number**2
-        os.kill(os.getpid(), by)
-    return number**2
-
-
-def die_always(number: int, at: int, by: int = signal.SIGKILL) -> int:
-    if number == at:
-        os.kill(os.getpid(), by)
-    return number**2
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from runner.record.stale import stale_results
 from runner.study.config import load_study
 from runner.study.plan import make_plan
 from runner.submit import main
-from srcnn.files import write_bytes, write_text
+from srcnn.files import write_bytes
 from srcnn.metrics import Reference
 from srcnn.paths import RootPaths, StudyPaths
 from srcnn.schema import KEY_COLUMNS, score_schema
@@ -31,11 +31,8 @@ def finished(tmp_path_factory) -> StudyPaths:
 
 
 @pytest.fixture(autouse=True)
-def _quick_report(finished, monkeypatch):
-    """Once drawn, only that a page is there matters: drawing it takes longer than all else."""
-    monkeypatch.setattr(
-        "analysis.build.write_report", lambda folder: write_text(StudyPaths(folder).report_page, "page")
-    )
+def _drawn_once(finished, undrawn):
+    """Whatever is submitted after the first time."""
 
 
 def plan_of(paths: StudyPaths):

@@ -28,7 +28,7 @@ from runner import cancel, checks, clean, doctor, logs, status, submit
 from runner.record.lock import Holder
 from runner.record.submission import Submission
 from srcnn.damage import DamagedFile
-from srcnn.files import write_bytes, write_json, write_text
+from srcnn.files import write_json, write_text
 from srcnn.paths import StudyPaths
 from srcnn.shards import partial_shard, unfinished_shard
 
@@ -395,18 +395,11 @@ class Terminal(io.StringIO):
         return True
 
 
-def _draw_nothing(monkeypatch) -> None:
-    """Drawings take seconds, and read and remove no file."""
-    monkeypatch.setattr("analysis.page.to_svg", lambda panel: "")
-    monkeypatch.setattr("analysis.page.save", lambda panels, *files: [write_bytes(file, b"drawn") for file in files])
-
-
 @pytest.fixture
-def on(monkeypatch, ends, tmp_path):
+def on(monkeypatch, ends, tmp_path, without_figures):
     """``on(tree, command)``: how a command on its study ends, as a process of its own would."""
     monkeypatch.setattr("runner.record.lock.GRACE_S", 0.0)  # nobody writes the lock meanwhile
     monkeypatch.setattr(checks, "CHECKS", {"study": checks.CHECKS["study"]})  # all others read no study
-    _draw_nothing(monkeypatch)
 
     def run(tree: Tree, command: str):
         for remembered in (load_set, pictures._read, pictures._paths_of):
@@ -484,13 +477,14 @@ def _pairs() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("kind", "damage"), list(_pairs()))
-def test_a_submission_makes_the_study_whole_again_with_the_same_scores(trees, ends, monkeypatch, kind, damage):
+def test_a_submission_makes_the_study_whole_again_with_the_same_scores(
+    trees, ends, monkeypatch, without_figures, kind, damage
+):
     name, find = KINDS[kind]
     tree = trees[name]
     path = find(tree.paths)
     monkeypatch.setattr("runner.record.lock.GRACE_S", 0.0)
     monkeypatch.setattr("jobs.claim.STALE_S", 0.2)
-    _draw_nothing(monkeypatch)
     if kind not in {*SHOWN, "the page"}:  # a report takes a second
         monkeypatch.setattr("analysis.build.write_report", lambda _: write_text(tree.paths.report_page, "page"))
     try:

@@ -52,7 +52,7 @@ def test_two_studies_that_differ_are_not_compared_and_the_metric_is_named(ends, 
     assert "in one study's scores" not in ends(compare.main, one.folder, same.folder, "--metric", NAME).said
 
 
-def test_each_is_shown_by_its_own_words_when_they_are_read_one_after_the_other(ends, stating):
+def test_each_is_shown_by_its_own_words_when_they_are_read_one_after_the_other(ends, stating, without_figures):
     one, other = stating("one", "dB", "true"), stating("other", "dB", "false")
     for study, better in ((one, True), (other, False), (one, True)):
         assert ends(table.main, study.folder, "--metric", NAME).status == 0

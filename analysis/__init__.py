@@ -1,4 +1,4 @@
-"""Reading results: ``analysis.load(STUDY_DIR)`` gives the score table as a DataFrame."""
+"""The results of studies, read: ``analysis.load(STUDY_DIR)`` gives the score table as a DataFrame."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +14,6 @@ __all__ = ["load"]
 
 def load(source: "Path | str | StudyResults", columns: Iterable[str] | None = None, **where: Any) -> "pd.DataFrame":
     """Return the scores of a study or of one Parquet file: see ``analysis.scores.load``."""
-    from analysis import scores  # every command of this package passes here, and is to answer --help at once
+    from analysis import scores  # pandas, which no command needs to answer --help
 
     return scores.load(source, columns, **where)

@@ -1,4 +1,4 @@
-"""Means that can be trusted: over pictures, not over patches, with what was left out counted.
+"""Means that can be trusted: over pictures, not over patches, and with a count of the values left out.
 
 ``by_picture`` streams over the rows of a study and keeps one line a picture; every mean of the
 report is then made from those lines.

@@ -28,7 +28,7 @@ def draw(study: StudyResults, x: str, metrics: list[str], by: str, where: dict[s
         styles = upsampler_styles([name for name in UPSAMPLERS if name in values])
     else:
         styles = run_styles(values, study.baseline_names if by == "method" else ())
-    # A panel for each set and protocol; what follows from the protocol needs no mention.
+    # A panel for each set and protocol; a zoom that follows from the protocol is not mentioned.
     split_by = [name for name in ("set", *kinds) if name not in (x, by, "method")]
     if "zoom" in split_by and (table.groupby("protocol", observed=True)["zoom"].nunique() < 2).all():
         split_by.remove("zoom")

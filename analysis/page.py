@@ -221,7 +221,7 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
-# Markers of a legend: the element that draws each.
+# The markers of a legend, and the elements that draw them.
 _MARKERS: dict[str, tuple[str, dict[str, Any]]] = {
     "o": ("circle", {"cx": 13, "cy": 6, "r": 3.4}),
     "s": ("rect", {"x": 10, "y": 3, "width": 6, "height": 6}),

@@ -113,7 +113,7 @@ def _check(study: StudyResults, names: Iterable[str], metrics: Iterable[str]) ->
                 f"unknown column {name!r}; {hint}known: {', '.join(COLUMNS)}, and settings such as training.loss"
             )
     for name in metrics:
-        about(name)  # says which are known
+        about(name)  # raises ValueError, which names the known ones
 
 
 def _typed(name: str, values: Sequence[str]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""A study's results, as it was last submitted: runs, their settings and variants, their shards."""
+"""The results of a study, as it was last submitted: runs, their settings and variants, their shards."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -44,17 +44,17 @@ class StudyResults:
 
     @property
     def paths(self) -> StudyPaths:
-        """The paths of its files."""
+        """The paths of the study's files."""
         return StudyPaths(self.folder)
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """The name of the study."""
         return self.folder.resolve().name
 
     @cached_property
     def runs(self) -> tuple[RunResults, ...]:
-        """Its runs, in the order of the study file."""
+        """The runs of the study, in the order of its file."""
         runs = []
         for run in self.contents["runs"]:
             settings = _settings(self.paths.run(run["run_id"]).config)
@@ -94,7 +94,7 @@ class StudyResults:
     def beside_runs(self, name: str) -> str:
         """Return this name for something that is not a run, marked as such if a run has the name."""
         taken = {taken_name for run in self.runs for taken_name in (run.label, run.variant)}
-        return apart(name, taken, "no run")
+        return distinct_name(name, taken, "no run")
 
     def setting(self, key: str, default: Any = None) -> Any:
         """Return a setting that all runs share (the first run's)."""
@@ -130,7 +130,7 @@ def open_study(folder: Path | str) -> StudyResults:
     return StudyResults(folder, whole(contents))
 
 
-def apart(name: str, taken: Collection[str], why: str) -> str:
+def distinct_name(name: str, taken: Collection[str], why: str) -> str:
     """Return the name, with ``(why)`` added until nothing else has it."""
     while name in taken:
         name = f"{name} ({why})"

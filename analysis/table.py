@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
 
     from analysis.query import default_metrics, means, parse_where, split
     from analysis.study import open_study
-    from analysis.text_table import formatted
+    from analysis.text_table import format_table
     from srcnn.metrics import forget_metrics
 
     forget_metrics()
@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     if not len(table):
         print("no scores match", file=sys.stderr)
         return 1
-    print(formatted(table, metrics, arguments.format))
+    print(format_table(table, metrics, arguments.format))
     left_out = int(table["infinite"].sum()), int(table["null"].sum())
     if added and arguments.format == "text":
         print(f"\nAlso by {', '.join(added)}: different things are not averaged.", file=sys.stderr)

@@ -7,7 +7,7 @@ from analysis.style import metric_head, number
 from srcnn.words import printable
 
 
-def formatted(table: pd.DataFrame, metrics: list[str], how: str) -> str:
+def format_table(table: pd.DataFrame, metrics: list[str], how: str) -> str:
     """Return the table as text for people (metrics rounded), CSV (all digits) or Markdown."""
     if how == "csv":
         return as_csv(table).rstrip("\n")

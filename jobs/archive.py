@@ -72,7 +72,7 @@ def _zipped(archive: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _tarred(archive: Path) -> Iterator[tuple[str, bytes]]:
-    # Any compression or none: servers that declare a .tgz as a gzipped .tar have it unpacked on the way.
+    # Compressed or not: where a server declares a .tgz as a gzipped .tar, it is unpacked on the way.
     with tarfile.open(archive) as pack:
         for member in pack:
             file = pack.extractfile(member) if member.isreg() and _is_picture(member.name, member.size) else None

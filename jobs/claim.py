@@ -59,7 +59,7 @@ def _claimed(claim: Path) -> Iterator[bool]:
 
     def beat() -> None:
         while not stop.wait(HEARTBEAT_S):
-            with suppress(OSError):  # another job, from which this one was hidden for long, took over
+            with suppress(OSError):  # another job took over, which saw no sign of this one for long
                 os.utime(claim)
 
     thread = threading.Thread(target=beat, daemon=True)

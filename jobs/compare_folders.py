@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
 
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    from jobs.folder_scores import checked, comparison_name, is_own, means, score
+    from jobs.folder_scores import check_arguments, comparison_name, is_own, means, score
     from jobs.kept_scores import KeptScores, is_kept
     from jobs.parallel import WorkerKilled
     from jobs.pictures import passed_over
@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
     from srcnn.files import make_folder
 
     try:
-        evaluate, pairs, alone = checked(arguments)
+        evaluate, pairs, alone = check_arguments(arguments)
         comparison = comparison_name(arguments, evaluate)
     except ValueError as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
         if refusal := refuse_to_replace(file, arguments.overwrite, *inputs, is_own=is_ours):
             print(f"error: {refusal}", file=sys.stderr)
             return 2
-    if not is_kept(kept.file):  # else its rows are added to
+    if not is_kept(kept.file):  # rows are added to what is kept
         kept.file.unlink(missing_ok=True)
     for folder in (arguments.reference, arguments.estimate):
         for note in passed_over(str(folder.absolute())):
@@ -104,5 +104,5 @@ def main(argv: list[str] | None = None) -> int:
     pictures = len({row["image"] for row in rows})
     print(f"{counted(len(rows), 'comparison')} of {counted(pictures, 'picture')} in {target}")
     if failed:
-        print("once what was left out is mended, the same command scores only that", file=sys.stderr)
+        print("mend what was left out; the same command then scores only that", file=sys.stderr)
     return int(bool(alone or failed))

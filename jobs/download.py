@@ -32,7 +32,7 @@ class IncompleteArchive(FetchError):
     """An archive without some of the set's pictures."""
 
 
-def fetched(source: PublicSet, folder: Path, url: str | None) -> int:
+def fetch_and_say(source: PublicSet, folder: Path, url: str | None) -> int:
     """Download a set unless it is there, and say so; return the exit status."""
     try:
         if _is_there(source, folder):
@@ -51,7 +51,7 @@ def _is_there(source: PublicSet, folder: Path) -> bool:
     if not folder.is_dir() or not any(folder.iterdir()):
         return False
     faults = source.faults(folder)
-    if faults:  # this command leaves whole sets: somebody else made it, and removes it
+    if faults:  # this command leaves whole sets: who made the folder must remove it
         raise FetchError(
             f"in {folder}, {len(faults)} of {len(source.pictures)} pictures are missing or differ: "
             f"{_some(faults)}; move the folder away, then run the same command again"
@@ -113,7 +113,7 @@ def download(url: str, target: Path, sha256: str | None) -> None:
             pooch.retrieve(url, sha256, fname=target.name, path=target.parent, downloader=downloader)
         except requests.RequestException as error:
             raise FetchError(f"{url}: {_reason(error)}; another mirror can be named with --url") from error
-        except ValueError as error:  # pooch's own, for a checksum
+        except ValueError as error:  # pooch raises it for another checksum
             raise FetchError(f"{url}: {said(error)}") from error
 
 

@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: --url is the address of one set, not of {len(names)}: {', '.join(names)}", file=sys.stderr)
         return 2
 
-    from jobs.download import fetched
+    from jobs.download import fetch_and_say
     from jobs.registry import PACKAGED, RegistryError, read_registry
 
     file = arguments.registry or PACKAGED
@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     downloads = RootPaths(arguments.root.expanduser().resolve()).downloads
     try:
-        return max([fetched(sets[name], downloads / name, arguments.url) for name in names])
+        return max([fetch_and_say(sets[name], downloads / name, arguments.url) for name in names])
     except KeyboardInterrupt:
         print("\nStopped. Complete sets are kept; the same command begins the others anew.", file=sys.stderr)
         return 130

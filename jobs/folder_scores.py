@@ -70,7 +70,7 @@ def score(
     return [row for pair in pairs for row in rows.get(pair.name, ())], failed
 
 
-def checked(arguments: argparse.Namespace) -> tuple[EvaluateConfig, list[FilePair], list[str]]:
+def check_arguments(arguments: argparse.Namespace) -> tuple[EvaluateConfig, list[FilePair], list[str]]:
     """Return the settings, the pairs of one name, and complaints about pictures without a partner.
 
     Raises ValueError for what cannot be done as asked.

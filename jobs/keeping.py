@@ -1,4 +1,4 @@
-"""Which states of a training are kept, and the files that they are kept in."""
+"""The choice of the states of a training that are kept, and the files that they are kept in."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Scores that are safe as they come: a line a picture, until the whole table is written.
+"""Scores that are safe once they are computed: a line a picture, until the whole table is written.
 
 Whatever ends the command (a kill, a full disk, a node that is lost) costs the picture under way and
 no other; the same command goes on from what is there.

@@ -76,7 +76,7 @@ def _run_child(folder: Path, subjects: Sequence[OwnCode], limit_s: float) -> int
     request = {"path": [place for place in sys.path if isinstance(place, str)], "subjects": list(map(asdict, subjects))}
     (folder / "request").write_text(json.dumps(request))
     flags = ["-B"] if sys.dont_write_bytecode else []
-    # Our path first, as this process has it: the module must be found as it would be here.
+    # The child imports from where this process does, so that it finds the same module.
     code = (
         "import json, sys; request = json.load(open(sys.argv[1] + '/request')); sys.path[:] = request['path']; "
         "from jobs.own_import import import_subjects; import_subjects(sys.argv[1], request['subjects'])"

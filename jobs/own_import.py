@@ -47,7 +47,7 @@ def _checked(subject: OwnCode, folder: str) -> dict[str, Any]:
 
 def _printed_since(folder: str, start: int) -> str:
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):  # it may have put anything there
+        with contextlib.suppress(Exception):  # the user's code may have put anything there
             stream.flush()
     with open(f"{folder}/printed", "rb") as file:
         file.seek(start)

@@ -42,7 +42,7 @@ def render(stage: Render, progress: Progress) -> None:
     for number, (set_ref, picture, passes) in enumerate(todo, 1):
         try:
             _restore(stage, set_ref, picture, passes, networks)
-        except PictureError as error:  # it keeps no other from being restored
+        except PictureError as error:  # the other pictures are restored all the same
             reasons.append(str(error))
         except FloatingPointError as error:
             reasons.append(f"{picture.path}: {error}")

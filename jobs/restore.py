@@ -42,11 +42,18 @@ def main(argv: list[str] | None = None) -> int:
     from jobs.checkpoint import CheckpointError
     from jobs.names import by_name
     from jobs.pictures import passed_over
-    from jobs.restoring import checkpoint_file, checkpoint_of, named_by_place, own_code_notes, restored, said_models
+    from jobs.restoring import (
+        checkpoint_file,
+        checkpoint_of,
+        named_by_place,
+        named_model,
+        own_code_notes,
+        restore_picture,
+    )
     from srcnn.files import PictureError, is_grey_file, make_folder, read_picture, write_picture
 
     try:
-        place, own = said_models(arguments.model)
+        place, own = named_model(arguments.model)
         checkpoint = checkpoint_of(checkpoint_file(place), arguments)
         named_by = named_by_place(arguments.pictures)
         files = list(by_name(named_by).values())
@@ -74,7 +81,8 @@ def main(argv: list[str] | None = None) -> int:
             if refusal := refuse_to_replace(target, arguments.overwrite, *inputs):
                 raise PictureError(f"{file}: {refusal}")
             write_picture(
-                target, restored(read_picture(file), is_grey_file(file), checkpoint, model, arguments.upsample or 1)
+                target,
+                restore_picture(read_picture(file), is_grey_file(file), checkpoint, model, arguments.upsample or 1),
             )
             print(f"{number}/{len(files)} {target}", flush=True)
         except PictureError as error:

@@ -19,7 +19,7 @@ from srcnn.resize import resize
 from srcnn.views import Bytes
 
 
-def said_models(models: list[str]) -> tuple[Path, str | None]:
+def named_model(models: list[str]) -> tuple[Path, str | None]:
     """Return the file or folder that ``--model`` names, and the user's own class that may be imported for it.
 
     Raises ValueError.
@@ -46,7 +46,7 @@ def checkpoint_file(model: Path) -> Path:
 def checkpoint_of(file: Path, arguments: argparse.Namespace) -> Checkpoint:
     """Return a checkpoint of ours, or somebody else's weights as one. Raises WeightsError."""
     stated = stated_scale(arguments.weights_scale)
-    if stated is None:  # a checkpoint of ours says it itself
+    if stated is None:  # a checkpoint of ours holds its scale
         with suppress(CheckpointError):
             return Checkpoint.load(file)
     weights = read_weights(file, stated)
@@ -76,7 +76,7 @@ def named_by_place(pictures: list[Path]) -> dict[Path, PurePath]:
     return named_by
 
 
-def restored(picture: Bytes, grey: bool, checkpoint: Checkpoint, model: SRCNN, factor: int) -> Bytes:
+def restore_picture(picture: Bytes, grey: bool, checkpoint: Checkpoint, model: SRCNN, factor: int) -> Bytes:
     """Return a picture (height, width, 3), uint8, enlarged ``factor`` times and restored."""
     standard = own_standard(checkpoint.data.luma, grey)
     bands = rgb_to_ycbcr(picture, standard)

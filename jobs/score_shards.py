@@ -127,7 +127,7 @@ class EarlierScores:
         values: dict[Key, dict[str, float | None]] = {}
         for shard in shards_in(self.folder):
             if f"-{epoch:04d}-" in shard:
-                # The same scoring in another division is by the same code, also of the user's own metrics.
+                # The same scoring, divided otherwise, used the same code, the user's own metrics included.
                 same = shard.startswith(self.eval_id)
                 by_image = _read_shard(self.folder / shard, name, self.sets[name], same)
                 for key, scores in by_image.get(image, {}).items():
@@ -162,7 +162,7 @@ def _read_shard(path: Path, name: str, set_id: str, same_scoring: bool) -> dict[
     origin = json.loads(made_from(place)) if place else {}
     if origin.get("sets", {}).get(name) != set_id:
         return {}
-    # The user's own functions carry no version: their values are those of this scoring or of none.
+    # The user's own metrics have no version: only values of the same scoring are taken.
     metrics = [m for m, v in origin["metrics"].items() if same_scoring or (m in METRICS and METRICS[m].version == v)]
     return _by_image((row for _, table in read_shards([path]) for row in table.to_pylist()), name, metrics)
 

@@ -228,7 +228,7 @@ def _train_epoch(training: Training, materials: Materials, before: Epoch | None)
     assert materials.holdout is not None
     config, model, patches = materials.experiment.training, training.model, materials.train
     epoch = len(training.history) + 1
-    # Trained again in the numbers that it was trained in, for the same bits.
+    # A lost epoch is trained again in the numbers that it was trained in, so that it gives the same bits.
     precision = possible(before["precision"], materials.device) if before else materials.precision
     if precision not in training.steps:
         training.steps[precision] = new_steps(model, training.optimiser, patches, config, precision)
@@ -274,7 +274,7 @@ def _newest_state(paths: RunPaths, experiment: Experiment) -> Checkpoint | None:
     if state:
         epochs = experiment.training.epochs
         _log.info("going on from epoch %d of %d", state.epoch, epochs)
-        if not paths.last.exists() or state.epoch == epochs:  # nothing later may come to be written
+        if not paths.last.exists() or state.epoch == epochs:  # no later state may ever be written
             write_bytes(paths.last, state.to_bytes(), durable=True)
     return state
 

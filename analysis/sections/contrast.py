@@ -15,7 +15,7 @@ from analysis.statistics import rank_correlation, ranks
 from analysis.style import number
 from srcnn.metrics import METRICS, about, score, warm_up
 
-TIMED_S = 0.1  # no further call of a metric once its calls took this long
+TIMED_S = 0.1  # a metric is not called again once its calls took this long
 SLOW_S = 5.0  # a first call this long is the metric itself, not the loading of what it needs, and is not repeated
 
 
@@ -117,7 +117,7 @@ def _ranking(evidence: Evidence, what: str, title: str) -> Table | None:
 
 def _costs(evidence: Evidence) -> Table | Prose:
     """Return the milliseconds of every metric on a patch of the study's crop size, measured now, on one core."""
-    ours = [name for name in evidence.metrics if name in METRICS]  # a report runs nobody's code
+    ours = [name for name in evidence.metrics if name in METRICS]  # a report does not run the user's code
     if not ours:
         return Prose("What a metric of your own costs is not measured here: that would run its code.", "faint")
     warm_up(metrics=ours)

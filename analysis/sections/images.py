@@ -13,7 +13,7 @@ from analysis.panels import Panel
 from analysis.pictures import Album, data_uri, inside, shown_part
 from analysis.plots import image_plot
 from analysis.statistics import PAIR_KEY
-from analysis.study import RunResults, apart
+from analysis.study import RunResults, distinct_name
 from analysis.style import metric_head, number, run_styles
 from srcnn.metrics import about
 from srcnn.patches import Box
@@ -183,8 +183,8 @@ def _sorted_charts(evidence: Evidence) -> list[Any]:
     metric = evidence.leading
     values = [str(name) for name in frame.columns]
     keys = {name: styles[name] for name in values[: SHOWN_VARIANTS + 1]}
-    # A run may be called as one of these two columns.
-    heads = {name: apart(name, ("set", "image"), "run") for name in values}
+    # A run may have the name of one of these two columns.
+    heads = {name: distinct_name(name, ("set", "image"), "run") for name in values}
     frame = frame.rename(columns=heads).reset_index()
     frame["set"] = [name for name, table in zip(sets, frames, strict=True) for _ in range(len(table))]
     best = evidence.best_run.label if evidence.best_run else ""

@@ -80,7 +80,7 @@ def _costs(study: StudyResults) -> Table | None:
     total = f"{table['core_hours'].sum():.2f} core-hours in all"
     known = bool(table["cores"].all())
     caption = f"{total}, all attempts added up." + (
-        "" if known else " Attempts that do not say their cores count as one."
+        "" if known else " An attempt that does not say its cores counts as one core."
     )
     return Table("costs-of-stages", "What each stage took", table.drop(columns="cores"), columns, caption)
 

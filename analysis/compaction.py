@@ -14,20 +14,9 @@ import pyarrow.parquet as pq
 from srcnn.files import atomic_path
 from srcnn.metrics import is_metric
 from srcnn.paths import StudyPaths, is_within
-from srcnn.schema import score_schema
-from srcnn.shards import (
-    CompactedFile,
-    compacted_files,
-    find_shard,
-    is_loose,
-    is_shard,
-    learn_metrics,
-    made_from,
-    read_shards,
-    readable,
-    shards_in,
-    write_index,
-)
+from srcnn.score_schema import score_schema
+from srcnn.shard_rows import learn_metrics, made_from, read_shards, readable
+from srcnn.shards import CompactedFile, compacted_files, find_shard, is_loose, is_shard, shards_in, write_index
 from srcnn.whole import seal_parquet
 
 ROW_GROUP = 131_072  # rows: enough to compress well, few enough to read one epoch without the others

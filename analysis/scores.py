@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from analysis.study import StudyResults, open_study
 from srcnn.history import read_history
 from srcnn.metrics import is_metric
-from srcnn.schema import score_schema
-from srcnn.shards import read_shards
+from srcnn.score_schema import score_schema
+from srcnn.shard_rows import read_shards
 
 # The columns that load adds to those of the score table.
 ADDED_COLUMNS = ("label", "degradation_id")

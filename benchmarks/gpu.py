@@ -101,7 +101,7 @@ def network(name: str, device: "torch.device") -> Any:
     """Return a new network on the device, as the train stage makes it."""
     import torch
 
-    from srcnn.models import build_model
+    from srcnn.models.build import build_model
 
     model: Any = build_model(name, residual=True, seed=0)
     return model.to(device).to(memory_format=torch.channels_last)

@@ -17,7 +17,7 @@ from srcnn.files import write_json, write_text
 from srcnn.metrics import METRICS
 from srcnn.patches import crop_grid
 from srcnn.paths import StudyPaths
-from srcnn.schema import score_schema
+from srcnn.score_schema import score_schema
 from srcnn.upsample import UPSAMPLERS
 
 PICTURES, HEIGHT, WIDTH, CROP = 200, 321, 481, 160

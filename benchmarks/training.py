@@ -119,7 +119,7 @@ def train_recipe(arguments: argparse.Namespace, prepare: "Prepare", recipe: Reci
     from srcnn.dataset import read_patches
     from srcnn.deprocess import CENTRE, Standardisation
     from srcnn.experiment import TrainingConfig
-    from srcnn.models import build_model
+    from srcnn.models.build import build_model
     from srcnn.monitor import mean_scores
     from srcnn.precision import precision_for
     from srcnn.schedules import SCHEDULES
@@ -284,7 +284,7 @@ def our_arm(prepare: "Prepare", name: str, wanted: Wanted = "auto") -> dict[str,
     from srcnn.dataset import read_patches
     from srcnn.deprocess import CENTRE, Standardisation
     from srcnn.experiment import TrainingConfig
-    from srcnn.models import build_model
+    from srcnn.models.build import build_model
     from srcnn.precision import precision_for
     from srcnn.training import new_optimiser, train_epoch
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from jobs.own_check import OwnCode
 from srcnn.metrics import find
-from srcnn.models import check_model
 from srcnn.own_code import own_attribute
 from srcnn.words import said, told
 
@@ -67,6 +66,8 @@ def _fault(subject: OwnCode) -> str:
         if subject.kind == "metric":
             find(subject.name)
         else:
+            from srcnn.models.build import check_model  # torch, which a metric does without
+
             check_model(subject.name, residual=subject.residual, patch_size=subject.patch_size)
     except ValueError as error:
         return said(error)

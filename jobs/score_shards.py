@@ -18,18 +18,10 @@ from srcnn.damage import DamagedFile
 from srcnn.experiment import EvaluateConfig
 from srcnn.files import atomic_path
 from srcnn.metrics import METRICS, find, is_metric
-from srcnn.schema import KEY_COLUMNS, score_schema
-from srcnn.shards import (
-    PARTIAL,
-    find_shard,
-    has_shard,
-    made_from,
-    partial_shard,
-    read_shards,
-    readable,
-    shards_in,
-    unfinished_shard,
-)
+from srcnn.schema import KEY_COLUMNS
+from srcnn.score_schema import score_schema
+from srcnn.shard_rows import made_from, read_shards, readable
+from srcnn.shards import PARTIAL, find_shard, has_shard, partial_shard, shards_in, unfinished_shard
 from srcnn.whole import check_parquet, seal_parquet
 
 _log = logging.getLogger(__name__)

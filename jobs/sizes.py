@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from jobs.pictures import SetRef, load_set
 from srcnn.experiment import Experiment
-from srcnn.models import MODELS, build_model
+from srcnn.models import MODELS
 from srcnn.paths import RootPaths
 
 # Measured on restored photographs: PNG takes this share of the raw bytes.
@@ -39,4 +39,6 @@ def weight_count(name: str) -> int:
     if name in MODELS:  # named by their kernels, so torch is not needed
         first, middle, last = (int(kernel) ** 2 for kernel in name.split("-"))
         return 64 * first + 64 + 32 * 64 * middle + 32 + 32 * last + 1
+    from srcnn.models.build import build_model  # torch, which the sizes of our own networks do without
+
     return sum(parameter.numel() for parameter in build_model(name, residual=True, seed=0).parameters())

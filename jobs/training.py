@@ -28,7 +28,7 @@ from srcnn.experiment import Experiment, ModelConfig, TrainingConfig
 from srcnn.files import remove_orphans, write_bytes
 from srcnn.history import Epoch, Precision
 from srcnn.identity import data_id
-from srcnn.models import build_model
+from srcnn.models.build import build_model
 from srcnn.models.srcnn import SRCNN
 from srcnn.models.state import load_state
 from srcnn.models.weights import Weights, WeightsError, read_weights

@@ -1,4 +1,4 @@
-"""Files and folders that are taken out of the way, and come back if what they make room for does not happen."""
+"""Taking files and folders out of the way, to put them back if what they make room for does not happen."""
 
 import os
 from collections.abc import Callable
@@ -9,10 +9,10 @@ from srcnn.regular import read_regular
 
 
 class Aside:
-    """What was taken away, and how files were: all of it can be put back until ``forget`` is called.
+    """What was taken away, and what files held before: all of it can be put back until ``forget`` is called.
 
-    What is taken away lies beside its place, under a temporary name, so that a process that is killed meanwhile
-    leaves what ``runner.clean`` removes.
+    What is taken away lies beside its place, under a temporary name: if the process is killed meanwhile,
+    ``runner.clean`` removes it.
     """
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class Aside:
         self._undo: list[Callable[[], None]] = []
 
     def take(self, place: Path) -> bool:
-        """Take away a file or folder; whether there was one."""
+        """Take a file or folder away, and say whether there was one."""
         aside = temporary_path(place)
         try:
             os.rename(place, aside)
@@ -31,7 +31,7 @@ class Aside:
         return True
 
     def keep(self, file: Path) -> None:
-        """Remember how a file is that is about to be written, or that there is none."""
+        """Remember what a file holds that is about to be written, or that there is none."""
         try:
             content = read_regular(file)
         except FileNotFoundError:
@@ -40,12 +40,12 @@ class Aside:
             self._undo.append(lambda: write_bytes(file, content))
 
     def put_back(self) -> None:
-        """Make everything as it was."""
+        """Put everything back as it was."""
         while self._undo:
             self._undo.pop()()
         self.taken = []
 
     def forget(self) -> list[Path]:
-        """Nothing can be put back from now on; where that lies which was taken away, to be deleted."""
+        """Give up putting things back, and return where they lie, so that they can be deleted."""
         taken, self.taken, self._undo = self.taken, [], []
         return taken

@@ -1,4 +1,4 @@
-"""Reading the records of attempts at tasks, which say what became of each."""
+"""Reading the records of attempts at tasks, which say what became of them."""
 
 import logging
 from pathlib import Path
@@ -15,21 +15,21 @@ _attempt = record(Attempt)
 
 
 def read_attempt(file: Path) -> Attempt | None:
-    """The record in a file; None if its number is only just claimed, or it is gone, or damaged, which is said.
+    """Return the record in a file; None if it is gone, only just claimed, or damaged, which the log says.
 
-    Raises OSError where it cannot be read: of an attempt that may run nobody says that it does not.
+    Raises OSError where it cannot be read: the attempt may be running.
     """
     try:
-        found: Attempt | None = read_json(file, _attempt, LOST)
+        attempt: Attempt | None = read_json(file, _attempt, LOST)
     except DamagedFile as error:
         if not _is_claimed(file):
             _log.warning("%s", error)
         return None
-    return found
+    return attempt
 
 
 def _is_claimed(file: Path) -> bool:
-    """Whether a file is there and empty: its number is taken, and its content on the way."""
+    """Say whether a file is there and empty: its number is taken, and its content on the way. True if it is gone."""
     try:
         return file.is_file() and file.stat().st_size == 0
     except FileNotFoundError:

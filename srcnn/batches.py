@@ -40,10 +40,9 @@ class Tensors:
         return len(self.inputs)
 
     def batch(self, index: Tensor, flips: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Inputs and targets at these positions, (*index.shape, 1, P, P), float32 on the network's scale.
+        """Return inputs and targets at these positions, (*index.shape, 1, P, P), float32 on the network's scale.
 
-        The patches of each row of ``index`` are turned by the one of ``flips`` that is its row's, of those
-        that ``augmented`` knows.
+        ``flips`` holds a number of ``augmented`` for each row of ``index``, by which the row's patches are turned.
         """
         scale, shift = 255.0 * self.standardisation.std, self.standardisation.mean / self.standardisation.std
         inputs, targets = (self._taken(images, index, flips) for images in (self.inputs, self.targets))
@@ -58,14 +57,14 @@ class Tensors:
 
     @cached_property
     def _orders(self) -> Tensor:
-        """(8, P * P): the order of a patch's pixels after each flip."""
+        """The order of a patch's pixels after each of the eight flips, (8, P * P)."""
         size = self.inputs.shape[-1]
         pixels = torch.arange(size * size, device=self.inputs.device).view(1, size, size)
         return torch.stack([augmented(pixels, flip).flatten() for flip in range(SYMMETRIES)])
 
 
 def augmented(images: Tensor, flip: int) -> Tensor:
-    """One of the eight flips and transposes of a square, of a batch (N, 1, P, P)."""
+    """Return images (N, 1, P, P) turned by one of the eight flips and transposes of a square; 0 changes nothing."""
     if flip & 1:
         images = images.flip(-1)
     if flip & 2:
@@ -75,9 +74,9 @@ def augmented(images: Tensor, flip: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Course:
-    """One epoch: ``order`` (N,) of the patches and the batches' ``flips``, on the device, and their learning ``rates``.
+    """One epoch: the ``order`` (N) of its patches, and the batches' ``flips`` and learning ``rates``.
 
-    ``flips`` is None where nothing is flipped. The last batch may be short.
+    ``order`` and ``flips`` are on the device; ``flips`` is None where nothing is flipped. The last batch may be short.
     """
 
     order: Tensor
@@ -86,7 +85,7 @@ class Course:
 
     @classmethod
     def of(cls, patches: Tensors, rates: list[float], *, augment: bool, epoch: int, seed: int) -> "Course":
-        """Epoch ``epoch`` of a training with this seed."""
+        """Return epoch ``epoch`` of a training with this seed."""
         generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
         device = patches.inputs.device
         order = torch.randperm(len(patches), generator=generator).to(device)

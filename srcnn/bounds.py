@@ -1,4 +1,4 @@
-"""Numbers on a command line: refused where they are outside of what makes sense, before anything is built of them."""
+"""Numbers on a command line: refused where they make no sense, before anything is built of them."""
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable
@@ -12,7 +12,7 @@ Number = TypeVar("Number", int, float)
 
 
 def within(kind: type[Number], least: Number, most: Number, above: bool = False) -> Callable[[str], Number]:
-    """A type for argparse: numbers from ``least`` (not itself, if ``above``) to ``most``."""
+    """Return a type for argparse: numbers from ``least`` (above it, if ``above``) to ``most``."""
     whole = "a whole number" if kind is int else "a number"
     expected = f"expected {whole} {'above' if above else 'from'} {least:,} {'and up ' * above}to {most:,}"
 
@@ -21,7 +21,7 @@ def within(kind: type[Number], least: Number, most: Number, above: bool = False)
             value = kind(text) if text.isascii() and "_" not in text else None  # Python reads 1_0 as ten
         except ValueError:
             value = None
-        if value is None or not (least < value if above else least <= value) or not value <= most:  # nan is none of it
+        if value is None or not (least < value if above else least <= value) or not value <= most:  # as nan is not
             raise ArgumentTypeError(f"{expected}, found {text[:SHOWN]}{'...' * (len(text) > SHOWN)}")
         return value
 

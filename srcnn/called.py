@@ -1,13 +1,13 @@
-"""How the command that runs was called, for its own help: as a module, or by its short name."""
+"""The words that a user types for the command that runs, for its own help: a module, or its short name."""
 
 _SHORT: dict[str, str] = {}
 
 
 def called(module: str) -> str:
-    """What a user types for a command's module: ``python -m runner.submit``, or ``srcnn submit`` if that was typed."""
+    """Return what a user types for a command: ``python -m runner.submit``, or ``srcnn submit`` if that was typed."""
     return _SHORT.get(module, f"python -m {module}")
 
 
 def call_it(module: str, words: str) -> None:
-    """From now on the command is known by other words."""
+    """Let ``called`` know the command's module by other words from now on."""
     _SHORT[module] = words

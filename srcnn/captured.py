@@ -1,4 +1,4 @@
-"""Steps that a GPU takes by itself: recorded once (a CUDA graph), then repeated without Python between its kernels.
+"""Steps that a GPU takes by itself: recorded once (a CUDA graph), then repeated without Python between the kernels.
 
 A step of SRCNN is microseconds of work and half a millisecond of Python. So the steps of AT_ONCE batches are
 recorded into one graph, which reads its batches, cut and flipped on the device, and their learning rates from
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 class CapturedSteps(Steps):
-    """Steps of one training on a GPU; a network that cannot be recorded takes them one by one, and the log says why."""
+    """The steps of one training on a GPU; if the network cannot be recorded, one by one, and the log says why."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -40,7 +40,7 @@ class CapturedSteps(Steps):
         self.counts = (max(1, min(AT_ONCE, PATCHES_AT_ONCE // self.config.batch_size)), 1)
 
     def run(self, course: Course, epoch: int) -> float:
-        """The losses of an epoch's patches added up; the model and optimiser are changed in place.
+        """Take an epoch's steps, which change the model and the optimiser, and return the sum of its patches' losses.
 
         Raises TrainingDiverged when they are not finite.
         """
@@ -75,7 +75,7 @@ class CapturedSteps(Steps):
                 require_finite(look(), "loss", epoch, course.rates[number - 1])
 
     def _recorded(self, left: int) -> int:
-        """How many of the whole batches that are left the next graph takes; 0: none, take one step without."""
+        """Return how many of the whole batches that are left the next graph takes; 0: take one step without a graph."""
         if self.taken < WARM or self.unfit:
             return 0
         count = next((count for count in self.counts if count <= left), 0)
@@ -90,7 +90,7 @@ class CapturedSteps(Steps):
         return count
 
     def _alone(self, index: Tensor, flips: Tensor | None, rates: Tensor) -> None:
-        """One step without a graph: the first ones, and the short one at the end of an epoch."""
+        """Take one step without a graph: the first ones, and the short one at the end of an epoch."""
         self._set_rates(list(rates.unbind()))
         batch = self.patches.batch(index, flips)
         self.taken += 1
@@ -109,7 +109,7 @@ class CapturedSteps(Steps):
 
 
 class _Recorded:
-    """A graph of so many steps, and the tensors that it reads them from."""
+    """A graph of ``count`` steps, and the tensors that it reads their batches from."""
 
     def __init__(self, steps: CapturedSteps, count: int) -> None:
         size, groups = steps.patches.inputs.shape[1:], len(steps.optimiser.param_groups)
@@ -133,7 +133,7 @@ class _Recorded:
 
 
 class _Look:
-    """The value of a number on the GPU some time ago, without waiting for it."""
+    """A look at a number on the GPU: its value some time ago, for which nobody waits."""
 
     def __init__(self, number: Tensor) -> None:
         self.number = number
@@ -151,7 +151,7 @@ class _Look:
 
 @contextmanager
 def _nothing_thrown_away() -> Iterator[None]:
-    """In this block Python frees nothing that is in a cycle: an earlier graph that is freed ends a recording."""
+    """Keep Python from freeing cycles within this block: an earlier graph that is freed ends a recording."""
     gc.collect()
     enabled = gc.isenabled()
     gc.disable()
@@ -170,7 +170,7 @@ def _end_recording(device: torch.device) -> None:
 
 @contextmanager
 def _capturable(optimiser: torch.optim.Optimizer) -> Iterator[None]:
-    """Let a graph record the optimiser; elsewhere it stays as checkpoints of any device hold it."""
+    """Let a graph record the optimiser within this block; elsewhere it stays as checkpoints of any device hold it."""
     able = [group for group in optimiser.param_groups if "capturable" in group]
     for group in able:
         group["capturable"] = True
@@ -183,7 +183,7 @@ def _capturable(optimiser: torch.optim.Optimizer) -> Iterator[None]:
 
 @contextmanager
 def _watched(model: torch.nn.Module) -> Iterator[list[str]]:
-    """Reasons why what is done in this block must not be recorded: it would do the same ever after."""
+    """Give a list that holds, after this block, why a graph must not record it: it would do the same ever after."""
     reasons: list[str] = []
     before = host_state(model)
     with warnings.catch_warnings(record=True) as caught:
@@ -193,7 +193,7 @@ def _watched(model: torch.nn.Module) -> Iterator[list[str]]:
             yield reasons
         finally:
             torch.cuda.set_sync_debug_mode("default")
-    waits = [str(each.message) for each in caught if "synchronizing" in str(each.message)]
+    waits = [str(warning.message) for warning in caught if "synchronizing" in str(warning.message)]
     if any("called a" in wait for wait in waits):
         reasons.append("reads numbers back from the GPU as it computes")
     changed = [name for name, value in host_state(model).items() if before.get(name) != value]
@@ -201,7 +201,7 @@ def _watched(model: torch.nn.Module) -> Iterator[list[str]]:
 
 
 def host_state(model: torch.nn.Module) -> dict[str, Any]:
-    """What a step can change that a graph cannot: random generators of the host, and plain attributes of layers."""
+    """Return what a step can change that a graph cannot: random generators of the host, plain attributes of layers."""
     state: dict[str, Any] = {
         "the random numbers of Python": random.getstate(),
         "the random numbers of numpy": repr(np.random.get_state()),

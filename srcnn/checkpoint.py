@@ -1,8 +1,8 @@
 """Checkpoints: everything that training needs to go on, or that restoring needs to start.
 
-One file that ``torch.load(path, weights_only=True)`` opens: torch's own archive, whose comment
-holds the SHA-256 of all that comes before it. So a file that a full disk, a copy or a failing
-drive has damaged is known for it, even where torch would read it without complaint.
+A checkpoint is a file that ``torch.load(path, weights_only=True)`` opens: torch's own archive, whose
+comment holds the SHA-256 of all that comes before it. So a file that a full disk, a copy or a failing
+drive has damaged is recognised, even where torch would read it without complaint.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import math
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -19,18 +19,17 @@ from srcnn.deprocess import Standardisation
 from srcnn.experiment import DataConfig, ModelConfig, faults
 from srcnn.files import write_bytes
 from srcnn.history import Epoch, epoch_of
-from srcnn.models import build_model, is_own_model
+from srcnn.models import is_own_model
+from srcnn.models.build import build_model
+from srcnn.models.srcnn import SRCNN
 from srcnn.models.state import StateError, load_state
 from srcnn.regular import read_regular
 from srcnn.whole import MARK, SEAL, unpacks_to_more
 from srcnn.words import said
 
-if TYPE_CHECKING:
-    from srcnn.models.srcnn import SRCNN
-
 
 class CheckpointError(RuntimeError):
-    """A checkpoint file that cannot be used, named, with the reason."""
+    """The error of a checkpoint file that cannot be used: its name, and the reason."""
 
 
 @dataclass
@@ -57,7 +56,7 @@ class Checkpoint:
         write_bytes(path, self.to_bytes(), durable=True)
 
     def to_bytes(self) -> bytes:
-        """The file's content."""
+        """Return the file's content."""
         buffer = io.BytesIO()
         torch.save(vars(self), buffer)
         return sealed(buffer.getvalue())
@@ -75,7 +74,7 @@ class Checkpoint:
 
     @classmethod
     def of(cls, path: Path, content: bytes) -> "Checkpoint":
-        """The checkpoint that a file of this content is. Raises CheckpointError if it is damaged, or none."""
+        """Return the checkpoint in a file of this content. Raises CheckpointError if it is damaged, or is not one."""
         if content and not content.startswith(b"PK\x03\x04"):
             raise CheckpointError(f"{path}: is no checkpoint, but a file of another kind; name one that training wrote")
         if not is_sealed(content):
@@ -100,11 +99,11 @@ class Checkpoint:
         if not (math.isfinite(self.mean) and 0 < self.std < math.inf):
             raise ValueError(f"its luma has mean {self.mean} and deviation {self.std}")
 
-    def build(self, own: str | None = None) -> "SRCNN":
-        """The trained model, in evaluation mode.
+    def build(self, own: str | None = None) -> SRCNN:
+        """Return the trained model, in evaluation mode.
 
-        A network of somebody's own is imported, which runs its code, only if it is the one that the caller names
-        in ``own``. Raises CheckpointError.
+        A network of the user's own is imported, which runs its code, only if the caller names it in ``own``.
+        Raises CheckpointError.
         """
         try:
             config = ModelConfig(**self.model_config)
@@ -136,7 +135,7 @@ class Checkpoint:
 
 
 def sealed(archive: bytes) -> bytes:
-    """A zip archive with the SHA-256 of its content as its comment."""
+    """Return a zip archive with the SHA-256 of its content as its comment. Raises ValueError if it has a comment."""
     # The last two bytes of a zip without a comment are the comment's length, which is not hashed.
     body, length = archive[:-2], archive[-2:]
     if length != b"\0\0":
@@ -145,7 +144,7 @@ def sealed(archive: bytes) -> bytes:
 
 
 def is_sealed(content: bytes) -> bool:
-    """Whether the content is what ``sealed`` gave, every bit of it."""
+    """Say whether the content is what ``sealed`` returned, every bit of it."""
     end = len(content) - SEAL
     body, length, comment = content[: end - 2], content[end - 2 : end], content[end:]
     expected = MARK + hashlib.sha256(body).hexdigest().encode()

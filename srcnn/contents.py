@@ -1,4 +1,4 @@
-"""What a study holds as it was last submitted: ``contents.json``, for whoever reads the results."""
+"""What a study held when it was last submitted: ``contents.json``, for whoever reads the results."""
 
 import re
 import shlex
@@ -15,7 +15,7 @@ IDS = ("run_id", "eval_id", "degradation_id", "data_id")
 
 
 class RunContents(TypedDict):
-    """A run: its ids, its label, which epochs are kept, in how many blocks it is scored."""
+    """A run: its ids, its label, the epochs that are kept, the number of blocks that it is scored in."""
 
     run_id: str
     label: str
@@ -41,7 +41,7 @@ class TaskContents(TypedDict):
     stage: str
     name: str
     run: NotRequired[str]
-    needs: NotRequired[list[list[str]]]  # stage and name of each
+    needs: NotRequired[list[list[str]]]  # their stages and names
     outputs: list[OutputRecord]
 
 
@@ -61,13 +61,13 @@ ID = re.compile(r"[a-z][0-9a-z]{1,40}")  # of what short_hash makes, and never a
 
 
 def _checked(value: Any) -> Contents:
-    """A study's contents, of which no id and no set's name leads elsewhere. Raises ValueError."""
+    """Return a study's contents. Raises ValueError, also where an id or a set's name would lead elsewhere as a path."""
     contents: Contents = record(Contents)(value)
     ids = {f"runs.{i}.{name}": run.get(name) for i, run in enumerate(contents["runs"]) for name in IDS}
-    ids |= {f"sets.{name}.set_id": each["set_id"] for name, each in contents["sets"].items()}
-    for place, found in ids.items():
-        if found is not None and not ID.fullmatch(str(found)):
-            raise ValueError(f"{place}: expected an id such as r1e7408ea0f, found {shown(found)}")
+    ids |= {f"sets.{name}.set_id": of_set["set_id"] for name, of_set in contents["sets"].items()}
+    for place, value in ids.items():
+        if value is not None and not ID.fullmatch(str(value)):
+            raise ValueError(f"{place}: expected an id such as r1e7408ea0f, found {shown(value)}")
     for name in contents["sets"]:
         if not is_set_name(name):
             raise ValueError(f"sets: {shown(name)} names no set")
@@ -81,15 +81,15 @@ def _checked(value: Any) -> Contents:
 
 
 class OtherLayout(DamagedFile):
-    """A study that another version of this program made: its files are neither understood nor touched."""
+    """The error of a study that another version of this program made: its files are neither understood nor touched."""
 
     def fault(self) -> str:
-        """What is known of it."""
+        """Return what is known of the study."""
         return f"this study was made by another version (layout {self.reason}; this one knows {LAYOUT})"
 
 
 def read_contents(paths: StudyPaths) -> Contents | None:
-    """The study's runs, sets and ids; None if nothing was submitted into the folder.
+    """Return the study's runs, sets and ids; None if nothing was submitted into the folder.
 
     Raises DamagedFile, and OtherLayout for a study of another version.
     """
@@ -110,5 +110,5 @@ def read_contents(paths: StudyPaths) -> Contents | None:
 
 
 def _object(value: Any) -> dict[str, Any]:
-    found: dict[str, Any] = record(dict[str, Any])(value)
-    return found
+    made: dict[str, Any] = record(dict[str, Any])(value)
+    return made

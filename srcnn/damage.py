@@ -1,4 +1,4 @@
-"""Damaged files: named with the way out, and set aside where they are made again.
+"""Damaged files: named with a remedy, and set aside where they are made again.
 
 A full disk, a power loss or a copy that broke off leaves files that are empty, cut or garbage. What
 is made from something else is moved out of the way, so that the next submission makes it again.
@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class DamagedFile(ValueError):
-    """A file whose content is not what it should be: which, why, and what to do."""
+    """The error of a file whose content is not what it should be: which, why, and what to do."""
 
     def __init__(self, path: Path, reason: object, remedy: str = AGAIN) -> None:
         self.path = path
@@ -26,7 +26,7 @@ class DamagedFile(ValueError):
         super().__init__(f"{path}: {self.fault()}; {remedy}")
 
     def fault(self) -> str:
-        """What is wrong with the file, in words."""
+        """Return in words what is wrong with the file."""
         return f"is damaged ({self.reason})"
 
     def __reduce__(self) -> tuple[object, ...]:  # it comes back from worker processes
@@ -34,15 +34,15 @@ class DamagedFile(ValueError):
 
 
 class NoFile(DamagedFile):
-    """Something else stands where a file should: a folder, a pipe, a device, a file of another kind."""
+    """The error of something else in a file's place: a folder, a pipe, a device, a file of another kind."""
 
     def fault(self) -> str:
-        """What stands there."""
+        """Return in words what stands there."""
         return self.reason
 
 
 def of_another_kind(path: Path, start: bytes, kind: str) -> NoFile | None:
-    """The error for a file that does not begin as its kind does; None if it does, or is empty, or cannot be read."""
+    """Return an error for a file that does not begin as its kind does; None if it does, is empty, or cannot be read."""
     try:
         with open_regular(path) as file:
             begins = file.read(len(start))
@@ -62,7 +62,7 @@ Identity = tuple[int, int, int]
 
 
 def identity(path: Path) -> Identity | None:
-    """What tells a file from one that is written in its place later; None if there is none."""
+    """Return what tells a file from one that is written in its place later; None if there is none."""
     try:
         stat = os.stat(path)
     except OSError:
@@ -71,9 +71,10 @@ def identity(path: Path) -> Identity | None:
 
 
 def set_aside(path: Path, seen: Identity | None = None) -> Path | None:
-    """Where a damaged file was moved to; None if it is gone already. Raises OSError where nothing may be moved.
+    """Move a damaged file out of the way and return where it is; None if it is gone already.
 
-    ``seen`` is the file that was found to be damaged: one that another process wrote since stays.
+    ``seen`` is the identity of the file that was found to be damaged: one that another process wrote since stays.
+    Raises OSError where nothing may be moved.
     """
     aside = _free(path.with_name(path.name + SUFFIX), path)
     try:
@@ -88,7 +89,7 @@ def set_aside(path: Path, seen: Identity | None = None) -> Path | None:
 
 
 def _free(aside: Path, path: Path) -> Path:
-    """A name to set a file aside by: an earlier one is replaced, unless it or this is a folder."""
+    """Return a name to set a file aside by: an earlier one is replaced, unless it or the file is a folder."""
     number, name = 1, aside
     while os.path.lexists(name) and (name.is_dir() or path.is_dir()):
         number += 1
@@ -97,7 +98,7 @@ def _free(aside: Path, path: Path) -> Path:
 
 
 def remade(path: Path, reason: object, seen: Identity | None = None) -> DamagedFile:
-    """The error to raise for a damaged file that a stage made: it is set aside, so that the stage makes it again."""
+    """Set aside a damaged file that a stage made, so that the stage makes it again, and return the error to raise."""
     try:
         set_aside(path, seen)
     except OSError as error:
@@ -106,7 +107,7 @@ def remade(path: Path, reason: object, seen: Identity | None = None) -> DamagedF
 
 
 def unmovable(path: Path, reason: object, error: OSError) -> DamagedFile:
-    """The error to raise for a damaged file that could not be set aside, because of ``error``."""
+    """Return the error to raise for a damaged file that could not be set aside, because of ``error``."""
     return _with_remedy(path, reason, f"it could not be set aside ({error.strerror}): delete it and {AGAIN}")
 
 
@@ -119,10 +120,10 @@ def _with_remedy(path: Path, reason: object, remedy: str) -> DamagedFile:
 
 
 def is_content_fault(error: Exception) -> bool:
-    """Whether a reader failed on what a file holds.
+    """Say whether a reader failed on what a file holds.
 
-    HDF5 and Arrow raise OSError for that, too; where a disk or a server failed it has a number, and the file may be
-    whole. So it may be where memory lacked. A folder in its place is no such file.
+    HDF5 and Arrow raise OSError for that, too, but without a number; with one a disk or a server failed, and the file
+    may be whole, as it may where memory lacked. A folder in the file's place counts as a fault of the content.
     """
     if isinstance(error, OSError):
         return error.errno is None or isinstance(error, IsADirectoryError)
@@ -130,7 +131,7 @@ def is_content_fault(error: Exception) -> bool:
 
 
 def named(error: Exception, path: Path) -> Exception:
-    """The error with the file that it is about, which readers leave out."""
+    """Return the error with the name of its file, which readers leave out."""
     if isinstance(error, OSError) and error.errno is not None and error.filename is None:
         return OSError(error.errno, os.strerror(error.errno), str(path))
     return error

@@ -29,7 +29,7 @@ CHUNK_BYTES = 1 << 20  # about a thousand default patches; single-row chunks mad
 
 @dataclass(frozen=True)
 class TrainingPatches:
-    """Interpolated inputs and their originals (N, P, P) in 0..255, with those held out.
+    """Interpolated inputs and their originals (N, P, P) in 0..255, for training and held out.
 
     ``mean`` and ``std`` are of ``train_input`` on [0, 1].
     """
@@ -43,7 +43,7 @@ class TrainingPatches:
 
 
 def held_out_pictures(count: int, share: float) -> frozenset[int]:
-    """Indices of whole pictures to hold out, evenly spread; none if the share is less than one."""
+    """Return the indices of whole pictures to hold out, evenly spread; none if the share is less than one picture."""
     number = int(count * share)
     return frozenset(round((i + 0.5) * count / number - 0.5) for i in range(number))
 
@@ -51,10 +51,11 @@ def held_out_pictures(count: int, share: float) -> frozenset[int]:
 def cut_patches(
     picture: NDArray[np.uint8], data: DataConfig, held_out: bool | None, grey: bool = False
 ) -> tuple[Patches, ...]:
-    """Patches of one picture in the order of PATCH_DATASETS.
+    """Return the patches (N, P, P) of an RGB picture (H, W, 3), in the order of PATCH_DATASETS.
 
     ``held_out`` True or False puts the whole picture on one side. None splits it: the bottom
     ``data.holdout`` (one patch high at least) is held out, and no training patch reaches into it.
+    ``grey``: the picture was stored in one band (``srcnn.color.own_standard``).
     """
     hr = reference(picture, data)
     target = to_uint8(luma(hr, own_standard(data.luma, grey)))
@@ -78,9 +79,9 @@ def _flat(grid: Patches) -> Patches:
 def write_patches(
     path: Path, cut: Iterable[tuple[Patches, ...]], data: DataConfig, sources: list[dict[str, Any]]
 ) -> int:
-    """Write what ``cut_patches`` gave for each picture as one file; the number of training patches.
+    """Write what ``cut_patches`` gave for each picture as one HDF5 file, and return the number of training patches.
 
-    Raises ValueError if no training patch comes out.
+    Raises ValueError if there is no training patch.
     """
     size = data.patch_size
     total, squares, count = 0.0, 0.0, 0
@@ -94,7 +95,7 @@ def write_patches(
                 data.dtype,
                 maxshape=(None, size, size),
                 chunks=(chunk, size, size),
-                fletcher32=True,  # damage is known for it when it is read
+                fletcher32=True,  # a checksum, so that damage is known when it is read
             )
         for patches in cut:
             for name, values in zip(PATCH_DATASETS, patches, strict=True):
@@ -117,9 +118,9 @@ def write_patches(
 
 
 def read_patches(path: Path) -> TrainingPatches:
-    """All patches of a file, read into memory at once.
+    """Return all patches of a file, read into memory at once.
 
-    Raises DamagedFile, having set the file aside where that can be done.
+    Raises DamagedFile, after the file was set aside where that can be done.
     """
     seen = identity(path)
     try:
@@ -139,7 +140,7 @@ def read_patches(path: Path) -> TrainingPatches:
 
 
 def _inside(file: h5py.File, name: str, size: int) -> h5py.Dataset:
-    """A data set that the file itself holds. Raises NotWhole for one elsewhere, or of more than the file has.
+    """Return a data set that the file itself holds. Raises NotWhole for one elsewhere, or larger than the file.
 
     HDF5 opens what a link names, a pipe too, and makes up what was never written.
     """
@@ -154,6 +155,6 @@ def _inside(file: h5py.File, name: str, size: int) -> h5py.Dataset:
 
 
 def _digest(datasets: Iterable[Any], mean: float, std: float) -> str:
-    """SHA-256 of all that is read of a file, of the data sets' own in their order and of the scale."""
-    parts = [each.digest() for each in datasets]
+    """Return the SHA-256 of all that is read of a file: of the data sets' digests in their order, and of the scale."""
+    parts = [dataset.digest() for dataset in datasets]
     return hashlib.sha256(b"".join(parts) + struct.pack("<2d", mean, std)).hexdigest()

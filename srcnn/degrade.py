@@ -1,4 +1,4 @@
-"""High resolution to low resolution to interpolated input, the degradation that SRCNN undoes.
+"""From high resolution to low resolution to interpolated input: the degradation that SRCNN undoes.
 
 Two ways of resampling: ``matlab`` (antialiased bicubic in floating point, as the papers do) and
 ``pillow`` (Pillow's bicubic on 8-bit bands, rounded at the low resolution, as scripts do).
@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 
 def crop_to_multiple(image: NDArray[np.generic], multiple: int) -> NDArray[np.generic]:
-    """View of the picture without the rows and columns beyond a multiple, cut at bottom and right.
+    """Return a view of a picture (H, W[, C]) without the rows and columns beyond a multiple, at bottom and right.
 
     Raises ValueError if nothing would be left.
     """
@@ -28,7 +28,7 @@ def crop_to_multiple(image: NDArray[np.generic], multiple: int) -> NDArray[np.ge
 
 
 def low_resolution(hr: NDArray[np.generic], *, scale: int, blur_sigma: float = 0.0, resampling: Resampling) -> Floats:
-    """Bands (H // scale, W // scale[, C]) in 0..255 of ``hr`` (H, W[, C]), blurred and reduced.
+    """Return bands (H // scale, W // scale[, C]), float64, of ``hr`` (H, W[, C]) in 0..255, blurred and reduced.
 
     Raises ValueError if a side is shorter than ``scale``.
     """
@@ -42,7 +42,7 @@ def low_resolution(hr: NDArray[np.generic], *, scale: int, blur_sigma: float = 0
 
 
 def degrade(hr: NDArray[np.generic], *, scale: int, blur_sigma: float = 0.0, resampling: Resampling) -> Floats:
-    """The interpolated input: ``hr`` (H, W[, C]) in 0..255 reduced by ``scale`` and brought back to its size.
+    """Return the interpolated input: ``hr`` (H, W[, C]) in 0..255, reduced by ``scale`` and brought back to its size.
 
     Raises ValueError if a side is shorter than ``scale``.
     """

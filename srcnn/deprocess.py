@@ -16,31 +16,31 @@ CENTRE = 0.45
 
 @dataclass(frozen=True)
 class Standardisation:
-    """The network sees (luma / 255 - mean) / std; kept in every checkpoint."""
+    """The network's scale, (luma / 255 - mean) / std; every checkpoint holds it."""
 
     mean: float
     std: float
 
     def apply(self, luma: NDArray[np.generic]) -> NDArray[np.float32]:
-        """The network's scale from luma in 0..255."""
+        """Return luma in 0..255 on the network's scale, float32."""
         normalised = luma.astype(np.float32) / np.float32(255.0)
         return (normalised - np.float32(self.mean)) / np.float32(self.std)
 
     def undo(self, values: NDArray[np.floating]) -> Floats:
-        """Luma in 0..255, unrounded and unclipped, from the network's scale."""
+        """Return values on the network's scale as luma in 0..255, float64, unrounded and unclipped."""
         return (values.astype(np.float64) * self.std + self.mean) * 255.0
 
 
 def standardisation(kind: str, mean: float, std: float) -> Standardisation:
-    """``centre``: minus 0.45, unscaled; ``dataset``: by the training patches' own mean and std."""
+    """Return the scale of a kind, ``centre`` (mean 0.45, std 1) or ``dataset`` (the training patches' mean and std)."""
     return Standardisation(CENTRE, 1.0) if kind == "centre" else Standardisation(mean, std)
 
 
 def deprocess(luma: Floats, interpolated: Floats, standard: Standard) -> NDArray[np.uint8]:
-    """RGB picture (H, W, 3) from restored luma (H, W) and the interpolated bands' chroma (H, W, 3)."""
+    """Return the RGB picture (H, W, 3) of restored luma (H, W) and of the interpolated bands' chroma (H, W, 3)."""
     return ycbcr_to_rgb(np.dstack([np.rint(luma), np.rint(interpolated[..., 1:])]), standard)
 
 
 def as_measured_luma(luma: Floats, standard: Standard) -> NDArray[np.uint8]:
-    """BT.601 studio luma (H, W), rounded, from luma of either standard."""
+    """Return BT.601 studio luma (H, W), rounded, from luma of either standard."""
     return to_uint8(luma if standard == "bt601" else 16.0 + luma * (219.0 / 255.0))

@@ -1,4 +1,4 @@
-"""The same bits from the same work on a GPU, where that is wanted: some of its fastest kernels add up in any order."""
+"""The same bits from the same work on a GPU, if wanted: some of its fastest kernels add up in any order."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _WORKSPACE = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 
 @contextmanager
 def deterministic(wanted: bool) -> Iterator[None]:
-    """In this block torch takes only kernels that give the same bits every time, if that is ``wanted``.
+    """Let torch take only kernels that give the same bits every time within this block, if that is ``wanted``.
 
     torch then raises RuntimeError for what it has no such kernel for, and names it.
     """

@@ -1,7 +1,7 @@
-"""The one door out of every command: what its surroundings do to it ends in a sentence, a fault of ours in a traceback.
+"""The one door out of every command: a fault of its surroundings ends in a sentence, a fault of ours in a traceback.
 
-A full disk, a folder of somebody else, a damaged file or a text that is no UTF-8 is nothing that a
-stack of calls explains.
+A stack of calls does not explain a full disk, a folder of somebody else, a damaged file or a text
+that is not UTF-8.
 """
 
 import errno
@@ -55,17 +55,17 @@ Main = Callable[..., int]
 
 
 def command(main: Main) -> Main:
-    """``main`` of a command, ending in one sentence and status 2 where its surroundings are at fault.
+    """Return a ``main`` that ends in one sentence and status 2 where its surroundings are at fault.
 
-    Where an error arose stands in a log that the sentence names, or in the terminal with ``--debug``. Whoever stops
-    reading the output (``| head``), closes it or has no room for it does not stop the command; ``is_unread``
-    tells those that would go on printing for ever.
+    Where the error arose stands in a log that the sentence names, or in the terminal with ``--debug``. Whoever stops
+    reading the output (``| head``), closes it or has no room for it does not stop the command; a command that would
+    print for ever asks ``is_unread``.
     """
     return _through_the_door(main, answers=False)
 
 
 def answer(main: Main) -> Main:
-    """As ``command``, of one whose output is all that it makes: status 2 where that could not be written."""
+    """Return a ``main`` as ``command`` does, with status 2 if its output, all that it makes, could not be written."""
     return _through_the_door(main, answers=True)
 
 
@@ -100,7 +100,7 @@ def _through_the_door(main: Main, answers: bool) -> Main:
 
 
 def _ended(main: Main, words: list[str], debug: bool) -> int:
-    """The status of a command, whatever it meets."""
+    """Run a command and return its status, whatever it meets. Raises what is a fault of ours."""
     try:
         return main(words)
     except KeyboardInterrupt:
@@ -123,19 +123,19 @@ def _ended(main: Main, words: list[str], debug: bool) -> int:
 
 
 def is_of_the_surroundings(error: Exception) -> bool:
-    """Whether an error is what a disk, a file or the memory does to a program, and no fault of ours."""
+    """Say whether an error is what a disk, a file or the memory does to a program, and no fault of ours."""
     kinds = (OSError, UnicodeError, MemoryError, RecursionError, DamagedFile)
     return isinstance(error, kinds) or _reader(error) is not None
 
 
 def _reader(error: BaseException) -> str | None:
-    """What kind of file could not be read, where a library's own error came through."""
-    packages = (each.__module__.partition(".")[0] for each in type(error).__mro__)
+    """Return what kind of file could not be read, where a library's own error came through; else None."""
+    packages = (base.__module__.partition(".")[0] for base in type(error).__mro__)
     return next((READERS[name] for name in packages if name in READERS), None)
 
 
 def _logged(trace: str) -> str:
-    """Where the stack of calls was written, in words."""
+    """Write the stack of calls to a log, and return in words where."""
     try:
         descriptor, path = tempfile.mkstemp(prefix="srcnn-", suffix=".log")
         with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
@@ -146,7 +146,7 @@ def _logged(trace: str) -> str:
 
 
 def sentence(error: BaseException) -> str:
-    """An error in one sentence: which file, what is wrong with it, what to do."""
+    """Return an error as one sentence: which file, what is wrong with it, what to do."""
     if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
         (source, target, why), *others = error.args[0]
         more = f" (and {len(others)} more)" if others else ""
@@ -174,7 +174,7 @@ def sentence(error: BaseException) -> str:
 
 
 def full_disk(folder: Path) -> str:
-    """That the disk of a folder is full, and what to do: whoever ends there can leave no word. Empty if it is not."""
+    """Return a sentence with a remedy if the disk of a folder is full, where a task can leave no word; else nothing."""
     with suppress(OSError):  # it is gone, or not on this machine
         if shutil.disk_usage(folder).free < LEAST_FREE:
             return f"the disk of {folder} is full: {REMEDIES[errno.ENOSPC]}"
@@ -182,7 +182,7 @@ def full_disk(folder: Path) -> str:
 
 
 def is_unread() -> bool:
-    """Whether whoever read the output of this command has gone."""
+    """Say whether whoever read the output of this command has gone."""
     return _Forgiving.unread
 
 
@@ -204,7 +204,7 @@ class _Forgiving(io.FileIO):
 
 
 class _Printable(io.TextIOWrapper):
-    """Text of which nothing steers a terminal; ``styled`` is the same stream for those who style it themselves."""
+    """A stream of text that steers no terminal; ``styled`` is the same stream for those who style it themselves."""
 
     styled: io.TextIOWrapper
 
@@ -213,12 +213,12 @@ class _Printable(io.TextIOWrapper):
         return len(text)
 
     def close(self) -> None:
-        """Written to the end and no more: code of somebody's own may close what others go on printing to."""
+        """Write what is held back, but stay open: the user's own code may close what others go on printing to."""
         self.flush()
 
 
 def guard_output() -> None:
-    """From now on no letter, no reader that has gone and no full disk ends a print, and no text steers a terminal."""
+    """Let no letter, no reader that has gone and no full disk end a print from now on, and no text steer a terminal."""
     for name, number in (("stdout", 1), ("stderr", 2)):
         out = getattr(sys, name)
         if out is None:  # it was closed; the next file that is opened must not get its number
@@ -253,7 +253,7 @@ def _to_nowhere(number: int) -> None:
 
 
 def _flushed() -> OSError | None:
-    """Why some of the output was lost, once all of it is written; None if it was not, or if nobody wants it."""
+    """Write what is held back, and return why some of the output was lost; None if none was, or if nobody wants it."""
     for out in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             out.flush()

@@ -59,18 +59,17 @@ def _holds_truth_value(value: Any) -> bool:
 
 
 def one_of(kind: str, table: Iterable[str]) -> AfterValidator:
-    """Validator that accepts the names in a table and suggests the nearest one otherwise."""
+    """Return a validator that accepts the names in a table and suggests the nearest one otherwise."""
     return AfterValidator(lambda name: _listed(kind, table, name))
 
 
 def faults(error: Exception) -> str:
-    """What is wrong with settings, in one line; pydantic's own text has a line for each and an address."""
+    """Return what is wrong with settings, in one line; pydantic's own text has a line for each and an address."""
     if not isinstance(error, ValidationError):
         return said(error)
-    each = (
+    return "; ".join(
         f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}" for fault in error.errors()
     )
-    return "; ".join(each)
 
 
 def _listed(kind: str, table: Iterable[str], name: str) -> str:
@@ -82,7 +81,7 @@ def _listed(kind: str, table: Iterable[str], name: str) -> str:
 
 
 def _model_name(name: str) -> str:
-    # Whether a class of one's own exists is checked before a study starts; that takes torch.
+    # Whether a class of the user's own exists is checked before a study starts, in a process that loads torch.
     if ":" in name and not is_own_model(name):
         raise ValueError(f"a model of your own is named package.module:Class, not {name!r}")
     if ":" not in name and name not in MODELS:
@@ -106,7 +105,7 @@ def _as_list(value: Any) -> Any:
 
 
 def source_name(source: str) -> str:
-    """Name of a set from where it comes: ``bsds500/val`` is bsds500-val, a path is its last folder."""
+    """Return the name of a set from where it comes: bsds500-val for ``bsds500/val``, the last folder for a path."""
     path = PurePath(source)
     folders = [part for part in path.parts if not any(c in part for c in "*?[")]
     if not folders:
@@ -176,14 +175,14 @@ class DataConfig(Section):
 
     @property
     def sets(self) -> dict[str, tuple[Literal["test", "eval"], Sources]]:
-        """Every set that is restored and scored: name -> (``test`` or ``eval``, sources)."""
-        found: dict[str, tuple[Literal["test", "eval"], Sources]] = {}
-        found |= {name: ("test", sources) for name, sources in self.test.items()}
-        return found | {name: ("eval", sources) for name, sources in self.eval.items()}
+        """The sets that are restored and scored: name -> (``test`` or ``eval``, sources)."""
+        sets: dict[str, tuple[Literal["test", "eval"], Sources]] = {}
+        sets |= {name: ("test", sources) for name, sources in self.test.items()}
+        return sets | {name: ("eval", sources) for name, sources in self.eval.items()}
 
 
 class WeightsScale(Section):
-    """Mean and deviation of luma, on [0, 1], in the training of given weights."""
+    """The mean and standard deviation of luma, on [0, 1], in the training of given weights."""
 
     mean: float = 0.0
     std: float = Field(1.0, gt=0)
@@ -200,7 +199,7 @@ class ModelConfig(Section):
 
     @property
     def stated_scale(self) -> Standardisation | None:
-        """``weights_scale`` as the network's scale."""
+        """The network's scale by ``weights_scale``; None without that."""
         return Standardisation(self.weights_scale.mean, self.weights_scale.std) if self.weights_scale else None
 
 
@@ -231,7 +230,7 @@ class TrainingConfig(Section):
 
 
 class KeepConfig(Section):
-    """Which states a run keeps besides those of its rendered epochs. In no id."""
+    """The states that a run keeps besides those of its rendered epochs. They are in no id."""
 
     last: int = Field(2, ge=1, le=1000)  # the newest saved; a damaged one is resumed from the one before
     best: bool = True  # the lowest held-out loss, which restore takes
@@ -254,12 +253,12 @@ class LogSpacedEpochs(Section):
 
 
 class RenderConfig(Section):
-    """Which epochs are kept: their checkpoints, restored pictures and scores."""
+    """The epochs of which checkpoints, restored pictures and scores are kept."""
 
     epochs: tuple[Annotated[int, Field(ge=0)], ...] | EveryEpochs | LogSpacedEpochs = EveryEpochs(every=1)
 
     def kept(self, epochs: int) -> tuple[int, ...]:
-        """The kept epochs of a training of ``epochs``, ascending; 0, the start, if there are none.
+        """Return the kept epochs of a training of ``epochs``, ascending; (0,), the start, if ``epochs`` is 0.
 
         Raises ValueError for more than MOST_KEPT.
         """
@@ -280,7 +279,10 @@ class RenderConfig(Section):
 
 
 def _known_metric(name: str) -> str:
-    """A name in METRICS, or the user's own function as package.module:function, imported where it computes."""
+    """Return a name in METRICS, or of a function of the user's own, which is imported where it computes only.
+
+    Raises ValueError for any other.
+    """
     if ":" in name and not is_own_model(name):
         raise ValueError(f"a metric of your own is named package.module:function, not {name!r}")
     return name if ":" in name else _listed("metric", METRICS, name)
@@ -369,7 +371,7 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _patches_are_large_enough(self) -> "Experiment":
-        # A class of one's own is asked for its border before the study starts; that takes torch.
+        # A class of the user's own is asked for its border before the study starts, in a process that loads torch.
         border = MODELS[self.model.name].border if self.model.name in MODELS else 0
         if self.data.patch_size <= 2 * border:
             raise ValueError(
@@ -380,5 +382,5 @@ class Experiment(Section):
 
     @property
     def kept_epochs(self) -> tuple[int, ...]:
-        """Epochs whose checkpoint, pictures and scores the study keeps, ascending."""
+        """The epochs whose checkpoint, pictures and scores the study keeps, ascending."""
         return self.render.kept(self.training.epochs)

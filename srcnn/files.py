@@ -1,4 +1,4 @@
-"""Files that are complete if they exist, and pictures in and out."""
+"""Files that are complete if they exist, and reading and writing of pictures."""
 
 import errno
 import hashlib
@@ -42,17 +42,17 @@ _BROKEN: tuple[type[Exception], ...] = (
 
 
 class EncodingError(UnicodeError):
-    """A text file that is not in UTF-8, named, with the place and the remedy."""
+    """The error of a text file that is not in UTF-8: its name, the place and the remedy."""
 
 
 class PictureError(ValueError):
-    """A picture file that cannot be used, named, with the reason."""
+    """The error of a picture file that cannot be used: its name, and the reason."""
 
 
 def temporary_path(path: Path) -> Path:
-    """A name beside ``path``, with its suffix, that no other process of any host or container takes.
+    """Return a name beside ``path``, with its suffix, that no other process of any host or container takes.
 
-    It is short whatever the name it stands for, and says which process is at work.
+    It is short, however long the name is that it stands for, and says which process is at work.
     """
     suffix = path.suffix if len(os.fsencode(path.suffix)) <= LONGEST_SUFFIX else ""
     return path.with_name(f".{mark()}-{uuid.uuid4().hex[:8]}{suffix}")
@@ -60,11 +60,11 @@ def temporary_path(path: Path) -> Path:
 
 @contextmanager
 def atomic_path(path: Path, durable: bool = False) -> Iterator[Path]:
-    """Temporary path beside ``path``, with its suffix, renamed to it when the block succeeds.
+    """Give a temporary path beside ``path``, with its suffix, and rename it to ``path`` when the block succeeds.
 
     The name is unique across hosts and containers, so that two copies of one task never write to one file.
-    With ``durable``, the disk has the content before it has its name: a power loss leaves the file before it or
-    this one, and none that is empty.
+    With ``durable``, the disk has the content before it has the name: a power loss leaves the earlier file or
+    this one, and never an empty one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_path(path)
@@ -87,7 +87,7 @@ def _to_disk(path: Path) -> None:
 
 
 def remove_orphans(folder: Path) -> int:
-    """Number of temporary files removed that a killed process of this machine left in a folder."""
+    """Remove the temporary files that killed processes of this machine left in a folder, and return their number."""
     count = 0
     for file in folder.glob(".*"):
         temporary = TEMPORARY.fullmatch(file.name)
@@ -98,7 +98,7 @@ def remove_orphans(folder: Path) -> int:
 
 
 def names_in(folder: Path) -> set[str]:
-    """The names of what lies in a folder; links that lead nowhere are not there, and no folder holds nothing."""
+    """Return the names of what lies in a folder, without links that lead nowhere; none if there is no such folder."""
     try:
         entries = list(os.scandir(folder))
     except FileNotFoundError:
@@ -107,7 +107,7 @@ def names_in(folder: Path) -> set[str]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, unless it is there, and make sure that files can be written in it. Raises OSError."""
+    """Make a folder, unless it is there. Raises OSError if no file can be written in it."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
         pass
@@ -135,15 +135,15 @@ def _write_own(path: Path, content: bytes, durable: bool = False) -> None:
 
 
 def clear_place(path: Path) -> None:
-    """Set a folder aside that stands in the place of a file of this program's own, which is about to be written."""
+    """Set aside a folder that stands where this program is about to write a file of its own."""
     if path.is_dir() and not path.is_symlink():
         set_aside(path)
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, whatever the locale; a byte order mark at its start is dropped.
+    """Return the text of a UTF-8 file, whatever the locale; a byte order mark at its start is dropped.
 
-    Raises EncodingError, which names the first byte that is none, and the remedy, also for a file that is none of text.
+    Raises EncodingError, which names the first byte that is not UTF-8, and the remedy, also for a file without text.
     """
     if (size := path.stat().st_size) > LARGEST_TEXT:
         raise EncodingError(f"{path}: has {size:,} bytes; a file of settings has at most {LARGEST_TEXT:,}")
@@ -172,7 +172,7 @@ def _convert(path: Path, encoding: str) -> str:
 
 
 def text_fault(text: str) -> str | None:
-    """Why a text can stand in no file, or name none in this locale, with the remedy; None if it can do both."""
+    """Return why no file can hold a text, or be named by it in this locale, with the remedy; None if both can be."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -181,16 +181,16 @@ def text_fault(text: str) -> str | None:
 
 
 def locale_fault(name: str) -> str | None:
-    """Why this locale would find and make files of another name, with the remedy; None if it does not."""
+    """Return why this locale would find and make files of another name, with the remedy; None if it would not."""
     if name.isascii() or sys.getfilesystemencoding() == "utf-8":
         return None
     return f"{name!a} is no file's name in this locale, whose names are not UTF-8: export LC_ALL=C.UTF-8"
 
 
 def read_json(path: Path, build: Callable[[Any], Any] | None = None, remedy: str = AGAIN) -> Any:
-    """The value in a JSON file, or what ``build`` makes of it; None if there is no such file.
+    """Return the value in a JSON file, or what ``build`` makes of it; None if there is no such file.
 
-    Raises DamagedFile, which tells the remedy, for what is no JSON or what ``build`` does not take.
+    Raises DamagedFile, which tells the remedy, for what is not JSON or what ``build`` does not take.
     """
     try:
         content = read_own(path, remedy)
@@ -200,7 +200,7 @@ def read_json(path: Path, build: Callable[[Any], Any] | None = None, remedy: str
 
 
 def read_own(path: Path, remedy: str = AGAIN) -> bytes:
-    """The content of a file that this program wrote.
+    """Return the content of a file that this program wrote.
 
     Raises FileNotFoundError, and NoFile, which tells the remedy, for a folder or a pipe in its place.
     """
@@ -213,7 +213,7 @@ def read_own(path: Path, remedy: str = AGAIN) -> bytes:
 
 
 def parsed(path: Path, content: bytes, parse: Callable[[bytes], Any], remedy: str = AGAIN) -> Any:
-    """What ``parse`` makes of a file's content. Raises DamagedFile if it cannot."""
+    """Return what ``parse`` makes of a file's content. Raises DamagedFile if it raises."""
     if not content:
         raise DamagedFile(path, "it is empty", remedy)
     try:
@@ -223,9 +223,9 @@ def parsed(path: Path, content: bytes, parse: Callable[[bytes], Any], remedy: st
 
 
 def read_cache(path: Path, build: Callable[[Any], Any] | None = None) -> Any:
-    """As ``read_json``, of a file that is made again where there is none: a damaged one is set aside, for None.
+    """Return what ``read_json`` does of a file that is made again where there is none.
 
-    Raises DamagedFile where it cannot be.
+    A damaged file is set aside, and the result is None. Raises DamagedFile where it cannot be set aside.
     """
     seen = identity(path)
     try:
@@ -239,7 +239,7 @@ def read_cache(path: Path, build: Callable[[Any], Any] | None = None) -> Any:
 
 
 def holds(path: Path, value: Any) -> bool:
-    """Whether a JSON file is there, whole, and holds just this value."""
+    """Say whether a JSON file is there, whole, and holds just this value."""
     try:
         return bool(read_json(path) == value)
     except DamagedFile:
@@ -247,7 +247,7 @@ def holds(path: Path, value: Any) -> bool:
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
-    """RGB picture (H, W, 3), uint8, upright; greyscale becomes three equal bands.
+    """Return a file's picture as RGB (H, W, 3), uint8, upright; greyscale becomes three equal bands.
 
     Palettes are resolved and an opaque alpha band is dropped. Raises PictureError for a missing or
     broken file, and for what has no single meaning in 8-bit RGB: transparency, more than 8 bits,
@@ -258,7 +258,7 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
 
 
 def read_hashed(path: Path) -> tuple[NDArray[np.uint8], bool, str]:
-    """As ``read_picture``, with whether the file stores one band, and the SHA-256 of its bytes."""
+    """Return the picture as ``read_picture`` does, whether the file stores one band, and the SHA-256 of its bytes."""
     with _opened(path) as (image, file):
         picture, grey = _rgb(path, image), _is_grey(image)
         file.seek(0)
@@ -266,7 +266,7 @@ def read_hashed(path: Path) -> tuple[NDArray[np.uint8], bool, str]:
 
 
 def is_grey_file(path: Path) -> bool:
-    """Whether a picture file stores one band (grey), not three. Raises PictureError if unreadable."""
+    """Say whether a picture file stores one band (grey), not three. Raises PictureError if it cannot be read."""
     with _opened(path) as (image, _):
         return _is_grey(image)
 
@@ -277,10 +277,10 @@ def _is_grey(image: ImageFile.ImageFile) -> bool:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[ImageFile.ImageFile, BinaryIO]]:
-    """The one place where pictures are opened: regular files, in formats that Pillow reads by itself.
+    """Give an opened picture and its file, which is regular and of a format that Pillow reads by itself.
 
-    Left to guess, Pillow starts Ghostscript for a PostScript file of any name. Raises PictureError, also for
-    what goes wrong while the picture is looked at.
+    All pictures are opened here: left to guess, Pillow starts Ghostscript for a PostScript file of any name. Raises
+    PictureError, also for what goes wrong within the block.
     """
     try:
         with open_regular(path) as file, Image.open(file, formats=PICTURE_FORMATS) as image:
@@ -322,6 +322,7 @@ def _rgb(path: Path, image: ImageFile.ImageFile) -> NDArray[np.uint8]:
 
 
 def _unusable(image: ImageFile.ImageFile) -> str | None:
+    """Return why a picture has no single meaning in 8-bit RGB, with the remedy; None if it has one."""
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
         return f"holds {frames} frames; save the one to use on its own"

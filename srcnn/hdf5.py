@@ -1,4 +1,4 @@
-"""Writing HDF5 on a disk that may be full: a write that fails is remembered, for the library crashes of it."""
+"""Writing HDF5 on a disk that may be full: a failed write is remembered, and kept from the library, which crashes."""
 
 import io
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ import h5py
 
 
 class Disk(io.FileIO):
-    """A file that takes everything from the library and keeps the first fault for ``check``."""
+    """A file that takes everything that the library writes, and keeps the first fault for ``check``."""
 
     fault: OSError | None = None
 
     def write(self, data: Any, /) -> int:
-        """Write all of it, or nothing more once something could not be written."""
+        """Write all of the data, or nothing once something could not be written; return its size in bytes."""
         rest = memoryview(data).cast("B")
         while rest and self.fault is None:
             try:
@@ -25,7 +25,7 @@ class Disk(io.FileIO):
         return memoryview(data).nbytes
 
     def truncate(self, size: int | None = None, /) -> int:
-        """As of any file, if it can be."""
+        """Cut or extend the file, as any file, if that can be; return its size in bytes."""
         try:
             return super().truncate(size)
         except OSError as error:
@@ -37,14 +37,14 @@ class Disk(io.FileIO):
         self.fault = self.fault or error
 
     def check(self) -> None:
-        """Raise what kept the disk from taking all until now."""
+        """Raise the OSError that kept the disk from taking all until now, if there was one."""
         if self.fault:
             raise self.fault
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[tuple[h5py.File, Disk]]:
-    """A new HDF5 file, and its disk to be checked while it is written. Raises OSError for what did not get there."""
+    """Give a new HDF5 file, and its disk to be checked while it is written. Raises OSError for what was not written."""
     with Disk(path, "w+") as disk:
         # Some file systems of clusters know no locks, and a file that is renamed when it is whole needs none.
         with h5py.File(disk, "w", locking=False) as file:

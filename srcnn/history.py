@@ -36,18 +36,18 @@ TIMINGS = ("seconds", "cpu_seconds", "patches_per_second", "peak_memory_mb")
 
 
 def read_history(path: Path) -> list[Epoch]:
-    """The epochs from the first on; none if there is no such file. Raises DamagedFile."""
+    """Return the epochs from the first on; none if there is no such file. Raises DamagedFile."""
     try:
         content = read_own(path)
     except FileNotFoundError:
         return []
     # Weights that are used as they are have a history without epochs.
-    found: list[Epoch] = parsed(path, content, _epochs) if content else []
-    return found
+    epochs: list[Epoch] = parsed(path, content, _epochs) if content else []
+    return epochs
 
 
 def last_epoch(path: Path) -> int:
-    """The epoch of the last line, and no more is read; 0 if there is none, or it is no record of an epoch.
+    """Return the last epoch of a history, read from its last line alone; 0 if there is none, or no record of an epoch.
 
     Raises OSError, which names the file, where it cannot be read.
     """
@@ -65,7 +65,7 @@ def last_epoch(path: Path) -> int:
 
 def _epochs(content: bytes) -> list[Epoch]:
     epochs: list[Epoch] = [epoch_of(json.loads(line)) for line in content.splitlines() if line.strip()]
-    if [each["epoch"] for each in epochs] != list(range(1, len(epochs) + 1)):
+    if [epoch["epoch"] for epoch in epochs] != list(range(1, len(epochs) + 1)):
         raise ValueError("its lines are not the epochs from the first on")
     return epochs
 

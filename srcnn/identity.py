@@ -1,7 +1,7 @@
-"""Names by content: what was made in one way has one name, wherever and whenever it is asked for.
+"""Ids by content: what was made in one way has one id, wherever and whenever it is asked for.
 
-An id is a hash of what differs from the defaults of a section's version, so that a new setting with a default renames
-nothing. Who changes a default raises the version of the section. What settings only point to (pictures, weights,
+An id is a hash of what differs from the defaults of a section's version, so that a new setting with a default changes
+none. Whoever changes a default raises the version of the section. What settings only point to (pictures, weights,
 code) is in the id by its content; how work is divided, and where it is done, is in none.
 """
 
@@ -22,13 +22,16 @@ NOT_OF_SCORING = frozenset({"shards", "workers"})
 
 
 def short_hash(letter: str, value: Any) -> str:
-    """``letter`` and ten hex digits of the SHA-256 of a JSON value; never mistaken for a number."""
+    """Return ``letter`` and ten hex digits of the SHA-256 of a JSON value; never mistaken for a number."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return letter + hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 def differences(section: Section, of: Collection[str] | None = None, but: Collection[str] = ()) -> dict[str, Any]:
-    """What of a section, or ``of`` some of its settings ``but`` others, differs from the defaults of its version."""
+    """Return the settings of a section that differ from the defaults of its version, and that version.
+
+    ``of`` limits them to some, ``but`` leaves some out.
+    """
     fields = type(section).model_fields
     names = [
         name
@@ -41,12 +44,12 @@ def differences(section: Section, of: Collection[str] | None = None, but: Collec
 
 
 def data_id(data: DataConfig, train_set_id: str) -> str:
-    """Name of the training patches: the pictures' content, the degradation, the cutting."""
+    """Return the id of training patches: of the pictures' content, the degradation, the cutting."""
     return short_hash("d", {"train": train_set_id, "data": differences(data, PATCHES)})
 
 
 def run_id(experiment: Experiment, patches: str, model_content: Mapping[str, str | None] | None = None) -> str:
-    """Name of a training: the data_id of its patches, model, training and seed.
+    """Return the id of a training: of the data_id of its patches, the model, the training and the seed.
 
     ``model_content`` holds digests of what the model's settings only point to: a file of weights,
     the code of a user's own class. The weights' path itself does not count.
@@ -63,17 +66,17 @@ def run_id(experiment: Experiment, patches: str, model_content: Mapping[str, str
 
 
 def degradation_id(data: DataConfig, set_ids: Mapping[str, str]) -> str:
-    """Name of a baseline: the degradation and the content of the sets it is applied to."""
+    """Return the id of a baseline: of the degradation and the content of the sets that it is applied to."""
     return short_hash("b", {"sets": dict(set_ids), "data": differences(data, DEGRADATION)})
 
 
 def eval_id(experiment: Experiment, set_ids: Mapping[str, str], metric_code: Mapping[str, str] | None = None) -> str:
-    """Name of a scoring: the sets' content, protocols, crops, upsamplers, zooms, metrics and definitions.
+    """Return the id of a scoring: of the sets' content, protocols, crops, upsamplers, zooms, metrics and definitions.
 
     ``metric_code`` holds digests of the code of the user's own metrics.
     """
     evaluate = experiment.evaluate
-    # The user's own have no version: their code is in the name.
+    # The user's own have no version: their code is in the id.
     versions = {name: METRICS[name].version if name in METRICS else 1 for name in evaluate.metrics}
     about = {
         "sets": dict(set_ids),

@@ -15,13 +15,13 @@ STRIP_PIXELS = 2_000_000
 def restore_luma(
     model: SRCNN, luma: NDArray[np.generic], standardisation: Standardisation, strip_pixels: int = STRIP_PIXELS
 ) -> NDArray[np.float64]:
-    """Restored luma (H, W) in 0..255, unrounded, of interpolated luma (H, W) in 0..255.
+    """Return restored luma (H, W) in 0..255, float64 and unrounded, of interpolated luma (H, W) in 0..255.
 
     The border that valid convolutions would lose is added first by repeating the edge; padding
     with zeros instead costs 4 dB on a network trained without padding. Large pictures go through
     in strips or tiles that overlap by the border, so memory stays bounded and no seam can show.
 
-    Raises FloatingPointError where the network gives no finite numbers: as pixels they would be any.
+    Raises FloatingPointError where the network gives nan or infinity, which would become arbitrary pixels.
     """
     device = next(model.parameters()).device
     border, (height, width) = model.border, luma.shape
@@ -41,7 +41,7 @@ def restore_luma(
 
 
 def tile_shape(height: int, width: int, tile_pixels: int) -> tuple[int, int]:
-    """Rows and columns of the tiles: whole rows where they fit, so that few borders are computed twice."""
+    """Return the rows and columns of a tile: whole rows where they fit, so that few borders are computed twice."""
     columns = min(width, max(1, tile_pixels))
     if width > tile_pixels // 64:  # strips thinner than 64 rows would be mostly border
         columns = min(width, max(1, round(tile_pixels**0.5)))

@@ -11,12 +11,12 @@ _PATTERNS = ("contents.json", "scores/*/*.parquet", "runs/*/history.jsonl")
 
 
 def inputs_file(paths: StudyPaths) -> Path:
-    """The file beside a report in which the account of its inputs stands."""
+    """Return the file beside a report in which the account of its inputs stands."""
     return paths.report / "inputs.json"
 
 
 def report_inputs(paths: StudyPaths) -> dict[str, str | int]:
-    """A short account of the files that a report is made from: how many, and a digest of names, sizes and times."""
+    """Return a short account of the files that a report is made from: how many, a digest of names, sizes and times."""
     stamps = []
     for file in sorted(file for pattern in _PATTERNS for file in paths.folder.glob(pattern)):
         with suppress(FileNotFoundError):  # merged into another since, or a link that leads nowhere

@@ -11,17 +11,17 @@ CHARBONNIER_EPSILON = 1e-3  # Lai et al. (2017), doi:10.1109/CVPR.2017.618, on [
 
 
 def mse(estimate: Any, target: Any) -> Any:
-    """Mean squared error, which PSNR rewards."""
+    """Return the mean of (estimate - target)^2, which PSNR rewards."""
     return (estimate - target).square().mean()
 
 
 def l1(estimate: Any, target: Any) -> Any:
-    """Mean absolute error."""
+    """Return the mean of |estimate - target|."""
     return (estimate - target).abs().mean()
 
 
 def charbonnier(estimate: Any, target: Any) -> Any:
-    """Mean of sqrt(error^2 + epsilon^2): the absolute error, smooth at zero."""
+    """Return the mean of sqrt((estimate - target)^2 + epsilon^2): the absolute error, smooth at zero."""
     return ((estimate - target).square() + CHARBONNIER_EPSILON**2).sqrt().mean()
 
 

@@ -1,4 +1,4 @@
-"""Pictures of an evaluation set, degraded once, scored on luma as often as one likes."""
+"""Pictures of an evaluation set, degraded once and scored on luma after every epoch."""
 
 from collections.abc import Iterable
 
@@ -19,7 +19,8 @@ HEADLINE = ("psnr", "ssim")
 class MonitoredPicture:
     """One picture's target, interpolated input and bicubic scores.
 
-    Scored as protocol ``luma`` does: BT.601 studio luma, rounded, ``scale`` pixels shaved.
+    ``picture`` is RGB (H, W, 3). It is scored as protocol ``luma`` does: BT.601 studio luma, rounded, ``scale`` pixels
+    shaved.
     """
 
     def __init__(self, set_name: str, picture: NDArray[np.uint8], data: DataConfig, grey: bool = False) -> None:
@@ -30,7 +31,7 @@ class MonitoredPicture:
         self.bicubic = {f"bicubic_{name}": value for name, value in self.score(self.interpolated).items()}
 
     def score(self, restored: NDArray[np.floating]) -> dict[str, float]:
-        """PSNR and SSIM of restored luma (H, W) in 0..255; nan where undefined."""
+        """Return PSNR (dB) and SSIM of restored luma (H, W) in 0..255; nan where one is undefined."""
         inner = (slice(self.data.scale, -self.data.scale),) * 2
         luma = restored.astype(np.float64)
         estimate = to_uint8(luma) if self.grey else as_measured_luma(luma, self.data.luma)
@@ -43,12 +44,15 @@ class MonitoredPicture:
 def mean_scores(
     model: SRCNN, pictures: Iterable[MonitoredPicture], scale: Standardisation
 ) -> dict[str, dict[str, float]]:
-    """Mean PSNR and SSIM of the model and of bicubic, per set."""
+    """Return the mean PSNR (dB) and SSIM of the model and of bicubic (``bicubic_psnr``), by set.
+
+    Raises FloatingPointError where the network gives no finite numbers.
+    """
     scores: dict[str, list[dict[str, float]]] = {}
     for picture in pictures:
         restored = restore_luma(model, picture.interpolated, scale)
         scores.setdefault(picture.set_name, []).append({**picture.score(restored), **picture.bicubic})
     return {
-        name: {key: float(np.mean([values[key] for values in each])) for key in each[0]}
-        for name, each in scores.items()
+        name: {key: float(np.mean([values[key] for values in of_set])) for key in of_set[0]}
+        for name, of_set in scores.items()
     }

@@ -1,4 +1,4 @@
-"""Files that a command is told to write: none is replaced that it reads, and no other unless that is said."""
+"""Files that a command is told to write: it replaces none that it reads, and no other unless it is told to."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -8,7 +8,7 @@ OTHERS = ", and not written by this command"
 
 
 def identity(file: Path) -> tuple[int, int] | None:
-    """What a file is known by, whatever path, link or spelling leads to it; None if there is none."""
+    """Return what a file is known by, whatever path, link or spelling leads to it; None if there is none."""
     try:
         status = file.stat()
     except OSError:
@@ -19,15 +19,15 @@ def identity(file: Path) -> tuple[int, int] | None:
 def refuse_to_replace(
     target: Path, overwrite: bool, *inputs: Path, is_own: Callable[[Path], bool] | None = None, option: str = "--out"
 ) -> str | None:
-    """Why a file must not be written; None if it may be. ``inputs`` are files, and folders with all below them.
+    """Return why a file must not be written; None if it may be. ``inputs`` are files, and folders with all below them.
 
-    ``is_own`` tells a regular file that the command wrote itself, which it may replace; ``option`` is what names
-    the target.
+    ``is_own`` says whether the command itself wrote a regular file, which it may then replace; ``option`` is the
+    option that names the target.
     """
     if not os.path.lexists(target):
         return None
     known = identity(target)
-    if known and any(identity(file) == known for each in inputs for file in _files(each)):
+    if known and any(identity(file) == known for place in inputs for file in _files(place)):
         return f"{target} is read by this command and would be overwritten; choose another {option}"
     ours = is_own and target.is_file() and not target.is_symlink() and is_own(target)
     if not (overwrite or ours):

@@ -23,7 +23,7 @@ EPOCH = "{epoch}"  # stands in the name of a place for each epoch, in four digit
 
 
 class OutputRecord(TypedDict):
-    """An output as ``contents.json`` has it; the place is relative to the study's folder."""
+    """An output in ``contents.json``; the place is relative to the study's folder."""
 
     kind: Kind
     place: str
@@ -33,11 +33,11 @@ class OutputRecord(TypedDict):
 
 @dataclass(frozen=True)
 class Output:
-    """Files that a task makes: of one kind, at one place, or at one for each of ``epochs`` where it names the epoch.
+    """Files of one kind that a task makes: at one place, or, where that names the epoch, at one for each of ``epochs``.
 
-    file: a file. history: of a training, up to the last of ``epochs``. pictures: a folder with every picture of the
-    set whose list is ``pictures``. shard: a file of scores, wherever it lies by now. report: a page that shows what is
-    there.
+    The kinds: ``file`` is a file, ``history`` one of a training, up to the last of ``epochs``, ``pictures`` a folder
+    with every picture of the set whose list is ``pictures``, ``shard`` a file of scores, wherever it lies by now,
+    ``report`` a page that shows what is there.
     """
 
     kind: Kind
@@ -46,7 +46,7 @@ class Output:
     pictures: Path | None = None
 
     def places(self) -> Iterator[tuple[int, Path]]:
-        """Each epoch and its place; epoch 0 for what belongs to none."""
+        """Give the epochs with their places; epoch 0 for what belongs to none."""
         if EPOCH not in str(self.place):
             yield 0, self.place
             return
@@ -54,7 +54,7 @@ class Output:
             yield epoch, Path(str(self.place).replace(EPOCH, f"{epoch:04d}"))
 
     def to_json(self, study: StudyPaths) -> OutputRecord:
-        """The output as ``contents.json`` has it."""
+        """Return the output as ``contents.json`` has it."""
         about: OutputRecord = {"kind": self.kind, "place": os.path.relpath(self.place, study.folder)}
         if self.epochs:
             about["epochs"] = list(self.epochs)
@@ -64,7 +64,7 @@ class Output:
 
     @classmethod
     def from_json(cls, about: OutputRecord, study: StudyPaths) -> "Output":
-        """The output of a record."""
+        """Return the output that a record describes."""
         place = Path(os.path.normpath(study.folder / about["place"]))
         pictures = study.root.pictures(about["set_id"]) if "set_id" in about else None
         return cls(about["kind"], place, tuple(about.get("epochs", ())), pictures)
@@ -78,27 +78,30 @@ def require_own_place(place: str) -> None:
 
 
 class Shelf:
-    """What lies in folders, each looked at once."""
+    """What lies in folders, of which every one is looked at once."""
 
     def __init__(self) -> None:
         self._names = lru_cache(maxsize=None)(names_in)
         self._wanted = lru_cache(maxsize=None)(_names_of_pictures)
 
     def is_done(self, outputs: Iterable[Output]) -> bool:
-        """Whether all of a task's outputs are there, and whole by their ends. Raises OSError for one beyond reading."""
+        """Say whether all of a task's outputs are there, and whole by their ends.
+
+        Raises OSError for one that cannot be read.
+        """
         return all(self.has(output) and not self.damaged(output) for output in outputs)
 
     def has(self, output: Output) -> bool:
-        """Whether all of an output is there."""
+        """Say whether all of an output is there."""
         return not any(True for _ in self.lacking(output))
 
     def lacking(self, output: Output) -> Iterator[int]:
-        """The epochs of an output that are not there, 0 for what belongs to none."""
+        """Give the epochs of an output that are not there, 0 for what belongs to none."""
         check = _CHECKS[output.kind]
         return (epoch for epoch, place in output.places() if not check(self, output, place))
 
     def damaged(self, output: Output) -> Path | None:
-        """The first file of scores or patches of an output that is there and not whole by its ends; None if all are."""
+        """Return an output's first file of scores or patches that is not whole by its ends; None if there is none."""
         if output.kind == "shard":
             shards = (find_shard(place) for _, place in output.places())
             files = dict.fromkeys(shard.file for shard in shards if shard)
@@ -121,7 +124,7 @@ class Shelf:
     def _holds_pictures(self, output: Output, place: Path) -> bool:
         if output.pictures is None or made_from(place) != output.pictures.stem:
             return False
-        # Where the list is gone nobody can say what lacks; the next submit writes it again.
+        # Where the list is gone nobody can say what is lacking; the next submit writes it again.
         return (self._wanted(output.pictures) or frozenset()) <= self._names(place)
 
     def _shows_what_is_there(self, output: Output, place: Path) -> bool:
@@ -130,12 +133,12 @@ class Shelf:
 
 
 def _names_of_pictures(file: Path) -> frozenset[str] | None:
-    """The files of a set's restored pictures, by the list of the set; None if there is no such list."""
+    """Return the names of a set's restored pictures, by the list of the set; None if there is no such list."""
     try:
         pictures = read_list(RootPaths(file.parents[1]), file.stem)
     except DamagedFile:
         return None
-    return None if pictures is None else frozenset(picture_file(Path(), each["name"]).name for each in pictures)
+    return None if pictures is None else frozenset(picture_file(Path(), listed["name"]).name for listed in pictures)
 
 
 _CHECKS: dict[Kind, Callable[[Shelf, Output, Path], bool]] = {

@@ -21,6 +21,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from srcnn.words import text_of, told
 
 OURS = "srcnn"  # what comes from here carries versions
@@ -29,7 +31,7 @@ _STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
 
 
 def own_attribute(name: str) -> Any:
-    """What ``package.module:attribute`` names; the module is imported, which runs it.
+    """Return what ``package.module:attribute`` names; the module is imported, which runs it.
 
     Raises ValueError with the reason, whatever the module raises: SystemExit would end the command, as if all were
     well.
@@ -51,13 +53,11 @@ def own_attribute(name: str) -> Any:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """While the user's own function runs: what it changes of the process that it works in is as before at its end.
+    """Undo, after this block, what the user's own function in it changed of the process.
 
-    Paths of results are relative to the working folder, and what comes next (other metrics, other pictures) must not
-    depend on what it sets of numpy and of warnings, where text goes, or how deep calls may go.
+    Paths of results are relative to the working folder, and other metrics and pictures, which come next, must not
+    depend on how it sets numpy and warnings, where text goes, or how deep calls may go.
     """
-    import numpy as np
-
     with suppress(OSError):  # the folder may be gone already
         place = os.getcwd()
     filters, depth, streams = list(warnings.filters), sys.getrecursionlimit(), (sys.stdout, sys.stderr)
@@ -75,7 +75,7 @@ def undisturbed() -> Iterator[None]:
 
 
 def code_digest(name: str) -> str:
-    """SHA-256 of the code behind ``package.module:attribute``: its file and the user's own that it imports.
+    """Return the SHA-256 of the code behind ``package.module:attribute``: its file and the user's own that it imports.
 
     Of an installed package the named file and the package's version count. A module that is found only
     while the code runs (``importlib``, a changed ``sys.path``) and files of data are not seen. Raises
@@ -89,7 +89,7 @@ def code_digest(name: str) -> str:
             "is a part of Python itself, and has no file" if spec and not spec.has_location else "cannot be found here"
         )
         raise ValueError(f"module {module!r} {fault}; name a module of your own")
-    contents = {each: hashlib.sha256(file.read_bytes()).hexdigest() for each, file in files.items()}
+    contents = {reached: hashlib.sha256(file.read_bytes()).hexdigest() for reached, file in files.items()}
     versions = _versions(module) if _is_installed(files[module]) else []
     if len(contents) == 1 and not versions:
         return contents[module]
@@ -97,7 +97,7 @@ def code_digest(name: str) -> str:
 
 
 def _reached(module: str) -> Iterator[tuple[str, Path]]:
-    """The module and the user's own that it imports, directly or through others: name and file."""
+    """Give names and files of the module and of the user's own that it imports, directly or through others."""
     waiting, seen = [module], set()
     while waiting:
         name = waiting.pop()
@@ -116,7 +116,7 @@ def _reached(module: str) -> Iterator[tuple[str, Path]]:
 
 
 def _find(name: str) -> ModuleSpec | None:
-    """Where a module lies, without importing anything; None if it is nowhere."""
+    """Return where a module lies, without importing anything; None if it is nowhere."""
     top, *rest = name.split(".")
     try:
         spec = importlib.util.find_spec(top)
@@ -143,20 +143,21 @@ def _parents(name: str) -> list[str]:
 
 
 def _imports(file: Path, package: str) -> Iterable[str]:
-    """Names that a file imports, wherever in it; some may be attributes and no modules."""
+    """Give the names that a file imports, wherever in it; some may be attributes and no modules."""
     try:
         tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError):  # whoever imports it will say so
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (each.name for each in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             base = ".".join([*above, *([node.module] if node.module else [])])
-            yield from (base, *(f"{base}.{each.name}" for each in node.names))
+            yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
 
 
 def _versions(module: str) -> list[str]:
+    """Return the installed packages that a module comes from, with their versions."""
     names = importlib.metadata.packages_distributions().get(module.partition(".")[0], [])
     return [f"{name}=={importlib.metadata.version(name)}" for name in sorted(set(names))]

@@ -18,12 +18,12 @@ class Box(NamedTuple):
     height: int
 
     def cut(self, image: NDArray[Pixel]) -> NDArray[Pixel]:
-        """View of this rectangle in a picture (H, W[, C])."""
+        """Return a view of this rectangle in a picture (H, W[, C])."""
         return image[self.y : self.y + self.height, self.x : self.x + self.width]
 
 
 def crop_grid(height: int, width: int, crop_height: int, crop_width: int) -> list[Box]:
-    """Boxes of the crops that fit whole, down the first column, then the next; empty if none fits.
+    """Return the boxes of the crops that fit whole, down the first column, then the next; empty if none fits.
 
     The stride is the crop size and left-over pixels at the right and bottom are dropped.
     """
@@ -35,12 +35,12 @@ def crop_grid(height: int, width: int, crop_height: int, crop_width: int) -> lis
 
 
 def get_image_crops(image: NDArray[Pixel], crop_height: int, crop_width: int) -> list[NDArray[Pixel]]:
-    """The crops of ``crop_grid`` as views, in its order."""
+    """Return the crops of ``crop_grid`` of a picture (H, W[, C]) as views, in its order."""
     return [box.cut(image) for box in crop_grid(image.shape[0], image.shape[1], crop_height, crop_width)]
 
 
 def extract_patches(image: NDArray[np.generic], patch_size: int, stride: int) -> NDArray[np.generic]:
-    """Patches (rows, columns, patch_size, patch_size) of one band (H, W); empty if it is too small."""
+    """Return patches (rows, columns, patch_size, patch_size) of one band (H, W) as a view; empty if it is too small."""
     if min(image.shape) < patch_size:
         return np.empty((0, 0, patch_size, patch_size), image.dtype)
     return sliding_window_view(image, (patch_size, patch_size))[::stride, ::stride]

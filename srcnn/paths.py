@@ -7,7 +7,7 @@ GROUPS = {"test": "Test_SRCNN_Output", "eval": "Eval_SRCNN_Output"}
 
 
 def epoch_name(epoch: int) -> str:
-    """Folder and file stem of an epoch, sorting in order."""
+    """Return the folder and file stem of an epoch; names sort in the order of epochs."""
     return f"epoch_{epoch:04d}"
 
 
@@ -23,11 +23,11 @@ class RootPaths:
         return self.root / "data"
 
     def patches(self, data_id: str) -> Path:
-        """HDF5 training patches."""
+        """Return the HDF5 file of training patches."""
         return self.data / f"{data_id}.h5"
 
     def pictures(self, set_id: str) -> Path:
-        """The list of a set's pictures: names, paths, content."""
+        """Return the file that lists a set's pictures: names, paths, content."""
         return self.data / f"{set_id}.json"
 
     @property
@@ -41,7 +41,7 @@ class RootPaths:
         return self.data / "downloads"
 
     def study(self, name: str) -> "StudyPaths":
-        """The paths of one study."""
+        """Return the paths of one study."""
         return StudyPaths(self.root / name)
 
 
@@ -67,7 +67,7 @@ class StudyPaths:
         return self.folder / "submissions"
 
     def submission(self, name: str) -> Path:
-        """Folder of one submission."""
+        """Return the folder of one submission."""
         return self.submissions / name
 
     @property
@@ -77,7 +77,7 @@ class StudyPaths:
 
     @property
     def lock(self) -> Path:
-        """Who works on the study now."""
+        """The file that says who works on the study now."""
         return self.folder / ".runner.json"
 
     @property
@@ -91,23 +91,23 @@ class StudyPaths:
         return self.folder / "runs"
 
     def run(self, run_id: str) -> "RunPaths":
-        """The paths of one run."""
+        """Return the paths of one run."""
         return RunPaths(self.runs / run_id)
 
     def baseline(self, degradation_id: str) -> Path:
-        """Interpolated inputs, with one folder a set."""
+        """Return the folder of interpolated inputs, with one folder a set."""
         return self.folder / "baselines" / degradation_id
 
     def scores(self, owner_id: str) -> Path:
-        """Score shards of a run or of a baseline."""
+        """Return the folder of the score shards of a run or of a baseline."""
         return self.folder / "scores" / owner_id
 
     def shard(self, owner_id: str, eval_id: str, epoch: int, block: int = 0, blocks: int = 1) -> Path:
-        """One Parquet file of scores: a block of pictures, of so many; epoch 0 stands for a baseline."""
+        """Return the Parquet file of scores of one of ``blocks`` blocks of pictures; epoch 0 stands for a baseline."""
         return Path(str(self.each_shard(owner_id, eval_id, block, blocks)).replace("{epoch}", f"{epoch:04d}"))
 
     def each_shard(self, owner_id: str, eval_id: str, block: int = 0, blocks: int = 1) -> Path:
-        """Parquet files of scores, with ``{epoch}`` for each."""
+        """Return the path of Parquet files of scores, with ``{epoch}`` in place of the epoch."""
         return self.scores(owner_id) / f"{eval_id}-{{epoch}}-{block:03d}of{blocks:03d}.parquet"
 
     @property
@@ -139,7 +139,7 @@ class RunPaths:
 
     @property
     def history(self) -> Path:
-        """One JSON line an epoch."""
+        """The history: one JSON line an epoch."""
         return self.folder / "history.jsonl"
 
     @property
@@ -148,12 +148,12 @@ class RunPaths:
         return self.folder / "checkpoints"
 
     def checkpoint(self, epoch: int) -> Path:
-        """Checkpoint of a kept epoch."""
+        """Return the checkpoint of a kept epoch."""
         return self.checkpoints / f"{epoch_name(epoch)}.pt"
 
     @property
     def each_checkpoint(self) -> Path:
-        """Checkpoints of kept epochs, with ``{epoch}`` for each."""
+        """The path of checkpoints of kept epochs, with ``{epoch}`` in place of the epoch."""
         return self.checkpoints / "epoch_{epoch}.pt"
 
     @property
@@ -162,7 +162,7 @@ class RunPaths:
         return self.checkpoints / "last.pt"
 
     def previous(self, number: int) -> Path:
-        """An earlier ``last``, from 1, for when the newest is damaged."""
+        """Return an earlier ``last``, counted from 1, for when the newest is damaged."""
         return self.checkpoints / f"previous_{number}.pt"
 
     @property
@@ -176,11 +176,11 @@ class RunPaths:
         return self.checkpoints / "best.pt"
 
     def each_rendered_epoch(self, group: str) -> Path:
-        """Restored pictures, with ``{epoch}`` for each."""
+        """Return the folder of restored pictures, with ``{epoch}`` in place of the epoch."""
         return self.folder / GROUPS[group] / "epoch_{epoch}"
 
     def rendered_epoch(self, group: str, epoch: int) -> Path:
-        """Restored pictures of one epoch; group is ``test`` or ``eval``."""
+        """Return the folder of one epoch's restored pictures; group is ``test`` or ``eval``."""
         return self.folder / GROUPS[group] / epoch_name(epoch)
 
     @property
@@ -190,7 +190,7 @@ class RunPaths:
 
 
 def is_within(place: Path, folder: Path) -> bool:
-    """Whether a file or folder lies where its path says below ``folder``: not by way of a link, nor of ``..``."""
+    """Say whether a file or folder lies where its path says below ``folder``: not by way of a link, nor of ``..``."""
     if not place.is_relative_to(folder) or place == folder:
         return False
     below = place.relative_to(folder).parent
@@ -198,12 +198,12 @@ def is_within(place: Path, folder: Path) -> bool:
 
 
 def is_set_name(name: str) -> bool:
-    """Whether a set of pictures may be called so: folders are named after it."""
+    """Say whether a set of pictures may have this name: folders are named after it."""
     return bool(name) and all(c.isalnum() or c in "-_." for c in name) and not name.startswith(".")
 
 
 class OutsideStudy(ValueError):
-    """What would have to be removed lies elsewhere, by way of a link: the message names both places and a remedy."""
+    """The error of a file to be removed that lies elsewhere, by way of a link: it names both places and a remedy."""
 
 
 def require_within(place: Path, folder: Path) -> None:
@@ -216,7 +216,7 @@ def require_within(place: Path, folder: Path) -> None:
 
 
 def view_folder(base: Path, set_name: str, view: str) -> Path:
-    """Folder of one set's pictures in one view: ``full``, ``luma`` or ``zoom_<k>``.
+    """Return the folder of one set's pictures in one view: ``full``, ``luma`` or ``zoom_<k>``.
 
     ``base`` is an epoch's folder of a run, or a baseline's folder.
     """
@@ -224,5 +224,5 @@ def view_folder(base: Path, set_name: str, view: str) -> Path:
 
 
 def set_mark(folder: Path) -> Path:
-    """File in a folder of pictures that holds the id of the set they were made from."""
+    """Return the file in a folder of pictures that holds the id of the set that they were made from."""
     return folder / ".set"

@@ -10,7 +10,7 @@ FIRST_NAMESPACE = "4026531836"
 
 
 class Place(NamedTuple):
-    """A machine by eight digits of its id's hash, its boot by eight of the boot's id, a PID namespace by its number."""
+    """A machine (eight digits of its id's hash), its boot (eight of the boot's id) and a PID namespace (its number)."""
 
     machine: str
     boot: str
@@ -18,7 +18,7 @@ class Place(NamedTuple):
 
 
 def here() -> Place | None:
-    """The place of this process; None where the system does not tell.
+    """Return the place of this process; None where the system does not tell.
 
     Containers of one machine share the boot, and any two machines or containers may share a name.
     """
@@ -35,7 +35,7 @@ def here() -> Place | None:
 
 
 def exists(pid: int) -> bool:
-    """Whether the number names a process here, also where /proc hides it (``hidepid``)."""
+    """Say whether the number names a process here, also where /proc hides it (``hidepid``)."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
@@ -46,12 +46,12 @@ def exists(pid: int) -> bool:
 
 
 def mark() -> str:
-    """What names this process in names of files: eight digits that stand for the place, and its number."""
+    """Return what names this process in names of files: eight digits that stand for the place, and its number."""
     return f"{_digits(here())}-{os.getpid()}"
 
 
 def has_ended(marked: str) -> bool:
-    """Whether the process of a ``mark`` is certainly gone; one of another place never is."""
+    """Say whether the process of a ``mark`` is certainly gone; one of another place never is."""
     digits, _, pid = marked.partition("-")
     place = here()
     return place is not None and digits == _digits(place) and pid.isdigit() and not exists(int(pid))

@@ -1,4 +1,4 @@
-"""In which numbers the products of a training are taken: float32, or narrower ones where those are much faster.
+"""The numbers that a training's products are taken in: float32, or narrower ones where those are much faster.
 
 Weights, their updates, the loss and everything that is measured stay float32. A processor with
 matrix units (AMX) multiplies bfloat16 six to eight times as fast as float32; on any other, torch
@@ -29,7 +29,7 @@ def precision_for(
     wanted: Literal["auto"] | Precision,
     history: Sequence[Epoch] = (),
 ) -> Precision:
-    """What to train in; ``wanted`` unless that is "auto".
+    """Return the numbers to train in: ``wanted``, unless that is "auto".
 
     Then a training goes on as it began, by its ``history``, and a new one takes narrower numbers if
     the network states that it learns as well with them (``learns_in_bfloat16``) and the processor is much
@@ -51,13 +51,13 @@ def precision_for(
 
 
 def possible(precision: Precision, device: torch.device) -> Precision:
-    """What this device takes for it: float32 for tf32 on a CPU."""
+    """Return what this device takes for a precision: float32 for tf32 on a CPU."""
     return "float32" if precision == "tf32" and device.type == "cpu" else precision
 
 
 @contextmanager
 def products_in(precision: Precision) -> Iterator[None]:
-    """In this block a GPU takes products of float32 numbers in tf32 if this says so, and else in float32.
+    """Let a GPU take products of float32 numbers in tf32 within this block if that is said, and else in float32.
 
     torch itself would take those of convolutions in tf32, and those of matrices not.
     """
@@ -79,7 +79,7 @@ def products_in(precision: Precision) -> Iterator[None]:
 
 
 def tf32_is_taken() -> bool:
-    """Whether ``products_in`` has said tf32."""
+    """Say whether ``products_in`` has said tf32."""
     matmul = torch.backends.cuda.matmul
     return bool(matmul.fp32_precision == "tf32" if hasattr(matmul, "fp32_precision") else matmul.allow_tf32)
 
@@ -90,7 +90,7 @@ def _has_matrix_units(device: torch.device) -> bool:
 
 @cache
 def bfloat16_speedup() -> float:
-    """How many times as fast as float32 a core of this CPU multiplies bfloat16 matrices; measured once."""
+    """Return how many times as fast as float32 a core of this CPU multiplies bfloat16 matrices; measured once."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # among many threads, sharing the work would take longer than the work
     try:
@@ -101,7 +101,7 @@ def bfloat16_speedup() -> float:
 
 
 def _best_seconds(matrix: Tensor) -> float:
-    """Seconds of the fastest of some products of a matrix with itself."""
+    """Return the seconds of the fastest of six products of a matrix with itself."""
     times = []
     for _ in range(6):
         start = time.perf_counter()

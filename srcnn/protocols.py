@@ -1,4 +1,4 @@
-"""PROTOCOLS: which picture is compared with which; arrays in, pairs to be scored out.
+"""PROTOCOLS: the pairs of pictures that are compared, made of arrays.
 
 Pictures are uint8 (H, W, 3), luma is uint8 (H, W). Crops are (height, width) in full-size pixels,
 in the order of ``crop_grid``. README.md explains what each protocol measures.
@@ -29,7 +29,7 @@ PROTOCOLS = {
 class Comparison:
     """A pair to be scored; ``box`` is the patch in the reference picture's pixels.
 
-    ``estimate`` makes the picture when called, so that a pair that is known already costs nothing.
+    ``estimate`` makes the picture when it is called, so that a pair whose scores are known costs nothing.
     Comparisons with one reference follow each other and hold the very same array, so that what the
     metrics know of it can be kept.
     """
@@ -43,7 +43,7 @@ class Comparison:
 
 
 def whole(restored: Bytes, crops: Crops, upsamplers: Iterable[str]) -> Iterator[Comparison]:
-    """Each crop of a picture, enlarged to the picture's size, against the whole picture."""
+    """Give each crop of a picture, enlarged to the picture's size, against the whole picture."""
     height, width = restored.shape[:2]
     for crop in crops:
         for box, part in zip(_grid(restored, crop), get_image_crops(restored, *crop), strict=True):
@@ -53,7 +53,7 @@ def whole(restored: Bytes, crops: Crops, upsamplers: Iterable[str]) -> Iterator[
 
 
 def region(original: Bytes, restored: Bytes, crops: Crops) -> Iterator[Comparison]:
-    """Each region of the restored picture against the same region of the original.
+    """Give each region of the restored picture against the same region of the original.
 
     Raises ValueError if the sizes differ.
     """
@@ -66,7 +66,7 @@ def region(original: Bytes, restored: Bytes, crops: Crops) -> Iterator[Compariso
 def compound(
     original: Bytes, restored: Bytes, crops: Crops, zoom: int, upsamplers: Iterable[str]
 ) -> Iterator[Comparison]:
-    """Each region of a picture restored at 1/zoom size, enlarged, against the original's region.
+    """Give each region of a picture restored at 1/zoom size, enlarged, against the original's region.
 
     ``original`` is cut to a multiple of ``zoom`` at the right and bottom. Raises ValueError if
     ``restored`` is not exactly that size over ``zoom``.
@@ -83,7 +83,7 @@ def compound(
 
 
 def direct(original: Bytes, lr: Bytes, crops: Crops, zoom: int, upsamplers: Iterable[str]) -> Iterator[Comparison]:
-    """The baseline of ``compound``: the low-resolution pixels enlarged straight to the full size."""
+    """Give the baseline of ``compound``: the low-resolution pixels enlarged straight to the full size."""
     original = original[: original.shape[0] // zoom * zoom, : original.shape[1] // zoom * zoom]
     height, width = original.shape[:2]
     enlarged = {name: cache(partial(_enlarged, lr, height, width, name)) for name in upsamplers}
@@ -96,9 +96,9 @@ def direct(original: Bytes, lr: Bytes, crops: Crops, zoom: int, upsamplers: Iter
 
 
 def luma(original: Bytes, restored: Bytes, shave: int) -> Iterator[Comparison]:
-    """The whole restored luma against the original's without ``shave`` pixels at each border.
+    """Give the whole restored luma against the original's, without ``shave`` pixels at each border.
 
-    Nothing where the picture is too small to be shaved. Raises ValueError if the sizes differ.
+    A picture that is too small to be shaved gives nothing. Raises ValueError if the sizes differ.
     """
     _same_size(original, restored)
     height, width = original.shape

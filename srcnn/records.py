@@ -12,22 +12,23 @@ _WORDS = {int: "an integer", float: "a number", str: "text", bool: "true or fals
 
 
 def record(kind: Any) -> Callable[[Any], Any]:
-    """What makes a value of a type of the value in a JSON file: a dataclass, a TypedDict, lists and dicts of them.
+    """Return a function that makes a ``kind`` of what a JSON file holds.
 
-    It raises ValueError, in one line, for a field that is missing, unknown or of another type.
+    A kind is a dataclass or a TypedDict, or lists and dicts of them. The function raises ValueError, in one line, for
+    a field that is missing, unknown or of another type.
     """
     return lambda value: _made(kind, value, "")
 
 
 def _made(kind: Any, value: Any, place: str) -> Any:
-    """The value as one of ``kind``; ``place`` is where in the file it stands."""
+    """Return the value as one of ``kind``; ``place`` is where in the file it stands."""
     origin, inner = get_origin(kind), get_args(kind)
     if kind is Any:
         return value
     if origin in (Union, types.UnionType):
         if value is None and type(None) in inner:
             return None
-        (kind,) = (each for each in inner if each is not type(None))
+        (kind,) = (member for member in inner if member is not type(None))
         return _made(kind, value, place)
     if origin is Literal:
         return value if value in inner else _refuse(" or ".join(map(json.dumps, inner)), value, place)
@@ -35,13 +36,13 @@ def _made(kind: Any, value: Any, place: str) -> Any:
         return _object(kind, value, place)
     if origin is dict:
         pairs = value if isinstance(value, dict) else _refuse("an object", value, place)
-        return {key: _made(inner[1], each, f"{place}.{key}") for key, each in pairs.items()}
+        return {key: _made(inner[1], held, f"{place}.{key}") for key, held in pairs.items()}
     if origin in (list, tuple):
         several = value if isinstance(value, list) else _refuse("a list", value, place)
         kinds = inner if origin is tuple and inner[-1] is not ... else inner[:1] * len(several)
         if len(kinds) != len(several):
             _refuse(f"{len(kinds)} entries", value, place)
-        return origin(_made(each, several[i], f"{place}.{i}") for i, each in enumerate(kinds))
+        return origin(_made(wanted, several[i], f"{place}.{i}") for i, wanted in enumerate(kinds))
     fits = type(value) is kind or (kind is float and type(value) is int)
     return value if fits else _refuse(_WORDS[kind], value, place)
 
@@ -53,32 +54,33 @@ def _object(kind: Any, value: Any, place: str) -> Any:
         if name not in fields:
             raise ValueError(f"{place.lstrip('.') or 'it'} has no {name}")
     checked = {}
-    for name, each in fields.items():
+    for name, held in fields.items():
         if name not in kinds:
             raise ValueError(f"{place.lstrip('.') or 'it'} has a field {shown(name)}, which is unknown")
-        if type(each) is str and "\0" in each:  # no path and no number of a job can hold one
-            _refuse("text without zero bytes", each, f"{place}.{name}")
+        if type(held) is str and "\0" in held:  # no path and no number of a job can hold one
+            _refuse("text without zero bytes", held, f"{place}.{name}")
         wanted, at_once = kinds[name]
-        checked[name] = each if type(each) in at_once else _made(wanted, each, f"{place}.{name}")
+        checked[name] = held if type(held) in at_once else _made(wanted, held, f"{place}.{name}")
     return kind(**checked)
 
 
 @lru_cache(maxsize=32)
 def _fields(kind: Any) -> tuple[dict[str, tuple[Any, frozenset[type]]], tuple[str, ...]]:
-    """Of each field its type, and those types whose values need no further look; the names that must be there."""
+    """Return the fields' types, each with those whose values need no further look, and the names that are required."""
     hints = get_type_hints(kind)
-    kinds = {name: (each, _at_once(each)) for name, each in hints.items()}
+    kinds = {name: (hint, _at_once(hint)) for name, hint in hints.items()}
     if is_typeddict(kind):
         return kinds, tuple(kind.__required_keys__)
     fields = dataclasses.fields(kind)
-    needed = (each.name for each in fields if each.default is each.default_factory is dataclasses.MISSING)
-    return {each.name: kinds[each.name] for each in fields}, tuple(needed)
+    needed = (field.name for field in fields if field.default is field.default_factory is dataclasses.MISSING)
+    return {field.name: kinds[field.name] for field in fields}, tuple(needed)
 
 
 def _at_once(kind: Any) -> frozenset[type]:
+    """Return the types whose values are of ``kind`` as they are; JSON writes some floats as integers."""
     inner = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
-    found = {each for each in inner if each in _WORDS}
-    return frozenset(found | {int} if float in found else found)
+    plain = {member for member in inner if member in _WORDS}
+    return frozenset(plain | {int} if float in plain else plain)
 
 
 def _refuse(expected: str, value: Any, place: str) -> Any:
@@ -86,6 +88,6 @@ def _refuse(expected: str, value: Any, place: str) -> Any:
 
 
 def shown(value: Any) -> str:
-    """A value as JSON writes it, cut where it is long."""
+    """Return a value as JSON writes it, cut where it is long."""
     text = json.dumps(value, default=str)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

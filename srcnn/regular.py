@@ -1,4 +1,4 @@
-"""Only regular files are opened: a pipe would be waited for without end, and a device may do anything."""
+"""Opening regular files only: a pipe would be waited for without end, and a device may do anything."""
 
 import errno
 import os
@@ -8,16 +8,16 @@ from typing import BinaryIO
 
 
 class NotRegular(OSError):
-    """A pipe, a socket or a device in the place of a file, named."""
+    """The error of a pipe, a socket or a device in the place of a file; it names the path."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"{path}: is a pipe, a socket or a device, and no file")
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """A regular file, or the one that a link leads to, opened for reading bytes.
+    """Return a regular file, or the one that a link leads to, opened for reading bytes.
 
-    Raises NotRegular, without opening it, for what is none; else OSError as ``open`` does.
+    Raises NotRegular, without opening it, for a pipe, a socket or a device; else OSError as ``open`` does.
     """
     require_regular(path)
     # Not waiting: another process may put a pipe in the file's place meanwhile.
@@ -32,7 +32,7 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def read_regular(path: Path) -> bytes:
-    """The content of a regular file. Raises as ``open_regular``."""
+    """Return the content of a regular file. Raises as ``open_regular`` does."""
     try:
         with open_regular(path) as file:
             return file.read()
@@ -43,7 +43,7 @@ def read_regular(path: Path) -> bytes:
 
 
 def require_regular(path: Path) -> None:
-    """Raise as ``open_regular`` does, for a reader that opens the file itself."""
+    """Raise as ``open_regular`` does unless the file is regular, for a reader that opens it itself."""
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))

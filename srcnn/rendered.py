@@ -18,12 +18,12 @@ def rendered_views(evaluate: EvaluateConfig) -> dict[int, tuple[str, ...]]:
 
 
 def picture_file(folder: Path, name: str) -> Path:
-    """The file of one rendered picture."""
+    """Return the file of one rendered picture."""
     return folder / f"{name}.png"
 
 
 def made_from(folder: Path) -> str | None:
-    """The id of the set that a folder's pictures were made from; None if it does not say."""
+    """Return the id of the set that a folder's pictures were made from; None if it does not say."""
     try:
         return read_regular(set_mark(folder)).decode(errors="replace")
     except (FileNotFoundError, IsADirectoryError, NotRegular):

@@ -19,7 +19,7 @@ _KAISER_BETA = 5.0  # the default window of scipy.signal.resample_poly
 
 
 def cubic(x: Floats) -> Floats:
-    """Keys' cubic convolution kernel with a = -0.5, zero beyond 2 (doi:10.1109/TASSP.1981.1163711)."""
+    """Return Keys' cubic convolution kernel with a = -0.5, zero beyond 2 (doi:10.1109/TASSP.1981.1163711)."""
     x = np.abs(x)
     near = 1.5 * x**3 - 2.5 * x**2 + 1.0
     far = -0.5 * x**3 + 2.5 * x**2 - 4.0 * x + 2.0
@@ -27,7 +27,7 @@ def cubic(x: Floats) -> Floats:
 
 
 def windowed_sinc(x: Floats) -> Floats:
-    """Interpolating low-pass: sinc under a Kaiser window, one at 0 and zero at other integers."""
+    """Return the interpolating low-pass: sinc under a Kaiser window, one at 0 and zero at other integers."""
     inside = np.clip(1.0 - (x / SINC_RADIUS) ** 2, 0.0, None)
     return np.where(inside > 0, np.sinc(x) * np.i0(_KAISER_BETA * np.sqrt(inside)) / np.i0(_KAISER_BETA), 0.0)
 
@@ -40,7 +40,7 @@ KERNELS: dict[str, tuple[Callable[[Floats], Floats], float]] = {
 
 @lru_cache(maxsize=256)
 def weights(size: int, new_size: int, kernel: str) -> sparse.csr_array:
-    """Matrix (new_size, size) whose rows sum to one and resample a line of ``size`` pixels.
+    """Return the matrix (new_size, size) whose rows sum to one and resample a line of ``size`` pixels.
 
     When shrinking, the kernel is widened by size / new_size, which removes what the new grid
     cannot carry (antialiasing).
@@ -60,7 +60,7 @@ def weights(size: int, new_size: int, kernel: str) -> sparse.csr_array:
 
 
 def resize(image: NDArray[np.generic], height: int, width: int, kernel: str = "cubic") -> Floats:
-    """Picture (height, width) or (height, width, C), float64 and unclipped, resampled from ``image``."""
+    """Return ``image`` (H, W[, C]) resampled to (height, width[, C]), float64 and unclipped, in the same range."""
     if image.ndim == 3:
         return np.stack([resize(image[..., c], height, width, kernel) for c in range(image.shape[2])], axis=-1)
     rows = weights(image.shape[0], height, kernel) @ image.astype(np.float64)

@@ -13,22 +13,22 @@ STEPS = 4  # plateaus of ``step``
 
 
 def cosine(progress: float, final: float) -> float:
-    """Half a cosine: high for long, low at the end; the best of these for SRCNN."""
+    """Return half a cosine: high for long, low at the end; the best of these for SRCNN."""
     return final + (1.0 - final) * 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
 def constant(progress: float, final: float) -> float:
-    """Always one, whatever ``final`` says."""
+    """Return one, whatever ``final`` says."""
     return 1.0
 
 
 def linear(progress: float, final: float) -> float:
-    """A straight line."""
+    """Return a straight line from 1 to ``final``."""
     return 1.0 + (final - 1.0) * progress
 
 
 def step(progress: float, final: float) -> float:
-    """Four plateaus of equal length, each lower by the same factor."""
+    """Return four plateaus of equal length, each lower by the same factor."""
     plateau = min(STEPS - 1, int(progress * STEPS))
     return 1.0 if plateau == 0 else final ** (plateau / (STEPS - 1))
 

@@ -15,11 +15,11 @@ LOOK_EVERY = 256  # batches between two looks at the loss, which on a GPU wait f
 
 
 class TrainingDiverged(RuntimeError):
-    """The loss or a weight is no finite number any more."""
+    """The error of a loss or a weight that is not finite any more."""
 
 
 class Steps:
-    """Steps of one training, one after another as Python asks for them: any device, any network."""
+    """The steps of one training, one after another as Python asks for them, on any device and with any network."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Steps:
         self.total = torch.zeros((), device=self.device)
 
     def run(self, course: Course, epoch: int) -> float:
-        """The losses of an epoch's patches added up; the model and optimiser are changed in place.
+        """Take an epoch's steps, which change the model and the optimiser, and return the sum of its patches' losses.
 
         Raises TrainingDiverged when they are not finite.
         """
@@ -71,12 +71,12 @@ class Steps:
 
 
 def _part(model: torch.nn.Module, device: torch.device) -> int | None:
-    """Patches that go through the network together; None: the whole batch, as a GPU or a user's network wants it."""
+    """Return how many patches go through the network together; None: the whole batch, as on a GPU."""
     return getattr(model, "cpu_part", None) if device.type == "cpu" else None
 
 
 def require_finite(value: float, what: str, epoch: int, rate: float) -> None:
-    """Raise TrainingDiverged for a number that is none."""
+    """Raise TrainingDiverged for a number that is not finite."""
     if not math.isfinite(value):
         verb = "are" if what == "weights" else "is"
         raise TrainingDiverged(
@@ -86,5 +86,5 @@ def require_finite(value: float, what: str, epoch: int, rate: float) -> None:
 
 
 def inner(images: Tensor, border: int) -> Tensor:
-    """The pixels that valid convolutions can predict."""
+    """Return a view of images (N, 1, H, W) without ``border`` pixels at each side: what valid convolutions predict."""
     return images[..., border : images.shape[-2] - border, border : images.shape[-1] - border]

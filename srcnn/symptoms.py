@@ -23,7 +23,7 @@ UNCHANGED_INPUT = (
 
 
 def symptom(model: SRCNN, patches: Tensors) -> str | None:
-    """What is wrong with a network that returns a constant or its input, and what to change; else None."""
+    """Return what is wrong with a network that returns a constant or its input, and what to change; else None."""
     count = len(patches)
     if not count:
         return None

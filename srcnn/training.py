@@ -20,7 +20,7 @@ MOMENTUM = 0.9  # of sgd: the paper's, section 4.1
 
 
 def new_optimiser(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    """The optimiser of a new training; its last group is the last layer, where that has a rate of its own."""
+    """Return the optimiser of a new training; its last group is the last layer, where that has a rate of its own."""
     owners = [module for module in model.modules() if any(True for _ in module.parameters(recurse=False))]
     apart = owners and config.last_layer_rate != 1.0  # a group takes kernels of its own
     last = {id(parameter) for parameter in owners[-1].parameters(recurse=False)} if apart else set()
@@ -37,7 +37,7 @@ def new_optimiser(model: nn.Module, config: TrainingConfig) -> torch.optim.Optim
 
 
 def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Take over an optimiser's state, wherever it was saved; how it is computed stays as it is here."""
+    """Give the optimiser a state, wherever that was saved; which kernels compute it stays as it is here."""
     kernels = [{key: group[key] for key in ("fused", "foreach")} for group in optimiser.param_groups]
     optimiser.load_state_dict(state)
     for group, own in zip(optimiser.param_groups, kernels, strict=True):
@@ -51,14 +51,14 @@ def new_steps(
     config: TrainingConfig,
     precision: Precision = "float32",
 ) -> Steps:
-    """What takes the steps of a training: on a GPU recorded ones, elsewhere one after another."""
+    """Return what takes the steps of a training: on a GPU recorded ones, elsewhere one after another."""
     if patches.inputs.is_cuda:
         return CapturedSteps(model, optimiser, patches, config, precision)
     return Steps(model, optimiser, patches, config, precision)
 
 
 def learning_rate(step: int, steps: int, config: TrainingConfig) -> float:
-    """Rate of optimiser step ``step`` of ``steps``: linear warm-up, then the schedule to ``final_rate``."""
+    """Return the rate of step ``step`` (from 0) of ``steps``: linear warm-up, then the schedule to ``final_rate``."""
     warmup = min(config.warmup_steps, steps // 2)
     if step < warmup:
         return config.learning_rate * (step + 1) / warmup
@@ -67,7 +67,7 @@ def learning_rate(step: int, steps: int, config: TrainingConfig) -> float:
 
 
 def steps_per_epoch(patches: int, config: TrainingConfig) -> int:
-    """Optimiser steps of one epoch; the last batch may be short."""
+    """Return the number of optimiser steps in one epoch; the last batch may be short."""
     return math.ceil(patches / config.batch_size)
 
 
@@ -82,10 +82,10 @@ def train_epoch(
     precision: Precision = "float32",
     steps: Steps | None = None,
 ) -> float:
-    """Mean training loss of epoch ``epoch`` (from 1); the model and optimiser are changed in place.
+    """Train for epoch ``epoch`` (from 1), which changes the model and the optimiser, and return its mean loss.
 
-    With ``precision`` bfloat16 the network's products are taken in it, with tf32 in a GPU's; weights, updates and
-    loss stay float32. ``steps`` takes the steps, where more epochs of the same training are to come.
+    The network's products are taken in ``precision``; weights, updates and loss stay float32. ``steps`` takes the
+    steps, where more epochs of the same training are to come. All random choices follow from ``seed`` and ``epoch``.
 
     Raises TrainingDiverged when the loss or a weight is not finite.
     """
@@ -105,7 +105,7 @@ def train_epoch(
 
 
 def holdout_loss(model: SRCNN, patches: Tensors, config: TrainingConfig) -> float:
-    """Mean loss over patches that training never sees; nan if there are none."""
+    """Return the mean loss over patches that training never sees; nan if there are none."""
     model.eval()
     total = 0.0
     with torch.inference_mode(), products_in("float32"):

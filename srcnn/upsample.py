@@ -24,10 +24,10 @@ def _pillow(filter_: Image.Resampling) -> Upsampler:
 
 
 def zero_stuffing(image: Bytes, height: int, width: int) -> Bytes:
-    """Zeros inserted between the samples, then the interpolating low-pass that removes the images.
+    """Insert zeros between the samples, then apply the interpolating low-pass that removes their images.
 
-    Computed in polyphase form (the zeros are never multiplied), which also serves factors that
-    are no integers. Source: Crochiere & Rabiner, Multirate Digital Signal Processing (1983), 2.4.
+    This is computed in polyphase form (the zeros are never multiplied), which also serves factors that
+    are not integers. Source: Crochiere & Rabiner, Multirate Digital Signal Processing (1983), 2.4.
     """
     from srcnn.resize import resize  # scipy: half a second for everybody who only needs the table
 
@@ -44,5 +44,5 @@ UPSAMPLERS: dict[str, Upsampler] = {
 
 
 def upsample_images(images: Iterable[Bytes], height: int, width: int, upsampler: str = "bicubic") -> list[Bytes]:
-    """Every picture brought to ``height`` x ``width`` by the named upsampler."""
+    """Return every picture (H, W[, 3]), uint8, enlarged to (height, width[, 3]) by the named upsampler."""
     return [UPSAMPLERS[upsampler](image, height, width) for image in images]

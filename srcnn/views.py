@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 
 
 def reference(picture: Bytes, data: DataConfig, zoom: int = 1) -> Bytes:
-    """What a restored picture is compared with: the picture, cut to the multiples that are asked for.
+    """Return what a restored picture is compared with: the picture, cut to the multiples that the study asks for.
 
     Raises ValueError if it is too small for that.
     """
@@ -22,7 +22,7 @@ def reference(picture: Bytes, data: DataConfig, zoom: int = 1) -> Bytes:
 
 
 def reduced(picture: Bytes, data: DataConfig, zoom: int) -> Bytes:
-    """The reference at 1/zoom size, which is degraded and restored (zoom 1: the reference itself)."""
+    """Return the reference at 1/zoom size, which is degraded and restored (zoom 1: the reference itself)."""
     if zoom == 1:
         return reference(picture, data)
     small = low_resolution(reference(picture, data, zoom), scale=zoom, resampling=data.resampling)
@@ -30,7 +30,7 @@ def reduced(picture: Bytes, data: DataConfig, zoom: int) -> Bytes:
 
 
 def interpolated_bands(hr: Bytes, data: DataConfig, grey: bool = False) -> Floats:
-    """YCbCr bands (H, W, 3), unrounded, of the degraded and interpolated picture (H, W, 3).
+    """Return the YCbCr bands (H, W, 3), unrounded, of the degraded and interpolated RGB picture (H, W, 3).
 
     ``grey``, here and below: the picture was stored in one band (``srcnn.color.own_standard``).
     """
@@ -39,7 +39,7 @@ def interpolated_bands(hr: Bytes, data: DataConfig, grey: bool = False) -> Float
 
 
 def low_resolution_picture(hr: Bytes, data: DataConfig, grey: bool = False) -> Bytes:
-    """RGB picture (H // scale, W // scale, 3): all that a super-resolution method is given."""
+    """Return the RGB picture (H // scale, W // scale, 3) that is all that a super-resolution method is given."""
     standard = own_standard(data.luma, grey)
     ycbcr = np.rint(rgb_to_ycbcr(hr, standard))
     lr = low_resolution(ycbcr, scale=data.scale, blur_sigma=data.blur_sigma, resampling=data.resampling)
@@ -47,7 +47,7 @@ def low_resolution_picture(hr: Bytes, data: DataConfig, grey: bool = False) -> B
 
 
 def measured_luma(picture: Bytes, grey: bool = False) -> Bytes:
-    """BT.601 studio luma (H, W), rounded, of an RGB picture: where the literature measures PSNR."""
+    """Return BT.601 studio luma (H, W), rounded, of an RGB picture (H, W, 3): where the literature measures PSNR."""
     return to_uint8(luma(picture, own_standard("bt601", grey)))
 
 

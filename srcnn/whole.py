@@ -26,11 +26,10 @@ _IEND = b"\0\0\0\0IEND\xaeB`\x82"  # the last chunk, which is always the same
 
 
 def is_cut(file: Path) -> bool:
-    """Whether a file, of a kind that its suffix tells, is empty, cut, of another kind or no file at all.
+    """Say whether a file, of the kind that its suffix tells, is empty, cut, of another kind or no file at all.
 
-    Of a kind whose ends tell nothing it is only asked whether it is a file.
-
-    What lies between the ends is checked when it is read. Raises OSError if it cannot be read.
+    A file of a kind whose ends tell nothing is whole if it is a file, and one that is gone is not cut. What lies
+    between the ends is checked when it is read. Raises OSError if it cannot be read.
     """
     try:
         with open_regular(file) as content:
@@ -77,11 +76,11 @@ _ENDS: dict[str, Callable[[BinaryIO, int], bool]] = {
 
 
 class NotWhole(ValueError):
-    """A file whose content is not what was written."""
+    """The error of a file whose content is not what was written."""
 
 
 def seal_parquet(file: Path) -> None:
-    """Put the SHA-256 of a Parquet file in front of its footer; whoever reads it finds all where it was."""
+    """Put the SHA-256 of a Parquet file in front of its footer, where no reader of Parquet minds it."""
     with file.open("r+b") as content:
         size = os.fstat(content.fileno()).st_size
         footer = size - _TAIL - int.from_bytes(_at(content, size - _TAIL, 4), "little")
@@ -93,7 +92,7 @@ def seal_parquet(file: Path) -> None:
 
 
 def check_parquet(file: Path) -> None:
-    """Raise NotWhole if a Parquet file is not what was sealed; one without a seal is somebody else's, and passes."""
+    """Raise NotWhole if a Parquet file is not what was sealed; one without a seal is somebody else's and passes."""
     seen = identity(file)
     if seen:
         _check_parquet(file, *seen)
@@ -101,7 +100,7 @@ def check_parquet(file: Path) -> None:
 
 @lru_cache(maxsize=65536)
 def _check_parquet(file: Path, *_seen: int) -> None:
-    """Each file is read through once a process, however many of its parts are read later."""
+    """Read the file through, once in a process, however many of its parts are read later."""
     with open_regular(file) as content:
         size = os.fstat(content.fileno()).st_size
         footer = size - _TAIL - int.from_bytes(_at(content, size - _TAIL, 4), "little")
@@ -122,12 +121,13 @@ def _check_parquet(file: Path, *_seen: int) -> None:
 
 
 def unpacks_to_more(file: Path | BinaryIO, size: int) -> bool:
-    """Whether a zip archive of ``size`` bytes holds more than that: torch packs nothing, so what does fills the memory.
+    """Say whether a zip archive of ``size`` bytes holds more than that.
 
-    What is no archive is left to its reader.
+    torch packs nothing, so that an archive that does is there to fill the memory. False for what is no archive, which
+    is left to its reader.
     """
     try:
         with zipfile.ZipFile(file) as archive:
-            return sum(each.file_size for each in archive.infolist()) > size
+            return sum(entry.file_size for entry in archive.infolist()) > size
     except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error):
         return False

@@ -13,7 +13,7 @@ _JOINERS = "\u200c\u200d"  # within words of some scripts, and within emoji
 
 
 def printable(text: object, breaks: bool = False) -> str:
-    r"""Text from outside (a name, a path, an error) with what a terminal, log or page might obey written out.
+    r"""Return text from outside (a name, a path, an error) with what a terminal, log or page might obey written out.
 
     An escape character becomes the four letters ``\x1b``, half a letter ``\udc80``; with ``breaks``, ends of lines
     and tabs stay.
@@ -29,34 +29,34 @@ def printable(text: object, breaks: bool = False) -> str:
 
 
 def whole(value: Any) -> Any:
-    """A value out of JSON or YAML whose texts are letters that a table can hold: half a letter is written out."""
+    """Return a value out of JSON or YAML whose texts a table can hold: half a letter is written out."""
     if isinstance(value, str):
         return value if value.isprintable() else value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
-        return {whole(key): whole(each) for key, each in value.items()}
-    return [whole(each) for each in value] if isinstance(value, list) else value
+        return {whole(key): whole(held) for key, held in value.items()}
+    return [whole(held) for held in value] if isinstance(value, list) else value
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
-    """A number with its noun: ``1 task``, ``2 tasks``; ``plural`` where it does not end in s."""
+    """Return a number with its noun: ``1 task``, ``2 tasks``; ``plural`` where that is not the noun and an s."""
     return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words that suit their size."""
+    """Return seconds in the unit that suits their size: ``40 s``, ``12 min``, ``3.5 h``."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def listed(lines: Sequence[str]) -> str:
-    """The first of some lines, indented, and how many more there are."""
+    """Return the first of some lines, indented, and how many more there are."""
     more = [f"and {len(lines) - LISTED} more"] if len(lines) > LISTED else []
     return "".join(f"\n  {line}" for line in [*lines[:LISTED], *more])
 
 
 def signal_name(number: int) -> str:
-    """The name of a signal; of one without, its number."""
+    """Return the name of a signal; ``signal`` and its number where it has none."""
     try:
         return signal.Signals(number).name
     except ValueError:  # of those for real time only the first and the last have one
@@ -64,7 +64,7 @@ def signal_name(number: int) -> str:
 
 
 def text_of(error: BaseException) -> str:
-    """What an error says; of somebody else's, whose text itself may raise, what can be had."""
+    """Return what an error says; if making its text raises, as somebody else's class may, return that."""
     try:
         return str(error)
     except BaseException as other:  # noqa: BLE001 - the code of somebody else's class runs here
@@ -72,16 +72,16 @@ def text_of(error: BaseException) -> str:
 
 
 def said(error: BaseException) -> str:
-    """What an error says, in one line that is never empty.
+    """Return what an error says, in one line that is never empty.
 
-    Of one whose text is only the name of what was looked for, or nothing, the class says what it is about.
+    The class stands before it where the text is empty, or only the name of what was looked for.
     """
     text = " ".join(text_of(error).split())
     return told(error) if not text or isinstance(error, LookupError) else text
 
 
 def told(error: BaseException) -> str:
-    """The class of an error of somebody else's, and what it says, in one line of bounded length."""
+    """Return the class of an error and what it says, in one line of bounded length."""
     kind, text = type(error), " ".join(text_of(error).split())[:LONGEST]
     name = (
         kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"

@@ -42,13 +42,13 @@ _TAGGED["float"] = re.compile(rf"{_PLAIN['float']}|{_NUMBER}")
 
 
 class YamlError(ValueError):
-    """Text that cannot be read as settings; the message says in which line, and the remedy."""
+    """The error of text that cannot be read as settings: the line, the fault and the remedy."""
 
 
 def read_yaml(text: str) -> Any:
-    """The value that YAML text states: mappings with text as keys, lists, text, numbers, truth values, None.
+    """Return the value that YAML text states: mappings with text as keys, lists, text, numbers, truth values, None.
 
-    Raises YamlError for what is no YAML, a key given twice, a tag, an alias within itself, and text
+    Raises YamlError for what is not YAML, a key given twice, an unknown tag, an alias within itself, and text
     that is too long or too deep or expands to too many values.
     """
     if len(text) > LONGEST:
@@ -100,7 +100,7 @@ _Reader.yaml_constructors = {
 
 
 def _measure(node: Node, measured: dict[int, tuple[int, int]]) -> tuple[int, int]:
-    """Values in a node and its depth, both with aliases expanded. Its keys are checked and made text."""
+    """Check a node and make its keys text; return its number of values and its depth, both with aliases expanded."""
     if id(node) in measured:  # an alias: what it stands for came before it
         if measured[id(node)] == _UNDER_WAY:
             raise YamlError(f"line {_line(node)}: an alias stands within what it stands for")

@@ -10,7 +10,8 @@ from srcnn.contents import LAYOUT
 from srcnn.files import write_json, write_text
 from srcnn.metrics import METRICS
 from srcnn.paths import StudyPaths
-from srcnn.schema import KEY_COLUMNS, score_schema
+from srcnn.schema import KEY_COLUMNS
+from srcnn.score_schema import score_schema
 
 EVAL, BASELINE = "e0000000000", "b0000000000"
 

@@ -14,7 +14,8 @@ from srcnn import shards
 from srcnn.aside import Aside
 from srcnn.metrics import Reference
 from srcnn.paths import StudyPaths
-from srcnn.shards import has_shard, read_shards, shards_in
+from srcnn.shard_rows import made_from, read_shards
+from srcnn.shards import has_shard, shards_in
 
 
 class Killed(BaseException):
@@ -76,7 +77,7 @@ def test_the_origin_of_merged_scores_is_kept(study):
     compaction.compact_study(study)
     place = shards.find_shard(StudyPaths(study).shard("r0000000000", EVAL, 1, 0))
     assert place is not None
-    assert shards.made_from(place) == '{"sets": {}, "metrics": {}}'
+    assert made_from(place) == '{"sets": {}, "metrics": {}}'
 
 
 def steps_of(study: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int) -> int:

@@ -18,7 +18,8 @@ from runner import clean, status, submit
 from srcnn.damage import DamagedFile, is_content_fault
 from srcnn.files import read_json, write_text
 from srcnn.paths import StudyPaths
-from srcnn.shards import readable, set_aside_damaged
+from srcnn.shard_rows import readable
+from srcnn.shards import set_aside_damaged
 
 DAMAGE = {
     "empty": lambda content: b"",

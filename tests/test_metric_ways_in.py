@@ -12,7 +12,7 @@ from srcnn.experiment import EvaluateConfig
 from srcnn.files import write_picture
 from srcnn.metrics import METRICS, find, score
 from srcnn.metrics.__main__ import main
-from srcnn.schema import score_schema
+from srcnn.score_schema import score_schema
 
 
 def worst_error(reference, estimate, data_range):

@@ -14,7 +14,8 @@ from srcnn.experiment import Experiment, ModelConfig
 from srcnn.identity import run_id
 from srcnn.inference import restore_luma, tile_shape
 from srcnn.losses import LOSSES
-from srcnn.models import MODELS, ModelError, build_model, check_model
+from srcnn.models import MODELS, ModelError
+from srcnn.models.build import build_model, check_model
 from srcnn.models.narrow import OneBandConvolution
 from srcnn.models.products import MatrixProducts
 from srcnn.models.taps import spread

@@ -16,7 +16,7 @@ from srcnn import metrics
 from srcnn.experiment import DataConfig
 from srcnn.metrics import DEFINITIONS
 from srcnn.protocols import PROTOCOLS
-from srcnn.schema import score_schema
+from srcnn.score_schema import score_schema
 from srcnn.upsample import UPSAMPLERS
 
 

@@ -15,7 +15,8 @@ from srcnn import precision as rule
 from srcnn.batches import Tensors
 from srcnn.deprocess import Standardisation
 from srcnn.experiment import TrainingConfig
-from srcnn.models import MODELS, build_model
+from srcnn.models import MODELS
+from srcnn.models.build import build_model
 from srcnn.precision import possible, precision_for, products_in, tf32_is_taken
 from srcnn.training import holdout_loss, train_epoch
 

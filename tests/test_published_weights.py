@@ -15,7 +15,7 @@ from runner.study.config import ConfigError
 from srcnn.deprocess import Standardisation
 from srcnn.experiment import DataConfig
 from srcnn.files import is_grey_file, read_picture
-from srcnn.models import build_model
+from srcnn.models.build import build_model
 from srcnn.models.published import main
 from srcnn.models.weights import RAW_SCALE, REPORT_SCALE, WeightsError, read_weights
 from srcnn.monitor import MonitoredPicture, mean_scores

@@ -13,7 +13,7 @@ from jobs.checkpoint import Checkpoint, CheckpointError
 from jobs.pictures import SetRef, read_set
 from jobs.render import Render
 from srcnn.experiment import DataConfig, Experiment, TrainingConfig
-from srcnn.models import build_model
+from srcnn.models.build import build_model
 from srcnn.paths import RootPaths
 
 

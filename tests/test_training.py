@@ -14,7 +14,8 @@ from srcnn.deterministic import deterministic
 from srcnn.experiment import TrainingConfig
 from srcnn.inference import restore_luma
 from srcnn.losses import LOSSES
-from srcnn.models import MODELS, build_model
+from srcnn.models import MODELS
+from srcnn.models.build import build_model
 from srcnn.steps import TrainingDiverged, inner
 from srcnn.training import (
     holdout_loss,

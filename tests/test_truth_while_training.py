@@ -16,7 +16,8 @@ from runner.study.space import size, space_needed, space_text
 from srcnn.batches import Tensors
 from srcnn.deprocess import Standardisation
 from srcnn.experiment import TrainingConfig
-from srcnn.models import MODELS, build_model
+from srcnn.models import MODELS
+from srcnn.models.build import build_model
 from srcnn.steps import TrainingDiverged
 from srcnn.symptoms import CONSTANT_OUTPUT, UNCHANGED_INPUT, symptom
 from srcnn.training import new_optimiser

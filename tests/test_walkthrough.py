@@ -16,7 +16,8 @@ from runner.submit import main
 from srcnn.files import write_bytes
 from srcnn.metrics import Reference
 from srcnn.paths import RootPaths, StudyPaths
-from srcnn.schema import KEY_COLUMNS, score_schema
+from srcnn.schema import KEY_COLUMNS
+from srcnn.score_schema import score_schema
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from runner.study.config import ConfigError
 from srcnn.experiment import ModelConfig
-from srcnn.models import MODELS, build_model
+from srcnn.models import MODELS
+from srcnn.models.build import build_model
 from srcnn.models.state import StateError, load_state
 from srcnn.models.weights import WeightsError, read_weights
 

@@ -16,8 +16,8 @@ from srcnn.output import refuse_to_replace
 
 def import_weights(arguments: argparse.Namespace) -> int:
     """Write the checkpoint and print its scores; return 0, 1 if a picture was left out, 2 if nothing was imported."""
-    found = re.search(r"(?:_x(\d+)|_(\d+)x)\.", arguments.file.name)
-    scale = arguments.scale or (int(found[1] or found[2]) if found else None)
+    in_name = re.search(r"(?:_x(\d+)|_(\d+)x)\.", arguments.file.name)
+    scale = arguments.scale or (int(in_name[1] or in_name[2]) if in_name else None)
     try:
         weights = read_weights(arguments.file, stated_scale(arguments.weights_scale))
         if scale is None or not 2 <= scale <= MOST_SCALE:

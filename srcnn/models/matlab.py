@@ -40,8 +40,8 @@ def read_matlab(file: bytes) -> dict[str, Any]:
             side = math.isqrt(kernels.shape[-1])
             kernels = kernels.reshape(after, before, side, side).swapaxes(-1, -2)
             bias = np.asarray(biases[number]).reshape(after)
-            found = {"weight": torch.from_numpy(kernels.copy()), "bias": torch.from_numpy(bias.copy())}
-            for kind, value in found.items():
+            tensors = {"weight": torch.from_numpy(kernels.copy()), "bias": torch.from_numpy(bias.copy())}
+            for kind, value in tensors.items():
                 require_sound(f"{'weights' if kind == 'weight' else 'biases'}_conv{number + 1}", value)
                 state[f"{layer}.{kind}"] = value.float()
         except StateError as error:

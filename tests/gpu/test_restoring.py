@@ -14,7 +14,8 @@ from srcnn.deprocess import Standardisation
 from srcnn.experiment import DataConfig
 from srcnn.files import read_picture
 from srcnn.inference import restore_luma
-from srcnn.models import MODELS, build_model
+from srcnn.models import MODELS
+from srcnn.models.build import build_model
 from srcnn.monitor import MonitoredPicture, mean_scores
 
 SCALE = Standardisation(0.45, 1.0)

@@ -6,7 +6,7 @@ from small_study import train
 
 from jobs.checkpoint import Checkpoint
 from srcnn.history import TIMINGS
-from srcnn.models import build_model
+from srcnn.models.build import build_model
 from srcnn.precision import precision_for
 
 EPOCHS = 4

@@ -13,7 +13,8 @@ from srcnn.batches import SYMMETRIES, Tensors, augmented
 from srcnn.deprocess import Standardisation
 from srcnn.deterministic import deterministic
 from srcnn.experiment import TrainingConfig
-from srcnn.models import MODELS, build_model
+from srcnn.models import MODELS
+from srcnn.models.build import build_model
 from srcnn.precision import products_in
 from srcnn.steps import Steps, TrainingDiverged
 from srcnn.training import holdout_loss, load_optimiser, new_optimiser, new_steps, train_epoch

@@ -14,7 +14,8 @@ from runner import logs, submit
 from runner.study import config
 from runner.study.config import ConfigError, load_study
 from runner.study.plan import make_plan
-from srcnn.models import build_model, published
+from srcnn.models import published
+from srcnn.models.build import build_model
 from srcnn.paths import RootPaths
 
 STUDY = {"data": {"train": "bundled/coffee", "test": "bundled/chelsea"}}

@@ -22,7 +22,7 @@ from runner.study.config import load_study
 from runner.study.plan import make_plan
 from runner.submit import main as submit
 from srcnn.files import read_picture
-from srcnn.models import build_model
+from srcnn.models.build import build_model
 from srcnn.paths import RootPaths
 
 

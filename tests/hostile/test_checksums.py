@@ -13,7 +13,8 @@ from analysis.compaction import compact_study
 from runner.status import main as status
 from srcnn.damage import DamagedFile, set_aside
 from srcnn.dataset import read_patches
-from srcnn.shards import read_shards, shards_in
+from srcnn.shard_rows import read_shards
+from srcnn.shards import shards_in
 from srcnn.whole import check_parquet, is_cut
 
 

@@ -28,9 +28,10 @@ from runner.study.config import ConfigError, StudyConfig, dotted_keys, load_stud
 from srcnn.damage import DamagedFile, NoFile
 from srcnn.dataset import read_patches
 from srcnn.door import sentence
-from srcnn.models import ModelError, check_model, published
+from srcnn.models import ModelError, published
+from srcnn.models.build import check_model
 from srcnn.schema import Attempt
-from srcnn.shards import read_shards
+from srcnn.shard_rows import read_shards
 from srcnn.words import said
 
 FULL = "No space left on device; make room (python -m runner.clean"

@@ -11,7 +11,7 @@ import analysis
 from analysis import plot, table
 from srcnn.damage import DamagedFile
 from srcnn.dataset import read_patches
-from srcnn.shards import NoScores
+from srcnn.shard_rows import NoScores
 
 
 def with_column(name, values):

@@ -10,7 +10,8 @@ from jobs import own_check
 from jobs.compare_folders import main as evaluate
 from jobs.own_check import OwnCode, OwnCodeError, check_own_code, own_metrics
 from runner.submit import main as submit
-from srcnn.models import ModelError, build_model
+from srcnn.models import ModelError
+from srcnn.models.build import build_model
 from srcnn.own_code import own_attribute
 
 FUNCTION = "\ndef f(reference, estimate, data_range):\n    return 1.0\n"

@@ -21,7 +21,7 @@ from srcnn.dataset import read_patches
 from srcnn.files import PictureError, is_grey_file, read_json, read_picture
 from srcnn.history import read_history
 from srcnn.models.weights import WeightsError, read_weights
-from srcnn.shards import read_shards
+from srcnn.shard_rows import read_shards
 from srcnn.whole import is_cut
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 80\n%%EndComments\nshowpage\n"

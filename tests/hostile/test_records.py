@@ -34,7 +34,8 @@ from srcnn.history import Epoch, read_history
 from srcnn.paths import RootPaths, StudyPaths
 from srcnn.picture_list import ListedPicture
 from srcnn.records import record
-from srcnn.schema import KEY_COLUMNS, Attempt, score_schema
+from srcnn.schema import KEY_COLUMNS, Attempt
+from srcnn.score_schema import score_schema
 
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),

@@ -17,7 +17,7 @@ from jobs.job import CORES_VARIABLE
 from jobs.restore import main as restore
 from runner.study.config import ConfigError
 from srcnn.checkpoint import sealed
-from srcnn.models import build_model
+from srcnn.models.build import build_model
 from srcnn.models.published import main as published
 from srcnn.models.state import StateError, load_state
 from srcnn.models.weights import WeightsError, as_checkpoint, read_weights

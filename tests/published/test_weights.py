@@ -72,7 +72,7 @@ def test_the_other_published_networks_give_their_figures(data_root, file, psnr):
 
 
 def _built(weights):
-    from srcnn.models import build_model
+    from srcnn.models.build import build_model
 
     model = build_model(weights.name, residual=weights.residual, seed=0)
     model.load_state_dict(weights.state)

@@ -76,7 +76,7 @@ class Checkpoint:
     def of(cls, path: Path, content: bytes) -> "Checkpoint":
         """Return the checkpoint in a file of this content. Raises CheckpointError if it is damaged, or is not one."""
         if content and not content.startswith(b"PK\x03\x04"):
-            raise CheckpointError(f"{path}: is no checkpoint, but a file of another kind; name one that training wrote")
+            raise CheckpointError(f"{path}: is a file of another kind, not a checkpoint; name one that training wrote")
         if not is_sealed(content):
             raise CheckpointError(f"{path}: is damaged ({len(content)} bytes that do not give its checksum)")
         try:
@@ -94,7 +94,7 @@ class Checkpoint:
         if not isinstance(self.model, dict) or not all(
             isinstance(value, torch.Tensor) for value in self.model.values()
         ):
-            raise TypeError("its model is no state dict")
+            raise TypeError("its model is not a state dict")
         self.history = [epoch_of(epoch) for epoch in self.history]
         if not (math.isfinite(self.mean) and 0 < self.std < math.inf):
             raise ValueError(f"its luma has mean {self.mean} and deviation {self.std}")

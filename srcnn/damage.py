@@ -48,7 +48,7 @@ def of_another_kind(path: Path, start: bytes, kind: str) -> NoFile | None:
             begins = file.read(len(start))
     except OSError:
         return None
-    return NoFile(path, f"is no {kind} file") if begins and not begins.startswith(start) else None
+    return NoFile(path, f"is a file of another kind, not {kind}") if begins and not begins.startswith(start) else None
 
 
 def _again(kind: type[DamagedFile], args: tuple[object, ...], state: dict[str, object]) -> DamagedFile:
@@ -115,7 +115,7 @@ def _with_remedy(path: Path, reason: object, remedy: str) -> DamagedFile:
     if isinstance(reason, DamagedFile):
         return type(reason)(path, reason.reason, remedy)
     if isinstance(reason, IsADirectoryError):
-        return NoFile(path, "is a folder, and no file", remedy)
+        return NoFile(path, "is a folder, not a file", remedy)
     return DamagedFile(path, reason, remedy)
 
 

@@ -148,7 +148,7 @@ def _inside(file: h5py.File, name: str, size: int) -> h5py.Dataset:
         raise NotWhole(f"{name} is not in it, or a link")
     dataset = file[name]
     if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
-        raise NotWhole(f"{name} is no data set of its own")
+        raise NotWhole(f"{name} is not a data set of its own")
     if dataset.nbytes > size:
         raise NotWhole(f"{name} states {dataset.nbytes:,} bytes, and the file has {size:,}")
     return dataset

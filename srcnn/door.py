@@ -160,7 +160,7 @@ def sentence(error: BaseException) -> str:
         words = os.strerror(error.errno) if error.errno in errno.errorcode else error.strerror
         return f"{where}{words}" + (f"; {remedy}" if remedy else "")
     if isinstance(error, UnicodeDecodeError):
-        return f"a text is no {error.encoding} ({error.reason} at byte {error.start}); save it as UTF-8"
+        return f"a text is not {error.encoding} ({error.reason} at byte {error.start}); save it as UTF-8"
     if isinstance(error, MemoryError):
         return f"the memory is used up{f' ({error})' if str(error) else ''}; {REMEDIES[errno.ENOMEM]}"
     if isinstance(error, RecursionError):

@@ -328,7 +328,7 @@ class EvaluateConfig(Section):
                 for height, width in self.crops:
                     if height % zoom or width % zoom:
                         raise ValueError(
-                            f"crop {height}x{width} is no multiple of zoom {zoom}, which protocol 'compound' needs"
+                            f"crop {height}x{width} is not a multiple of zoom {zoom}, which protocol 'compound' needs"
                         )
         for name in self.metrics:
             definitions = METRICS[name].definitions if name in METRICS else DEFINITIONS

@@ -155,11 +155,11 @@ def read_text(path: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         if content.count(0):
-            raise EncodingError(f"{path}: is no text, but a file of another kind") from error
+            raise EncodingError(f"{path}: is not text, but a file of another kind") from error
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - content.rfind(b"\n", 0, error.start)
         raise EncodingError(
-            f"{path}: line {line}, byte {column} (0x{content[error.start]:02x}) is no UTF-8; if the file is "
+            f"{path}: line {line}, byte {column} (0x{content[error.start]:02x}) is not UTF-8; if the file is "
             f"Latin-1 or Windows-1252, {_convert(path, 'WINDOWS-1252')}"
         ) from error
 
@@ -176,7 +176,7 @@ def text_fault(text: str) -> str | None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        return f"{text!a} is no UTF-8 (a letter of it is half a letter, or a byte); rename what it names"
+        return f"{text!a} is not UTF-8 (a letter of it is half a letter, or a byte); rename what it names"
     return locale_fault(text)
 
 
@@ -184,7 +184,7 @@ def locale_fault(name: str) -> str | None:
     """Return why this locale would find and make files of another name, with the remedy; None if it would not."""
     if name.isascii() or sys.getfilesystemencoding() == "utf-8":
         return None
-    return f"{name!a} is no file's name in this locale, whose names are not UTF-8: export LC_ALL=C.UTF-8"
+    return f"{name!a} cannot be a file's name in this locale, whose names are not UTF-8: export LC_ALL=C.UTF-8"
 
 
 def read_json(path: Path, build: Callable[[Any], Any] | None = None, remedy: str = AGAIN) -> Any:
@@ -207,7 +207,7 @@ def read_own(path: Path, remedy: str = AGAIN) -> bytes:
     try:
         return read_regular(path)
     except IsADirectoryError as error:
-        raise NoFile(path, "is a folder, and no file", remedy) from error
+        raise NoFile(path, "is a folder, not a file", remedy) from error
     except NotRegular as error:
         raise NoFile(path, error, remedy) from error
 
@@ -292,11 +292,11 @@ def _opened(path: Path) -> Iterator[tuple[ImageFile.ImageFile, BinaryIO]]:
             f"{path}: {'is a link that leads nowhere' if path.is_symlink() else 'no such file'}"
         ) from error
     except IsADirectoryError as error:
-        raise PictureError(f"{path}: is a folder, and no picture") from error
+        raise PictureError(f"{path}: is a folder, not a picture") from error
     except NotRegular as error:
         raise PictureError(str(error)) from error
     except UnidentifiedImageError as error:
-        raise PictureError(f"{path}: is no picture of a kind that is read ({', '.join(PICTURE_FORMATS)})") from error
+        raise PictureError(f"{path}: is not a picture of a kind that is read ({', '.join(PICTURE_FORMATS)})") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureError(f"{path}: is too large ({said(error)})") from error
     except MemoryError as error:

@@ -33,7 +33,7 @@ def refuse_to_replace(
     if not (overwrite or ours):
         return f"{target} is there already{OTHERS if is_own else ''}; choose another {option}, or say --overwrite"
     if target.exists() and not target.is_file():  # a device that is replaced is lost to the whole machine
-        return f"{target} is no file, but a folder, a pipe, a socket or a device; choose another {option}"
+        return f"{target} is not a file, but a folder, a pipe, a socket or a device; choose another {option}"
     return None
 
 

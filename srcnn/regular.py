@@ -11,7 +11,7 @@ class NotRegular(OSError):
     """The error of a pipe, a socket or a device in the place of a file; it names the path."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"{path}: is a pipe, a socket or a device, and no file")
+        super().__init__(f"{path}: is a pipe, a socket or a device, not a file")
 
 
 def open_regular(path: Path) -> BinaryIO:

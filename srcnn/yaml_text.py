@@ -64,7 +64,7 @@ def read_yaml(text: str) -> Any:
         mark = error.problem_mark or error.context_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         fault = ", ".join(filter(None, (error.context, error.problem)))
-        raise YamlError(f"is no valid YAML: {place}{fault}") from error
+        raise YamlError(f"is not valid YAML: {place}{fault}") from error
     finally:
         if loader:
             loader.dispose()
@@ -132,7 +132,7 @@ def _check_scalar(node: ScalarNode) -> None:
     shown = f"{node.value[:SHOWN]}{'...' * (len(node.value) > SHOWN)}"
     kind = node.tag.removeprefix(_TAG)
     if kind in _TAGGED and not _TAGGED[kind].fullmatch(node.value):
-        raise YamlError(f"line {_line(node)}: {shown} is no {kind}")
+        raise YamlError(f"line {_line(node)}: {shown} is not a valid {kind}")
     digits = re.sub("0[xb]|[-+_]", "", node.value)
     if kind == "int" and not 0 < len(digits) <= MOST_DIGITS:
         raise YamlError(

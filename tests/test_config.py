@@ -24,7 +24,7 @@ from runner.study.config import ConfigError, load_study, packaged_studies, runs_
         ("model.name=9-5-6", r"model\.name: unknown model '9-5-6'; did you mean '9-5-5'\? known: 9-1-5, 9-3-5"),
         ("evaluate.upsamplers=[bicubc]", r"unknown upsampler 'bicubc'; did you mean 'bicubic'\?"),
         ("evaluate.protocols=[region, region]", r"evaluate\.protocols: listed twice: region"),
-        ("evaluate.crops=[[33,40]]", r"crop 33x40 is no multiple of zoom 2"),
+        ("evaluate.crops=[[33,40]]", r"crop 33x40 is not a multiple of zoom 2"),
         ("render.epochs=[5]", r"render\.epochs asks for epoch 5, but training\.epochs is 2"),
         ("render.epochs={evry: 2}", r"render\.epochs: expected a list of epochs, \{every: n\} or \{log_spaced: n\}"),
         ("sweep.grid={seed: []}", r"sweep\.grid: expected at least one entry"),
@@ -39,7 +39,7 @@ from runner.study.config import ConfigError, load_study, packaged_studies, runs_
         ("data.eval={tests: [x]}", r"test and eval both have a set named 'tests'"),
         ("name=data", r"'data' cannot name a study"),
         ("seed", r"expected KEY=VALUE"),
-        ("seed=[", r"no valid YAML"),
+        ("seed=[", r"not valid YAML"),
     ],
 )
 def test_a_bad_setting_is_refused_with_its_remedy(study_file, override, complaint):

@@ -44,7 +44,7 @@ def ends_with(error, capsys, *arguments):
             DamagedFile(Path("/a.json"), "it is empty"),
             "error: /a.json: is damaged (it is empty); submit the study again",
         ),
-        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), "a text is no utf-8"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), "a text is not utf-8"),
         (MemoryError("Unable to allocate 9 TiB"), "the memory is used up (Unable to allocate 9 TiB); give it more"),
         (FileNotFoundError("/a: no such study; is it mistyped?"), "error: /a: no such study; is it mistyped?"),
         (shutil.Error([("/a/b.py", "/c/b.py", "Permission denied")]), "/a/b.py could not be copied to /c/b.py"),

@@ -402,7 +402,7 @@ def test_nothing_is_scored_twice(key, value):
 
 
 def test_crops_must_be_multiples_of_every_zoom_that_compound_uses():
-    with pytest.raises(ValidationError, match="crop 160x160 is no multiple of zoom 3"):
+    with pytest.raises(ValidationError, match="crop 160x160 is not a multiple of zoom 3"):
         EvaluateConfig(zooms=[2, 3])
     with pytest.raises(ValidationError, match="crop 80x161"):
         EvaluateConfig(crops=[[80, 161]])

@@ -205,7 +205,7 @@ def test_a_text_an_empty_file_and_a_folder_are_refused(tmp_path):
     (tmp_path / "b.png").touch()
     _refused(tmp_path, "b.png", "no picture of a kind that is read")
     (tmp_path / "c.png").mkdir()
-    _refused(tmp_path, "c.png", "is a folder, and no picture")
+    _refused(tmp_path, "c.png", "is a folder, not a picture")
 
 
 def test_a_missing_file_is_refused_and_the_cause_is_chained(tmp_path):
@@ -341,7 +341,7 @@ def test_what_must_outlive_a_power_loss_is_on_the_disk_before_it_has_its_name(tm
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("size: 3\nname: é".encode("latin-1"), r"line 2, byte 7 \(0xe9\) is no UTF-8; .*iconv -f WINDOWS-1252"),
+        ("size: 3\nname: é".encode("latin-1"), r"line 2, byte 7 \(0xe9\) is not UTF-8; .*iconv -f WINDOWS-1252"),
         ("é".encode("utf-16"), r"is UTF-16 or UTF-32, not UTF-8; .*iconv -f UTF-16"),
         ("name: é".encode("utf-16-le"), "is UTF-16 or UTF-32"),
         ("name: é".encode("utf-32-be"), "is UTF-16 or UTF-32"),

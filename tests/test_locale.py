@@ -31,7 +31,7 @@ def test_names_that_this_locale_would_write_in_other_bytes_are_refused(tmp_path)
     file.write_text(file.read_text().replace("tests:", "prüfung:"), encoding="utf-8")
     refused = in_ascii("runner.submit", str(file), "--root", str(tmp_path / "results"), "--executor", "debug")
     assert refused.returncode == 2
-    assert "'pr\\xfcfung' is no file's name in this locale" in refused.stderr
+    assert "'pr\\xfcfung' cannot be a file's name in this locale" in refused.stderr
     assert "export LC_ALL=C.UTF-8" in refused.stderr
 
 

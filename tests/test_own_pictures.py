@@ -145,7 +145,7 @@ def test_a_broken_picture_is_left_out_and_named(tmp_path, model, capsys):
     pictures = write_pictures(tmp_path / "in", [1])
     (pictures / "broken.png").write_bytes(b"?")
     assert restore([str(pictures), "--model", str(model), "--out", str(tmp_path / "out")]) == 1
-    assert "broken.png: is no picture" in capsys.readouterr().err
+    assert "broken.png: is not a picture" in capsys.readouterr().err
     assert (tmp_path / "out" / "photo1.png").exists()
 
 

@@ -126,7 +126,7 @@ def test_a_name_that_is_no_utf8_is_refused_beside_the_broken_pictures(tmp_path, 
     folder = write_pictures(tmp_path / "photos", [1, 2])
     os.rename(folder / "photo1.png", os.fsencode(folder) + b"/caf\xe9.png")
     (folder / "broken.png").write_bytes(b"?")
-    with pytest.raises(PictureError, match=r"(?s)its name is no UTF-8; rename it.*broken\.png: is no picture"):
+    with pytest.raises(PictureError, match=r"(?s)its name is no UTF-8; rename it.*broken\.png: is not a picture"):
         read_set([str(folder)], root)
 
 

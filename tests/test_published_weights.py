@@ -36,7 +36,7 @@ def test_a_file_that_holds_no_weights_is_named(tmp_path):
         read_weights(file)
     for name in ("nothing_x3.mat", "nothing_x3.pt"):
         (tmp_path / name).write_bytes(b"not weights")
-        with pytest.raises(WeightsError, match=r"holds no SRCNN weights|is no file of weights; .*three-layer SRCNN"):
+        with pytest.raises(WeightsError, match=r"holds no SRCNN weights|is not a file of weights; .*three-layer SRCNN"):
             read_weights(tmp_path / name)
 
 

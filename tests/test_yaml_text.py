@@ -43,7 +43,7 @@ def test_plain_text_means_what_it_looks_like(text, value):
         ("[a, b]: 1", r"line 1: a key is text"),
         ("a: !!python/name:os.system x", r"line 1, column 4: .*python/name"),
         ("a: &a [*a]", r"line 1: an alias stands within what it stands for"),
-        ("a: [", r"no valid YAML: line 1"),
+        ("a: [", r"not valid YAML: line 1"),
         ("a: 1\n--- \nb: 2", r"another document"),
         ("a\x01", r"line 1: the character '\\x01' is not allowed"),
         ("[" * 5000, r"more than 50 levels deep"),

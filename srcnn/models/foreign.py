@@ -176,7 +176,7 @@ def _refused(file: bytes, words: str) -> str:
         )
     if file.startswith(TORCH):
         return "begins as a file of torch does and is cut or damaged; fetch it again"
-    return f"is no file of weights; {EXPECTED}"
+    return f"is not a file of weights; {EXPECTED}"
 
 
 def _is_one_object(file: bytes) -> bool:

@@ -48,7 +48,7 @@ def read_matlab(file: bytes) -> dict[str, Any]:
             raise ForeignError(str(error)) from error
         except (ValueError, TypeError, IndexError) as error:
             raise ForeignError(
-                f"weights_conv{number + 1} and biases_conv{number + 1} are no arrays of {before} to {after} "
+                f"weights_conv{number + 1} and biases_conv{number + 1} are not arrays of {before} to {after} "
                 f"channels ({told(error)})"
             ) from error
     return state

@@ -20,7 +20,7 @@ def load_state(model: nn.Module, state: Mapping[str, Any]) -> None:
     lacking, unknown = sorted(expected.keys() - state.keys()), sorted(map(str, state.keys() - expected.keys()))
     if lacking or unknown:
         words = [f"lacks {', '.join(lacking[:6])}"] if lacking else []
-        words += [f"holds {', '.join(unknown[:6])} that the network has not"] if unknown else []
+        words += [f"holds {', '.join(unknown[:6])}, which the network does not have"] if unknown else []
         raise StateError(" and ".join(words))
     trained = {name for name, _ in model.named_parameters(remove_duplicate=False)}
     for name, value in expected.items():

@@ -187,9 +187,9 @@ def saved(value: object) -> bytes:
 
 OTHERS = {
     "a.pt": (picture, "is a picture; expected a state dict"),
-    "b.pt": (lambda: pickle.dumps({"a": 1}), "is no file of weights; expected a state dict"),
+    "b.pt": (lambda: pickle.dumps({"a": 1}), "is not a file of weights; expected a state dict"),
     "c.pt": (lambda: saved(torch.nn.Conv2d(1, 1, 3)), "save its state_dict() instead"),
-    "d.pt": (lambda: b"<!DOCTYPE html>", "is no file of weights; expected a state dict"),
+    "d.pt": (lambda: b"<!DOCTYPE html>", "is not a file of weights; expected a state dict"),
     "e.mat": (picture, "is a picture; expected the authors' layout"),
     "f.mat": (lambda: b"\x89HDF\r\n\x1a\n" + bytes(99), "is an HDF5 file (Keras weights, or MATLAB 7.3)"),
 }
@@ -245,7 +245,7 @@ def test_a_folder_in_the_place_of_a_file_is_named_and_set_aside(finished):
         file.mkdir()
         with pytest.raises(NoFile) as caught:
             read(file)
-        assert sentence(caught.value).startswith(f"{file}: is a folder, and no file; it was set aside: submit")
+        assert sentence(caught.value).startswith(f"{file}: is a folder, not a file; it was set aside: submit")
         assert not file.exists()
 
 

@@ -65,7 +65,7 @@ def test_an_input_is_known_by_any_name(tmp_path):
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda place: place.symlink_to("/dev/null")])
 def test_what_is_no_file_is_not_replaced_even_if_that_is_said(tmp_path, make):
     make(tmp_path / "out.pt")
-    assert "is no file, but a folder, a pipe, a socket or a device" in (
+    assert "is not a file, but a folder, a pipe, a socket or a device" in (
         refuse_to_replace(tmp_path / "out.pt", True) or ""
     )
     (tmp_path / "link.pt").symlink_to("nothing")

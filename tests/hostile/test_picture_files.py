@@ -69,15 +69,15 @@ def cmyk(path):
 
 
 UNUSABLE = {
-    "PostScript": (postscript, "is no picture of a kind that is read"),
-    "XBM": (xbm, "is no picture of a kind that is read"),
-    "an icon": (icon, "is no picture of a kind that is read"),
+    "PostScript": (postscript, "is not a picture of a kind that is read"),
+    "XBM": (xbm, "is not a picture of a kind that is read"),
+    "an icon": (icon, "is not a picture of a kind that is read"),
     "a bomb": (bomb, "is too large"),
     "a cut file": (cut, "is broken"),
     "an animation": (animated, "holds 2 frames"),
     "16 bits": (deep, "has more than 8 bits"),
     "CMYK": (cmyk, "has colour mode CMYK"),
-    "an empty file": (lambda path: path.touch(), "is no picture of a kind that is read"),
+    "an empty file": (lambda path: path.touch(), "is not a picture of a kind that is read"),
     "a pipe": (os.mkfifo, "is a pipe, a socket or a device"),
     "a device": (lambda path: path.symlink_to("/dev/zero"), "is a pipe, a socket or a device"),
     "a folder": (lambda path: path.mkdir(), "is a folder"),
@@ -108,16 +108,16 @@ def test_a_postscript_file_called_png_starts_no_program_at_any_door(ends, tmp_pa
         postscript(tmp_path / folder / "photo9.png")
     ended = ends(submit, file, "--dry-run", "--executor", "debug", "--root", tmp_path / "root")
     assert ended.status == 2
-    assert "train/photo9.png: is no picture of a kind that is read" in ended.said
+    assert "train/photo9.png: is not a picture of a kind that is read" in ended.said
     run = next(finished.runs.iterdir())
     ended = ends(restore, tmp_path / "test", "--model", run, "--out", tmp_path / "restored")
     assert ended.status == 1
-    assert "photo9.png: is no picture of a kind" in ended.said
+    assert "photo9.png: is not a picture of a kind" in ended.said
     ended = ends(
         evaluate, "--reference", tmp_path / "test", "--estimate", tmp_path / "test", "--out", tmp_path / "scores"
     )
     assert ended.status == 1
-    assert "photo9.png: is no picture of a kind" in ended.said
+    assert "photo9.png: is not a picture of a kind" in ended.said
     assert not (tmp_path / "started").exists()
 
 

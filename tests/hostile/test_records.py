@@ -277,7 +277,7 @@ def test_a_value_is_shown_as_the_file_has_it(tmp_path, value, shown):
 @pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\nand so on", b"a text of somebody's\n"])
 def test_a_file_of_another_kind_is_not_called_a_damaged_checkpoint(tmp_path, content):
     (tmp_path / "a.pt").write_bytes(content)
-    with pytest.raises(CheckpointError, match="is no checkpoint, but a file of another kind"):
+    with pytest.raises(CheckpointError, match="is a file of another kind, not a checkpoint"):
         Checkpoint.load(tmp_path / "a.pt")
 
 

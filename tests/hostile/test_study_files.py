@@ -24,11 +24,11 @@ def refusal(folder, text, name="any.yaml"):
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("!!bool maybe", "line 2: maybe is no bool"),
-        ("!!int 1:30", "line 2: 1:30 is no int"),
-        ("!!int 010", "line 2: 010 is no int"),
-        ("!!float 1:30.5", "line 2: 1:30.5 is no float"),
-        ("!!null x", "line 2: x is no null"),
+        ("!!bool maybe", "line 2: maybe is not a valid bool"),
+        ("!!int 1:30", "line 2: 1:30 is not a valid int"),
+        ("!!int 010", "line 2: 010 is not a valid int"),
+        ("!!float 1:30.5", "line 2: 1:30.5 is not a valid float"),
+        ("!!null x", "line 2: x is not a valid null"),
         ("0x" + "f" * 5000, "line 2: 0xffffffffffffffffffffffffffffffffffffff... is a number of 5,000 digits"),
         ("9" * 5000, "is a number of 5,000 digits; expected 1 to 400"),
         ("0x_", "line 2: 0x_ is a number of 0 digits"),
@@ -50,8 +50,8 @@ def test_a_value_that_is_no_number_of_its_kind_is_refused_with_its_line(tmp_path
         ("name: two words", "name: expected text of the form"),
         (f"name: {'a' * 300}", "name: expected at most 200 letters"),
         ("training: {learning_rate: .inf}", "training.learning_rate: expected a finite number, found inf"),
-        ('model: {weights: "a\\ud800"}', "a\\ud800' is no UTF-8"),
-        ('"\\udc80": 1', "'\\udc80' is no UTF-8"),
+        ('model: {weights: "a\\ud800"}', "a\\ud800' is not UTF-8"),
+        ('"\\udc80": 1', "'\\udc80' is not UTF-8"),
         (f"model: {{name: {'x' * 5000}}}", "unknown model 'xxx"),
     ],
 )
@@ -66,13 +66,13 @@ def test_a_study_in_a_folder_that_is_no_utf8_is_refused(tmp_path, ends):
     folder = os.fsencode(tmp_path) + b"/caf\xe9"
     shutil.move(os.fsencode(tmp_path / "plain"), folder)
     ended = ends(submit, os.fsdecode(folder + b"/tiny.yaml"), "--dry-run", "--root", tmp_path / "root")
-    assert (ended.status, "is no UTF-8" in ended.err) == (2, True)
+    assert (ended.status, "is not UTF-8" in ended.err) == (2, True)
 
 
 def test_a_file_of_another_kind_or_size_is_no_study_in_another_encoding(tmp_path, finished):
     for file in (next(finished.runs.rglob("*.png")), next(finished.runs.rglob("*.pt"))):
         shutil.copy(file, tmp_path / "a.yaml")
-        with pytest.raises(ConfigError, match="is no text, but a file of another kind"):
+        with pytest.raises(ConfigError, match="is not text, but a file of another kind"):
             load_study(str(tmp_path / "a.yaml"))
     os.truncate(tmp_path / "a.yaml", 3 * 2**30)
     with pytest.raises(ConfigError, match=f"has 3,221,225,472 bytes; a file of settings has at most {LARGEST_TEXT:,}"):

@@ -124,7 +124,7 @@ def test_weights_of_another_shape_or_name_are_refused_with_both(name):
     assert str(caught.value) == f"{name} is {(shape[0] - 1, *shape[1:])}, expected {shape}"
     state = spoilt(lambda weights: weights)
     state["other"] = state.pop(name)
-    with pytest.raises(StateError, match=f"lacks {name} and holds other that the network has not"):
+    with pytest.raises(StateError, match=f"lacks {name} and holds other, which the network does not have"):
         load_state(model, state)
 
 
@@ -158,10 +158,10 @@ def with_one(number, *shape):
         ({"biases_conv3": with_one(1e39, 1, 1)}, r"biases_conv3 holds 1e\+39, which torch\.float32 cannot"),
         ({"weights_conv1": np.zeros((81, 64), complex) + 1j}, r"weights_conv1 holds torch\.complex128"),
         ({"weights_conv1": np.ones((81, 64), np.int16)}, r"weights_conv1 holds torch\.int16"),
-        ({"weights_conv1": csc_array(np.eye(81, 64))}, "weights_conv1 and biases_conv1 are no arrays of 1 to 64"),
-        ({"weights_conv1": np.zeros((80, 64))}, "weights_conv1 and biases_conv1 are no arrays of 1 to 64"),
-        ({"biases_conv2": np.zeros((31, 1))}, "weights_conv2 and biases_conv2 are no arrays of 64 to 32"),
-        ({"weights_conv3": np.array([["a"]])}, "weights_conv3 and biases_conv3 are no arrays of 32 to 1"),
+        ({"weights_conv1": csc_array(np.eye(81, 64))}, "weights_conv1 and biases_conv1 are not arrays of 1 to 64"),
+        ({"weights_conv1": np.zeros((80, 64))}, "weights_conv1 and biases_conv1 are not arrays of 1 to 64"),
+        ({"biases_conv2": np.zeros((31, 1))}, "weights_conv2 and biases_conv2 are not arrays of 64 to 32"),
+        ({"weights_conv3": np.array([["a"]])}, "weights_conv3 and biases_conv3 are not arrays of 32 to 1"),
         ({"weights_conv3": np.zeros((32, 81))}, "kernels 9-1-9; the known ones are"),
     ],
 )

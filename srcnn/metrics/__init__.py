@@ -1,7 +1,8 @@
 """METRICS: the full-reference similarity metrics; adding one is a file and a line here.
 
 ``score`` compares two pictures, ``Reference`` many estimates with one. METRICS.md explains the
-definitions. Importing this costs little: compiled kernels are loaded when something is scored.
+definitions. Importing this costs little: what is compiled, or another library's work, belongs into
+``srcnn.metrics.kernels``, whose modules are imported when something is scored.
 """
 
 import logging

@@ -12,7 +12,7 @@ from srcnn.regular import NotRegular, read_regular
 
 
 def rendered_views(evaluate: EvaluateConfig) -> dict[int, tuple[str, ...]]:
-    """The views that one pass of the network at 1/zoom size gives, per zoom; ``full`` always."""
+    """Return the views that one pass of the network at 1/zoom size gives, by zoom; ``full`` always."""
     full = ("full", "luma") if "luma" in evaluate.protocols else ("full",)
     return {1: full, **{zoom: (f"zoom_{zoom}",) for zoom in evaluate.used_zooms}}
 

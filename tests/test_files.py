@@ -201,9 +201,9 @@ def test_a_tiff_without_its_size_is_refused(tmp_path):
 
 def test_a_text_an_empty_file_and_a_folder_are_refused(tmp_path):
     (tmp_path / "a.png").write_text("no picture")
-    _refused(tmp_path, "a.png", "no picture of a kind that is read")
+    _refused(tmp_path, "a.png", "is not a picture of a kind that is read")
     (tmp_path / "b.png").touch()
-    _refused(tmp_path, "b.png", "no picture of a kind that is read")
+    _refused(tmp_path, "b.png", "is not a picture of a kind that is read")
     (tmp_path / "c.png").mkdir()
     _refused(tmp_path, "c.png", "is a folder, not a picture")
 

@@ -88,7 +88,7 @@ def test_a_folder_in_the_place_of_a_picture_is_named_and_not_its_temporary_name(
     (tmp_path / "out" / "photo1.png").mkdir(parents=True)
     command = ["--model", next(finished.runs.iterdir()), "--out", tmp_path / "out", "--overwrite"]
     ended = ends(restore, pictures, *command)
-    assert (ended.status, f"{tmp_path}/out/photo1.png is no file" in ended.err) == (1, True), ended
+    assert (ended.status, f"{tmp_path}/out/photo1.png is not a file" in ended.err) == (1, True), ended
     error = IsADirectoryError(errno.EISDIR, "Is a directory", "/out/.temporary", None, "/out/a.png")
     assert sentence(error).startswith("/out/a.png: Is a directory; a folder is in the place of a file")
 

@@ -232,5 +232,5 @@ def test_a_picture_that_cannot_be_scored_with_weights_is_left_out_by_name(ends, 
     ended = ends(published, *command)
     assert ended.status == 1
     assert "pictures: PSNR" in ended.out
-    for words in ("b.png: is no picture", "c.png: is a folder", "none: holds no picture"):
+    for words in ("b.png: is not a picture", "c.png: is a folder", "none: holds no picture"):
         assert words in ended.err

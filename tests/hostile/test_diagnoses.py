@@ -221,7 +221,9 @@ def test_what_stands_where_patches_or_scores_should_is_no_such_file(finished, co
         (shard, "Parquet", lambda file: list(read_shards([file]))),
     ):
         file.write_bytes(content)
-        with pytest.raises(DamagedFile, match=f"is a file of another kind, not {kind}; it was set aside: submit the study again"):
+        with pytest.raises(
+            DamagedFile, match=f"is a file of another kind, not {kind}; it was set aside: submit the study again"
+        ):
             read(file)
 
 

@@ -128,7 +128,7 @@ def free(asked: Circumstances) -> Iterator[Finding]:
 
 def kernels(asked: Circumstances) -> Iterator[Finding]:
     """Say whether compiled kernels are kept from one task to the next."""
-    from srcnn.metrics.kernels.cache import cache_folder  # brings numba
+    from srcnn.metrics.kernels.cache import cache_folder  # brings numpy, which may be what is broken
 
     folder = cache_folder()
     fault = write_fault(folder)

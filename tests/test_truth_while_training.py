@@ -46,9 +46,9 @@ def test_divergence_stops_the_run_with_the_last_good_state(tmp_path, rate):
 
 
 def test_divergence_keeps_what_was_good(tmp_path, monkeypatch):
-    import srcnn.training
+    import jobs.training
 
-    original = srcnn.training.train_epoch
+    original = jobs.training.train_epoch
 
     def diverges(*arguments, epoch, **named):
         loss = original(*arguments, epoch=epoch, **named)
@@ -56,7 +56,7 @@ def test_divergence_keeps_what_was_good(tmp_path, monkeypatch):
             raise TrainingDiverged("training diverged: the loss is nan")
         return loss
 
-    monkeypatch.setattr(srcnn.training, "train_epoch", diverges)
+    monkeypatch.setattr(jobs.training, "train_epoch", diverges)
     plan = {"keep": {"every_s": 1000}, "render": {"epochs": [3]}}
     with pytest.raises(TrainingDiverged, match=r"loss is nan \(the state of epoch 2 is in .*last\.pt\)"):
         train(tmp_path, **plan)

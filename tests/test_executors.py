@@ -84,7 +84,7 @@ def test_a_study_whose_executor_is_gone_says_so_and_what_helps(held, stubs, caps
     assert states["train"] == ("waiting", "flux")
     for name, words in (
         ("cancel", f"error: {why}"),
-        ("clean", f"perhaps jobs of it on flux, which does not answer here ({why})"),
+        ("clean", f"perhaps it has jobs on flux, which does not answer here ({why})"),
     ):
         status, said = place.call(name, held.paths.folder, "--yes")
         assert status != 0

@@ -180,7 +180,7 @@ def test_a_running_task_says_the_time_that_its_own_record_says():
         (SlurmJob("REQUEUE_HOLD", ""), "scheduler", "REQUEUE_HOLD"),
         (SlurmJob("RESV_DEL_HOLD", "ReservationDeleted", priority=0), "scheduler", "ReservationDeleted"),
         (SlurmJob("PENDING", "JobHeldUser", priority=0), "user", "its user holds it"),
-        (SlurmJob("PENDING", "JobHeldAdmin", priority=0), "administrator", "alone can release it"),
+        (SlurmJob("PENDING", "JobHeldAdmin", priority=0), "administrator", "only an administrator can release it"),
         (SlurmJob("PENDING", "a reason of later versions", priority=0), "scheduler", "a reason of later versions"),
     ],
 )

@@ -165,7 +165,7 @@ def _cancel_elsewhere(paths: StudyPaths, part: Part, yes: bool, stopped: bool) -
         look = " or ".join(dict.fromkeys(executor.look for executor, _ in left if executor.look))
         raise CannotCancel(
             f"{len(left)} of {len(chosen)} jobs are still there after {GONE_S:.0f} s: {names}"
-            f"{', ...' * (len(left) > 8)}; {f'look with {look}, or ' * bool(look)}say it again: "
+            f"{', ...' * (len(left) > 8)}; {f'look with {look}, or ' * bool(look)}cancel again: "
             f"{_command('cancel', paths)}"
         )
     if any(job.active for _, job in chosen):

@@ -122,7 +122,9 @@ def _show(groups: list[FoundFiles], paths: StudyPaths) -> None:
     console.print(_table(groups))
     others = [group.kind for group in groups if not group.chosen and group.files]
     if others:
-        console.print(f"* goes now; the others only by name: --what {','.join(others)}", soft_wrap=True, markup=False)
+        console.print(
+            f"* is removed now; name the others to remove them: --what {','.join(others)}", soft_wrap=True, markup=False
+        )
 
 
 def _table(groups: list[FoundFiles]) -> Table:

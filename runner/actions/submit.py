@@ -65,7 +65,7 @@ def submit(arguments: argparse.Namespace, console: Console) -> int:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
     if foreign := _foreign(plan):
         print(
-            f"error: {foreign} is there already, and is of no study that was submitted; move it away, or submit to "
+            f"error: {foreign} is there already and belongs to no submitted study; move it away, or submit to "
             "another folder with name=NAME or --root",
             file=sys.stderr,
         )

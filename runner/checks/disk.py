@@ -137,7 +137,9 @@ def kernels(asked: Circumstances) -> Iterator[Finding]:
     if fault:
         yield Finding("WRONG", f"compiled kernels: {folder}: {fault}", cure)
     elif not folder.is_relative_to(usual):
-        yield Finding("note", f"compiled kernels: {folder}, since {usual} cannot be written: nodes compile anew", cure)
+        yield Finding(
+            "note", f"compiled kernels: {folder}, since {usual} cannot be written: each node compiles them anew", cure
+        )
     else:
         yield Finding("ok", f"compiled kernels: {folder}")
 

@@ -72,7 +72,7 @@ def judge(torch: Torch, listed: list[str], wanted: int, hidden: str | None, aski
                 "WRONG",
                 f"the job was given {counted(wanted, 'GPU')}, and torch sees {len(torch.devices)} "
                 f"(CUDA_VISIBLE_DEVICES={hidden})",
-                "set CUDA_VISIBLE_DEVICES neither in cluster.setup nor in a shell's start files",
+                "do not set CUDA_VISIBLE_DEVICES in cluster.setup or in a shell's start files",
             )
         return Finding("ok", f"torch {torch.version} computes on {'; '.join(torch.devices)}")
     if not listed and not wanted:

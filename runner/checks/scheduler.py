@@ -50,7 +50,7 @@ def accounts(asked: Circumstances) -> Iterator[Finding]:
             yield Finding(
                 "note",
                 f"{kind} {name!r} is unknown to accounting, which knows {', '.join(sorted(known))}",
-                f"correct cluster.{kind}, unless SLURM takes the stages above all the same and that is meant",
+                f"correct cluster.{kind}, unless it is meant and SLURM takes the stages above all the same",
             )
 
 

@@ -84,7 +84,7 @@ def _refusal(resources: StageResources) -> str:
 def _cure(refusal: str) -> str:
     if re.search("account|qos|association", refusal, re.IGNORECASE):
         return (
-            "yours are listed by `sacctmgr show associations user=$USER format=account,partition,qos`; "
-            "set cluster.account and cluster.qos"
+            "set cluster.account and cluster.qos; `sacctmgr show associations user=$USER format=account,partition,qos` "
+            "lists yours"
         )
     return "change what the study's cluster section asks for; `scontrol show partition` shows the limits"

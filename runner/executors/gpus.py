@@ -48,6 +48,6 @@ def cpu_note(cluster: ClusterConfig, tasks: Iterable[PlannedTask]) -> str:
         return f"{here}: training will fail at once, since training.device is cuda; training.device=auto takes the CPU"
     runs = "runs" if len(asking) == 1 else "run"
     return (
-        f"{here}: {' and '.join(asking)} would use one and {runs} on the CPU; cluster.{asking[0]}.gpus=0 says that "
-        "this is meant"
+        f"{here}: {' and '.join(asking)} would use one and {runs} on the CPU; set cluster.{asking[0]}.gpus=0 if "
+        "that is meant"
     )

@@ -65,7 +65,7 @@ def _jobs(paths: StudyPaths, running: list[Attempt]) -> Iterator[str]:
         except SchedulerError as error:
             if running or not all(task.complete for task in known_tasks(paths)):
                 yield (
-                    f"perhaps jobs of it on {executor.title}, which does not answer here "
+                    f"perhaps it has jobs on {executor.title}, which does not answer here "
                     f"({str(error).splitlines()[0]}): look where it does; if that is gone, move "
                     f"{paths.submissions} away"
                 )

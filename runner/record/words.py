@@ -178,7 +178,7 @@ _WORDS: dict[Verdict, Callable[[Case], Words]] = {
     "not answered for": _waits_for("the scheduler, which has not answered for it"),
     "was stopped": _always("cancelled", "it was stopped; what was done is kept"),
     "died": _died,
-    "job is unknown": _always("unknown", "its job is gone; why, only accounting could tell"),
+    "job is unknown": _always("unknown", "its job is gone; only accounting could tell why"),
     "lacks what it needs": _blocked,
     "has its turn to come": _waits_for("free cores"),
     "was not sent": _always(None, "not submitted"),

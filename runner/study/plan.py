@@ -223,7 +223,7 @@ class _Resolver:
             if pictures.disguised:
                 self.notes[
                     f"{counted(len(pictures.disguised), 'picture')} changed while size and time stayed the same, "
-                    f"such as {pictures.disguised[0]}: what was made from the ones before counts no more"
+                    f"such as {pictures.disguised[0]}: what was made from the earlier ones no longer counts"
                 ] = None
             self.notes |= dict.fromkeys(note for source in sources for note in passed_over(source))
         return self.read[sources]

@@ -160,7 +160,7 @@ _HELD = {
     LAUNCH_FAILED: "no job could be started on {node}",
     "job requeued in held state": "scontrol requeuehold, or a rule of the site, put it back",
     "JobHeldUser": "its user holds it",
-    "JobHeldAdmin": "an administrator holds it, and alone can release it",
+    "JobHeldAdmin": "an administrator holds it, and only an administrator can release it",
 }
 
 

@@ -185,7 +185,7 @@ def test_partitions_are_listed_with_their_state_limits_and_gpus(tmp_path):
             "2 of 2 nodes can take jobs",
         ),
         ("ok", "partition gpu: up, at most 1-00:00:00, 2 GPUs, 8 cores and 31 GB a node, 1 of 1 node can take jobs"),
-        ("note", "partition old: up, at most 30:00, 4 GPUs, 4 cores and 8 GB a node, 0 of 3 nodes can take jobs"),
+        ("note", "partition old: up, at most 30:00, 4 GPUs (k80), 4 cores and 8 GB a node, 0 of 3 nodes can take jobs"),
     ]
 
 

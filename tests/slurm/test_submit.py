@@ -90,7 +90,7 @@ def test_an_impossible_request_is_explained_and_nothing_is_left(slurm, tmp_path,
     text = str(refused.value)
     assert "submit returned 2" in text
     assert words.lower() in text.lower()
-    assert "gpu: up, no time limit, gpu:2" in text  # what there is
+    assert "partition gpu: up, no time limit, 2 GPUs, " in text  # what there is
     assert "Traceback" not in text
     assert not list((tmp_path / "results" / "refused" / "submissions").glob("*/"))
     assert not (tmp_path / "results" / "refused" / "study.yaml").exists()

@@ -81,6 +81,7 @@ class Partition:
     def text(self) -> str:
         """Return the partition in a line."""
         gpus = _several(nodes.gpus for nodes in self.nodes if nodes.gpus)
+        kinds = ", ".join(kind for kind in self._most_gpus() if kind)
         cpus = _several(nodes.cpus for nodes in self.nodes)
         memory = _several(round(nodes.memory_mb / 1024) for nodes in self.nodes)
         usable = sum(nodes.count for nodes in self.nodes if nodes.usable)
@@ -88,7 +89,7 @@ class Partition:
         return (
             f"partition {self.name}{' (the default)' * self.default}: {'up' if self.up else 'not up'}, "
             f"{'no time limit' if self.limit_min is None else f'at most {self.limit_text}'}, "
-            f"{gpus or 'no'} GPUs, {cpus} cores and {memory} GB a node, "
+            f"{gpus or 'no'} GPUs{f' ({kinds})' * bool(kinds)}, {cpus} cores and {memory} GB a node, "
             f"{usable} of {counted(total, 'node')} can take jobs"
         )
 

@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -12,19 +11,16 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 from rich.progress import track
 
-from jobs.kept_scores import FileState, KeptScores, state_of
+from jobs.kept_scores import KeptScores
 from jobs.own_check import check_own_code, own_metrics
+from jobs.pair_scores import score_pair
 from jobs.pairs import FilePair, pairs_of
-from jobs.scoring import Row, ScoredPicture, in_parallel, rows_or_reason, score_comparisons
-from srcnn import protocols
+from jobs.scoring import Row, in_parallel
 from srcnn.experiment import EvaluateConfig
-from srcnn.files import is_grey_file, read_picture
 from srcnn.identity import short_hash
 from srcnn.metrics import METRICS, find
 from srcnn.own_code import code_digest
-from srcnn.protocols import Comparison
 from srcnn.terminal import Terminal
-from srcnn.views import measured_luma
 
 
 def is_own(target: Path) -> bool:
@@ -58,7 +54,7 @@ def score(
         print(f"{len(rows)} of {len(pairs)} pictures were scored before: {kept.file}")
     failed = []
     todo = [pair for pair in pairs if pair.name not in rows]
-    results = in_parallel(_score_pair, [(pair, evaluate, arguments) for pair in todo], arguments.workers, evaluate)
+    results = in_parallel(score_pair, [(pair, evaluate, arguments) for pair in todo], arguments.workers, evaluate)
     with kept.adding() as add:
         for pair, result in zip(todo, track(results, "scoring", total=len(todo), console=Terminal()), strict=True):
             state, scored = ([], f"{pair.estimate}: {result}") if isinstance(result, str) else result
@@ -94,44 +90,6 @@ def check_arguments(arguments: argparse.Namespace) -> tuple[EvaluateConfig, list
     for note in check_own_code(own_metrics(evaluate.metrics)):  # raises before anything is computed
         print(f"note: {note}", file=sys.stderr)
     return evaluate, *pairs_of(arguments.reference, arguments.estimate)
-
-
-def _score_pair(
-    pair: FilePair, evaluate: EvaluateConfig, arguments: argparse.Namespace
-) -> tuple[FileState, list[Row] | str]:
-    """Return the state of a pair's files, and its rows or the reason why there are none."""
-    state = state_of(pair.reference, pair.estimate)
-    scored = rows_or_reason(_rows, pair, evaluate, arguments)
-    if isinstance(scored, str) and str(pair.reference) not in scored and str(pair.estimate) not in scored:
-        scored = f"{pair.estimate}: {scored}"
-    return state, scored
-
-
-def _rows(pair: FilePair, evaluate: EvaluateConfig, arguments: argparse.Namespace) -> list[Row]:
-    comparisons = list(_compare(pair, evaluate, arguments))
-    if not comparisons:
-        raise ValueError("is smaller than the crop")
-    return list(score_comparisons(ScoredPicture(pair.set, pair.name, pair.method), comparisons, evaluate))
-
-
-def _compare(pair: FilePair, evaluate: EvaluateConfig, arguments: argparse.Namespace) -> Iterator[Comparison]:
-    reference, estimate = read_picture(pair.reference), read_picture(pair.estimate)
-    crops = evaluate.crops if arguments.crop else ((reference.shape[0], reference.shape[1]),)
-    if "region" in arguments.protocol:
-        yield from protocols.region(reference, estimate, crops)
-    if "whole" in arguments.protocol:
-        yield from protocols.whole(estimate, crops, evaluate.upsamplers)
-    if "luma" in arguments.protocol:
-        grey = is_grey_file(pair.reference)
-        yield from protocols.luma(measured_luma(reference, grey), measured_luma(estimate, grey), arguments.shave)
-    if "compound" in arguments.protocol:
-        zoom = reference.shape[0] // estimate.shape[0]
-        if zoom < 2 or any(side % zoom for crop in crops for side in crop):
-            raise ValueError(
-                f"protocol compound needs an estimate at 1/k of the reference's size and crops that are multiples "
-                f"of k, not {estimate.shape[1]}x{estimate.shape[0]} for {reference.shape[1]}x{reference.shape[0]}"
-            )
-        yield from protocols.compound(reference, estimate, crops, zoom, evaluate.upsamplers)
 
 
 def means(rows: list[Row], evaluate: EvaluateConfig) -> str:

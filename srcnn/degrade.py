@@ -7,7 +7,6 @@ Two ways of resampling: ``matlab`` (antialiased bicubic in floating point, as th
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import gaussian_filter
 
 from srcnn.color import to_uint8
 from srcnn.experiment import Resampling
@@ -37,6 +36,9 @@ def low_resolution(hr: NDArray[np.generic], *, scale: int, blur_sigma: float = 0
         raise ValueError(f"a picture of {hr.shape[1]}x{hr.shape[0]} pixels cannot be reduced by {scale}")
     bands = hr.astype(np.float64)
     if blur_sigma:
+        # Few studies blur, and a third of the time that a process of scoring takes to begin would go into this.
+        from scipy.ndimage import gaussian_filter
+
         bands = gaussian_filter(bands, (blur_sigma, blur_sigma) + (0.0,) * (bands.ndim - 2), mode="reflect")
     return _resample(bands, height, width, resampling)
 

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from conftest import tiny_study
 from score_tables import EVAL, row, write_rows, write_study
 
 import analysis
@@ -182,13 +183,14 @@ def test_a_study_without_scores_is_refused(tmp_path, capsys):
     assert "holds no scores" in capsys.readouterr().err
 
 
-def test_a_merged_study_counts_as_done_and_its_scores_are_known_to_the_next_scoring(study_file, tmp_path, monkeypatch):
+def test_a_merged_study_counts_as_done_and_its_scores_are_known_to_the_next_scoring(tmp_path, monkeypatch):
     """The whole road with the debug executor, which runs the tasks in this process."""
     from runner.record.stale import stale_results
     from runner.study.config import load_study
     from runner.study.plan import make_plan
     from srcnn.paths import RootPaths
 
+    study_file = tiny_study(tmp_path, evaluate__metrics=["psnr"])
     root = RootPaths(tmp_path / "results")
     study, _ = load_study(str(study_file), [])
     plan = make_plan(study, root)

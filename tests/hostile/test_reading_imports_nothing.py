@@ -62,7 +62,9 @@ def with_a_column(evil, tmp_path) -> Path:
     return study
 
 
-def test_no_command_that_reads_a_study_imports_what_a_column_is_named_after(with_a_column, evil, ends, tmp_path):
+def test_no_command_that_reads_a_study_imports_what_a_column_is_named_after(
+    with_a_column, evil, ends, without_figures, tmp_path
+):
     study = with_a_column
     ways = [
         (table, study, "--metric", f"psnr,{NAME}"),
@@ -82,7 +84,9 @@ def test_no_command_that_reads_a_study_imports_what_a_column_is_named_after(with
     assert not evil.exists()
 
 
-def test_a_reader_knows_unit_and_direction_of_a_metric_whose_code_is_gone(with_a_column, tmp_path, ends):
+def test_a_reader_knows_unit_and_direction_of_a_metric_whose_code_is_gone(
+    with_a_column, tmp_path, ends, without_figures
+):
     (tmp_path / "evilmod.py").unlink()
     page = ends(report.main, with_a_column)
     assert page.status == 0
@@ -131,7 +135,7 @@ def foreign_run(finished, evil) -> Path:
     return folder
 
 
-def test_restoring_imports_no_network_that_the_user_did_not_name(foreign_run, evil, tmp_path, ends):
+def test_restoring_imports_no_network_that_the_user_did_not_name(foreign_run, evil, tmp_path, ends, without_figures):
     pictures = write_pictures(tmp_path / "mine", [7])
     command = (restore.main, pictures, "--out", tmp_path / "out", "--model", foreign_run)
     ended = ends(*command)
@@ -168,7 +172,7 @@ def test_restoring_with_a_network_of_ones_own_that_was_named(foreign_run, tmp_pa
     ("code", "said"),
     [
         ("import os\nos._exit(0)", "model 'evilmod:Net' ends Python when it is imported (status 0)"),
-        ("import time\ntime.sleep(600)", "does not come back from its import within 9 s; mend it, or give it more"),
+        ("import time\ntime.sleep(600)", "does not come back from its import within 2 s; mend it, or give it more"),
     ],
 )
 def test_a_network_that_was_named_can_neither_end_restoring_nor_keep_it_waiting(
@@ -177,7 +181,7 @@ def test_a_network_that_was_named_can_neither_end_restoring_nor_keep_it_waiting(
     (tmp_path / "evilmod.py").write_text(f"{code}\n{OWN_NETWORK}")
     shutil.rmtree(tmp_path / "__pycache__", ignore_errors=True)
     if "sleep" in code:
-        monkeypatch.setenv(own_check.LIMIT_VARIABLE, "9")
+        monkeypatch.setenv(own_check.LIMIT_VARIABLE, "2")
     pictures = write_pictures(tmp_path / "mine", [7])
     ended = ends(restore.main, pictures, "--out", tmp_path / "out", "--model", foreign_run, "--model", "evilmod:Net")
     assert (ended.status, said in ended.said, (tmp_path / "out").exists()) == (2, True, False), ended

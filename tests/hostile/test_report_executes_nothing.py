@@ -24,7 +24,9 @@ from analysis.spreadsheet import as_csv
 from analysis.style import run_styles, upsampler_styles
 from jobs.job import CORES_VARIABLE
 from runner import submit
+from srcnn.files import write_text
 from srcnn.patches import Box
+from srcnn.paths import StudyPaths
 
 RUNS = "document.title='it ran'"
 NAMES = (
@@ -60,7 +62,7 @@ def study(tmp_path_factory) -> Path:
         evaluate__protocols=["region"],
         training__epochs=1,
     )
-    with mock.patch.dict(os.environ, {CORES_VARIABLE: "1"}):
+    with mock.patch.dict(os.environ, {CORES_VARIABLE: "1"}), mock.patch("analysis.build.write_report", _page):
         assert submit.main([str(file), "--executor", "debug", "--root", str(folder / "results")]) == 0
     paths = (folder / "results" / "tiny").rename(folder / "results" / NAMES[0])  # the folder's name is the study's
     contents = json.loads((paths / "contents.json").read_text())
@@ -69,6 +71,11 @@ def study(tmp_path_factory) -> Path:
     (paths / "contents.json").write_text(json.dumps(contents))
     assert report.main([str(paths)]) == 0
     return paths
+
+
+def _page(folder: Path) -> None:
+    """A report that is not drawn yet."""
+    write_text(StudyPaths(folder).report_page, "page")
 
 
 def test_nothing_of_a_page_runs_and_its_policy_is_kept(study, browser):  # noqa: F811
@@ -153,7 +160,7 @@ def test_every_figure_is_well_formed_whatever_it_names(name, tmp_path):
         root = ElementTree.fromstring(svg.encode())
         assert {element.tag.partition("}")[0] for element in root.iter()} == {"{http://www.w3.org/2000/svg"}
         assert not {key for element in root.iter() for key in element.attrib if key == "style" or key.startswith("on")}
-    save(panels, tmp_path / "a.pdf", tmp_path / "a.png")
+    save(panels[:2], tmp_path / "a.pdf", tmp_path / "a.png")  # titles, lines and the names along an axis
 
 
 def test_text_that_a_spreadsheet_would_compute_is_text():

@@ -1,7 +1,7 @@
 """Damaged files: named with a remedy, and set aside where they are made again.
 
-A full disk, a power loss or a copy that broke off leaves files that are empty, cut or garbage. What
-is made from something else is moved out of the way, so that the next submission makes it again.
+A full disk, a power loss or a copy that broke off leaves files that are empty, cut or garbage. A file
+that was made from others is moved out of the way, so that the next submission makes it again.
 """
 
 import logging
@@ -29,7 +29,7 @@ class DamagedFile(ValueError):
         """Return in words what is wrong with the file."""
         return f"is damaged ({self.reason})"
 
-    def __reduce__(self) -> tuple[object, ...]:  # it comes back from worker processes
+    def __reduce__(self) -> tuple[object, ...]:  # worker processes send it back
         return _again, (type(self), self.args, self.__dict__)
 
 

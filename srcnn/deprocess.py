@@ -1,4 +1,4 @@
-"""Into the network's scale and back: normalise, standardise; un-standardise, rejoin, RGB."""
+"""Luma to the network's scale and back, and restored luma with its chroma to RGB."""
 
 from dataclasses import dataclass
 

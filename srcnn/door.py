@@ -46,7 +46,7 @@ REMEDIES = {
 }
 
 LEAST_FREE = 1 << 20  # bytes; with less no record of an error may have found room
-# What libraries raise for a file that they cannot read, by their names: they are not imported for this.
+# The kinds of files whose libraries raise errors of their own, by the libraries' names: none is imported for this.
 READERS = {"json": "JSON", "yaml": "YAML", "pyarrow": "Parquet"}
 _OUTPUT_LOST = "what was printed could not be written"
 _PLEASE = "This is a fault of the program, not of yours: please report it, with these lines and the command."
@@ -187,7 +187,7 @@ def is_unread() -> bool:
 
 
 class _Forgiving(io.FileIO):
-    """A stream of output that takes everything, also when nobody reads it any more or nothing holds it."""
+    """A stream of output that takes everything, also when nobody reads it any more or the disk is full."""
 
     unread = False
     fault: OSError | None = None

@@ -223,9 +223,9 @@ def parsed(path: Path, content: bytes, parse: Callable[[bytes], Any], remedy: st
 
 
 def read_cache(path: Path, build: Callable[[Any], Any] | None = None) -> Any:
-    """Return what ``read_json`` does of a file that is made again where there is none.
+    """Return what ``read_json`` returns, but set a damaged file aside and return None: a cache is made again.
 
-    A damaged file is set aside, and the result is None. Raises DamagedFile where it cannot be set aside.
+    Raises DamagedFile where the file cannot be set aside.
     """
     seen = identity(path)
     try:

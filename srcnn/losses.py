@@ -1,4 +1,4 @@
-"""LOSSES: what training minimises; name -> function(estimate, target) -> mean loss.
+"""LOSSES: the losses that training minimises; name -> function(estimate, target) -> mean loss.
 
 The functions take torch tensors of one shape; nothing here imports torch, so that a study can be
 checked without it.

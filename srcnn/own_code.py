@@ -1,8 +1,8 @@
 """The user's own code by its content, so that results made by other code are not taken for its results.
 
-A model or metric of one's own is named ``package.module:attribute``. What it computes is decided by
-that module and by whatever of the user's it imports, so all of these files are in the digest. For
-that they are read and not run.
+A model or metric of the user's own is named ``package.module:attribute``. That module, and whatever of
+the user's it imports, decide what it computes, so all of these files are in the digest. They are read
+for it, not run.
 """
 
 import ast
@@ -43,7 +43,7 @@ def own_attribute(name: str) -> Any:
         raise ValueError(f"cannot import {module!r}: {text_of(error)}") from error
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
-            raise  # somebody's Ctrl-C
+            raise  # the user's Ctrl-C
         raise ValueError(f"{module!r} raised {told(error)} when it was imported") from error
     try:
         return getattr(imported, attribute)

@@ -1,4 +1,4 @@
-"""Where a number names one process only: a boot of a machine, and in it a PID namespace."""
+"""The place in which a number names one process only: a boot of a machine, and in it a PID namespace."""
 
 import hashlib
 import os

@@ -20,7 +20,7 @@ def open_regular(path: Path) -> BinaryIO:
     Raises NotRegular, without opening it, for a pipe, a socket or a device; else OSError as ``open`` does.
     """
     require_regular(path)
-    # Not waiting: another process may put a pipe in the file's place meanwhile.
+    # O_NONBLOCK, because another process may put a pipe in the file's place meanwhile.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):

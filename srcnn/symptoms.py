@@ -23,7 +23,10 @@ UNCHANGED_INPUT = (
 
 
 def symptom(model: SRCNN, patches: Tensors) -> str | None:
-    """Return what is wrong with a network that returns a constant or its input, and what to change; else None."""
+    """Return what is wrong with a network that returns a constant or its input, and what to change; else None.
+
+    A sample of ``patches`` goes through the network, which is left in evaluation mode.
+    """
     count = len(patches)
     if not count:
         return None

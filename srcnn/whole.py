@@ -1,4 +1,4 @@
-"""Whether the files that others build on are whole: by their ends, which is cheap, or to the last bit.
+"""Checks that files are whole: by their ends, which is cheap, or to the last bit.
 
 Each kind carries a SHA-256 of itself: a checkpoint as its archive's comment, a Parquet file in front of
 its footer, where no reader of Parquet looks, and HDF5 patches as an attribute (``srcnn.dataset``).

@@ -1,4 +1,4 @@
-"""Small words that messages share, and words from outside as they may be shown."""
+"""Words that messages share, and text from outside made fit to be shown."""
 
 import signal
 import unicodedata
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 LISTED = 10  # lines of one kind in one message
-LONGEST = 1000  # letters of an error of somebody else
+LONGEST = 1000  # letters of the text of an error that is not ours
 # Control characters, marks that turn the direction of what follows, halves of letters, breaks of lines.
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"  # within words of some scripts, and within emoji

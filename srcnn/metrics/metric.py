@@ -120,7 +120,7 @@ def _own(name: str, function: PlainScore) -> Score:
             ) from error
         except BaseException as error:  # SystemExit, too: it would end the whole command, as if all were well
             if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
-                raise  # somebody's Ctrl-C; in other threads no signal arrives, and it is the metric's own
+                raise  # the user's Ctrl-C; no signal arrives in other threads, where the metric itself raised it
             raise MetricError(f"metric {name} raised {_what_and_where(error)}") from error
 
     return named

@@ -201,8 +201,9 @@ def _gradients(
 ):  # fmt: skip
     """Write the gradients that every ``programs``-th tile gives to this program's row of ``shares``.
 
-    In products: of_t is the outputs' gradient at each pixel's places, W3's is h2' of_t, h2's is of_t W3' where h2 > 0,
-    W2's is of_h2' h1, h1's is of_h2 W2' where h1 > 0, W1's is of_h1' x, and the biases' are sums of the same.
+    With g_a the gradient of a: g_t (p, m * m) is that of the outputs around each pixel, g_W3 = h2' g_t,
+    g_h2 = g_t W3' where h2 > 0, g_W2 = g_h2' h1, g_h1 = g_h2 W2' where h1 > 0, g_W1 = g_h1' x; the biases' are sums of
+    g_h1, g_h2 and the outputs'.
     """
     rows: tl.constexpr = R - M + 1
     columns: tl.constexpr = C - M + 1

@@ -26,7 +26,7 @@ def read_matlab(file: bytes) -> dict[str, Any]:
                 arrays[name] = arrays[name].astype(np.float64)
         flat = [arrays[f"weights_conv{number}"] for number in (1, 2, 3)]
         biases = [arrays[f"biases_conv{number}"] for number in (1, 2, 3)]
-    except Exception as error:  # scipy raises its own and a dozen others for a file that is none
+    except Exception as error:  # scipy raises its own and a dozen others for a file that is not MATLAB's
         kind, lack = kind_of(file), f"it has no {error.args[0]}" if isinstance(error, KeyError) else told(error)
         why = f"is {kind}" if kind and "MATLAB file" not in kind else f"holds no SRCNN weights ({lack})"
         raise ForeignError(f"{why}; expected the authors' layout, weights_conv1 to biases_conv3") from error

@@ -24,7 +24,7 @@ def load_state(model: nn.Module, state: Mapping[str, Any]) -> None:
         raise StateError(" and ".join(words))
     trained = {name for name, _ in model.named_parameters(remove_duplicate=False)}
     for name, value in expected.items():
-        if not isinstance(value, Tensor):  # what a class of somebody's own keeps besides
+        if not isinstance(value, Tensor):  # what a class of the user's own keeps besides
             continue
         require_sound(name, state[name], value.dtype, finite=name in trained)
         if state[name].shape != value.shape:

@@ -83,7 +83,7 @@ def _from_torch(path: Path, content: bytes, scale: Standardisation | None) -> We
     except (TypeError, ValueError) as error:
         raise WeightsError(f"{path}: what it says of its network cannot be read ({faults(error)})") from error
     try:
-        if model.name in MODELS:  # what else a class of somebody's own keeps, it alone knows
+        if model.name in MODELS:  # a class of the user's own may keep other things
             for name, value in checkpoint.model.items():
                 require_sound(name, value)
     except StateError as error:

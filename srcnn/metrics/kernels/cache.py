@@ -1,4 +1,4 @@
-"""Where compiled kernels are kept: once per machine and user, whatever folder the code lies in.
+"""The folder of compiled kernels: one per machine and user, whatever folder the code lies in.
 
 numba keys its cache by the path of the source file, so every snapshot of the code that a study
 submits would be compiled again, by every task at once. Here the key is the content of the kernels.
@@ -42,7 +42,7 @@ def cache_folder() -> Path:
 
 
 def _is_made_ours(folder: Path) -> bool:
-    """Make a folder where there is none, and say whether it is our own, no link, and nobody else may write into it."""
+    """Make a folder where there is none; say whether it is our own, not a link, and writable for nobody else."""
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     status = folder.lstat()

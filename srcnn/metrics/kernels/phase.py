@@ -1,7 +1,7 @@
 """FSIM's parts: phase congruency PC, gradient magnitude G, and their similarity S_L = S_PC S_G weighted by PC_m.
 
-PC = sum over orientations o of E_o / sum over o and scales n of A_no. The response of a log-Gabor filter is complex,
-e + i o of the even and the odd filter; A_no is its amplitude, E_o what the responses of all scales share along their
+PC = sum over orientations j of E_j / sum over j and scales n of A_nj. The response of a log-Gabor filter is complex,
+e + i o of the even and the odd filter; A_nj is its amplitude, E_j what the responses of all scales share along their
 mean phase, above the noise. Sources: Kovesi, Videre 1 (1999); Zhang et al. (2011), doi:10.1109/TIP.2011.2109730.
 Everything is float32, filters are applied in the frequency domain (``srcnn.metrics.kernels.dft``).
 """
@@ -122,7 +122,7 @@ def _angular_distance(angle: np.ndarray, orientation: float) -> np.ndarray:
 
 # --- from responses to phase congruency ---------------------------------------------------------
 def paper_congruency(picture: np.ndarray) -> np.ndarray:
-    """Return PC = sum over o of max(E_o - T_o, 0) / sum over o and n of A_no of a float32 picture (H, W), as (H, W).
+    """Return PC = sum over j of max(E_j - T_j, 0) / sum over j and n of A_nj of a float32 picture (H, W), as (H, W).
 
     A flat picture has no phase and gives 0 everywhere. Both sides must be at least 2.
     """
@@ -140,9 +140,9 @@ def paper_congruency(picture: np.ndarray) -> np.ndarray:
 
 
 def package_congruency(band: np.ndarray) -> np.ndarray:
-    """Return phasepack's sum over o of W_o max(E_o - T_o, 0) / sum over n of A_no of a float32 band (H, W), as (H, W).
+    """Return phasepack's sum over j of W_j max(E_j - T_j, 0) / sum over n of A_nj of a float32 band (H, W), as (H, W).
 
-    W_o weights how many frequencies respond, see ``package_block``. A flat band has no response: 0 / 0 is nan, unless
+    W_j weights how many frequencies respond, see ``package_block``. A flat band has no response: 0 / 0 is nan, unless
     the package's own transform of that size is inexact (prime factors do it), which leaves it 0 / tiny. Both sides
     must be at least 2.
     """

@@ -4,7 +4,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,11 +108,20 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+@contextmanager
+def empty_figures() -> Iterator[None]:
+    """Reports are made of all that they are made of, with empty figures: drawing takes longest, and reads no file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("analysis.page.to_svg", lambda panel: "")
+        patch.setattr("analysis.page.save", lambda panels, *files: [write_bytes(file, b"drawn") for file in files])
+        yield
+
+
 @pytest.fixture
-def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A report that is made of all that it is made of, with empty figures: drawing reads and removes no file."""
-    monkeypatch.setattr("analysis.page.to_svg", lambda panel: "")
-    monkeypatch.setattr("analysis.page.save", lambda panels, *files: [write_bytes(file, b"drawn") for file in files])
+def without_figures() -> Iterator[None]:
+    """Reports of this test have empty figures."""
+    with empty_figures():
+        yield
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 300) -> Any:

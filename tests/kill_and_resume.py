@@ -1,9 +1,9 @@
 """A run trained, restored and scored by processes that are killed again and again.
 
-``python kill_and_resume.py ROOT KILLS``: each attempt is a process of its own, ended by SIGKILL at
-a chosen or an arbitrary moment, until one gets through. KILLS 0 is the uninterrupted run. Prints
-where each attempt died, as JSON. The attempts are forked from one parent, so that torch is
-imported once and not twenty times.
+``python kill_and_resume.py FOLDER KILLS``: each attempt is a process of its own, ended by SIGKILL at
+a chosen or an arbitrary moment, until one gets through, below ``FOLDER/killed``; below ``FOLDER/whole``
+the same run is made without interruption. Prints where each attempt died, as JSON. The attempts are
+forked from one parent, so that torch is imported once and not twenty times.
 """
 
 import json
@@ -33,6 +33,7 @@ from jobs.train import Train
 from runner.study.config import StudyConfig
 from runner.study.plan import make_plan
 from srcnn.files import write_picture
+from srcnn.metrics import warm_up
 from srcnn.paths import RootPaths
 
 STUDY = {
@@ -137,9 +138,12 @@ def moments(count: int):
 
 
 def main() -> None:
-    """Kill, then let one attempt through."""
-    root, kills = Path(sys.argv[1]), int(sys.argv[2])
+    """Let one run be, kill the other, then let one attempt through."""
+    folder, kills = Path(sys.argv[1]), int(sys.argv[2])
     torch.set_num_threads(1)
+    warm_up(metrics=STUDY["evaluate"]["metrics"])  # kernels are loaded once, too
+    assert attempt(plan(folder / "whole").tasks, ("never",)) == 0
+    root = folder / "killed"
     tasks = plan(root).tasks
     deaths = []
     for moment in moments(1000):

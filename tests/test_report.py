@@ -123,7 +123,7 @@ def test_settings_that_differ_are_shown_and_the_command_that_repeats_it(study, p
     assert f"<code>python -m runner.submit {study}</code>" in page
 
 
-def test_a_refresh_removes_what_is_no_longer_shown(study, page):
+def test_a_refresh_removes_what_is_no_longer_shown(study, page, without_figures):
     old = StudyPaths(study).report / "figures" / "old.png"
     old.write_bytes(b"x")
     write_report(study)

@@ -13,7 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from conftest import REPOSITORY, tiny_study
+from conftest import REPOSITORY, empty_figures, tiny_study
 
 from jobs.job import CORES_VARIABLE
 from runner import submit
@@ -46,7 +46,7 @@ def finished_once(tmp_path_factory) -> Path:
     """The root of a study that is done: one run of one epoch. Never changed: tests use ``finished``."""
     folder = tmp_path_factory.mktemp("finished")
     file = tiny_study(folder, evaluate__metrics=["psnr"], evaluate__protocols=["luma"], training__epochs=1)
-    with mock.patch.dict(os.environ, {CORES_VARIABLE: "1"}):
+    with mock.patch.dict(os.environ, {CORES_VARIABLE: "1"}), empty_figures():
         assert submit.main([str(file), "--executor", "debug", "--root", str(folder / "results")]) == 0
     return folder / "results"
 

@@ -1,10 +1,11 @@
 """A study may name a metric of the user's own; it has a column in scores, tables and merged files."""
 
 import importlib
+import shutil
 import sys
 
 import pytest
-from conftest import photograph, tiny_study
+from conftest import empty_figures, photograph, tiny_study
 from PIL import Image
 from small_study import small_plan
 
@@ -48,12 +49,25 @@ def own_code(tmp_path, monkeypatch):
     forget()
 
 
-@pytest.fixture
-def study(tmp_path, own_code, without_figures):
-    own_code(metric_of_mine=OWN)
+@pytest.fixture(scope="module")
+def study_once(tmp_path_factory):
+    """The root of a study that is scored by a metric of one's own."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "metric_of_mine.py").write_text(OWN)
     evaluate = {"crops": [[32, 40]], "protocols": ["region"], "metrics": ["psnr", NAME], "workers": 1}
-    file = tiny_study(tmp_path, evaluate=evaluate, training__epochs=1)
-    assert submit([str(file), "--executor", "debug", "--root", str(tmp_path / "results")]) == 0
+    file = tiny_study(folder, evaluate=evaluate, training__epochs=1)
+    with pytest.MonkeyPatch.context() as patch, empty_figures():
+        patch.syspath_prepend(folder)
+        assert submit([str(file), "--executor", "debug", "--root", str(folder / "results")]) == 0
+    sys.modules.pop("metric_of_mine", None)
+    return folder / "results"
+
+
+@pytest.fixture
+def study(study_once, tmp_path, own_code, without_figures):
+    """A copy of it, with the code of the metric elsewhere."""
+    own_code(metric_of_mine=OWN)
+    shutil.copytree(study_once, tmp_path / "results")
     return tmp_path / "results" / "tiny"
 
 

@@ -20,7 +20,7 @@ from benchmarks.written import add_json, require_free, write_figures
 if TYPE_CHECKING:
     import torch
 
-    from srcnn.batches import Tensors
+    from srcnn.batches import Patches
     from srcnn.history import Precision
     from srcnn.steps import Steps
 
@@ -74,16 +74,16 @@ def about(device: "torch.device") -> dict[str, Any]:
     return {"device": name, "cores": usable_cores(), "torch": str(torch.__version__), "cuda": torch.version.cuda}
 
 
-def training_patches(arguments: argparse.Namespace, device: "torch.device") -> "Tensors":
+def training_patches(arguments: argparse.Namespace, device: "torch.device") -> "Patches":
     """Return the patches of the packaged study t91_x3 on the device; without pictures, noise of the same size."""
-    from srcnn.batches import Tensors
+    from srcnn.batches import Patches
     from srcnn.dataset import read_patches
     from srcnn.deprocess import CENTRE, Standardisation
 
     scale = Standardisation(CENTRE, 1.0)
     if arguments.data_root is None:
         noise = np.random.default_rng(0).integers(0, 256, (2, 22_000, 33, 33)).astype(np.uint8)
-        return Tensors.of(noise[0], noise[1], scale, device)
+        return Patches.of(noise[0], noise[1], scale, device)
     from runner.study.config import load_study
     from runner.study.plan import make_plan
     from srcnn.paths import RootPaths
@@ -94,7 +94,7 @@ def training_patches(arguments: argparse.Namespace, device: "torch.device") -> "
     if not job.is_done():
         job()
     found = read_patches(job.root.patches(job.name))
-    return Tensors.of(found.train_input, found.train_target, scale, device)
+    return Patches.of(found.train_input, found.train_target, scale, device)
 
 
 def network(name: str, device: "torch.device") -> Any:
@@ -108,7 +108,7 @@ def network(name: str, device: "torch.device") -> Any:
 
 
 # --- patches per second -------------------------------------------------------------------------
-def throughput(patches: "Tensors", quick: bool) -> list[dict[str, Any]]:
+def throughput(patches: "Patches", quick: bool) -> list[dict[str, Any]]:
     """Return patches per second one by one, recorded, and with our own kernels, and how far the weights differ."""
     from srcnn.steps import Steps
     from srcnn.training import new_steps
@@ -143,7 +143,7 @@ def throughput(patches: "Tensors", quick: bool) -> list[dict[str, Any]]:
 
 def _rate(
     kind: "Callable[..., Steps]",
-    patches: "Tensors",
+    patches: "Patches",
     name: str,
     batch: int,
     precision: "Precision",
@@ -154,7 +154,7 @@ def _rate(
     """Return patches per second (median of three epochs of so many steps) and the weights after a hundred steps."""
     import torch
 
-    from srcnn.batches import Tensors
+    from srcnn.batches import Patches
     from srcnn.experiment import TrainingConfig
     from srcnn.training import new_optimiser, train_epoch
 
@@ -163,7 +163,7 @@ def _rate(
     def epochs(count: int, wanted: int) -> Any:
         config = TrainingConfig(batch_size=batch, epochs=count, warmup_steps=10)
         chosen = (torch.arange(wanted * batch) % len(patches)).to(device)
-        some = Tensors(patches.inputs[chosen], patches.targets[chosen], patches.standardisation)
+        some = Patches(patches.inputs[chosen], patches.targets[chosen], patches.standardisation)
         model = network(name, device)
         model.own_kernels = own
         optimiser = new_optimiser(model, config)
@@ -236,7 +236,7 @@ TRAININGS: "tuple[tuple[bool, int, Precision, int], ...]" = (
 
 
 def until_wanted(
-    arguments: argparse.Namespace, patches: "Tensors", recorded: bool, batch: int, precision: "Precision", epochs: int
+    arguments: argparse.Namespace, patches: "Patches", recorded: bool, batch: int, precision: "Precision", epochs: int
 ) -> dict[str, Any]:
     """Return the seconds of training until Set5 reaches WANTED_DB; they count recording, but not scoring."""
     from benchmarks.training import monitored

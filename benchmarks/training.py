@@ -115,7 +115,7 @@ def train_recipe(arguments: argparse.Namespace, prepare: "Prepare", recipe: Reci
     """Return the PSNR on Set5 after so many seconds of training, scoring not counted."""
     import torch
 
-    from srcnn.batches import Tensors, augmented
+    from srcnn.batches import Patches, augmented
     from srcnn.dataset import read_patches
     from srcnn.deprocess import CENTRE, Standardisation
     from srcnn.experiment import TrainingConfig
@@ -129,7 +129,7 @@ def train_recipe(arguments: argparse.Namespace, prepare: "Prepare", recipe: Reci
     torch.set_num_threads(1)
     patches = read_patches(prepare.root.patches(prepare.name))
     scale = Standardisation(CENTRE if recipe.centred else 0.0, 1.0)
-    tensors = Tensors.of(patches.train_input, patches.train_target, scale, torch.device("cpu"))
+    tensors = Patches.of(patches.train_input, patches.train_target, scale, torch.device("cpu"))
     model = build_model(arguments.model, residual=recipe.residual, seed=0, init=recipe.init)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     config = TrainingConfig(optimiser=recipe.optimiser, learning_rate=recipe.rate, last_layer_rate=recipe.last)
@@ -280,7 +280,7 @@ def our_arm(prepare: "Prepare", name: str, wanted: Wanted = "auto") -> dict[str,
     """Return the rates of our own epochs, as the train stage runs them."""
     import torch
 
-    from srcnn.batches import Tensors
+    from srcnn.batches import Patches
     from srcnn.dataset import read_patches
     from srcnn.deprocess import CENTRE, Standardisation
     from srcnn.experiment import TrainingConfig
@@ -294,7 +294,7 @@ def our_arm(prepare: "Prepare", name: str, wanted: Wanted = "auto") -> dict[str,
     optimiser = new_optimiser(model, config)
     patches = read_patches(prepare.root.patches(prepare.name))
     arrays = patches.train_input[: 5 * 128], patches.train_target[: 5 * 128]
-    tensors = Tensors.of(*arrays, Standardisation(CENTRE, 1.0), torch.device("cpu"))
+    tensors = Patches.of(*arrays, Standardisation(CENTRE, 1.0), torch.device("cpu"))
 
     precision = precision_for(model, torch.device("cpu"), wanted)
 

@@ -1,4 +1,4 @@
-"""The work of stage ``prepare``: training patches cut from pictures, over all cores."""
+"""The work of stage ``prepare``: pictures brought to planes, over all cores, and where patches are cut from them."""
 
 from collections.abc import Iterator
 
@@ -6,28 +6,28 @@ from jobs.job import Progress
 from jobs.parallel import spread
 from jobs.pictures import Picture, load_set
 from jobs.prepare import Prepare
-from srcnn.dataset import Patches, cut_patches, held_out_pictures, write_patches
-from srcnn.experiment import DataConfig
+from srcnn.dataset import PicturePlanes, cut_planes, held_out_pictures, write_planes
 
 
 def cut_set(stage: Prepare, progress: Progress) -> None:
-    """Write the file of a training set's patches."""
+    """Write the file of a training set."""
     pictures = load_set(stage.root, stage.train_set).pictures
     whole = held_out_pictures(len(pictures), stage.data.holdout)
     sides = [index in whole if whole else None for index in range(len(pictures))]
-    cut = spread(_cut, [(picture, stage.data, side) for picture, side in zip(pictures, sides, strict=True)], None)
+    cut = spread(_cut, [(picture, stage, side) for picture, side in zip(pictures, sides, strict=True)], None)
 
     progress(0, len(pictures), "pictures")
 
-    def counted() -> Iterator[tuple[Patches, ...]]:
-        for number, patches in enumerate(cut, 1):
+    def counted() -> Iterator[PicturePlanes]:
+        for number, planes in enumerate(cut, 1):
             progress(number, len(pictures), "pictures")
-            yield patches
+            yield planes
 
     sources = [{"name": picture.name, "digest": picture.digest} for picture in pictures]
-    count = write_patches(stage.root.patches(stage.name), counted(), stage.data, sources)
+    file = stage.root.patches(stage.name)
+    count = write_planes(file, counted(), stage.shapes(), stage.data, stage.input_scale, sources)
     progress(len(pictures), len(pictures), f"{count} patches")
 
 
-def _cut(picture: Picture, data: DataConfig, held_out: bool | None) -> tuple[Patches, ...]:
-    return cut_patches(picture.read(), data, held_out, picture.grey)
+def _cut(picture: Picture, stage: Prepare, held_out: bool | None) -> PicturePlanes:
+    return cut_planes(picture.read(), stage.data, stage.input_scale, held_out, picture.grey)

@@ -15,8 +15,9 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from srcnn.experiment import DataConfig, ModelConfig
 from srcnn.words import signal_name
 
 LIMIT_VARIABLE = "SRCNN_OWN_CODE_S"
@@ -32,6 +33,8 @@ class OwnCode:
     name: str
     residual: bool = True
     patch_size: int = 0
+    scale: int = 1
+    settings: str = "{}"  # of a model, as JSON
 
 
 class OwnCodeError(ValueError):
@@ -42,14 +45,21 @@ class OwnCodeError(ValueError):
         self.kind = kind
 
 
-def check_own_code(subjects: Iterable[OwnCode]) -> list[str]:
-    """Import the user's own code elsewhere; return notes on what else its import did.
+class Checked(NamedTuple):
+    """What code of one's own did when it was imported and should be known, in words; the numbers that models state."""
+
+    notes: list[str]
+    stated: dict[OwnCode, dict[str, int]]
+
+
+def check_own_code(subjects: Iterable[OwnCode]) -> Checked:
+    """Import the user's own code elsewhere; return what its import did, and what models state of themselves.
 
     Raises OwnCodeError for code that cannot be imported, breaks the contract, or does not come back from its import.
     """
     wanted = list(dict.fromkeys(subjects))
     if not wanted:
-        return []
+        return Checked([], {})
     limit_s = _limit_s(wanted[0].kind)
     with tempfile.TemporaryDirectory(prefix="srcnn-own-") as folder:
         status = _run_child(Path(folder), wanted, limit_s)
@@ -60,7 +70,8 @@ def check_own_code(subjects: Iterable[OwnCode]) -> list[str]:
     if len(results) < len(wanted):
         subject = wanted[len(results)]
         raise OwnCodeError(subject.kind, f"{subject.kind} {subject.name!r} {_ending(status, limit_s)}")
-    return list(dict.fromkeys(note for result in results for note in result["notes"]))
+    notes = list(dict.fromkeys(note for result in results for note in result["notes"]))
+    return Checked(notes, {subject: result["stated"] for subject, result in zip(wanted, results, strict=True)})
 
 
 def _limit_s(kind: str) -> float:
@@ -114,6 +125,12 @@ def _ending(status: int | None, limit_s: float) -> str:
     if status < 0:
         return f"ends Python when it is imported ({signal_name(-status)})"
     return f"ends Python when it is imported (status {status})"
+
+
+def own_model(model: ModelConfig, data: DataConfig) -> OwnCode:
+    """Return a model of one's own with what decides whether it fits a study."""
+    settings = json.dumps(model.settings, sort_keys=True)
+    return OwnCode("model", model.name, model.residual, data.patch_size, data.scale, settings)
 
 
 def own_metrics(names: Iterable[str]) -> list[OwnCode]:

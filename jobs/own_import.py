@@ -41,7 +41,8 @@ def _checked(subject: OwnCode, folder: str) -> dict[str, Any]:
         added = ", ".join(str(place) for place in sys.path if place not in path)
         more = f" (adds {added})" if added else ""
         notes.append(f"{who} changes sys.path when it is imported{more}: what it imports by that is in no id")
-    return {"fault": fault or _fault(subject), "notes": notes}
+    stated: dict[str, int] = {}
+    return {"fault": fault or _fault(subject, stated), "notes": notes, "stated": stated}
 
 
 def _printed_since(folder: str, start: int) -> str:
@@ -60,15 +61,25 @@ def _working_folder() -> str:
         return "one that is gone"
 
 
-def _fault(subject: OwnCode) -> str:
-    """Return why a metric or model that could be imported cannot be used; empty if it can."""
+def _fault(subject: OwnCode, stated: dict[str, int]) -> str:
+    """Return why a metric or model that could be imported cannot be used; empty if it can.
+
+    What a model states of itself goes into ``stated``.
+    """
     try:
         if subject.kind == "metric":
             find(subject.name)
         else:
             from srcnn.models.build import check_model  # torch, which a metric does without
 
-            check_model(subject.name, residual=subject.residual, patch_size=subject.patch_size)
+            numbers = check_model(
+                subject.name,
+                residual=subject.residual,
+                patch_size=subject.patch_size,
+                scale=subject.scale,
+                settings=json.loads(subject.settings),
+            )
+            stated.update(numbers)
     except ValueError as error:
         return said(error)
     except BaseException as error:  # noqa: BLE001 - a constructor of somebody else's may raise anything

@@ -13,7 +13,9 @@ class PlannedRun:
 
     ``variant`` is the label without the seed: runs of one variant differ by nothing else. ``data_id`` is that of the
     training patches; None where weights are used as they are. ``weights`` is the SHA-256 of
-    the file that its network starts from, if there is one.
+    the file that its network starts from, if there is one. ``input_scale`` is
+    the network's: 1 if it is fed the interpolated picture, else the study's; ``weight_count`` is how many numbers it
+    learns.
     """
 
     study: StudyPaths
@@ -27,6 +29,8 @@ class PlannedRun:
     train_set: str
     sets: tuple[SetRef, ...]
     weights: str | None = None
+    input_scale: int = 1
+    weight_count: int = 0
 
     @property
     def paths(self) -> RunPaths:

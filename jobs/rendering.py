@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 
-import numpy as np
 import torch
 
 from jobs.checkpoint import Checkpoint, CheckpointError, set_aside_damaged
@@ -13,10 +12,10 @@ from jobs.pictures import Picture, SetRef, load_set
 from jobs.render import Render
 from srcnn.deprocess import Floats
 from srcnn.files import PictureError, write_picture
-from srcnn.inference import restore_luma
+from srcnn.inference import restore
 from srcnn.paths import RunPaths
 from srcnn.rendered import picture_file, rendered_views
-from srcnn.views import as_view, interpolated_bands, reduced
+from srcnn.views import Degraded, as_view, degraded, reduced
 from srcnn.words import listed
 
 # A pass of the network over a picture: the zoom that the picture is reduced by, and the epoch of the weights.
@@ -83,12 +82,12 @@ def _restore(
     original = picture.read()
     for zoom in sorted({zoom for zoom, _ in passes}):
         hr = reduced(original, data, zoom)
-        bands = interpolated_bands(hr, data, picture.grey)
+        given = degraded(hr, data, picture.grey)
         for epoch in (epoch for pass_zoom, epoch in passes if pass_zoom == zoom):
-            luma = networks[epoch].restore(bands[..., 0])
+            luma = networks[epoch].restore(given)
             for view in rendered_views(stage.experiment.evaluate)[zoom]:
                 file = picture_file(stage.view_folder(set_ref, epoch, view), picture.name)
-                write_picture(file, as_view(view, luma, bands, data, picture.grey))
+                write_picture(file, as_view(view, luma, given.interpolated, data, picture.grey))
 
 
 class _Network:
@@ -98,6 +97,6 @@ class _Network:
         self.model = checkpoint.build(own).to(device)
         self.scale = checkpoint.standardisation
 
-    def restore(self, luma: Floats) -> np.ndarray:
-        """Return interpolated luma (H, W) as the network restores it."""
-        return restore_luma(self.model, luma, self.scale)
+    def restore(self, picture: Degraded) -> Floats:
+        """Return the restored luma (H, W) of a picture."""
+        return restore(self.model, picture, self.scale)

@@ -28,7 +28,8 @@ def parser() -> argparse.ArgumentParser:
         "--upsample",
         type=within(int, 1, 16),
         metavar="K",
-        help="enlarge each picture K times first; without it, pictures are taken as enlarged already",
+        help="enlarge each picture K times; without it, a network that is fed the interpolated picture takes pictures "
+        "as enlarged already, and one that is fed the small picture enlarges by its own scale",
     )
     add_weights_scale(p)
     return p
@@ -48,6 +49,7 @@ def main(argv: list[str] | None = None) -> int:
         named_by_place,
         named_model,
         own_code_notes,
+        require_factor,
         restore_picture,
     )
     from srcnn.files import PictureError, is_grey_file, make_folder, read_picture, write_picture
@@ -60,13 +62,14 @@ def main(argv: list[str] | None = None) -> int:
         for note in own_code_notes(checkpoint, own):
             print(f"note: {note}", file=sys.stderr)
         model = checkpoint.build(own)
+        factor = require_factor(arguments.upsample, model)
     except CheckpointError as error:
         print(f"error: {place}: {error}", file=sys.stderr)
         return 2
     except (ValueError, FileNotFoundError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
-    if arguments.upsample and arguments.upsample != checkpoint.data.scale:
+    if model.scale == 1 and arguments.upsample and arguments.upsample != checkpoint.data.scale:
         print(f"note: the model was trained for scale {checkpoint.data.scale}, not {arguments.upsample}")
 
     make_folder(arguments.out)
@@ -80,10 +83,7 @@ def main(argv: list[str] | None = None) -> int:
         try:
             if refusal := refuse_to_replace(target, arguments.overwrite, *inputs):
                 raise PictureError(f"{file}: {refusal}")
-            write_picture(
-                target,
-                restore_picture(read_picture(file), is_grey_file(file), checkpoint, model, arguments.upsample or 1),
-            )
+            write_picture(target, restore_picture(read_picture(file), is_grey_file(file), checkpoint, model, factor))
             print(f"{number}/{len(files)} {target}", flush=True)
         except PictureError as error:
             left_out.append(str(error))

@@ -6,17 +6,17 @@ from contextlib import suppress
 from pathlib import Path, PurePath
 
 from jobs.checkpoint import Checkpoint, CheckpointError
-from jobs.own_check import OwnCode, check_own_code
+from jobs.own_check import check_own_code, own_model
 from jobs.pictures import find_files
 from srcnn.color import own_standard, rgb_to_ycbcr
 from srcnn.deprocess import deprocess
-from srcnn.inference import restore_luma
+from srcnn.experiment import ModelConfig
+from srcnn.inference import restore
 from srcnn.models import is_own_model
-from srcnn.models.srcnn import SRCNN
+from srcnn.models.network import Network
 from srcnn.models.weights import as_checkpoint, read_weights, stated_scale
 from srcnn.paths import RootPaths, RunPaths
-from srcnn.resize import resize
-from srcnn.views import Bytes
+from srcnn.views import Bytes, Degraded
 
 
 def named_model(models: list[str]) -> tuple[Path, str | None]:
@@ -63,7 +63,7 @@ def own_code_notes(checkpoint: Checkpoint, own: str | None) -> list[str]:
     stated = checkpoint.model_config
     if own is None or stated.get("name") != own:
         return []
-    return check_own_code([OwnCode("model", own, bool(stated.get("residual", True)), checkpoint.data.patch_size)])
+    return check_own_code([own_model(ModelConfig(**stated), checkpoint.data)]).notes
 
 
 def named_by_place(pictures: list[Path]) -> dict[Path, PurePath]:
@@ -76,10 +76,21 @@ def named_by_place(pictures: list[Path]) -> dict[Path, PurePath]:
     return named_by
 
 
-def restore_picture(picture: Bytes, grey: bool, checkpoint: Checkpoint, model: SRCNN, factor: int) -> Bytes:
-    """Return a picture (height, width, 3), uint8, enlarged ``factor`` times and restored."""
+def require_factor(upsample: int | None, model: Network) -> int:
+    """Return how many times pictures are enlarged. Raises ValueError for a factor that the network has not."""
+    if model.scale == 1:
+        return upsample or 1
+    if upsample not in (None, model.scale):
+        raise ValueError(
+            f"--upsample {upsample}: this network is fed the small picture and enlarges it {model.scale} times, and by "
+            f"nothing else; say --upsample {model.scale}, or nothing"
+        )
+    return model.scale
+
+
+def restore_picture(picture: Bytes, grey: bool, checkpoint: Checkpoint, model: Network, factor: int) -> Bytes:
+    """Return a picture (height, width, 3), enlarged ``factor`` times and restored."""
     standard = own_standard(checkpoint.data.luma, grey)
-    bands = rgb_to_ycbcr(picture, standard)
-    if factor > 1:
-        bands = resize(bands, picture.shape[0] * factor, picture.shape[1] * factor)
-    return deprocess(restore_luma(model, bands[..., 0], checkpoint.standardisation), bands, standard)
+    size = picture.shape[0] * factor, picture.shape[1] * factor
+    given = Degraded(rgb_to_ycbcr(picture, standard), size, "matlab")
+    return deprocess(restore(model, given, checkpoint.standardisation), given.interpolated, standard)

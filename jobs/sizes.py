@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 
 from jobs.pictures import SetRef, load_set
 from srcnn.experiment import Experiment
-from srcnn.models import MODELS
 from srcnn.paths import RootPaths
 
 # Measured on restored photographs: PNG takes this share of the raw bytes.
@@ -21,24 +20,14 @@ def picture_bytes(root: RootPaths, sets: Iterable[SetRef], views: Mapping[int, I
     return round(pixels * bands * PNG_SHARE)
 
 
-def checkpoint_bytes(experiment: Experiment, epochs: Iterable[int], sets: int) -> int:
+def checkpoint_bytes(experiment: Experiment, weights: int, epochs: Iterable[int], sets: int) -> int:
     """Return about how many bytes the checkpoints of some epochs and the states beside them take.
 
-    ``sets`` is the number of sets that are watched while training.
+    ``weights`` is how many numbers the network learns, ``sets`` how many sets are watched while training.
     """
     count = experiment.training.epochs
     copies = 3 if experiment.training.optimiser == "adam" else 2  # weights and moments
-    fixed = 4 * copies * weight_count(experiment.model.name) + OVERHEAD_BYTES
+    fixed = 4 * copies * weights + OVERHEAD_BYTES
     record = RECORD_BYTES + SET_BYTES * sets
     always = min(experiment.keep.last, max(1, count)) + experiment.keep.best
     return sum(fixed + record * epoch for epoch in epochs) + always * (fixed + record * count) + record * count
-
-
-def weight_count(name: str) -> int:
-    """Return the number of weights and biases of a network."""
-    if name in MODELS:  # named by their kernels, so torch is not needed
-        first, middle, last = (int(kernel) ** 2 for kernel in name.split("-"))
-        return 64 * first + 64 + 32 * 64 * middle + 32 + 32 * last + 1
-    from srcnn.models.build import build_model  # torch, which the sizes of our own networks do without
-
-    return sum(parameter.numel() for parameter in build_model(name, residual=True, seed=0).parameters())

@@ -27,13 +27,16 @@ class Train(Job):
     train_set: str
     monitor_sets: dict[str, str]
     weights: str | None = None
+    input_scale: int = 1
+    weight_count: int = 0
 
     @classmethod
     def of(cls, run: PlannedRun) -> Iterator[tuple[str, Self]]:
         """Give the training of a run; it watches the run's ``eval`` sets, or all sets if there are none."""
         watched = [set_ref for set_ref in run.sets if set_ref.group == "eval"] or run.sets
         sets = set_ids(watched)
-        yield run.run_id, cls(run.study.root, run.paths, run.experiment, run.train_set, sets, run.weights)
+        numbers = run.input_scale, run.weight_count
+        yield run.run_id, cls(run.study.root, run.paths, run.experiment, run.train_set, sets, run.weights, *numbers)
 
     def checkpoints(self) -> list[Path]:
         """Return the files of the states that are there at the end."""
@@ -52,7 +55,8 @@ class Train(Job):
 
     def bytes_to_write(self) -> tuple[str, int]:
         """Return the size of the checkpoints that are not there, and of the states that are kept beside them."""
-        return "checkpoints", checkpoint_bytes(self.experiment, self.missing_epochs(), len(self.monitor_sets))
+        missing, watched = self.missing_epochs(), len(self.monitor_sets)
+        return "checkpoints", checkpoint_bytes(self.experiment, self.weight_count, missing, watched)
 
     def lost(self, needed: Lost) -> Lost:
         """Return the kept epochs without a checkpoint."""

@@ -20,21 +20,22 @@ from jobs.job import Progress, task_cores
 from jobs.keeping import StateWriter, best_epoch, kept_as, write_history
 from jobs.pictures import load_set
 from jobs.train import Train
-from srcnn.batches import Tensors
-from srcnn.dataset import read_patches
+from srcnn.batches import Patches
+from srcnn.dataset import read_planes
 from srcnn.deprocess import Standardisation, standardisation
 from srcnn.deterministic import deterministic
-from srcnn.experiment import Experiment, ModelConfig, TrainingConfig
+from srcnn.experiment import Experiment, ModelConfig
 from srcnn.files import remove_orphans, write_bytes
 from srcnn.history import Epoch, Precision
 from srcnn.identity import data_id
 from srcnn.models.build import build_model
-from srcnn.models.srcnn import SRCNN
+from srcnn.models.network import Network
 from srcnn.models.state import load_state
 from srcnn.models.weights import Weights, WeightsError, read_weights
 from srcnn.monitor import MonitoredPicture, mean_scores
 from srcnn.paths import RunPaths
 from srcnn.precision import possible, precision_for
+from srcnn.schema import SIDES
 from srcnn.steps import Steps, TrainingDiverged
 from srcnn.symptoms import symptom
 from srcnn.training import holdout_loss, load_optimiser, new_optimiser, new_steps, steps_per_epoch, train_epoch
@@ -51,11 +52,11 @@ class Materials:
     """
 
     experiment: Experiment
-    model: SRCNN
+    model: Network
     initial: Mapping[str, Tensor]
     scale: Standardisation
-    train: Tensors | None
-    holdout: Tensors | None
+    train: Patches | None
+    holdout: Patches | None
     monitor: Sequence[MonitoredPicture]
     device: torch.device
     precision: Precision
@@ -69,20 +70,27 @@ class Materials:
         experiment = stage.experiment
         device = task_device(experiment.training.device)
         config = experiment.model
-        model = build_model(config.name, residual=config.residual, seed=experiment.seed, init=config.init)
+        model = build_model(
+            config.name,
+            residual=config.residual,
+            seed=experiment.seed,
+            init=config.init,
+            settings=config.settings,
+            scale=experiment.data.scale,
+        )
         weights = _given_weights(config, stage.weights)
         if weights:
             load_state(model, weights.state)
         initial = {name: value.clone() for name, value in model.state_dict().items()}
         # Twice as fast on a CPU for these layers, same arithmetic.
-        model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model.to(device).to(memory_format=torch.channels_last)
         scale, train, holdout = _patches(stage, weights.scale if weights else None, device)
         monitor = [
             MonitoredPicture(name, picture.read(), experiment.data, picture.grey)
             for name, set_id in stage.monitor_sets.items()
             for picture in load_set(stage.root, set_id).pictures[: experiment.training.monitor_pictures]
         ]
-        precision = _precision(model, device, experiment.training, history)
+        precision = _precision(experiment, device, history)
         return cls(experiment, model, initial, scale, train, holdout, monitor, device, precision)
 
 
@@ -106,20 +114,18 @@ def _given_weights(config: ModelConfig, content: str | None) -> Weights | None:
 
 def _patches(
     stage: Train, scale: Standardisation | None, device: torch.device
-) -> tuple[Standardisation, Tensors | None, Tensors | None]:
+) -> tuple[Standardisation, Patches | None, Patches | None]:
     """Return the scale of luma, the patches to train on and the held-out ones; ``scale`` is that of given weights."""
     if scale and not stage.experiment.training.epochs:
         return scale, None, None
-    file = stage.root.patches(data_id(stage.experiment.data, stage.train_set))
+    data = stage.experiment.data
+    file = stage.root.patches(data_id(data, stage.train_set, stage.input_scale))
     if not file.exists():
         raise FileNotFoundError(f"{file}: no training patches; the prepare stage makes them")
-    patches = read_patches(file)
-    scale = scale or standardisation(stage.experiment.training.standardise, patches.mean, patches.std)
-    return (
-        scale,
-        Tensors.of(patches.train_input, patches.train_target, scale, device),
-        Tensors.of(patches.holdout_input, patches.holdout_target, scale, device),
-    )
+    planes = read_planes(file)
+    scale = scale or standardisation(stage.experiment.training.standardise, planes.mean, planes.std)
+    train, holdout = (Patches.cut_from(planes, side, scale, device) for side in SIDES)
+    return scale, train, holdout
 
 
 @dataclass
@@ -129,7 +135,7 @@ class Training:
     ``steps`` maps the numbers that products are taken in to what takes the optimiser steps of coming epochs.
     """
 
-    model: SRCNN
+    model: Network
     optimiser: Optimizer
     history: list[Epoch]
     steps: dict[Precision, Steps] = field(default_factory=dict)
@@ -231,7 +237,9 @@ def _train_epoch(training: Training, materials: Materials, before: Epoch | None)
     # A lost epoch is trained again in the numbers that it was trained in, so that it gives the same bits.
     precision = possible(before["precision"], materials.device) if before else materials.precision
     if precision not in training.steps:
-        training.steps[precision] = new_steps(model, training.optimiser, patches, config, precision)
+        spec = materials.experiment.model.spec
+        part = spec.cpu_part if spec else None
+        training.steps[precision] = new_steps(model, training.optimiser, patches, config, precision, part)
     start, cpu_start = time.perf_counter(), time.process_time()
     train_loss = train_epoch(
         model,
@@ -279,11 +287,10 @@ def _newest_state(paths: RunPaths, experiment: Experiment) -> Checkpoint | None:
     return state
 
 
-def _precision(
-    model: torch.nn.Module, device: torch.device, config: TrainingConfig, history: Sequence[Epoch]
-) -> Precision:
+def _precision(experiment: Experiment, device: torch.device, history: Sequence[Epoch]) -> Precision:
     """Return the numbers that coming epochs take products in; warn if earlier epochs had others."""
-    precision = precision_for(model, device, config.precision, history)
+    config, spec = experiment.training, experiment.model.spec
+    precision = precision_for(spec is not None and spec.learns_in_bfloat16, device, config.precision, history)
     begun = history[-1]["precision"] if history else precision
     if begun != precision and len(history) < config.epochs:
         _log.warning("begun in %s, goes on in %s here, as history.jsonl will say", begun, precision)

@@ -11,60 +11,107 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from srcnn.dataset import TrainingPlanes
 from srcnn.deprocess import Standardisation
+from srcnn.schema import Side
 
 SYMMETRIES = 8  # of a square
 
 
 @dataclass(frozen=True)
-class Tensors:
-    """Patches on the training device, (N, 1, P, P), in the type they were stored in."""
+class Cuts:
+    """Square patches, cut from planes that lie one after another in ``pixels`` (P,), in the type they were stored in.
 
-    inputs: Tensor
-    targets: Tensor
+    Patch n begins at pixel ``starts[n]``, and its rows are ``widths[n]`` pixels apart; ``size`` is its side.
+    """
+
+    pixels: Tensor
+    starts: Tensor
+    widths: Tensor
+    size: int
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def take(self, index: Tensor, flips: Tensor | None = None) -> Tensor:
+        """Return patches (*index.shape, 1, size, size); those of each row of ``index`` turned by the row's flip."""
+        # A turned patch is the patch with its pixels taken in another order: batches are cut and turned at once.
+        places = self._places[0] if flips is None else self._places[flips.reshape(-1)].view(*flips.shape, 1, -1, 2)
+        starts, widths = self.starts[index][..., None], self.widths[index][..., None]
+        taken = self.pixels[starts + places[..., 0] * widths + places[..., 1]]
+        return taken.view(*index.shape, 1, self.size, self.size)
+
+    @cached_property
+    def _places(self) -> Tensor:
+        """(8, size * size, 2): row and column of a patch's pixels in their order after each flip."""
+        numbers = torch.arange(self.size**2, device=self.pixels.device).view(1, self.size, self.size)
+        orders = torch.stack([augmented(numbers, flip).flatten() for flip in range(SYMMETRIES)])
+        return torch.stack([orders // self.size, orders % self.size], dim=-1)
+
+
+@dataclass(frozen=True)
+class Patches:
+    """Pairs of patches on the training device: what the network is fed, and the originals.
+
+    ``standardisation`` leads to the network's scale of values.
+    """
+
+    inputs: Cuts
+    targets: Cuts
     standardisation: Standardisation
 
     @classmethod
     def of(
-        cls,
-        inputs: np.ndarray,
-        targets: np.ndarray,
-        standardisation: Standardisation,
-        device: torch.device,
-    ) -> "Tensors":
-        """Copy arrays (N, P, P) in 0..255 to the device."""
-        on_device = [torch.from_numpy(array)[:, None].to(device) for array in (inputs, targets)]
-        return cls(on_device[0], on_device[1], standardisation)
+        cls, inputs: np.ndarray, targets: np.ndarray, standardisation: Standardisation, device: torch.device
+    ) -> "Patches":
+        """Return patches (N, h, h) and (N, H, H) in 0..255, copied to the device: each is a plane of its own."""
+
+        def cuts(images: np.ndarray) -> Cuts:
+            count, size = images.shape[:2]
+            starts = torch.arange(count, device=device) * size**2
+            pixels = torch.from_numpy(np.ascontiguousarray(images)).flatten().to(device)
+            return Cuts(pixels, starts, torch.full_like(starts, size), size)
+
+        return cls(cuts(inputs), cuts(targets), standardisation)
+
+    @classmethod
+    def cut_from(
+        cls, planes: TrainingPlanes, side: Side, standardisation: Standardisation, device: torch.device
+    ) -> "Patches":
+        """Return the patches of one side, with the planes on the device; a CPU reads them from the file as it needs."""
+        corners = torch.from_numpy(planes.train if side == "train" else planes.holdout).long()
+        first_input, first_target, width = torch.from_numpy(planes.pictures)[corners[:, 0]].unbind(1)
+        inputs, targets = (torch.from_numpy(each).to(device) for each in (planes.inputs, planes.targets))
+        scale, (y, x) = planes.input_scale, corners[:, 1:].unbind(1)
+        places = (first_input + y * width + x, width, first_target + scale * (y * width * scale + x), width * scale)
+        starts, widths, target_starts, target_widths = (each.to(device) for each in places)
+        return cls(
+            Cuts(inputs, starts, widths, planes.size),
+            Cuts(targets, target_starts, target_widths, planes.size * scale),
+            standardisation,
+        )
 
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def batch(self, index: Tensor, flips: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return inputs and targets at these positions, (*index.shape, 1, P, P), float32 on the network's scale.
+    @property
+    def device(self) -> torch.device:
+        """The device that they lie on."""
+        return self.inputs.pixels.device
 
-        ``flips`` holds a number of ``augmented`` for each row of ``index``, by which the row's patches are turned.
+    def batch(self, index: Tensor, flips: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return inputs and targets at these positions, (*index.shape, 1, h, h), float32 on the network's scale.
+
+        The patches of each row of ``index`` are turned by the one of ``flips`` that is its row's, of those
+        that ``augmented`` knows.
         """
         scale, shift = 255.0 * self.standardisation.std, self.standardisation.mean / self.standardisation.std
-        inputs, targets = (self._taken(images, index, flips) for images in (self.inputs, self.targets))
-        return inputs.float() / scale - shift, targets.float() / scale - shift
-
-    def _taken(self, images: Tensor, index: Tensor, flips: Tensor | None) -> Tensor:
-        if flips is None:
-            return images[index]
-        # A turned patch is the patch with its pixels taken in another order: batches are cut and turned at once.
-        pixels = self._orders[flips.reshape(-1)].view(*flips.shape, -1)  # a single one as index would be waited for
-        return images.flatten(1)[index[..., None], pixels[..., None, :]].view(*index.shape, *images.shape[1:])
-
-    @cached_property
-    def _orders(self) -> Tensor:
-        """The order of a patch's pixels after each of the eight flips, (8, P * P)."""
-        size = self.inputs.shape[-1]
-        pixels = torch.arange(size * size, device=self.inputs.device).view(1, size, size)
-        return torch.stack([augmented(pixels, flip).flatten() for flip in range(SYMMETRIES)])
+        inputs, targets = (cuts.take(index, flips).float() for cuts in (self.inputs, self.targets))
+        return inputs / scale - shift, targets / scale - shift
 
 
 def augmented(images: Tensor, flip: int) -> Tensor:
-    """Return images (N, 1, P, P) turned by one of the eight flips and transposes of a square; 0 changes nothing."""
+    """One of the eight flips and transposes of a square, of a batch (N, 1, P, P)."""
     if flip & 1:
         images = images.flip(-1)
     if flip & 2:
@@ -74,9 +121,9 @@ def augmented(images: Tensor, flip: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Course:
-    """One epoch: the ``order`` (N) of its patches, and the batches' ``flips`` and learning ``rates``.
+    """One epoch: ``order`` (N,) of the patches and the batches' ``flips``, on the device, and their learning ``rates``.
 
-    ``order`` and ``flips`` are on the device; ``flips`` is None where nothing is flipped. The last batch may be short.
+    ``flips`` is None where nothing is flipped. The last batch may be short.
     """
 
     order: Tensor
@@ -84,10 +131,10 @@ class Course:
     rates: list[float]
 
     @classmethod
-    def of(cls, patches: Tensors, rates: list[float], *, augment: bool, epoch: int, seed: int) -> "Course":
-        """Return epoch ``epoch`` of a training with this seed."""
+    def of(cls, patches: Patches, rates: list[float], *, augment: bool, epoch: int, seed: int) -> "Course":
+        """Epoch ``epoch`` of a training with this seed."""
         generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-        device = patches.inputs.device
+        device = patches.device
         order = torch.randperm(len(patches), generator=generator).to(device)
         flips = torch.randint(SYMMETRIES, (len(rates),), generator=generator).to(device)
         return cls(order, flips if augment else None, rates)

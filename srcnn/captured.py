@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from srcnn.batches import Course
+from srcnn.models.network import Network
 from srcnn.steps import LOOK_EVERY, Steps, require_finite
 from srcnn.words import said
 
@@ -112,9 +113,10 @@ class _Recorded:
     """A graph of ``count`` steps, and the tensors that it reads their batches from."""
 
     def __init__(self, steps: CapturedSteps, count: int) -> None:
-        size, groups = steps.patches.inputs.shape[1:], len(steps.optimiser.param_groups)
+        groups = len(steps.optimiser.param_groups)
         self.inputs, self.targets = (
-            torch.zeros(count, steps.config.batch_size, *size, device=steps.device) for _ in range(2)
+            torch.zeros(count, steps.config.batch_size, 1, cuts.size, cuts.size, device=steps.device)
+            for cuts in (steps.patches.inputs, steps.patches.targets)
         )
         self.rates = torch.zeros(count, groups, device=steps.device)
         self.graph = torch.cuda.CUDAGraph()
@@ -182,7 +184,7 @@ def _capturable(optimiser: torch.optim.Optimizer) -> Iterator[None]:
 
 
 @contextmanager
-def _watched(model: torch.nn.Module) -> Iterator[list[str]]:
+def _watched(model: Network) -> Iterator[list[str]]:
     """Give a list that holds, after this block, why a graph must not record it: it would do the same ever after."""
     reasons: list[str] = []
     before = host_state(model)
@@ -200,7 +202,7 @@ def _watched(model: torch.nn.Module) -> Iterator[list[str]]:
     reasons += [f"changes {name} from step to step" for name in changed]
 
 
-def host_state(model: torch.nn.Module) -> dict[str, Any]:
+def host_state(model: Network) -> dict[str, Any]:
     """Return what a step can change that a graph cannot: random generators of the host, plain attributes of layers."""
     state: dict[str, Any] = {
         "the random numbers of Python": random.getstate(),

@@ -21,7 +21,7 @@ from srcnn.files import write_bytes
 from srcnn.history import Epoch, epoch_of
 from srcnn.models import is_own_model
 from srcnn.models.build import build_model
-from srcnn.models.srcnn import SRCNN
+from srcnn.models.network import Network
 from srcnn.models.state import StateError, load_state
 from srcnn.regular import read_regular
 from srcnn.whole import MARK, SEAL, unpacks_to_more
@@ -99,7 +99,7 @@ class Checkpoint:
         if not (math.isfinite(self.mean) and 0 < self.std < math.inf):
             raise ValueError(f"its luma has mean {self.mean} and deviation {self.std}")
 
-    def build(self, own: str | None = None) -> SRCNN:
+    def build(self, own: str | None = None) -> Network:
         """Return the trained model, in evaluation mode.
 
         A network of the user's own is imported, which runs its code, only if the caller names it in ``own``.
@@ -114,13 +114,15 @@ class Checkpoint:
                 f"holds the network {config.name}, whose code is somebody's own and runs only where it is named: "
                 f"python -m jobs.restore --model FILE --model {config.name}"
             )
-        model = build_model(config.name, residual=config.residual, seed=self.seed)
+        model = build_model(
+            config.name, residual=config.residual, seed=self.seed, settings=config.settings, scale=self.data.scale
+        )
         try:
             load_state(model, self.model)
         except StateError as error:
             raise CheckpointError(f"its weights do not fit the network {config.name} ({error})") from error
         # A third faster on a CPU, same arithmetic.
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model.to(memory_format=torch.channels_last)
         return model.eval()
 
     @property

@@ -40,7 +40,7 @@ def low_resolution(hr: NDArray[np.generic], *, scale: int, blur_sigma: float = 0
         from scipy.ndimage import gaussian_filter
 
         bands = gaussian_filter(bands, (blur_sigma, blur_sigma) + (0.0,) * (bands.ndim - 2), mode="reflect")
-    return _resample(bands, height, width, resampling)
+    return resample(bands, height, width, resampling)
 
 
 def degrade(hr: NDArray[np.generic], *, scale: int, blur_sigma: float = 0.0, resampling: Resampling) -> Floats:
@@ -49,13 +49,14 @@ def degrade(hr: NDArray[np.generic], *, scale: int, blur_sigma: float = 0.0, res
     Raises ValueError if a side is shorter than ``scale``.
     """
     lr = low_resolution(hr, scale=scale, blur_sigma=blur_sigma, resampling=resampling)
-    return _resample(lr, hr.shape[0], hr.shape[1], resampling)
+    return resample(lr, hr.shape[0], hr.shape[1], resampling)
 
 
-def _resample(bands: Floats, height: int, width: int, resampling: Resampling) -> Floats:
+def resample(bands: Floats, height: int, width: int, resampling: Resampling) -> Floats:
+    """Return bands (h, w[, C]) in 0..255 brought to another size, (height, width[, C])."""
     if resampling == "matlab":
         return resize(bands, height, width, "cubic")
     if bands.ndim == 3:
-        return np.stack([_resample(bands[..., c], height, width, resampling) for c in range(bands.shape[2])], axis=-1)
+        return np.stack([resample(bands[..., c], height, width, resampling) for c in range(bands.shape[2])], axis=-1)
     picture = Image.fromarray(to_uint8(bands)).resize((width, height), Image.Resampling.BICUBIC)
     return np.asarray(picture, dtype=np.float64)

@@ -5,20 +5,16 @@ moved to another machine, folder or partition keeps its name.
 """
 
 import difflib
-import re
 from collections.abc import Iterable
 from pathlib import PurePath
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
-    field_validator,
     model_validator,
 )
 
@@ -28,34 +24,13 @@ from srcnn.deprocess import Standardisation
 from srcnn.losses import LOSSES
 from srcnn.metrics import DEFINITIONS, METRICS, QUICK_METRICS, Definition
 from srcnn.models import MODELS, is_own_model
+from srcnn.models.spec import NetworkSpec
 from srcnn.paths import is_set_name
 from srcnn.protocols import PROTOCOLS
 from srcnn.schedules import SCHEDULES
+from srcnn.section import Section
 from srcnn.upsample import UPSAMPLERS
 from srcnn.words import said
-
-
-class Section(BaseModel):
-    """A frozen group of settings that refuses keys it does not know.
-
-    ``version`` counts the changes of its defaults: ids hold what differs from them (see srcnn.identity).
-    """
-
-    version: ClassVar[int] = 1
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_value_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
-        if _holds_truth_value(value):  # pydantic would take true for 1
-            wanted = str(cls.model_fields[str(info.field_name)].annotation)
-            if re.search(r"\b(int|float)\b", wanted) and "bool" not in wanted:
-                raise ValueError(f"expected a number, found {str(value).lower()}")
-        return value
-
-
-def _holds_truth_value(value: Any) -> bool:
-    return isinstance(value, bool) or (isinstance(value, list | tuple) and any(map(_holds_truth_value, value)))
 
 
 def one_of(kind: str, table: Iterable[str]) -> AfterValidator:
@@ -150,11 +125,15 @@ Resampling = Literal["matlab", "pillow"]  # see srcnn.degrade
 
 
 class DataConfig(Section):
-    """Pictures, the degradation that the network learns to undo, and the training patches."""
+    """Pictures, the degradation that the network learns to undo, and the training patches.
+
+    ``patch_size`` and ``stride`` are pixels of the original. A network that is fed low resolution gets patches of
+    ``patch_size // scale`` pixels, ``stride / scale`` (rounded, at least 1) from each other.
+    """
 
     train: Sources
-    test: Sets = {}
-    eval: Sets = {}
+    test: Sets = Field({})
+    eval: Sets = Field({})
     scale: int = Field(3, ge=2, le=16)
     blur_sigma: float = Field(0.0, ge=0, le=20)
     resampling: Resampling = "matlab"
@@ -189,7 +168,12 @@ class WeightsScale(Section):
 
 
 class ModelConfig(Section):
-    """The network. ``weights`` (the authors' .mat, a checkpoint, anybody's state dict) is where training starts."""
+    """The network, with settings of its own beside these (``blocks`` of edsr), which MODELS knows.
+
+    ``weights`` (the authors' .mat, a checkpoint, anybody's state dict) is where training starts.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
     name: Annotated[str, AfterValidator(_model_name)] = "9-1-5"
     residual: bool = True
@@ -197,10 +181,43 @@ class ModelConfig(Section):
     weights: str | None = None  # they bring their own scale of luma, so training.standardise does not apply
     weights_scale: WeightsScale | None = None  # that scale where the file does not tell; null: luma as it is
 
+    @model_validator(mode="before")
+    @classmethod
+    def _own_settings(cls, raw: Any) -> Any:
+        """Check the network's own settings, and spell their defaults out; those of somebody's own it checks itself."""
+        if not isinstance(raw, dict) or raw.get("name", "9-1-5") not in MODELS:
+            return raw
+        name, kind = raw.get("name", "9-1-5"), MODELS[raw.get("name", "9-1-5")].settings
+        given = {key: value for key, value in raw.items() if key not in cls.model_fields}
+        for key in given:
+            if key not in kind.model_fields:
+                raise ValueError(_unknown_setting(name, str(key), kind.model_fields, cls.model_fields))
+        try:
+            return {**raw, **kind(**given).model_dump()}
+        except ValidationError as error:
+            raise ValueError(f"{name}: {faults(error)}") from error
+
+    @property
+    def spec(self) -> NetworkSpec | None:
+        """What MODELS knows of the network; None of somebody's own."""
+        return MODELS.get(self.name)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The network's own settings by name."""
+        return dict(self.model_extra or {})
+
     @property
     def stated_scale(self) -> Standardisation | None:
         """The network's scale by ``weights_scale``; None without that."""
         return Standardisation(self.weights_scale.mean, self.weights_scale.std) if self.weights_scale else None
+
+
+def _unknown_setting(name: str, key: str, own: Iterable[str], common: Iterable[str]) -> str:
+    known = [*own, *common]
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return f"{name} has no setting {key}; {hint}it has: {', '.join(known)}"
 
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -371,8 +388,8 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _patches_are_large_enough(self) -> "Experiment":
-        # A class of the user's own is asked for its border before the study starts, in a process that loads torch.
-        border = MODELS[self.model.name].border if self.model.name in MODELS else 0
+        # A class of one's own is asked for its border before the study starts; that takes torch.
+        border = self.model.spec.border if self.model.spec else 0
         if self.data.patch_size <= 2 * border:
             raise ValueError(
                 f"data.patch_size is {self.data.patch_size}, but model {self.model.name} loses {border} pixels "

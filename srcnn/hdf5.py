@@ -43,10 +43,10 @@ class Disk(io.FileIO):
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[tuple[h5py.File, Disk]]:
+def writing(path: Path, alignment: int = 1) -> Iterator[tuple[h5py.File, Disk]]:
     """Give a new HDF5 file, and its disk to be checked while it is written. Raises OSError for what was not written."""
     with Disk(path, "w+") as disk:
         # Some file systems of clusters know no locks, and a file that is renamed when it is whole needs none.
-        with h5py.File(disk, "w", locking=False) as file:
+        with h5py.File(disk, "w", locking=False, alignment_threshold=1, alignment_interval=alignment) as file:
             yield file, disk
         disk.check()

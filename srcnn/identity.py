@@ -10,8 +10,9 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from srcnn.experiment import DataConfig, Experiment, Section
+from srcnn.experiment import DataConfig, Experiment, ModelConfig
 from srcnn.metrics import METRICS
+from srcnn.section import Section
 
 DEGRADATION = frozenset({"scale", "blur_sigma", "resampling", "crop_to_scale", "luma"})
 PATCHES = DEGRADATION | {"patch_size", "stride", "holdout", "dtype"}
@@ -43,9 +44,13 @@ def differences(section: Section, of: Collection[str] | None = None, but: Collec
     return {"version": section.version, **section.model_dump(mode="json", include=set(names))}
 
 
-def data_id(data: DataConfig, train_set_id: str) -> str:
-    """Return the id of training patches: of the pictures' content, the degradation, the cutting."""
-    return short_hash("d", {"train": train_set_id, "data": differences(data, PATCHES)})
+def data_id(data: DataConfig, train_set_id: str, input_scale: int = 1) -> str:
+    """Return the name of training data: the pictures' content, the degradation, the cutting.
+
+    ``input_scale`` is that of the network: 1 if it is fed the interpolated picture, else the study's.
+    """
+    about = {"train": train_set_id, "data": differences(data, PATCHES)}
+    return short_hash("d", about if input_scale == 1 else about | {"fed": "low resolution"})
 
 
 def run_id(experiment: Experiment, patches: str, model_content: Mapping[str, str | None] | None = None) -> str:
@@ -57,12 +62,20 @@ def run_id(experiment: Experiment, patches: str, model_content: Mapping[str, str
     content = {name: digest for name, digest in (model_content or {}).items() if digest}
     about = {
         "data": patches,
-        "model": differences(experiment.model, but=NOT_OF_MODEL),
+        "model": differences(experiment.model, but=NOT_OF_MODEL) | _own_settings(experiment.model),
         "content": content,
         "training": differences(experiment.training, but=NOT_OF_TRAINING),
         "seed": experiment.seed,
     }
     return short_hash("r", about)
+
+
+def _own_settings(model: ModelConfig) -> dict[str, Any]:
+    """What of the network's own settings differs from the defaults of their version; all of somebody's own network."""
+    if model.spec is None:
+        return {"settings": model.settings} if model.settings else {}
+    chosen = differences(model.spec.settings(**model.settings))
+    return {"settings": chosen} if len(chosen) > 1 else {}
 
 
 def degradation_id(data: DataConfig, set_ids: Mapping[str, str]) -> str:

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from srcnn.color import to_uint8
 from srcnn.deprocess import Standardisation, as_measured_luma
 from srcnn.experiment import DataConfig
-from srcnn.inference import restore_luma
+from srcnn.inference import restore
 from srcnn.metrics import score
-from srcnn.models.srcnn import SRCNN
-from srcnn.views import interpolated_bands, measured_luma, reference
+from srcnn.models.network import Network
+from srcnn.views import degraded, measured_luma, reference
 
 HEADLINE = ("psnr", "ssim")
 
@@ -27,8 +27,9 @@ class MonitoredPicture:
         hr = reference(picture, data)
         self.set_name, self.data, self.grey = set_name, data, grey
         self.target = measured_luma(hr, grey)
-        self.interpolated = interpolated_bands(hr, data, grey)[..., 0]
-        self.bicubic = {f"bicubic_{name}": value for name, value in self.score(self.interpolated).items()}
+        self.degraded = degraded(hr, data, grey)
+        interpolated = self.degraded.interpolated[..., 0]
+        self.bicubic = {f"bicubic_{name}": value for name, value in self.score(interpolated).items()}
 
     def score(self, restored: NDArray[np.floating]) -> dict[str, float]:
         """Return PSNR (dB) and SSIM of restored luma (H, W) in 0..255; nan where one is undefined."""
@@ -42,7 +43,7 @@ class MonitoredPicture:
 
 
 def mean_scores(
-    model: SRCNN, pictures: Iterable[MonitoredPicture], scale: Standardisation
+    model: Network, pictures: Iterable[MonitoredPicture], scale: Standardisation
 ) -> dict[str, dict[str, float]]:
     """Return the mean PSNR (dB) and SSIM of the model and of bicubic (``bicubic_psnr``), by set.
 
@@ -50,7 +51,7 @@ def mean_scores(
     """
     scores: dict[str, list[dict[str, float]]] = {}
     for picture in pictures:
-        restored = restore_luma(model, picture.interpolated, scale)
+        restored = restore(model, picture.degraded, scale)
         scores.setdefault(picture.set_name, []).append({**picture.score(restored), **picture.bicubic})
     return {
         name: {key: float(np.mean([values[key] for values in of_set])) for key in of_set[0]}

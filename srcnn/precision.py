@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from srcnn.history import Epoch, Precision
 
@@ -24,7 +24,7 @@ _WITH_MATRIX_UNITS = (8, 0)  # compute capability of the first GPUs that have th
 
 
 def precision_for(
-    model: nn.Module,
+    learns_in_bfloat16: bool,
     device: torch.device,
     wanted: Literal["auto"] | Precision,
     history: Sequence[Epoch] = (),
@@ -32,7 +32,7 @@ def precision_for(
     """Return the numbers to train in: ``wanted``, unless that is "auto".
 
     Then a training goes on as it began, by its ``history``, and a new one takes narrower numbers if
-    the network states that it learns as well with them (``learns_in_bfloat16``) and the processor is much
+    the network learns as well with them (``learns_in_bfloat16``, which MODELS knows) and the processor is much
     faster with them. tf32 is taken where it is asked for.
 
     Raises ValueError where tf32 is wanted of a CPU.
@@ -42,8 +42,7 @@ def precision_for(
     if wanted != "auto":
         return wanted
     begun = history[-1]["precision"] if history else None
-    known = getattr(model, "learns_in_bfloat16", False)
-    if begun == "float32" or not known:
+    if begun == "float32" or not learns_in_bfloat16:
         return "float32"
     if device.type == "cpu":
         return "bfloat16" if bfloat16_speedup() > _MUCH_FASTER else "float32"

@@ -3,11 +3,17 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-# --- training patches, HDF5 -------------------------------------------------------------------
-# Each data set is (N, patch_size, patch_size) luma in 0..255, uint8 or float32.
-PATCH_DATASETS = ("train_input", "train_target", "holdout_input", "holdout_target")
-# Attributes of the file: mean and std of train_input on [0, 1], parameters and sources as JSON.
+# --- training data, HDF5 ----------------------------------------------------------------------
+# All pixels of all planes in a row, luma in 0..255, uint8 or float32: what the network is fed, and the originals.
+Side = Literal["train", "holdout"]
+INPUT, TARGET = "input", "target"
+PICTURES = "pictures"  # (K, 3): the first pixel of each picture's input, that of its target, the width of its input
+# (N, 3) each: a patch's picture, and its corner (y, x) in pixels of the input.
+SIDES: tuple[Side, ...] = ("train", "holdout")
+# Attributes of the file: mean and std of the training patches' inputs on [0, 1], parameters and sources as JSON.
 MEAN, STD, PARAMETERS, SOURCES = "mean", "std", "parameters", "sources"
+# The side of a patch in pixels of the input, and the pixels of the original per pixel of the input along a side.
+SIZE, INPUT_SCALE = "patch_size", "input_scale"
 DIGEST = "sha256"  # of all that is read of the file
 
 # --- score table, Parquet ---------------------------------------------------------------------

@@ -5,11 +5,11 @@ import math
 import torch
 from torch import Tensor
 
-from srcnn.batches import Course, Tensors
+from srcnn.batches import Course, Patches
 from srcnn.experiment import TrainingConfig
 from srcnn.history import Precision
 from srcnn.losses import LOSSES
-from srcnn.models.srcnn import SRCNN
+from srcnn.models.network import Network
 
 LOOK_EVERY = 256  # batches between two looks at the loss, which on a GPU wait for it
 
@@ -19,21 +19,25 @@ class TrainingDiverged(RuntimeError):
 
 
 class Steps:
-    """The steps of one training, one after another as Python asks for them, on any device and with any network."""
+    """The steps of one training, one after another as Python asks for them, on any device and with any network.
+
+    ``part``: patches that a CPU takes through the network together; None: the whole batch.
+    """
 
     def __init__(
         self,
-        model: SRCNN,
+        model: Network,
         optimiser: torch.optim.Optimizer,
-        patches: Tensors,
+        patches: Patches,
         config: TrainingConfig,
         precision: Precision,
+        part: int | None = None,
     ) -> None:
         self.model, self.optimiser, self.patches, self.config = model, optimiser, patches, config
         self.precision = precision
-        self.device = patches.inputs.device
+        self.device = patches.device
         self.loss_of = LOSSES[config.loss]
-        self.part = _part(model, self.device) or config.batch_size
+        self.part = (part if self.device.type == "cpu" else None) or config.batch_size
         self.total = torch.zeros((), device=self.device)
 
     def run(self, course: Course, epoch: int) -> float:
@@ -68,11 +72,6 @@ class Steps:
     def _set_rates(self, rates: "list[float] | list[Tensor]") -> None:
         for group, rate in zip(self.optimiser.param_groups, rates, strict=True):
             group["lr"] = rate
-
-
-def _part(model: torch.nn.Module, device: torch.device) -> int | None:
-    """Return how many patches go through the network together; None: the whole batch, as on a GPU."""
-    return getattr(model, "cpu_part", None) if device.type == "cpu" else None
 
 
 def require_finite(value: float, what: str, epoch: int, rate: float) -> None:

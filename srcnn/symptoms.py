@@ -2,8 +2,9 @@
 
 import torch
 
-from srcnn.batches import Tensors
-from srcnn.models.srcnn import SRCNN
+from srcnn.batches import Patches
+from srcnn.models.enlarged import Bicubic
+from srcnn.models.network import Network
 from srcnn.steps import inner
 
 SAMPLE = 64  # patches, spread over the training set
@@ -22,7 +23,7 @@ UNCHANGED_INPUT = (
 )
 
 
-def symptom(model: SRCNN, patches: Tensors) -> str | None:
+def symptom(model: Network, patches: Patches) -> str | None:
     """Return what is wrong with a network that returns a constant or its input, and what to change; else None.
 
     A sample of ``patches`` goes through the network, which is left in evaluation mode.
@@ -30,11 +31,13 @@ def symptom(model: SRCNN, patches: Tensors) -> str | None:
     count = len(patches)
     if not count:
         return None
-    index = torch.linspace(0, count - 1, min(SAMPLE, count), device=patches.inputs.device).long()
+    index = torch.linspace(0, count - 1, min(SAMPLE, count), device=patches.device).long()
     model.eval()
     with torch.inference_mode():
         inputs, targets = patches.batch(index)
         restored = model(inputs)
+        if model.scale > 1:
+            inputs = Bicubic(model.scale).to(patches.device)(inputs)
         inputs, targets = inner(inputs, model.border), inner(targets, model.border)
         if float(targets.std()) < FLAT_TARGETS:
             return None  # flat training pictures: no output could tell

@@ -4,14 +4,13 @@ import math
 from typing import Any
 
 import torch
-from torch import nn
 
-from srcnn.batches import Course, Tensors
+from srcnn.batches import Course, Patches
 from srcnn.captured import CapturedSteps
 from srcnn.experiment import TrainingConfig
 from srcnn.history import Precision
 from srcnn.losses import LOSSES
-from srcnn.models.srcnn import SRCNN
+from srcnn.models.network import Network
 from srcnn.precision import products_in
 from srcnn.schedules import SCHEDULES
 from srcnn.steps import Steps, inner, require_finite
@@ -19,7 +18,7 @@ from srcnn.steps import Steps, inner, require_finite
 MOMENTUM = 0.9  # of sgd: the paper's, section 4.1
 
 
-def new_optimiser(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+def new_optimiser(model: Network, config: TrainingConfig) -> torch.optim.Optimizer:
     """Return the optimiser of a new training; its last group is the last layer, where that has a rate of its own."""
     owners = [module for module in model.modules() if any(True for _ in module.parameters(recurse=False))]
     apart = owners and config.last_layer_rate != 1.0  # a group takes kernels of its own
@@ -45,16 +44,20 @@ def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> N
 
 
 def new_steps(
-    model: SRCNN,
+    model: Network,
     optimiser: torch.optim.Optimizer,
-    patches: Tensors,
+    patches: Patches,
     config: TrainingConfig,
     precision: Precision = "float32",
+    part: int | None = None,
 ) -> Steps:
-    """Return what takes the steps of a training: on a GPU recorded ones, elsewhere one after another."""
-    if patches.inputs.is_cuda:
+    """Return what takes the steps of a training: on a GPU recorded ones, elsewhere one after another.
+
+    ``part``: patches that a CPU takes through the network together; None: the whole batch.
+    """
+    if patches.device.type == "cuda":
         return CapturedSteps(model, optimiser, patches, config, precision)
-    return Steps(model, optimiser, patches, config, precision)
+    return Steps(model, optimiser, patches, config, precision, part)
 
 
 def learning_rate(step: int, steps: int, config: TrainingConfig) -> float:
@@ -72,9 +75,9 @@ def steps_per_epoch(patches: int, config: TrainingConfig) -> int:
 
 
 def train_epoch(
-    model: SRCNN,
+    model: Network,
     optimiser: torch.optim.Optimizer,
-    patches: Tensors,
+    patches: Patches,
     config: TrainingConfig,
     *,
     epoch: int,
@@ -104,12 +107,12 @@ def train_epoch(
     return mean
 
 
-def holdout_loss(model: SRCNN, patches: Tensors, config: TrainingConfig) -> float:
+def holdout_loss(model: Network, patches: Patches, config: TrainingConfig) -> float:
     """Return the mean loss over patches that training never sees; nan if there are none."""
     model.eval()
     total = 0.0
     with torch.inference_mode(), products_in("float32"):
-        for index in torch.arange(len(patches), device=patches.inputs.device).split(256):
+        for index in torch.arange(len(patches), device=patches.device).split(256):
             inputs, targets = patches.batch(index)
             total += float(LOSSES[config.loss](model(inputs), inner(targets, model.border))) * len(index)
     return total / len(patches) if len(patches) else math.nan

@@ -1,12 +1,15 @@
 """The pictures derived from a photograph: its reference, its small copy, its degraded form."""
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
 from srcnn.color import luma, own_standard, rgb_to_ycbcr, to_uint8, ycbcr_to_rgb
-from srcnn.degrade import crop_to_multiple, degrade, low_resolution
+from srcnn.degrade import crop_to_multiple, low_resolution, resample
 from srcnn.deprocess import as_measured_luma, deprocess
-from srcnn.experiment import DataConfig
+from srcnn.experiment import DataConfig, Resampling
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -29,21 +32,46 @@ def reduced(picture: Bytes, data: DataConfig, zoom: int) -> Bytes:
     return to_uint8(small)
 
 
-def interpolated_bands(hr: Bytes, data: DataConfig, grey: bool = False) -> Floats:
-    """Return the YCbCr bands (H, W, 3), unrounded, of the degraded and interpolated RGB picture (H, W, 3).
+def low_resolution_bands(hr: Bytes, data: DataConfig, grey: bool = False) -> Floats:
+    """Return the YCbCr bands (H // scale, W // scale, 3), unrounded, of the degraded picture (H, W, 3) in 0..255.
 
     ``grey``, here and below: the picture was stored in one band (``srcnn.color.own_standard``).
     """
     ycbcr = np.rint(rgb_to_ycbcr(hr, own_standard(data.luma, grey)))
-    return degrade(ycbcr, scale=data.scale, blur_sigma=data.blur_sigma, resampling=data.resampling)
+    return low_resolution(ycbcr, scale=data.scale, blur_sigma=data.blur_sigma, resampling=data.resampling)
+
+
+@dataclass(frozen=True)
+class Degraded:
+    """A picture as a super-resolution method is given it, and the size that it is to have.
+
+    ``bands`` are YCbCr (h, w, 3), unrounded, in 0..255; ``size`` is (H, W). ``resampling`` brings it to that size where
+    a network is fed the interpolated picture, and the chroma always.
+    """
+
+    bands: Floats
+    size: tuple[int, int]
+    resampling: Resampling
+
+    @cached_property
+    def interpolated(self) -> Floats:
+        """The bands (H, W, 3), unrounded, interpolated to the size."""
+        return self.bands if self.bands.shape[:2] == self.size else resample(self.bands, *self.size, self.resampling)
+
+
+def degraded(hr: Bytes, data: DataConfig, grey: bool = False) -> Degraded:
+    """Return a picture (H, W, 3) as the study degrades it."""
+    return Degraded(low_resolution_bands(hr, data, grey), (hr.shape[0], hr.shape[1]), data.resampling)
+
+
+def interpolated_bands(hr: Bytes, data: DataConfig, grey: bool = False) -> Floats:
+    """Return the YCbCr bands (H, W, 3), unrounded, of the degraded and interpolated picture (H, W, 3)."""
+    return degraded(hr, data, grey).interpolated
 
 
 def low_resolution_picture(hr: Bytes, data: DataConfig, grey: bool = False) -> Bytes:
     """Return the RGB picture (H // scale, W // scale, 3) that is all that a super-resolution method is given."""
-    standard = own_standard(data.luma, grey)
-    ycbcr = np.rint(rgb_to_ycbcr(hr, standard))
-    lr = low_resolution(ycbcr, scale=data.scale, blur_sigma=data.blur_sigma, resampling=data.resampling)
-    return ycbcr_to_rgb(lr, standard)
+    return ycbcr_to_rgb(low_resolution_bands(hr, data, grey), own_standard(data.luma, grey))
 
 
 def measured_luma(picture: Bytes, grey: bool = False) -> Bytes:

@@ -148,7 +148,7 @@ HELD, RUNS = Path({held!r}), Path({runs!r})
 
 
 class Network(torch.nn.Module):
-    border, scale = 2, 1
+    border, scale, reach = 2, 1, 2
 
     def __init__(self, residual):
         super().__init__()

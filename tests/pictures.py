@@ -1,4 +1,4 @@
-"""Small pictures that tests share, and where the development data lies."""
+"""Small pictures and names that tests share, and where the development data lies."""
 
 import os
 from pathlib import Path
@@ -8,6 +8,10 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from srcnn.models import MODELS
+
+# The networks of three layers, which have kernels of their own; the others have the contract's tests.
+SRCNNS = [name for name, spec in MODELS.items() if spec.builder.startswith("srcnn.models.srcnn:")]
 DATA = Path(os.environ.get("SRCNN_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the development data is not at {DATA} (set SRCNN_DATA)")
 

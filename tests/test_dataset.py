@@ -8,12 +8,29 @@ import sys
 import h5py
 import numpy as np
 import pytest
+import torch
 from conftest import REPOSITORY
 
-from srcnn.dataset import cut_patches, held_out_pictures, read_patches, write_patches
+from srcnn.batches import Patches
+from srcnn.cutting import plane_shape
+from srcnn.damage import DamagedFile
+from srcnn.dataset import cut_planes, held_out_pictures, read_planes, write_planes
+from srcnn.deprocess import Standardisation
 from srcnn.experiment import DataConfig
-from srcnn.schema import DIGEST, MEAN, PARAMETERS, PATCH_DATASETS, SOURCES, STD
-from srcnn.views import interpolated_bands, measured_luma
+from srcnn.schema import (
+    DIGEST,
+    INPUT,
+    INPUT_SCALE,
+    MEAN,
+    PARAMETERS,
+    PICTURES,
+    SIDES,
+    SIZE,
+    SOURCES,
+    STD,
+    TARGET,
+)
+from srcnn.views import interpolated_bands, low_resolution_bands, measured_luma
 
 
 def config(**changes):
@@ -31,12 +48,35 @@ def numbered(height, width):
     return levels[:, None, None].repeat(width, axis=1).repeat(3, axis=2)
 
 
-def written(tmp_path, data, pictures, held_out=None):
-    path = tmp_path / "d.h5"
-    count = write_patches(
-        path, (cut_patches(p, data, held_out) for p in pictures), data, [{"name": "a", "digest": "0"}]
+def cut_patches(picture, data, held_out, input_scale=1):
+    """Inputs and targets of one picture's training patches, then of those held out."""
+    planes = cut_planes(picture, data, input_scale, held_out)
+    size = data.patch_size // input_scale
+
+    def cut(plane, corners, scale):
+        side = size * scale
+        patches = [plane[y * scale : y * scale + side, x * scale : x * scale + side] for y, x in corners]
+        return np.array(patches, plane.dtype).reshape(-1, side, side)
+
+    return tuple(
+        cut(plane, corners, scale)
+        for corners in (planes.train, planes.holdout)
+        for plane, scale in ((planes.input, 1), (planes.target, input_scale))
     )
-    return path, count
+
+
+def written(tmp_path, data, pictures, held_out=None, input_scale=1):
+    path = tmp_path / "d.h5"
+    shapes = [plane_shape(*picture.shape[:2], data, input_scale) for picture in pictures]
+    cut = (cut_planes(picture, data, input_scale, held_out) for picture in pictures)
+    return path, write_planes(path, cut, shapes, data, input_scale, [{"name": "a", "digest": "0"}])
+
+
+def patches_of(path):
+    """What ``cut_patches`` gives, of all pictures of a file, as training takes it."""
+    planes = read_planes(path)
+    sides = [Patches.cut_from(planes, side, Standardisation(0.0, 1.0), torch.device("cpu")) for side in SIDES]
+    return [cuts.take(torch.arange(len(cuts)))[:, 0].numpy() for side in sides for cuts in (side.inputs, side.targets)]
 
 
 # --- cutting ----------------------------------------------------------------------------------
@@ -123,42 +163,71 @@ def test_whole_pictures_are_held_out_evenly(count, share):
     assert len(gaps) == 0 or gaps.max() - gaps.min() <= 1
 
 
+# --- for a network that is fed low resolution --------------------------------------------------
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_targets_lie_where_low_resolution_pixels_become_theirs(scale):
+    data = config(holdout=0, scale=scale, patch_size=4 * scale + 1, stride=2 * scale)
+    image = picture(12 * scale + 1, 10 * scale + scale - 1)
+    whole = image[: 12 * scale, : 10 * scale]
+    inputs, targets, *_ = cut_patches(image, data, None, scale)
+    source = np.rint(np.clip(low_resolution_bands(whole, data)[..., 0], 0, 255))
+    target = measured_luma(whole)
+    places = [(y, x) for y in range(0, 9, 2) for x in range(0, 7, 2)]
+    assert len(inputs) == len(targets) == len(places)
+    for number, (y, x) in enumerate(places):
+        assert np.array_equal(inputs[number], source[y : y + 4, x : x + 4])
+        top, left, side = y * scale, x * scale, 4 * scale
+        assert np.array_equal(targets[number], target[top : top + side, left : left + side])
+
+
+def test_no_low_resolution_patch_of_training_holds_a_held_out_pixel():
+    data = config(holdout=0.3, scale=2, patch_size=8, stride=3)
+    _, train, _, held_out = cut_patches(numbered(100, 40), data, None, 2)
+    assert len(train)
+    assert len(held_out)
+    assert not set(np.unique(train)) & set(np.unique(held_out))
+
+
 # --- the file ---------------------------------------------------------------------------------
+@pytest.mark.parametrize("input_scale", [1, 3])
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
-def test_the_file_holds_what_was_cut_in_order(tmp_path, dtype):
+def test_training_takes_from_the_file_what_was_cut_in_order(tmp_path, dtype, input_scale):
     data = config(dtype=dtype, holdout=0.3)
     pictures = [picture(seed=1), picture(50, 70, seed=2), picture(8, 8)]
-    path, count = written(tmp_path, data, pictures)
-    patches = read_patches(path)
-    expected = [np.concatenate(side) for side in zip(*(cut_patches(p, data, None) for p in pictures), strict=True)]
-    found = [patches.train_input, patches.train_target, patches.holdout_input, patches.holdout_target]
+    path, count = written(tmp_path, data, pictures, input_scale=input_scale)
+    cut = (cut_patches(p, data, None, input_scale) for p in pictures)
+    expected = [np.concatenate(side) for side in zip(*cut, strict=True)]
+    found = patches_of(path)
     for one, other in zip(found, expected, strict=True):
         assert one.dtype == dtype
         assert np.array_equal(one, other)
-    assert count == len(patches.train_input) > 0
+    assert count == len(found[0]) > 0
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_mean_and_std_are_of_the_training_inputs_on_0_to_1(tmp_path, dtype):
-    path, _ = written(tmp_path, config(dtype=dtype, holdout=0.3), [picture(seed=1), picture(seed=2) // 3])
-    patches = read_patches(path)
-    values = patches.train_input.astype(np.float64) / 255
-    assert patches.mean == pytest.approx(values.mean(), rel=1e-12)
-    assert patches.std == pytest.approx(values.std(), rel=1e-9)
+    data = config(dtype=dtype, holdout=0.3)
+    path, _ = written(tmp_path, data, [picture(seed=1), picture(seed=2) // 3])
+    planes = read_planes(path)
+    values = patches_of(path)[0].astype(np.float64) / 255
+    assert planes.mean == pytest.approx(values.mean(), rel=1e-12)
+    assert planes.std == pytest.approx(values.std(), rel=1e-9)
 
 
 def test_a_flat_training_set_has_no_spread(tmp_path):
     path, _ = written(tmp_path, config(), [np.full((60, 40, 3), 77, np.uint8)])
-    assert read_patches(path).std == pytest.approx(0, abs=1e-6)
+    assert read_planes(path).std == pytest.approx(0, abs=1e-6)
 
 
 def test_the_layout_is_the_contract_of_the_schema(tmp_path):
     data = config(test="set5", allow_leak=True)
-    path, count = written(tmp_path, data, [picture()])
+    path, count = written(tmp_path, data, [picture()], input_scale=3)
     with h5py.File(path) as file:
-        assert set(file) == set(PATCH_DATASETS)
-        assert set(file.attrs) == {MEAN, STD, PARAMETERS, SOURCES, DIGEST}
-        assert file["train_input"].shape == (count, 9, 9)
+        assert set(file) == {INPUT, TARGET, PICTURES, *SIDES}
+        assert set(file.attrs) == {MEAN, STD, PARAMETERS, SOURCES, DIGEST, SIZE, INPUT_SCALE}
+        assert (file[INPUT].shape, file[TARGET].shape) == ((20 * 13,), (60 * 39,))
+        assert file["train"].shape == (count, 3)
+        assert file[PICTURES][:].tolist() == [[0, 0, 13]]
         parameters = json.loads(file.attrs[PARAMETERS])
         assert parameters["scale"] == data.scale
         assert parameters["patch_size"] == 9
@@ -166,23 +235,30 @@ def test_the_layout_is_the_contract_of_the_schema(tmp_path):
         assert json.loads(file.attrs[SOURCES]) == [{"name": "a", "digest": "0"}]
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "float32"])
-@pytest.mark.parametrize("size", [9, 33, 64, 128])
-def test_chunks_are_many_patches_but_about_a_megabyte(tmp_path, size, dtype):
-    data = config(patch_size=size, dtype=dtype)
-    path, _ = written(tmp_path, data, [picture(300, 130)])
-    with h5py.File(path) as file:
-        for name in PATCH_DATASETS:
-            patches, *shape = file[name].chunks
-            assert shape == [size, size]
-            assert patches == 1 or patches * size**2 * file[name].dtype.itemsize <= 1 << 20
-            assert (patches + 1) * size**2 * file[name].dtype.itemsize > 1 << 20
+def test_every_pixel_is_there_once_however_much_patches_overlap(tmp_path):
+    path, count = written(tmp_path, config(stride=1), [picture(300, 130)])
+    assert count > 30_000
+    assert path.stat().st_size < 2 * 300 * 130 + (1 << 18)
 
 
-def test_a_few_large_patches_make_a_small_file(tmp_path):
-    path, count = written(tmp_path, config(patch_size=256, stride=256), [picture(600, 300)])
-    assert count == 1
-    assert path.stat().st_size < 8 << 20
+def test_planes_are_mapped_and_not_read(tmp_path):
+    path, _ = written(tmp_path, config(), [picture()])
+    planes = read_planes(path)
+    assert isinstance(planes.inputs, np.memmap)
+    assert isinstance(planes.targets, np.memmap)
+
+
+@pytest.mark.parametrize("changed", ["pixel", "corner", "cutting"])
+def test_a_file_that_says_something_else_than_was_written_is_damaged(tmp_path, changed):
+    path, _ = written(tmp_path, config(), [picture()])
+    with h5py.File(path, "r+") as file:
+        if changed == "cutting":
+            file.attrs[SIZE] = 8
+        else:
+            table = file[TARGET if changed == "pixel" else "train"]
+            table[5] = table[5] + 1
+    with pytest.raises(DamagedFile, match="checksum"):
+        read_planes(path)
 
 
 def test_without_any_training_patch_there_is_an_error_and_no_file(tmp_path):
@@ -193,17 +269,17 @@ def test_without_any_training_patch_there_is_an_error_and_no_file(tmp_path):
 
 def test_a_failure_on_the_way_leaves_no_file(tmp_path):
     def cut():
-        yield cut_patches(picture(), config(), None)
+        yield cut_planes(picture(), config(), 1, None)
         raise OSError("disk on fire")
 
     with pytest.raises(OSError, match="disk on fire"):
-        write_patches(tmp_path / "d.h5", cut(), config(), [])
+        write_planes(tmp_path / "d.h5", cut(), [(60, 40), (60, 40)], config(), 1, [])
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_held_out_is_an_empty_data_set(tmp_path):
+def test_nothing_held_out_is_an_empty_table(tmp_path):
     path, _ = written(tmp_path, config(holdout=0), [picture()])
-    assert read_patches(path).holdout_input.shape == (0, 9, 9)
+    assert read_planes(path).holdout.shape == (0, 3)
 
 
 LOCKED = (
@@ -232,15 +308,15 @@ WITHOUT_FLOCK = (
     "    assert error.errno == int(sys.argv[2])\n"
     "from pathlib import Path\n"
     "import numpy as np\n"
-    "from srcnn.dataset import cut_patches, read_patches, write_patches\n"
+    "from srcnn.dataset import cut_planes, read_planes, write_planes\n"
     "from srcnn.experiment import DataConfig\n"
     "from runner.checks import disk\n"
     "from runner.checks.circumstances import Circumstances\n"
     "data = DataConfig(train='unused', patch_size=9, stride=4)\n"
     "picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)\n"
     "file = Path(sys.argv[3])\n"
-    "write_patches(file, [cut_patches(picture, data, None)], data, [])\n"
-    "print(len(read_patches(file).train_input), [each.what for each in disk.locks(Circumstances(file.parent))])\n"
+    "write_planes(file, [cut_planes(picture, data, 1, None)], [(64, 64)], data, 1, [])\n"
+    "print(len(read_planes(file).train), [each.what for each in disk.locks(Circumstances(file.parent))])\n"
 )
 
 
@@ -249,7 +325,7 @@ def test_patches_are_read_while_another_program_locks_their_file(tmp_path):
     command = [sys.executable, "-c", LOCKED, str(file)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "locked\n"
-        assert len(read_patches(file).train_input)
+        assert len(read_planes(file).train)
         other.stdin.close()
 
 

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from pictures import SRCNNS
 
 from runner.study.config import ConfigError, load_study
 from runner.study.plan import make_plan
@@ -14,7 +15,7 @@ from srcnn.experiment import Experiment, ModelConfig
 from srcnn.identity import run_id
 from srcnn.inference import restore_luma, tile_shape
 from srcnn.losses import LOSSES
-from srcnn.models import MODELS, ModelError
+from srcnn.models import ModelError
 from srcnn.models.build import build_model, check_model
 from srcnn.models.narrow import OneBandConvolution
 from srcnn.models.products import MatrixProducts
@@ -27,7 +28,7 @@ import torch
 from torch import nn
 
 class Tiny(nn.Module):
-    border = 2
+    border = reach = 2
     scale = 1
     def __init__(self, *, residual):
         super().__init__()
@@ -57,13 +58,13 @@ def own_models(tmp_path, monkeypatch):
     sys.modules.pop("my_models", None)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SRCNNS)
 @pytest.mark.parametrize("residual", [True, False])
 def test_every_model_keeps_the_contract(name, residual):
-    check_model(name, residual=residual, patch_size=33)
+    check_model(name, residual=residual, patch_size=33, scale=3)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SRCNNS)
 @pytest.mark.parametrize("size", [(1, 1), (7, 40), (64, 31)])
 def test_pictures_of_any_size_come_back_at_their_size(name, size):
     model = build_model(name, residual=True, seed=0).eval()
@@ -133,7 +134,7 @@ def by_convolutions(model, luma):
     return detail + luma[..., b:-b, b:-b] if model.residual else detail
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SRCNNS)
 @pytest.mark.parametrize("residual", [True, False])
 @pytest.mark.parametrize(("dtype", "accuracy"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
 def test_training_has_the_output_and_the_gradients_of_plain_convolutions(name, residual, dtype, accuracy):
@@ -150,7 +151,7 @@ def test_training_has_the_output_and_the_gradients_of_plain_convolutions(name, r
         assert float((ours - theirs).norm() / theirs.norm()) < accuracy
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SRCNNS)
 def test_a_picture_that_wants_a_gradient_gets_it_while_training_too(name):
     model = build_model(name, residual=True, seed=0)
     lumas = [torch.rand(1, 1, 20, 20, generator=torch.Generator().manual_seed(0)).requires_grad_() for _ in range(2)]
@@ -159,7 +160,7 @@ def test_a_picture_that_wants_a_gradient_gets_it_while_training_too(name):
     torch.testing.assert_close(lumas[0].grad, lumas[1].grad)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SRCNNS)
 def test_training_and_restoring_compute_the_same(name):
     model = build_model(name, residual=True, seed=0)
     luma = torch.rand(2, 1, 30, 33)
@@ -185,7 +186,7 @@ def test_a_schedule_begins_at_one_and_never_rises(name):
 
 
 def test_a_users_own_model_is_accepted_by_name(own_models):
-    check_model("my_models:Tiny", residual=True, patch_size=33)
+    check_model("my_models:Tiny", residual=True, patch_size=33, scale=3)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +194,7 @@ def test_a_users_own_model_is_accepted_by_name(own_models):
     [
         ("my_models:Lies", r"states border 3, so luma .* must give \(2, 1, 27, 27\), but it gave \(2, 1, 29, 29\)"),
         ("my_models:Silent", "states border None, expected a whole number"),
-        ("my_models:Enlarges", "states scale 3: it enlarges what it is given"),
+        ("my_models:Enlarges", "states scale 3, but the study's data.scale is 2; expected that, or 1"),
         ("my_models:Missing", "module 'my_models' has no 'Missing'"),
         ("my_models:Unbuildable", "cannot be built with residual=True"),
         ("no_such_module:Net", "cannot import 'no_such_module'"),
@@ -201,12 +202,12 @@ def test_a_users_own_model_is_accepted_by_name(own_models):
 )
 def test_a_model_that_breaks_the_contract_is_refused_with_what_it_did(own_models, name, message):
     with pytest.raises(ModelError, match=message):
-        check_model(name, residual=True, patch_size=33)
+        check_model(name, residual=True, patch_size=33, scale=2)
 
 
 def test_patches_must_be_larger_than_what_the_network_loses(own_models):
     with pytest.raises(ModelError, match="more than 4"):
-        check_model("my_models:Tiny", residual=True, patch_size=4)
+        check_model("my_models:Tiny", residual=True, patch_size=4, scale=3)
 
 
 def test_a_study_with_a_bad_model_is_refused_before_it_starts(own_models, tmp_path):

@@ -6,22 +6,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from pictures import SRCNNS
 from small_study import train
 
 from analysis.sections.epochs import precision_note
 from jobs.checkpoint import Checkpoint
 from jobs.training import progress_note
 from srcnn import precision as rule
-from srcnn.batches import Tensors
+from srcnn.batches import Patches
 from srcnn.deprocess import Standardisation
 from srcnn.experiment import TrainingConfig
-from srcnn.models import MODELS
 from srcnn.models.build import build_model
 from srcnn.precision import possible, precision_for, products_in, tf32_is_taken
 from srcnn.training import holdout_loss, train_epoch
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
-OURS = build_model("9-1-5", residual=True, seed=0)
 
 
 def on_a_gpu(monkeypatch, with_units=True):
@@ -35,30 +34,30 @@ def on_a_processor(monkeypatch, speedup):
 @pytest.mark.parametrize(("speedup", "expected"), [(7.0, "bfloat16"), (2.0, "float32"), (0.1, "float32")])
 def test_auto_takes_bfloat16_only_where_it_is_much_faster(monkeypatch, speedup, expected):
     on_a_processor(monkeypatch, speedup)
-    assert precision_for(OURS, CPU, "auto") == expected
+    assert precision_for(True, CPU, "auto") == expected
 
 
 def test_auto_leaves_a_users_network_in_float32(monkeypatch):
     on_a_processor(monkeypatch, 7.0)
     on_a_gpu(monkeypatch)
     for device in (CPU, GPU):
-        assert precision_for(torch.nn.Conv2d(1, 1, 3), device, "auto") == "float32"
+        assert precision_for(False, device, "auto") == "float32"
 
 
 @pytest.mark.parametrize(("with_units", "expected"), [(True, "bfloat16"), (False, "float32")])
 def test_auto_takes_bfloat16_on_a_gpu_that_has_matrix_units(monkeypatch, with_units, expected):
     on_a_gpu(monkeypatch, with_units)
-    assert precision_for(OURS, GPU, "auto") == expected
-    assert precision_for(OURS, GPU, "auto", [{"precision": "bfloat16"}]) == expected
-    assert precision_for(OURS, GPU, "auto", [{"precision": "tf32"}]) == ("tf32" if with_units else "float32")
-    assert precision_for(OURS, GPU, "auto", [{"precision": "float32"}]) == "float32"
+    assert precision_for(True, GPU, "auto") == expected
+    assert precision_for(True, GPU, "auto", [{"precision": "bfloat16"}]) == expected
+    assert precision_for(True, GPU, "auto", [{"precision": "tf32"}]) == ("tf32" if with_units else "float32")
+    assert precision_for(True, GPU, "auto", [{"precision": "float32"}]) == "float32"
 
 
 def test_a_cpu_refuses_tf32_and_goes_on_in_float32_where_a_gpu_began(monkeypatch):
     on_a_processor(monkeypatch, 0.1)
     with pytest.raises(ValueError, match="tf32, which a CPU does not have; auto or float32 trains on any device"):
-        precision_for(OURS, CPU, "tf32")
-    assert precision_for(OURS, CPU, "auto", [{"precision": "tf32"}]) == "float32"
+        precision_for(True, CPU, "tf32")
+    assert precision_for(True, CPU, "auto", [{"precision": "tf32"}]) == "float32"
     assert [possible("tf32", device) for device in (CPU, GPU)] == ["float32", "tf32"]
 
 
@@ -76,15 +75,15 @@ def test_products_are_as_said_in_the_block_and_as_before_after_it():
 @pytest.mark.parametrize("speedup", [0.1, 7.0])
 def test_what_the_study_says_is_done_anywhere(monkeypatch, wanted, speedup):
     on_a_processor(monkeypatch, speedup)
-    assert precision_for(torch.nn.Conv2d(1, 1, 3), CPU, wanted) == wanted
+    assert precision_for(False, CPU, wanted) == wanted
 
 
 def test_a_training_goes_on_as_it_began_where_it_can(monkeypatch):
     on_a_processor(monkeypatch, 7.0)
-    assert precision_for(OURS, CPU, "auto", [{"epoch": 1, "precision": "float32"}]) == "float32"
-    assert precision_for(OURS, CPU, "auto", [{"epoch": 1, "precision": "bfloat16"}]) == "bfloat16"
+    assert precision_for(True, CPU, "auto", [{"epoch": 1, "precision": "float32"}]) == "float32"
+    assert precision_for(True, CPU, "auto", [{"epoch": 1, "precision": "bfloat16"}]) == "bfloat16"
     on_a_processor(monkeypatch, 0.1)
-    assert precision_for(OURS, CPU, "auto", [{"epoch": 1, "precision": "bfloat16"}]) == "float32"
+    assert precision_for(True, CPU, "auto", [{"epoch": 1, "precision": "bfloat16"}]) == "float32"
 
 
 def test_the_speedup_is_measured_with_what_torch_does_here():
@@ -103,7 +102,7 @@ def gradient(model, luma, target, enabled):
 
 
 @pytest.mark.parametrize("residual", [True, False])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SRCNNS)
 def test_gradients_in_bfloat16_are_those_in_float32_to_its_three_digits(name, residual):
     model = build_model(name, residual=residual, seed=0).train()
     generator = torch.Generator().manual_seed(0)
@@ -119,7 +118,7 @@ def test_gradients_in_bfloat16_are_those_in_float32_to_its_three_digits(name, re
 def faded(seed):
     """Pictures of half their contrast, easily undone."""
     targets = np.random.default_rng(seed).uniform(0, 255, (64, 17, 17)).astype(np.float32)
-    return Tensors.of(64 + targets / 2, targets, Standardisation(0.45, 1.0), CPU)
+    return Patches.of(64 + targets / 2, targets, Standardisation(0.45, 1.0), CPU)
 
 
 @pytest.mark.parametrize("name", ["9-1-5", "9-5-5"])

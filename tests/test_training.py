@@ -1,13 +1,15 @@
 import math
 import os
 import random
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
+from pictures import SRCNNS
 
-from srcnn.batches import Tensors, augmented
+from srcnn.batches import Patches, augmented
 from srcnn.captured import host_state
 from srcnn.deprocess import Standardisation
 from srcnn.deterministic import deterministic
@@ -22,6 +24,7 @@ from srcnn.training import (
     learning_rate,
     load_optimiser,
     new_optimiser,
+    new_steps,
     steps_per_epoch,
     train_epoch,
 )
@@ -43,7 +46,7 @@ def tensors(count=40, size=17, seed=0, blur=True):
     """Noise to be restored from the mean with its neighbours."""
     targets = np.random.default_rng(seed).integers(0, 256, (count, size, size)).astype(np.float32)
     inputs = (targets + np.roll(targets, 1, axis=-1)) / 2 if blur else targets
-    return Tensors.of(inputs, targets, SCALE, CPU)
+    return Patches.of(inputs, targets, SCALE, CPU)
 
 
 def config(**changes):
@@ -80,7 +83,7 @@ def zeroed(name="9-1-5", residual=True):
 
 # --- models -----------------------------------------------------------------------------------
 @pytest.mark.parametrize("residual", [True, False])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SRCNNS)
 def test_every_model_loses_exactly_the_border_it_states(name, residual):
     model = build_model(name, residual=residual, seed=0)
     b = model.border
@@ -98,7 +101,7 @@ def test_models_have_the_published_number_of_weights(name, count):
     assert sum(p.numel() for p in model.parameters() if p.ndim > 1) == count
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SRCNNS)
 def test_with_a_silent_last_layer_the_residual_network_is_the_identity(name):
     luma = np.random.default_rng(0).uniform(0, 255, (23, 31))
     assert np.allclose(restore_luma(zeroed(name), luma, SCALE), luma, rtol=0, atol=1e-3)
@@ -106,7 +109,7 @@ def test_with_a_silent_last_layer_the_residual_network_is_the_identity(name):
     assert np.allclose(mean, 255 * SCALE.mean, rtol=0, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SRCNNS)
 def test_a_seed_gives_the_same_model_and_leaves_other_randomness_alone(name):
     torch.manual_seed(7)
     expected = torch.rand(3)
@@ -165,7 +168,7 @@ def test_the_last_batch_may_be_short(patches, steps):
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_batches_are_on_the_scale_of_inference(scale, dtype):
     images = np.random.default_rng(0).integers(0, 256, (5, 9, 9)).astype(dtype)
-    inputs, targets = Tensors.of(images, images[::-1].copy(), scale, CPU).batch(torch.tensor([3, 1]))
+    inputs, targets = Patches.of(images, images[::-1].copy(), scale, CPU).batch(torch.tensor([3, 1]))
     assert inputs.dtype == targets.dtype == torch.float32
     assert inputs.shape == (2, 1, 9, 9)
     assert np.allclose(inputs[:, 0], scale.apply(images[[3, 1]]), rtol=0, atol=1e-5)
@@ -202,7 +205,7 @@ def test_the_inner_pixels_are_those_that_valid_convolutions_predict():
 def test_training_lowers_the_loss_on_patches_it_never_saw(loss):
     def faded(seed):  # half the contrast, easily undone
         targets = np.random.default_rng(seed).uniform(0, 255, (40, 17, 17)).astype(np.float32)
-        return Tensors.of(64 + targets / 2, targets, SCALE, CPU)
+        return Patches.of(64 + targets / 2, targets, SCALE, CPU)
 
     settings = config(epochs=8, loss=loss)
     before = holdout_loss(build_model("9-1-5", residual=True, seed=0), faded(1), settings)
@@ -219,7 +222,6 @@ def plain_epoch(model, optimiser, data, settings, *, epoch, seed, precision):
     per_epoch = steps_per_epoch(len(data), settings)
     flips = torch.randint(8, (per_epoch,), generator=generator).tolist()
     total = torch.zeros(())
-    part = model.cpu_part or settings.batch_size
     for number, index in enumerate(order.split(settings.batch_size)):
         for group in optimiser.param_groups:
             rate = learning_rate((epoch - 1) * per_epoch + number, settings.epochs * per_epoch, settings)
@@ -228,12 +230,11 @@ def plain_epoch(model, optimiser, data, settings, *, epoch, seed, precision):
         if settings.augment:
             inputs, targets = augmented(inputs, flips[number]), augmented(targets, flips[number])
         optimiser.zero_grad()
-        for some, wanted in zip(inputs.split(part), targets.split(part), strict=True):
-            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
-                restored = model(some)
-            loss = LOSSES[settings.loss](restored.float(), inner(wanted, model.border))
-            (loss * (len(some) / len(index))).backward()
-            total += loss.detach() * len(some)
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            restored = model(inputs)
+        loss = LOSSES[settings.loss](restored.float(), inner(targets, model.border))
+        loss.backward()
+        total += loss.detach() * len(index)
         optimiser.step()
     return float(total) / len(data)
 
@@ -376,12 +377,12 @@ def test_the_loss_of_an_epoch_is_the_mean_over_patches_not_batches():
 def test_training_on_a_batch_in_parts_is_training_on_the_batch(loss):
     # 40 patches: one batch in parts of 32 and 8. SGD, because Adam's first step only knows the sign of a gradient.
     models = [build_model("9-1-5", residual=True, seed=0) for _ in range(2)]
-    models[1].cpu_part = None
     losses = []
-    for model in models:
+    for model, part in zip(models, (32, None), strict=True):
         optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
         settings = config(batch_size=40, loss=loss, warmup_steps=0)
-        losses.append(train_epoch(model, optimiser, tensors(), settings, epoch=1, seed=0))
+        steps = new_steps(model, optimiser, tensors(), settings, part=part)
+        losses.append(train_epoch(model, optimiser, tensors(), settings, epoch=1, seed=0, steps=steps))
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     for parts, whole in zip(*(model.parameters() for model in models), strict=True):
         torch.testing.assert_close(parts, whole, rtol=1e-5, atol=1e-6)
@@ -392,7 +393,6 @@ def test_a_users_network_sees_the_whole_batch():
     model = zeroed("9-5-5")
     model.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
     still = torch.optim.SGD(model.parameters(), lr=0)
-    del model.cpu_part
     train_epoch(model, still, tensors(40), config(batch_size=40), epoch=1, seed=0)
     assert seen == [40]
 
@@ -407,7 +407,12 @@ def test_the_held_out_loss_changes_nothing_and_is_nan_without_patches():
 
 def test_the_held_out_loss_is_the_mean_over_all_patches():
     model, data = build_model("9-1-5", residual=True, seed=0), tensors(300, 13)
-    parts = [Tensors(data.inputs[i : i + 100], data.targets[i : i + 100], SCALE) for i in (0, 100, 200)]
+
+    def part(cuts, first):
+        some = slice(first, first + 100)
+        return replace(cuts, starts=cuts.starts[some], widths=cuts.widths[some])
+
+    parts = [Patches(part(data.inputs, i), part(data.targets, i), SCALE) for i in (0, 100, 200)]
     expected = np.mean([holdout_loss(model, part, config()) for part in parts])
     assert holdout_loss(model, data, config()) == pytest.approx(expected, rel=1e-5)
 
@@ -415,7 +420,7 @@ def test_the_held_out_loss_is_the_mean_over_all_patches():
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_loss_that_is_no_number_stops_training_and_says_what_to_do(bad):
     data = tensors()
-    data.targets[7, 0, 8, 8] = bad
+    data.targets.pixels[7 * 17 * 17 + 8 * 17 + 8] = bad
     with pytest.raises(TrainingDiverged, match=r"in epoch 1 .*; lower training\.learning_rate"):
         trained(1, data=data)
 

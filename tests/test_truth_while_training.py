@@ -3,17 +3,17 @@
 import logging
 import math
 
+import numpy as np
 import pytest
 import torch
 from small_study import small_plan, train
 
 from jobs.checkpoint import Checkpoint
 from jobs.events import has_tensorboard
-from jobs.sizes import weight_count
 from jobs.training import progress_note
 from runner.study.config import ConfigError
 from runner.study.space import size, space_needed, space_text
-from srcnn.batches import Tensors
+from srcnn.batches import Patches
 from srcnn.deprocess import Standardisation
 from srcnn.experiment import TrainingConfig
 from srcnn.models import MODELS
@@ -92,15 +92,14 @@ def test_a_network_that_learns_has_no_symptom(tmp_path):
 
 
 def test_flat_pictures_accuse_nobody():
-    flat = torch.full((4, 1, 17, 17), 9, dtype=torch.uint8)
-    tensors = Tensors(flat, flat, Standardisation(0.45, 1.0))
+    flat = np.full((4, 17, 17), 9, np.uint8)
+    tensors = Patches.of(flat, flat, Standardisation(0.45, 1.0), torch.device("cpu"))
     assert symptom(build_model("9-1-5", residual=False, seed=0), tensors) is None
 
 
 def _tensors():
-    generator = torch.Generator().manual_seed(0)
-    targets = torch.randint(0, 256, (8, 1, 17, 17), generator=generator, dtype=torch.uint8)
-    return Tensors((targets // 2 + 60).to(torch.uint8), targets, Standardisation(0.45, 1.0))
+    targets = np.random.default_rng(0).integers(0, 256, (8, 17, 17), np.uint8)
+    return Patches.of(targets // 2 + 60, targets, Standardisation(0.45, 1.0), torch.device("cpu"))
 
 
 def test_the_last_layer_may_have_its_own_rate():
@@ -111,10 +110,12 @@ def test_the_last_layer_may_have_its_own_rate():
 
 
 # --- space ------------------------------------------------------------------------------------
+@pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("name", MODELS)
-def test_weights_are_counted_without_torch(name):
-    model = build_model(name, residual=True, seed=0)
-    assert weight_count(name) == sum(parameter.numel() for parameter in model.parameters())
+def test_weights_are_counted_without_torch(name, scale):
+    spec = MODELS[name]
+    model = build_model(name, residual=True, seed=0, scale=scale)
+    assert spec.weights(spec.settings(), scale) == sum(parameter.numel() for parameter in model.parameters())
 
 
 def test_the_space_that_is_said_is_about_what_checkpoints_take(tmp_path):

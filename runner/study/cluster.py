@@ -9,7 +9,7 @@ from runner.study.minutes import to_minutes
 from runner.study.options import checked_options, plain
 from runner.study.stages import STAGES
 from srcnn.bounds import MOST_GB, MOST_WORKERS
-from srcnn.experiment import Section
+from srcnn.section import Section
 
 Minutes = Annotated[int, BeforeValidator(to_minutes)]
 PlainText = Annotated[str, AfterValidator(plain)]

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from jobs.pictures import is_named
 from runner.study.cluster import ClusterConfig
 from runner.study.sweep import SWEPT, SweepConfig
-from srcnn.experiment import Experiment
+from srcnn.experiment import Experiment, ModelConfig
 from srcnn.files import EncodingError, read_text, text_fault, write_text
 from srcnn.paths import RootPaths, StudyPaths
 from srcnn.yaml_text import YamlError, read_yaml
@@ -284,6 +284,8 @@ def _varied(study: StudyConfig, name: str, values: Mapping[str, Any]) -> Any:
     if not (isinstance(section, type) and issubclass(section, BaseModel)):
         return values[name]
     raw = study.model_dump(mode="json", include=set(Experiment.model_fields))
+    if "model.name" in values:  # another network has other settings of its own
+        raw["model"] = {key: value for key, value in raw["model"].items() if key in ModelConfig.model_fields}
     for key, value in values.items():
         set_dotted(raw, key, value)
     try:
@@ -329,7 +331,8 @@ def _check_key(key: str, where: str, model: type[BaseModel] = StudyConfig) -> No
 
 
 def _open_keys(model: type[BaseModel]) -> set[str]:
-    mappings = ("data.test", "data.eval", "sweep.grid", "sweep.zip", "sweep.cases", "render.epochs")
+    # What a network's own settings are, its name decides: they are checked with it.
+    mappings = ("model", "data.test", "data.eval", "sweep.grid", "sweep.zip", "sweep.cases", "render.epochs")
     return {key for key in _known_keys(model) if key in mappings or key.endswith(".sbatch")}
 
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from jobs.events import MISSING, has_tensorboard
-from jobs.own_check import OwnCode, OwnCodeError, check_own_code, own_metrics
+from jobs.own_check import Checked, OwnCodeError, check_own_code, own_metrics, own_model
 from runner.study.config import ConfigError
 from srcnn.experiment import Experiment
 from srcnn.metrics import METRICS
-from srcnn.models import ModelError, is_own_model
+from srcnn.models import is_own_model
 from srcnn.own_code import code_digest
 
 
@@ -32,8 +32,6 @@ def model_content(experiment: Experiment) -> ModelContent:
     try:
         if is_own_model(config.name):
             code = code_digest(config.name)
-        else:
-            _require_inner_pixels(config.name, experiment.data.patch_size)
     except ValueError as error:
         raise ConfigError(f"model.name: {error}") from error
     if config.weights_scale and not config.weights:
@@ -42,7 +40,7 @@ def model_content(experiment: Experiment) -> ModelContent:
     if config.weights:
         from runner.study.weights import checked_weights  # brings torch, which takes a second
 
-        weights, assumed = checked_weights(config)
+        weights, assumed = checked_weights(config, experiment.data.scale)
     return ModelContent({"code": code, "weights": weights}, assumed)
 
 
@@ -52,8 +50,8 @@ def own_names(experiments: Iterable[Experiment]) -> list[str]:
     return [name for name in dict.fromkeys(names) if ":" in name]
 
 
-def own_code_notes(experiments: Iterable[Experiment]) -> list[str]:
-    """Return what people should know of what the user's own models and metrics do when they are imported.
+def checked_own_code(experiments: Iterable[Experiment]) -> Checked:
+    """Return what the user's own models and metrics do when they are imported, and what models state of themselves.
 
     They are imported in a process of its own. Raises ConfigError for one that cannot be used.
     """
@@ -61,7 +59,7 @@ def own_code_notes(experiments: Iterable[Experiment]) -> list[str]:
     for experiment in experiments:
         model = experiment.model
         if is_own_model(model.name):
-            subjects.append(OwnCode("model", model.name, model.residual, experiment.data.patch_size))
+            subjects.append(own_model(model, experiment.data))
         subjects += own_metrics(experiment.evaluate.metrics)
     try:
         return check_own_code(subjects)
@@ -78,11 +76,10 @@ def metric_code(names: Iterable[str]) -> dict[str, str]:
         raise ConfigError(f"evaluate.metrics: {error}") from error
 
 
-def _require_inner_pixels(network: str, patch_size: int) -> None:
-    # Our own names are their kernels.
-    border = sum(int(kernel) // 2 for kernel in network.split("-"))
-    if patch_size <= 2 * border:
-        raise ModelError(
-            f"{network!r} loses {border} pixels at each side; data.patch_size is {patch_size}, "
-            f"expected more than {2 * border}"
-        )
+def network_numbers(experiment: Experiment, checked: Checked) -> tuple[int, int]:
+    """Return a network's input scale, and how many numbers it learns; of somebody's own ``checked`` holds them."""
+    model, scale = experiment.model, experiment.data.scale
+    if model.spec:
+        return model.spec.input_scale(scale), model.spec.weights(model.spec.settings(**model.settings), scale)
+    stated = checked.stated[own_model(model, experiment.data)]
+    return stated["scale"], stated["weights"]

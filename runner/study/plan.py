@@ -10,21 +10,23 @@ import yaml
 
 from jobs.job import Job
 from jobs.names import too_long
+from jobs.own_check import Checked
 from jobs.pictures import Picture, PictureError, PictureSet, SetRef, find_leaks, passed_over, read_set
 from jobs.planned import PlannedRun
 from runner.study.cluster import ClusterConfig
 from runner.study.config import ConfigError, StudyConfig, SweepPoint, runs_of, save_study
 from runner.study.graph import missing_keys
-from runner.study.model import ModelContent, metric_code, model_content, own_code_notes
+from runner.study.model import ModelContent, checked_own_code, metric_code, model_content, network_numbers
 from runner.study.stages import STAGES
 from srcnn.contents import LAYOUT, Contents, TaskContents
-from srcnn.experiment import DataConfig, Experiment, Section
+from srcnn.experiment import DataConfig, Experiment
 from srcnn.files import holds, write_json, write_text
 from srcnn.identity import data_id, degradation_id, eval_id, run_id
 from srcnn.outputs import Output, Shelf
 from srcnn.paths import RootPaths, StudyPaths, view_folder
 from srcnn.regular import read_regular
 from srcnn.rendered import picture_file
+from srcnn.section import Section
 from srcnn.words import counted
 
 
@@ -143,9 +145,9 @@ def make_plan(study: StudyConfig, root: RootPaths, data_root: Path | None = None
     to be degraded, or a model that cannot be used; MissingPictures and PictureError for pictures that cannot be used.
     """
     paths = root.study(study.name)
-    resolve = _Resolver(paths, data_root, verify)
     wanted = list(runs_of(study))
-    resolve.notes |= dict.fromkeys(own_code_notes(run.experiment for run in wanted))
+    own_code = checked_own_code(run.experiment for run in wanted)
+    resolve = _Resolver(paths, data_root, verify, own_code)
     runs = tuple({planned.run_id: planned for run in wanted if (planned := resolve(run))}.values())
     return Plan(study, paths, runs, tuple(_tasks(runs, paths)), data_root, tuple(resolve.notes))
 
@@ -156,18 +158,19 @@ class _Data(NamedTuple):
     train_set: str
     set_ids: dict[str, str]
     refs: tuple[SetRef, ...]
-    data_id: str
     degradation_id: str
+    data_ids: dict[int, str]  # by the input scale of a network
 
 
 class _Resolver:
     """Pictures and ids of runs; each set is read once, and each section that runs share looked at once."""
 
-    def __init__(self, paths: StudyPaths, data_root: Path | None, verify: bool) -> None:
+    def __init__(self, paths: StudyPaths, data_root: Path | None, verify: bool, own_code: Checked) -> None:
         self.paths, self.root, self.data_root, self.verify = paths, paths.root, data_root, verify
+        self.own_code = own_code
         self.read: dict[tuple[str, ...], PictureSet] = {}
         self.checked: set[tuple[object, ...]] = set()
-        self.notes: dict[str, None] = {}
+        self.notes: dict[str, None] = dict.fromkeys(own_code.notes)
         self.data: dict[str, _Data] = {}
         self.models: dict[str, ModelContent] = {}
         self.evals: dict[str, str] = {}
@@ -175,18 +178,24 @@ class _Resolver:
     def __call__(self, run: SweepPoint) -> PlannedRun:
         experiment = run.experiment
         data, model = self._data(experiment), self._model(experiment)
+        input_scale, weights = network_numbers(experiment, self.own_code)
+        if input_scale not in data.data_ids:
+            data.data_ids[input_scale] = data_id(experiment.data, data.train_set, input_scale)
+        trained_on = data.data_ids[input_scale]
         return PlannedRun(
             self.paths,
             run.label,
             run.variant,
             experiment,
-            run_id(experiment, data.data_id, model),
+            run_id(experiment, trained_on, model),
             self._eval_id(experiment, data),
             data.degradation_id,
-            data.data_id if experiment.training.epochs > 0 else None,
+            trained_on if experiment.training.epochs > 0 else None,
             data.train_set,
             data.refs,
             model["weights"],
+            input_scale,
+            weights,
         )
 
     def _data(self, experiment: Experiment) -> _Data:
@@ -199,7 +208,7 @@ class _Resolver:
             _check_sizes(experiment, sets, self.notes)
             ids = {name: pictures.set_id for name, pictures in sets.items()}
             refs = tuple(SetRef(name, group, ids[name]) for name, (group, _) in data.sets.items())
-            self.data[key] = _Data(train.set_id, ids, refs, data_id(data, train.set_id), degradation_id(data, ids))
+            self.data[key] = _Data(train.set_id, ids, refs, degradation_id(data, ids), {})
         return self.data[key]
 
     def _eval_id(self, experiment: Experiment, data: _Data) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from srcnn.experiment import Section
+from srcnn.section import Section
 
 Values = Annotated[tuple[Any, ...], Field(min_length=1)]
 MOST_RUNS = 100_000

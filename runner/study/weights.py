@@ -10,8 +10,8 @@ from srcnn.models.state import StateError, load_state
 from srcnn.models.weights import WeightsError, read_weights
 
 
-def checked_weights(config: ModelConfig) -> tuple[str, str]:
-    """Return the digest of the file of weights, and in words what was assumed of them.
+def checked_weights(config: ModelConfig, scale: int) -> tuple[str, str]:
+    """Return the digest of the file of weights, and in words what was assumed of them; ``scale`` is the study's.
 
     Raises ConfigError for weights that do not fit the model.
     """
@@ -31,7 +31,8 @@ def checked_weights(config: ModelConfig) -> tuple[str, str]:
             f"study says {config.name} with residual={str(config.residual).lower()}; {remedy}"
         )
     try:
-        load_state(build_model(config.name, residual=config.residual, seed=0), weights.state)
+        model = build_model(config.name, residual=config.residual, seed=0, settings=config.settings, scale=scale)
+        load_state(model, weights.state)
     except StateError as error:
         raise ConfigError(f"model.weights: {path.name} does not fit {config.name}: {error}") from error
     return weights.content, weights.assumed

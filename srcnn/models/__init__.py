@@ -1,38 +1,93 @@
-"""MODELS: the networks by name; adding one is a file and a line here.
+"""MODELS: the networks by name; adding one is a file and an entry here.
 
-A model is a torch module, built with ``residual=True`` or ``False``, that states two numbers:
-
-- ``border``: pixels lost at each side. It maps luma (N, 1, H, W) to (N, 1, H - 2 border,
-  W - 2 border) by valid convolutions, for any H and W above 2 border.
-- ``scale``: output pixels for an input pixel along a side. 1: the network is given the interpolated
-  picture, which is what this project feeds.
-
-A study may name such a class of its own as ``package.module:Class``, without a line here. The
-table holds ``module:function`` and the border, so that a study can be checked without torch;
-``srcnn.models.build`` builds what it names.
+A network is built with ``residual=True`` or ``False`` and with settings of its own, and keeps the contract of
+``srcnn.models.network``. A study may name such a class of its own as ``package.module:Class``, without an entry here.
+The table says what is known of a network without building it, so that a study is checked without torch.
 """
 
-from typing import NamedTuple
+from typing import Literal
+
+from srcnn.models.spec import Fed, NetworkSpec, settings, whole
+
+INTERPOLATED: Fed = "interpolated"
+LOW: Fed = "low resolution"
 
 
-class Network(NamedTuple):
-    """A model of the table: ``module:function`` that builds it, and the pixels that it loses on each side."""
+def _srcnn(first: int, middle: int, last: int) -> NetworkSpec:
+    """Return the entry of a network of three layers, by their kernels."""
+    return NetworkSpec(
+        f"srcnn.models.srcnn:srcnn_{first}_{middle}_{last}",
+        INTERPOLATED,
+        border=first // 2 + middle // 2 + last // 2,
+        weights=lambda _, scale: 64 * first**2 + 64 + 32 * 64 * middle**2 + 32 + 32 * last**2 + 1,
+        learns_in_bfloat16=True,
+        # By products 128 patches take 33 ms in parts of 32 (24 in bfloat16), 35 (28) in parts of 16, 49 (33) at once.
+        cpu_part=32 if middle == 1 else None,
+    )
 
-    builder: str
-    border: int
 
-
-MODELS: dict[str, Network] = {
-    "9-1-5": Network("srcnn.models.srcnn:srcnn_9_1_5", border=6),
-    "9-3-5": Network("srcnn.models.srcnn:srcnn_9_3_5", border=7),
-    "9-5-5": Network("srcnn.models.srcnn:srcnn_9_5_5", border=8),
-    "9-1-7": Network("srcnn.models.srcnn:srcnn_9_1_7", border=7),
+MODELS: dict[str, NetworkSpec] = {
+    "9-1-5": _srcnn(9, 1, 5),
+    "9-3-5": _srcnn(9, 3, 5),
+    "9-5-5": _srcnn(9, 5, 5),
+    "9-1-7": _srcnn(9, 1, 7),
+    "espcn": NetworkSpec(
+        "srcnn.models.espcn:ESPCN",
+        LOW,
+        settings=settings(activation=(Literal["relu", "tanh"], "relu")),
+        weights=lambda _, scale: _layers((1, 64, 5), (64, 32, 3), (32, scale**2, 3)),
+        learns_in_bfloat16=True,
+    ),
+    "fsrcnn": NetworkSpec(
+        "srcnn.models.fsrcnn:FSRCNN",
+        LOW,
+        settings=settings(
+            d=whole(56, 1, 512),
+            s=whole(12, 1, 512),
+            m=whole(4, 0, 64),
+            end=(Literal["sub-pixel", "transposed"], "sub-pixel"),
+        ),
+        weights=lambda chosen, scale: (
+            _layers(
+                (1, chosen.d, 5),
+                (chosen.d, chosen.s, 1),
+                *chosen.m * ((chosen.s, chosen.s, 3),),
+                (chosen.s, chosen.d, 1),
+                (chosen.d, scale**2, 5) if chosen.end == "sub-pixel" else (chosen.d, 1, 9),
+            )
+            + 2 * chosen.d
+            + (chosen.m + 1) * chosen.s
+        ),
+        learns_in_bfloat16=True,
+    ),
+    "vdsr": NetworkSpec(
+        "srcnn.models.vdsr:VDSR",
+        INTERPOLATED,
+        settings=settings(layers=whole(20, 2, 128), channels=whole(64, 1, 1024)),
+        weights=lambda chosen, scale: _layers(
+            (1, chosen.channels, 3),
+            *(chosen.layers - 2) * ((chosen.channels, chosen.channels, 3),),
+            (chosen.channels, 1, 3),
+        ),
+        learns_in_bfloat16=True,
+    ),
+    "edsr": NetworkSpec(
+        "srcnn.models.edsr:EDSR",
+        LOW,
+        settings=settings(blocks=whole(16, 1, 256), channels=whole(64, 1, 1024)),
+        weights=lambda chosen, scale: _layers(
+            (1, chosen.channels, 3),
+            *2 * chosen.blocks * ((chosen.channels, chosen.channels, 3),),
+            (chosen.channels, scale**2, 3),
+        ),
+        learns_in_bfloat16=True,
+    ),
 }
 
-CONTRACT = (
-    "a model is a torch.nn.Module built with residual=True or False that states border (pixels lost at each side) "
-    "and scale (1: it is given the interpolated picture)"
-)
+
+def _layers(*layers: tuple[int, int, int]) -> int:
+    """Return how many numbers convolutions learn, with their biases; a layer is (bands in, bands out, kernel)."""
+    return sum(bands_in * bands_out * kernel**2 + bands_out for bands_in, bands_out, kernel in layers)
 
 
 class ModelError(ValueError):

@@ -1,59 +1,89 @@
-"""Building a model by its name, one of MODELS or the user's own, and checking that it keeps the contract."""
+"""Networks built by name, and the check that one keeps the contract."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
-from srcnn.models import CONTRACT, MODELS, ModelError, is_own_model
+from srcnn.models import MODELS, ModelError, is_own_model
 from srcnn.models.initial import INITS
-from srcnn.models.srcnn import SRCNN
+from srcnn.models.network import Network
 from srcnn.own_code import own_attribute
 from srcnn.words import said, told
 
+CONTRACT = (
+    "a model is a torch.nn.Module built with residual=True or False that states border (output pixels lost at each "
+    "side), scale (1: it is fed the interpolated picture; the study's scale: the low-resolution one) and reach (how "
+    "many input pixels away an output pixel depends on)"
+)
+NUMBERS = ("border", "scale", "reach")
 
-def build_model(name: str, *, residual: bool, seed: int, init: str = "default") -> SRCNN:
-    """Return a new model of this name, initialised from ``seed`` alone.
 
-    ``init``: ``default`` is torch's own; ``gaussian`` is the paper's N(0, 0.001) with zero biases,
-    which only very large learning rates escape. Raises ModelError if the name leads nowhere.
+def build_model(
+    name: str,
+    *,
+    residual: bool,
+    seed: int,
+    init: str = "default",
+    settings: Mapping[str, Any] | None = None,
+    scale: int = 3,
+) -> Network:
+    """Return a new network of this name, initialised from ``seed`` alone.
+
+    ``settings`` are the network's own; ``scale`` is the study's, for a network of the table that is fed low
+    resolution. ``init``: ``default`` is torch's own; ``gaussian`` is the paper's N(0, 0.001) with zero biases, which
+    only very large learning rates escape. Raises ModelError if the name leads nowhere.
     """
     build = _find(name)
+    words = {"residual": residual, **(settings or {})}
+    if name in MODELS:
+        spec = MODELS[name]
+        words = {"residual": residual, **spec.settings(**(settings or {})).model_dump()}
+        if spec.fed == "low resolution":
+            words["scale"] = scale
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            model: SRCNN = build(residual=residual)
+            model: Network = build(**words)
         except TypeError as error:
-            why = f"cannot be built with residual={residual}: {said(error)}; {CONTRACT}"
+            asked = ", ".join(f"{word}={value!r}" for word, value in words.items())
+            why = f"cannot be built with {asked}: {said(error)}; {CONTRACT}"
             raise ModelError(f"model {name!r} {why}") from error
         except (Exception, SystemExit) as error:  # which would end the command, as if all were well
             if name in MODELS or isinstance(error, MemoryError):
                 raise
             raise ModelError(f"model {name!r} raised {told(error)} when it was built") from error
-        INITS[init](model)
+        if isinstance(model, torch.nn.Module):
+            INITS[init](model)
     return model
 
 
-def check_model(name: str, *, residual: bool, patch_size: int) -> None:
-    """Raise ModelError unless the model keeps the contract on training patches of this size.
+def check_model(
+    name: str, *, residual: bool, patch_size: int, scale: int, settings: Mapping[str, Any] | None = None
+) -> dict[str, int]:
+    """Return the numbers that a network states and how many it learns, if it keeps the contract on a study's patches.
 
-    The error says what the model states, what it returned and what was expected.
+    ``patch_size`` and ``scale`` are the study's. Raises ModelError that says what it states, what it returned and what
+    was expected.
     """
-    model = build_model(name, residual=residual, seed=0)
+    model = build_model(name, residual=residual, seed=0, settings=settings, scale=scale)
     if not isinstance(model, torch.nn.Module):
         raise ModelError(f"model {name!r} is a {type(model).__name__}; {CONTRACT}")
-    border, scale = _stated(model, name, "border"), _stated(model, name, "scale")
-    if scale != 1:
+    stated = {what: _stated(model, name, what) for what in NUMBERS}
+    border, own = stated["border"], stated["scale"]
+    if own not in (1, scale):
         raise ModelError(
-            f"model {name!r} states scale {scale}: it enlarges what it is given, but training and rendering feed "
-            "the interpolated picture; expected scale 1"
+            f"model {name!r} states scale {own}, but the study's data.scale is {scale}; expected that, or 1 for a "
+            "network that is fed the interpolated picture"
         )
-    if patch_size <= 2 * border:
+    side = patch_size // own
+    if side * own <= 2 * border:
         raise ModelError(
             f"model {name!r} loses {border} pixels at each side, so nothing is left of training patches of "
             f"{patch_size}x{patch_size}; give data.patch_size more than {2 * border}"
         )
-    for height, width in ((patch_size, patch_size), (patch_size + 3, patch_size + 8)):
-        expected = (2, 1, height - 2 * border, width - 2 * border)
+    for height, width in ((side, side), (side + 3, side + 8)):
+        expected = (2, 1, height * own - 2 * border, width * own - 2 * border)
         try:
             with torch.no_grad():
                 shape = tuple(model.eval()(torch.zeros(2, 1, height, width)).shape)
@@ -61,13 +91,13 @@ def check_model(name: str, *, residual: bool, patch_size: int) -> None:
             raise ModelError(f"model {name!r} fails on luma (2, 1, {height}, {width}): {told(error)}") from error
         if shape != expected:
             raise ModelError(
-                f"model {name!r} states border {border}, so luma (2, 1, {height}, {width}) must give {expected}, "
-                f"but it gave {shape}"
+                f"model {name!r} states border {border} and scale {own}, so luma (2, 1, {height}, {width}) must give "
+                f"{expected}, but it gave {shape}"
             )
+    return stated | {"weights": sum(parameter.numel() for parameter in model.parameters())}
 
 
 def _find(name: str) -> Any:
-    """Return what builds the model. Raises ModelError if there is no such thing."""
     module, _, attribute = (MODELS[name].builder if name in MODELS else name).partition(":")
     if name not in MODELS and not is_own_model(name):
         raise ModelError(f"unknown model {name!r}; known: {', '.join(MODELS)}, or package.module:Class of your own")
@@ -78,8 +108,7 @@ def _find(name: str) -> Any:
 
 
 def _stated(model: Any, name: str, what: str) -> int:
-    """Return a number that the model states. Raises ModelError if it states none."""
-    value = getattr(model, what, None)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    value = vars(model).get(what, getattr(type(model), what, None))
+    if not isinstance(value, int) or isinstance(value, bool) or value < (what == "scale"):
         raise ModelError(f"model {name!r} states {what} {value!r}, expected a whole number; {CONTRACT}")
     return value

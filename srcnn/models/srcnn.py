@@ -22,19 +22,15 @@ class SRCNN(nn.Module):
     ``residual`` adds the input to what they compute.
     """
 
-    scale = 1  # it is given the interpolated picture
-    learns_in_bfloat16 = True  # to the same dB a second or more, as benchmarks/training.py shows
+    scale = 1
 
     def __init__(self, kernels: tuple[int, int, int], *, residual: bool, channels: tuple[int, int] = (64, 32)) -> None:
         super().__init__()
         self.residual = residual
-        self.border = sum(kernel // 2 for kernel in kernels)
+        self.border = self.reach = sum(kernel // 2 for kernel in kernels)
         self.extract = nn.Conv2d(1, channels[0], kernels[0])
         self.map = nn.Conv2d(channels[0], channels[1], kernels[1])
         self.reconstruct = nn.Conv2d(channels[1], 1, kernels[2])
-        # Patches of a batch that a CPU trains on together, so that a layer finds in the cache what the last one wrote:
-        # by products 128 patches take 33 ms in parts of 32 (24 in bfloat16), 35 (28) in parts of 16, 49 (33) at once.
-        self.cpu_part = 32 if kernels[1] == 1 else None
         self.own_kernels = True  # on a GPU, where they fit; cuDNN's otherwise
 
     def forward(self, luma: Tensor) -> Tensor:

@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from srcnn.models.network import Network
 
 
 class StateError(ValueError):
     """The error of a weight that a network cannot have: which, what it is, and what was expected."""
 
 
-def load_state(model: nn.Module, state: Mapping[str, Any]) -> None:
+def load_state(model: Network, state: Mapping[str, Any]) -> None:
     """Give a model the weights of a state. Raises StateError, and then leaves the model as it is."""
     expected = model.state_dict()
     lacking, unknown = sorted(expected.keys() - state.keys()), sorted(map(str, state.keys() - expected.keys()))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import photograph
+from pictures import SRCNNS
 from small_study import small_plan
 
 from jobs.prepare import Prepare
@@ -14,7 +15,6 @@ from srcnn.deprocess import Standardisation
 from srcnn.experiment import DataConfig
 from srcnn.files import read_picture
 from srcnn.inference import restore_luma
-from srcnn.models import MODELS
 from srcnn.models.build import build_model
 from srcnn.monitor import MonitoredPicture, mean_scores
 
@@ -22,7 +22,7 @@ SCALE = Standardisation(0.45, 1.0)
 
 
 @pytest.mark.parametrize("residual", [True, False])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SRCNNS)
 def test_a_device_restores_what_the_cpu_does(device, name, residual, note):
     luma = photograph(1, 321, 481)[..., 0]
     model = build_model(name, residual=residual, seed=0).to(memory_format=torch.channels_last).eval()

@@ -7,13 +7,13 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from pictures import SRCNNS
 from torch import nn
 
-from srcnn.batches import SYMMETRIES, Tensors, augmented
+from srcnn.batches import SYMMETRIES, Patches, augmented
 from srcnn.deprocess import Standardisation
 from srcnn.deterministic import deterministic
 from srcnn.experiment import TrainingConfig
-from srcnn.models import MODELS
 from srcnn.models.build import build_model
 from srcnn.precision import products_in
 from srcnn.steps import Steps, TrainingDiverged
@@ -27,7 +27,7 @@ COUNT = 1100  # in batches of 16: two graphs of 32 steps, four of one, and a sho
 def patches(device, count=COUNT, seed=0, dtype=np.uint8, size=33):
     """Half the contrast, to be undone."""
     targets = np.random.default_rng(seed).integers(0, 256, (count, size, size)).astype(dtype)
-    return Tensors.of((64 + targets / 2).astype(dtype), targets, SCALE, device)
+    return Patches.of((64 + targets / 2).astype(dtype), targets, SCALE, device)
 
 
 def settings(**changes):
@@ -79,7 +79,7 @@ def test_a_device_cuts_and_turns_batches_as_the_cpu_does(device, dtype):
         assert torch.equal(wanted, torch.stack([augmented(plain[flip], flip) for flip in range(SYMMETRIES)]))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SRCNNS)
 @pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
 def test_recorded_steps_are_those_taken_one_by_one(cuda, name, precision, note):
     with deterministic(True):
@@ -186,7 +186,7 @@ def test_a_training_that_diverges_is_stopped(device):
 class Own(nn.Module):
     """A network that does something besides."""
 
-    border, scale = 1, 1
+    border, scale, reach = 1, 1, 1
 
     def __init__(self):
         super().__init__()

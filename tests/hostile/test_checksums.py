@@ -12,7 +12,7 @@ import analysis
 from analysis.compaction import compact_study
 from runner.status import main as status
 from srcnn.damage import DamagedFile, set_aside
-from srcnn.dataset import read_patches
+from srcnn.dataset import read_planes
 from srcnn.shard_rows import read_shards
 from srcnn.shards import shards_in
 from srcnn.whole import check_parquet, is_cut
@@ -63,11 +63,11 @@ def test_merged_scores_are_sealed_too_and_checked_when_a_part_of_them_is_read(fi
 @pytest.mark.parametrize("name", ["mean", "std"])
 def test_a_changed_scale_of_patches_is_noticed_where_hdf5_has_no_check(finished, name):
     (patches,) = finished.root.data.glob("*.h5")
-    read_patches(patches)
+    read_planes(patches)
     with h5py.File(patches, "r+", locking=False) as file:
         file.attrs[name] = file.attrs[name] * 1.001
     with pytest.raises(DamagedFile, match="does not give its checksum"):
-        read_patches(patches)
+        read_planes(patches)
 
 
 def test_an_index_that_promises_rows_that_are_not_there_is_no_traceback(finished):

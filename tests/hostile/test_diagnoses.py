@@ -26,7 +26,7 @@ from jobs.own_check import OwnCode, OwnCodeError, check_own_code
 from runner import status, submit
 from runner.study.config import ConfigError, StudyConfig, dotted_keys, load_study
 from srcnn.damage import DamagedFile, NoFile
-from srcnn.dataset import read_patches
+from srcnn.dataset import read_planes
 from srcnn.door import sentence
 from srcnn.models import ModelError, published
 from srcnn.models.build import check_model
@@ -146,13 +146,13 @@ MODELS = """
 from torch import nn
 
 class Silent(nn.Conv2d):
-    border, scale = 1, 1
+    border, scale, reach = 1, 1, 1
 
     def __init__(self, residual):
         raise ValueError
 
 class Lost(nn.Conv2d):
-    border, scale = 1, 1
+    border, scale, reach = 1, 1, 1
 
     def __init__(self, residual):
         super().__init__(1, 1, 3)
@@ -217,7 +217,7 @@ def test_what_stands_where_patches_or_scores_should_is_no_such_file(finished, co
     (patches,) = finished.root.data.glob("*.h5")
     shard = next(finished.folder.glob("scores/*/*.parquet"))
     for file, kind, read in (
-        (patches, "HDF5", read_patches),
+        (patches, "HDF5", read_planes),
         (shard, "Parquet", lambda file: list(read_shards([file]))),
     ):
         file.write_bytes(content)
@@ -232,7 +232,7 @@ def test_damage_is_said_without_what_libraries_say_of_their_insides(finished):
     with h5py.File(patches, "r+") as file:
         del file.attrs["mean"]
     with pytest.raises(DamagedFile, match=r"is damaged \(it does not hold what training reads, or is cut\)"):
-        read_patches(patches)
+        read_planes(patches)
     for shard in list(finished.folder.glob("scores/*/*.parquet")):
         shard.write_bytes(shard.read_bytes()[:-50])
         with pytest.raises(DamagedFile, match=r"is damaged \(its rows cannot be read: it is empty, cut or changed\)"):
@@ -242,7 +242,7 @@ def test_damage_is_said_without_what_libraries_say_of_their_insides(finished):
 def test_a_folder_in_the_place_of_a_file_is_named_and_set_aside(finished):
     (patches,) = finished.root.data.glob("*.h5")
     shard = next(finished.folder.glob("scores/*/*.parquet"))
-    for file, read in ((patches, read_patches), (shard, lambda file: list(read_shards([file])))):
+    for file, read in ((patches, read_planes), (shard, lambda file: list(read_shards([file])))):
         file.unlink()
         file.mkdir()
         with pytest.raises(NoFile) as caught:

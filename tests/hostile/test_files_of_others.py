@@ -10,7 +10,7 @@ import pytest
 import analysis
 from analysis import plot, table
 from srcnn.damage import DamagedFile
-from srcnn.dataset import read_patches
+from srcnn.dataset import read_planes
 from srcnn.shard_rows import NoScores
 
 
@@ -70,4 +70,4 @@ def test_patches_are_read_from_the_file_itself_and_no_more_than_it_has(finished,
     with h5py.File(patches, "r+", locking=False) as file:
         ELSEWHERE[kind](file, tmp_path / "pipe")
     with pytest.raises(DamagedFile, match="train_input "):
-        read_patches(patches)
+        read_planes(patches)

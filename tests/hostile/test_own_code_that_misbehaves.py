@@ -114,7 +114,7 @@ import sys
 from torch import nn
 
 class Fine(nn.Conv2d):
-    border, scale = 1, 1
+    border, scale, reach = 1, 1, 1
 
     def __init__(self, residual):
         super().__init__(1, 1, 3)

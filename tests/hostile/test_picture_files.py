@@ -17,7 +17,7 @@ from jobs.restore import main as restore
 from runner.submit import main as submit
 from srcnn.checkpoint import Checkpoint, CheckpointError
 from srcnn.damage import DamagedFile
-from srcnn.dataset import read_patches
+from srcnn.dataset import read_planes
 from srcnn.files import PictureError, is_grey_file, read_json, read_picture
 from srcnn.history import read_history
 from srcnn.models.weights import WeightsError, read_weights
@@ -140,7 +140,7 @@ def test_a_pipe_or_a_device_is_opened_by_no_reader_of_files(tmp_path):
         read_json: DamagedFile,
         read_history: DamagedFile,
         lambda path: list(read_shards([path])): DamagedFile,
-        read_patches: DamagedFile,
+        read_planes: DamagedFile,
     }
     for read, error in readers.items():
         for make in (os.mkfifo, lambda path: path.symlink_to("/dev/zero")):

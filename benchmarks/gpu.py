@@ -77,7 +77,7 @@ def about(device: "torch.device") -> dict[str, Any]:
 def training_patches(arguments: argparse.Namespace, device: "torch.device") -> "Patches":
     """Return the patches of the packaged study t91_x3 on the device; without pictures, noise of the same size."""
     from srcnn.batches import Patches
-    from srcnn.dataset import read_patches
+    from srcnn.dataset import read_planes
     from srcnn.deprocess import CENTRE, Standardisation
 
     scale = Standardisation(CENTRE, 1.0)
@@ -93,8 +93,7 @@ def training_patches(arguments: argparse.Namespace, device: "torch.device") -> "
     job: Any = plan.stage("prepare")[0].job
     if not job.is_done():
         job()
-    found = read_patches(job.root.patches(job.name))
-    return Patches.of(found.train_input, found.train_target, scale, device)
+    return Patches.cut_from(read_planes(job.root.patches(job.name)), "train", scale, device)
 
 
 def network(name: str, device: "torch.device") -> Any:
@@ -120,7 +119,7 @@ def throughput(patches: "Patches", quick: bool) -> list[dict[str, Any]]:
         for batch in BATCHES:
             exact = None
             for precision in PRECISIONS:
-                if precision == "tf32" and patches.inputs.device.type == "cpu":
+                if precision == "tf32" and patches.device.type == "cpu":
                     continue
                 few, many = (2, 2) if quick else (200, 25600 // batch + 400)
                 alone, first = _rate(Steps, patches, name, batch, precision, few, own=False)
@@ -158,12 +157,16 @@ def _rate(
     from srcnn.experiment import TrainingConfig
     from srcnn.training import new_optimiser, train_epoch
 
-    device = patches.inputs.device
+    device = patches.device
 
     def epochs(count: int, wanted: int) -> Any:
         config = TrainingConfig(batch_size=batch, epochs=count, warmup_steps=10)
         chosen = (torch.arange(wanted * batch) % len(patches)).to(device)
-        some = Patches(patches.inputs[chosen], patches.targets[chosen], patches.standardisation)
+        cuts = (
+            replace(each, starts=each.starts[chosen], widths=each.widths[chosen])
+            for each in (patches.inputs, patches.targets)
+        )
+        some = Patches(*cuts, patches.standardisation)
         model = network(name, device)
         model.own_kernels = own
         optimiser = new_optimiser(model, config)
@@ -248,7 +251,7 @@ def until_wanted(
     arguments.scale = 3
     pictures = monitored(arguments, "set5", "Set5")
     config = TrainingConfig(epochs=epochs, batch_size=batch)
-    model = network("9-1-5", patches.inputs.device)
+    model = network("9-1-5", patches.device)
     model.own_kernels = recorded
     optimiser = new_optimiser(model, config)
     steps = (new_steps if recorded else Steps)(model, optimiser, patches, config, precision)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -116,9 +116,10 @@ def train_recipe(arguments: argparse.Namespace, prepare: "Prepare", recipe: Reci
     import torch
 
     from srcnn.batches import Patches, augmented
-    from srcnn.dataset import read_patches
+    from srcnn.dataset import read_planes
     from srcnn.deprocess import CENTRE, Standardisation
     from srcnn.experiment import TrainingConfig
+    from srcnn.models import MODELS
     from srcnn.models.build import build_model
     from srcnn.monitor import mean_scores
     from srcnn.precision import precision_for
@@ -127,14 +128,14 @@ def train_recipe(arguments: argparse.Namespace, prepare: "Prepare", recipe: Reci
     from srcnn.training import new_optimiser
 
     torch.set_num_threads(1)
-    patches = read_patches(prepare.root.patches(prepare.name))
     scale = Standardisation(CENTRE if recipe.centred else 0.0, 1.0)
-    tensors = Patches.of(patches.train_input, patches.train_target, scale, torch.device("cpu"))
+    planes = read_planes(prepare.root.patches(prepare.name))
+    tensors = Patches.cut_from(planes, "train", scale, torch.device("cpu"))
     model = build_model(arguments.model, residual=recipe.residual, seed=0, init=recipe.init)
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.to(memory_format=torch.channels_last)
     config = TrainingConfig(optimiser=recipe.optimiser, learning_rate=recipe.rate, last_layer_rate=recipe.last)
     optimiser = new_optimiser(model, config)
-    precision = precision_for(model, torch.device("cpu"), recipe.precision)
+    precision = precision_for(MODELS[arguments.model].learns_in_bfloat16, torch.device("cpu"), recipe.precision)
     pictures = monitored(arguments, "set5", "Set5")
     generator = torch.Generator().manual_seed(0)
     marks = [mark for mark in MARKS if mark < arguments.seconds] + [arguments.seconds]
@@ -247,7 +248,9 @@ def dataloader_arm(prepare: "Prepare", name: str) -> dict[str, float]:
     from torch import nn
     from torch.utils.data import DataLoader, TensorDataset
 
-    from srcnn.dataset import read_patches
+    from srcnn.batches import Patches
+    from srcnn.dataset import read_planes
+    from srcnn.deprocess import Standardisation
 
     torch.set_num_threads(1)
     first, middle, last = (int(kernel) for kernel in name.split("-"))
@@ -256,9 +259,9 @@ def dataloader_arm(prepare: "Prepare", name: str) -> dict[str, float]:
     )
     border = first // 2 + middle // 2 + last // 2
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-4)
-    patches = read_patches(prepare.root.patches(prepare.name))
-    arrays = patches.train_input[:8192], patches.train_target[:8192]
-    inputs, targets = (torch.from_numpy(array).float().div(255)[:, None] for array in arrays)
+    planes = read_planes(prepare.root.patches(prepare.name))
+    patches = Patches.cut_from(planes, "train", Standardisation(0.0, 1.0), torch.device("cpu"))
+    inputs, targets = patches.batch(torch.arange(8192))
     loader = DataLoader(TensorDataset(inputs, targets), batch_size=128, shuffle=True)
     batches = iter(loader)
 
@@ -281,22 +284,23 @@ def our_arm(prepare: "Prepare", name: str, wanted: Wanted = "auto") -> dict[str,
     import torch
 
     from srcnn.batches import Patches
-    from srcnn.dataset import read_patches
+    from srcnn.dataset import read_planes
     from srcnn.deprocess import CENTRE, Standardisation
     from srcnn.experiment import TrainingConfig
+    from srcnn.models import MODELS
     from srcnn.models.build import build_model
     from srcnn.precision import precision_for
     from srcnn.training import new_optimiser, train_epoch
 
     torch.set_num_threads(1)
     config = TrainingConfig(batch_size=128)
-    model = build_model(name, residual=True, seed=0).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = build_model(name, residual=True, seed=0).to(memory_format=torch.channels_last)
     optimiser = new_optimiser(model, config)
-    patches = read_patches(prepare.root.patches(prepare.name))
-    arrays = patches.train_input[: 5 * 128], patches.train_target[: 5 * 128]
-    tensors = Patches.of(*arrays, Standardisation(CENTRE, 1.0), torch.device("cpu"))
+    planes = read_planes(prepare.root.patches(prepare.name))
+    planes = replace(planes, train=planes.train[: 5 * 128])
+    tensors = Patches.cut_from(planes, "train", Standardisation(CENTRE, 1.0), torch.device("cpu"))
 
-    precision = precision_for(model, torch.device("cpu"), wanted)
+    precision = precision_for(MODELS[name].learns_in_bfloat16, torch.device("cpu"), wanted)
 
     def step() -> int:
         train_epoch(model, optimiser, tensors, config, epoch=1, seed=0, precision=precision)

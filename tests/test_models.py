@@ -192,7 +192,10 @@ def test_a_users_own_model_is_accepted_by_name(own_models):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("my_models:Lies", r"states border 3 and scale 1, so luma .* must give \(2, 1, 27, 27\), but it gave \(2, 1, 29, 29\)"),
+        (
+            "my_models:Lies",
+            r"states border 3 and scale 1, so luma .* must give \(2, 1, 27, 27\), but it gave \(2, 1, 29, 29\)",
+        ),
         ("my_models:Silent", "states border None, expected a whole number"),
         ("my_models:Enlarges", "states scale 3, but the study's data.scale is 2; expected that, or 1"),
         ("my_models:Missing", "module 'my_models' has no 'Missing'"),

@@ -71,7 +71,8 @@ def check_own_code(subjects: Iterable[OwnCode]) -> Checked:
         subject = wanted[len(results)]
         raise OwnCodeError(subject.kind, f"{subject.kind} {subject.name!r} {_ending(status, limit_s)}")
     notes = list(dict.fromkeys(note for result in results for note in result["notes"]))
-    return Checked(notes, {subject: result["stated"] for subject, result in zip(wanted, results, strict=True)})
+    stated = {model: result["stated"] for model, result in zip(wanted, results, strict=True) if result["stated"]}
+    return Checked(notes, stated)
 
 
 def _limit_s(kind: str) -> float:

@@ -58,6 +58,7 @@ def fill(folder: Path) -> None:
 
 def test_a_study_that_fills_the_disk_says_so_and_so_does_its_status(ends, small_disk, tmp_path):
     file = tiny_study(tmp_path, evaluate__metrics=["psnr"], evaluate__protocols=["luma"], training__epochs=1)
+    write_pictures(tmp_path / "train", [1, 2], height=1000, width=1200)
     ended = ends(submit.main, file, "--executor", "debug", "--root", small_disk / "results", of_tasks=True)
     assert ended.status == 1
     assert FULL in ended.said
@@ -168,7 +169,7 @@ def test_a_model_that_raises_without_words_is_refused_all_the_same(tmp_path, mon
     with pytest.raises(OwnCodeError, match="silent_of_mine:Silent' raised ValueError when it was built"):
         check_own_code([OwnCode("model", "silent_of_mine:Silent", True, 33)])
     with pytest.raises(ModelError, match=r"silent_of_mine:Lost' fails on luma .*: KeyError: 'layer'"):
-        check_model("silent_of_mine:Lost", residual=True, patch_size=33)
+        check_model("silent_of_mine:Lost", residual=True, patch_size=33, scale=3)
     sys.modules.pop("silent_of_mine")
 
 

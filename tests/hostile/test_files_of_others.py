@@ -11,6 +11,7 @@ import analysis
 from analysis import plot, table
 from srcnn.damage import DamagedFile
 from srcnn.dataset import read_planes
+from srcnn.schema import INPUT
 from srcnn.shard_rows import NoScores
 
 
@@ -44,22 +45,22 @@ def test_what_is_no_table_of_scores_is_named_and_left_alone(finished, ends, tmp_
 
 
 def linked(file, link):
-    del file["train_input"]
-    file["train_input"] = link
+    del file[INPUT]
+    file[INPUT] = link
 
 
 def claiming(file, **more):
-    shape = file["train_input"].shape[1:]
-    del file["train_input"]
-    file.create_dataset("train_input", (10**9, *shape), "u1", **more)
+    del file[INPUT]
+    file.create_dataset(INPUT, (10**9,), "u1", **more)
 
 
 ELSEWHERE = {
     "a file elsewhere": lambda file, pipe: linked(file, h5py.ExternalLink(str(pipe), "x")),
-    "a link to itself": lambda file, pipe: linked(file, h5py.SoftLink("/train_input")),
+    "a link to itself": lambda file, pipe: linked(file, h5py.SoftLink(f"/{INPUT}")),
     "bytes elsewhere": lambda file, pipe: claiming(file, external=[(str(pipe), 0, h5py.h5f.UNLIMITED)]),
-    "more than there is": lambda file, pipe: claiming(file, chunks=(100, *file["train_input"].shape[1:])),
-    "nothing": lambda file, pipe: file.__delitem__("train_input"),
+    "more than there is": lambda file, pipe: claiming(file),
+    "scattered": lambda file, pipe: claiming(file, chunks=(100,)),
+    "nothing": lambda file, pipe: file.__delitem__(INPUT),
 }
 
 
@@ -69,5 +70,5 @@ def test_patches_are_read_from_the_file_itself_and_no_more_than_it_has(finished,
     os.mkfifo(tmp_path / "pipe")
     with h5py.File(patches, "r+", locking=False) as file:
         ELSEWHERE[kind](file, tmp_path / "pipe")
-    with pytest.raises(DamagedFile, match="train_input "):
+    with pytest.raises(DamagedFile, match=f"{INPUT} "):
         read_planes(patches)

@@ -79,16 +79,16 @@ def test_a_module_that_waits_for_ever_is_ended_with_what_it_started(own, monkeyp
 
 
 def test_what_else_a_module_does_is_said(own):
-    notes = check_own_code(own_metrics([f"{name}_of_mine:f" for name in SAID]))
+    notes = check_own_code(own_metrics([f"{name}_of_mine:f" for name in SAID])).notes
     for name, (_, said) in SAID.items():
         assert [said in note for note in notes if f"'{name}_of_mine:f'" in note] == [True] * bool(said), notes
 
 
 def test_one_that_is_fine_says_nothing_and_none_starts_no_process(own, monkeypatch):
     (own / "fine_of_mine.py").write_text(FUNCTION)
-    assert check_own_code(own_metrics(["psnr", "fine_of_mine:f"])) == []
+    assert check_own_code(own_metrics(["psnr", "fine_of_mine:f"])) == ([], {})
     monkeypatch.setattr(own_check, "_run_child", None)
-    assert check_own_code(own_metrics(["psnr", "ssim"])) == []
+    assert check_own_code(own_metrics(["psnr", "ssim"])) == ([], {})
 
 
 def test_submit_and_evaluate_outlive_code_of_ones_own(own, ends):
@@ -131,7 +131,8 @@ class Interrupts(Fine):
 
 def test_a_model_that_ends_python_when_it_is_built_or_called_is_refused(own):
     (own / "nets_of_mine.py").write_text(NETS)
-    assert check_own_code([OwnCode("model", "nets_of_mine:Fine", True, 33)]) == []
+    fine = OwnCode("model", "nets_of_mine:Fine", True, 33)
+    assert check_own_code([fine]) == ([], {fine: {"border": 1, "scale": 1, "reach": 1, "weights": 10}})
     for name, said in {"Exits": "SystemExit: 0", "Interrupts": "KeyboardInterrupt"}.items():
         subjects = [OwnCode("model", f"nets_of_mine:{each}", True, 33) for each in ("Fine", name)]
         with pytest.raises(OwnCodeError, match=f"model 'nets_of_mine:{name}' raised {said}"):

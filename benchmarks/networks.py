@@ -1,0 +1,203 @@
+"""Networks: dB against seconds of training on one core, each network beside 9-1-5, in one run.
+
+``python -m benchmarks.networks --data-root FOLDER [--scale 3] [--arms espcn edsr ...] [--json FILE]``
+
+Every arm is what the train stage does: its epochs, its batches, its schedule, on T91; only how many epochs there are is
+found first, from the pace of a probe, so that the training takes the seconds that the arm is given. The clock is the
+process's CPU time, so that a busy machine does not decide; scoring is not counted. Figures are luma PSNR, with borders
+of ``scale`` pixels shaved: Set5 and Set14 on the way, B100 at the end.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.written import add_json, require_free, write_figures
+
+os.environ.setdefault("RUNNER_CPUS", "1")
+
+MARKS = (10, 30, 60, 120, 240, 480, 900, 1800)
+PROBE_S = 3.0  # of training, thrown away, whose pace gives the number of epochs
+SETS = {"Set5": "set5", "Set14": "set14", "B100": "bsds500/val"}
+
+# dB as published, x3: ESPCN (doi:10.1109/CVPR.2016.207), FSRCNN (doi:10.1007/978-3-319-46475-6_25), both on T91; VDSR
+# (doi:10.1109/CVPR.2016.182) on 291 pictures; SRCNN 9-1-5 (doi:10.1109/TPAMI.2015.2439281) on T91.
+PUBLISHED = {
+    "9-1-5": {"Set5": 32.39, "Set14": 29.00, "B100": 28.21},
+    "espcn": {"Set5": 32.55, "Set14": 29.08},
+    "fsrcnn": {"Set5": 33.06},
+    "vdsr": {"Set5": 33.66, "Set14": 29.77, "B100": 28.82},
+}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A network, the seconds that it trains, and the settings that a study would give it."""
+
+    network: str
+    seconds: float
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+# A network that is fed low resolution learns from patches of 17 pixels of it, half a patch apart.
+LOW = {"data.patch_size": 51, "data.stride": 25}
+ARMS = {
+    "9-1-5": Arm("9-1-5", 120),
+    "espcn-60": Arm("espcn", 60, LOW),
+    "espcn": Arm("espcn", 120, LOW),
+    "fsrcnn": Arm("fsrcnn", 480, LOW),
+    "edsr": Arm("edsr", 480, {**LOW, "model.blocks": 4, "model.channels": 32, "training.loss": "l1"}),
+    "best": Arm("edsr", 1800, {**LOW, "model.blocks": 6, "model.channels": 40, "training.loss": "l1"}),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's parser."""
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    p.add_argument("--data-root", type=Path, required=True, help="folder that holds t91/, set5/, set14/ and bsds500/")
+    p.add_argument("--root", type=Path, default=Path("results/benchmarks"), help="where training data are kept")
+    p.add_argument("--scale", type=int, default=3, choices=(2, 3, 4))
+    p.add_argument("--arms", nargs="*", default=[name for name in ARMS if name != "best"], choices=list(ARMS))
+    p.add_argument("--at-once", type=int, default=1, help="arms that train at once, a core each")
+    p.add_argument("--shorter", type=float, default=1.0, help="divide the seconds of every arm by this")
+    add_json(p, "networks.json")
+    p.add_argument("--arm", help=argparse.SUPPRESS)  # a child process trains one
+    return p
+
+
+def main() -> None:
+    """Print the table and write it as JSON."""
+    arguments = parser().parse_args()
+    if arguments.arm:
+        print(json.dumps(train(arguments, ARMS[arguments.arm])))
+        return
+    require_free(arguments)
+    print(
+        f"x{arguments.scale}, one core of {os.cpu_count()} each, load {os.getloadavg()[0]:.1f} at the start", flush=True
+    )
+    waiting, running = list(arguments.arms), {}
+    found: dict[str, Any] = {}
+    while waiting or running:
+        while waiting and len(running) < arguments.at_once:
+            name = waiting.pop(0)
+            command = [sys.executable, "-m", "benchmarks.networks", *sys.argv[1:], "--arm", name]
+            running[name] = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        for name, process in list(running.items()):
+            if process.poll() is not None:
+                out = process.communicate()[0]
+                if process.returncode:
+                    raise SystemExit(f"arm {name} failed")
+                found[name] = json.loads(out.splitlines()[-1])
+                show(name, found[name], arguments.scale)
+                del running[name]
+        time.sleep(0.2)
+    write_figures(arguments, "networks", {"scale": arguments.scale, "cores": os.cpu_count(), "arms": found})
+    print(f"written to {arguments.json}")
+
+
+def train(arguments: argparse.Namespace, arm: Arm) -> dict[str, Any]:
+    """Return what an arm reached after so many seconds of CPU time."""
+    import torch
+
+    from runner.study.config import load_study
+    from runner.study.plan import make_plan
+    from srcnn.batches import Patches
+    from srcnn.dataset import read_planes
+    from srcnn.deprocess import CENTRE, Standardisation
+    from srcnn.models.build import build_model
+    from srcnn.monitor import mean_scores
+    from srcnn.paths import RootPaths
+    from srcnn.precision import precision_for
+    from srcnn.training import new_optimiser, new_steps, train_epoch
+
+    torch.set_num_threads(1)
+    settings = {"model.name": arm.network, **arm.settings}
+    overrides = [f"{key}={value}" for key, value in settings.items()]
+    study, _ = load_study(f"t91_x{arguments.scale}", overrides)
+    plan = make_plan(study, RootPaths(arguments.root.resolve()), arguments.data_root.resolve())
+    job: Any = plan.stage("prepare")[0].job
+    if not job.is_done():
+        job()
+    scale, cpu = Standardisation(CENTRE, 1.0), torch.device("cpu")
+    patches = Patches.cut_from(read_planes(job.root.patches(job.name)), "train", scale, cpu)
+    config, spec = study.model, study.model.spec
+    assert spec is not None
+    precision = precision_for(spec.learns_in_bfloat16, cpu, "auto")
+
+    def begin(epochs: int) -> tuple[Any, Any, Any, Any]:
+        training = study.training.model_copy(update={"epochs": epochs})
+        model = build_model(
+            config.name, residual=config.residual, seed=0, settings=config.settings, scale=arguments.scale
+        ).to(memory_format=torch.channels_last)
+        optimiser = new_optimiser(model, training)
+        return model, optimiser, training, new_steps(model, optimiser, patches, training, precision, spec.cpu_part)
+
+    def epoch(number: int, model: Any, optimiser: Any, training: Any, steps: Any) -> float:
+        start = time.process_time()
+        train_epoch(model, optimiser, patches, training, epoch=number, seed=0, precision=precision, steps=steps)
+        return time.process_time() - start
+
+    seconds = arm.seconds / arguments.shorter
+    probe, spent, done = begin(1000), 0.0, 0
+    while spent < min(PROBE_S, seconds / 4) or done < 2:
+        spent, done = spent + epoch(done + 1, *probe), done + 1
+    epochs = max(1, round(seconds / (spent / done)))
+    pictures = {name: monitored(arguments, name) for name in ("Set5", "Set14")}
+    parts = begin(epochs)
+    model, spent, curve = parts[0], 0.0, []
+    marks = [mark for mark in MARKS if mark < 0.97 * seconds]
+    for number in range(1, epochs + 1):
+        spent += epoch(number, *parts)
+        if number == epochs or (marks and spent >= marks[0]):
+            marks = [mark for mark in marks if mark > spent]
+            scores = {name: mean_scores(model.eval(), pictures[name], scale)[name] for name in pictures}
+            curve.append({"seconds": round(spent, 1), **scores})
+    last = {"B100": mean_scores(model.eval(), monitored(arguments, "B100"), scale)["B100"]}
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    return {
+        "network": arm.network,
+        "settings": settings,
+        "weights": weights,
+        "precision": precision,
+        "epochs": epochs,
+        "patches": len(patches),
+        "curve": curve,
+        "last": last,
+    }
+
+
+def monitored(arguments: argparse.Namespace, name: str) -> Any:
+    """Return a set's pictures, degraded."""
+    from srcnn.experiment import DataConfig
+    from srcnn.files import is_grey_file, read_picture
+    from srcnn.monitor import MonitoredPicture
+
+    data = DataConfig(train=("t91",), scale=arguments.scale, crop_to_scale=True)
+    files = sorted((arguments.data_root / SETS[name]).iterdir())
+    return [MonitoredPicture(name, read_picture(file), data, is_grey_file(file)) for file in files]
+
+
+def show(name: str, arm: dict[str, Any], scale: int) -> None:
+    """Print an arm's figures."""
+    print(
+        f"\n{name}: {arm['network']}, {arm['weights']:,} weights, {arm['precision']}, {arm['epochs']} epochs of "
+        f"{arm['patches']:,} patches"
+    )
+    for mark in arm["curve"]:
+        print(f"  {mark['seconds']:7.1f} s CPU  Set5 {mark['Set5']['psnr']:.2f}  Set14 {mark['Set14']['psnr']:.2f}")
+    last = {**arm["curve"][-1], **arm["last"]}
+    bicubic = ", ".join(f"{key} {last[key]['bicubic_psnr']:.2f}" for key in SETS)
+    print(f"  B100 {last['B100']['psnr']:.2f} at the end; bicubic: {bicubic}")
+    if scale == 3 and arm["network"] in PUBLISHED:
+        published = PUBLISHED[arm["network"]].items()
+        print("  published: " + ", ".join(f"{key} {value:.2f}" for key, value in published), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,7 @@ from conftest import tiny_study
 from runner.executors.job_state import Answer, Origin
 from runner.executors.slurm import scheduler
 from runner.executors.slurm.requeue import KILLS, decide
-from runner.executors.slurm.states import SlurmJob, _from_sacct, job_states
+from runner.executors.slurm.states import SlurmJob, _from_sacct, _seconds, job_states
 from runner.executors.snapshot import take_snapshot
 from runner.executors.table import executor
 from runner.record.array_ids import expand
@@ -332,3 +332,18 @@ def test_a_model_beside_our_packages_is_part_of_the_snapshot(tmp_path, monkeypat
     monkeypatch.syspath_prepend(str(tmp_path / "home"))
     assert take_snapshot(None, tmp_path / "submission") == [tmp_path / "submission" / "code", tmp_path / "home"]
     assert (tmp_path / "submission" / "code" / "beside.py").read_text() == "VALUE = 1\n"
+
+
+@pytest.mark.parametrize(
+    ("elapsed_s", "limit_min", "end"), [(40, 60, "preempted"), (3600, 60, "time limit"), (None, None, "time limit")]
+)
+def test_a_time_limit_that_was_far_was_a_preemption(elapsed_s, limit_min, end):
+    """SLURM may call the end of a preemption's grace a time limit."""
+    assert SlurmJob("TIMEOUT", elapsed_s=elapsed_s, limit_min=limit_min).told().end == end
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("0:07", 7), ("12:30", 750), ("1:00:00", 3600), ("2-01:00:05", 176_405), ("UNLIMITED", None)]
+)
+def test_times_are_read_as_squeue_writes_them(text, seconds):
+    assert _seconds(text) == seconds

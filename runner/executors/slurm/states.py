@@ -1,6 +1,7 @@
 """What SLURM says of jobs: one question for the states of all of them, and what its words mean."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -129,6 +130,8 @@ class SlurmJob:
     def _end(self) -> End:
         if "OUT_OF_MEMORY" in {self.state, *self.step_states}:
             return "out of memory"
+        if self.state == "TIMEOUT" and self.ended_early:
+            return "preempted"  # SLURM may call the end of a preemption's grace a time limit
         if self.state in _ENDS and self.state != "COMPLETED":
             return _ENDS[self.state]
         return "killed" if killed_from_outside(self.exit_code) else _ENDS.get(self.state, "failed")
@@ -211,7 +214,7 @@ def job_states(wanted: Mapping[str, Origin], settled: Mapping[str, Origin] | Non
         # --jobs would refuse the whole list for one number that is forgotten.
         user = f"--user={users_text(origin.owner for origin in [*wanted.values(), *settled.values()])}"
         text = scheduler.call(
-            "squeue", user, "--noheader", "--array", "--states=all", "--format=%i|%T|%r|%N|%S|%Q|%j|%k"
+            "squeue", user, "--noheader", "--array", "--states=all", "--format=%i|%T|%r|%N|%S|%Q|%M|%l|%j|%k"
         )
     except SchedulerError as error:
         trouble = f"the scheduler does not answer ({str(error).splitlines()[0]})"
@@ -252,10 +255,11 @@ def _is_newer(queued: SlurmJob, known: SlurmJob) -> bool:
 def _from_squeue(text: str, wanted: Mapping[str, Origin]) -> dict[str, SlurmJob]:
     states = {}
     for line in text.splitlines():
-        job, *fields = line.split("|", 7)
-        if len(fields) < 7 or job not in wanted:
+        job, *fields = line.split("|", 9)
+        if len(fields) < 9 or job not in wanted:
             continue  # a line of a comment, or somebody else's
-        state, reason, node, starts, priority, name, comment = fields
+        state, reason, node, starts, priority, elapsed, limit, name, comment = fields
+        limit_s = _seconds(limit)
         if not fits(wanted[job], name, comment):
             continue
         states[job] = SlurmJob(
@@ -264,6 +268,8 @@ def _from_squeue(text: str, wanted: Mapping[str, Origin]) -> dict[str, SlurmJob]
             node=node,
             starts="" if starts == "N/A" else starts,
             priority=_number(priority),
+            elapsed_s=_seconds(elapsed),
+            limit_min=None if limit_s is None else limit_s // 60,
         )
     return states
 
@@ -291,6 +297,15 @@ def _from_sacct(text: str, wanted: Mapping[str, Origin]) -> dict[str, SlurmJob]:
             if element in wanted and fits(wanted[element], name, comment, sent):
                 jobs[element] = replace(known, earlier_node=jobs[element].last_node) if element in jobs else known
     return jobs
+
+
+def _seconds(text: str) -> int | None:
+    """Return the seconds of a time as squeue writes it (``1-02:03:04``, ``2:03``); None for any other word."""
+    match = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", text)
+    if not match:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return 60 * (60 * (24 * days + hours) + minutes) + seconds
 
 
 def _number(text: str) -> int | None:

@@ -196,8 +196,8 @@ def test_a_job_that_is_held_though_its_files_are_there_is_named_while_others_wai
     """A node is lost between a task's last file and the end of its job, and the next one cannot start it."""
     said = {
         "sacct": "8|PENDING|Dependency|0:0|None assigned|0|10|1795664332|tiny-report|",
-        "squeue": "8|PENDING|Dependency||N/A|9|tiny-report|\n"
-        "7_1|PENDING|launch failed requeued held||N/A|0|tiny-evaluate|",
+        "squeue": "8|PENDING|Dependency||N/A|9|0:05|10:00|tiny-report|\n"
+        "7_1|PENDING|launch failed requeued held||N/A|0|0:00|10:00|tiny-evaluate|",
     }
     monkeypatch.setattr(scheduler, "call", lambda command, *_, **__: said[command])
     answer = job_states({"8": Origin()}, settled={"7_0": Origin(), "7_1": Origin()})
@@ -213,15 +213,15 @@ def test_accounting_that_is_behind_does_not_make_a_job_that_is_put_back_a_failed
     """It is told of the end of the first start; of the next it hears when that begins."""
     said = {
         "sacct": f"7|{end}|None|0:0|node2|10|10|1795664332|tiny-train|",
-        "squeue": "7|PENDING|BeginTime||N/A|9|tiny-train|",
+        "squeue": "7|PENDING|BeginTime||N/A|9|0:05|10:00|tiny-train|",
     }
     monkeypatch.setattr(scheduler, "call", lambda command, *_, **__: said[command])
     (state,) = job_states({"7": Origin()}).states.values()
     assert (state.word, state.node, state.started) == ("PENDING", "node2", False)
-    said["squeue"] = "7|COMPLETING|None|node2|N/A|9|tiny-train|"
+    said["squeue"] = "7|COMPLETING|None|node2|N/A|9|0:05|10:00|tiny-train|"
     (state,) = job_states({"7": Origin()}).states.values()
     assert state.alive == (end in ("NODE_FAIL", "PREEMPTED"))  # whoever cancels is not told that it goes on
-    said["squeue"] = f"7|{end}|None|node2|N/A|9|tiny-train|"
+    said["squeue"] = f"7|{end}|None|node2|N/A|9|0:05|10:00|tiny-train|"
     (state,) = job_states({"7": Origin()}).states.values()
     assert (state.word, state.alive) == (end, False)
 

@@ -1,6 +1,7 @@
 """Every listed network keeps the contract, whatever it is fed; so does a user's own, through a whole study."""
 
 import itertools
+import sys
 
 import numpy as np
 import pytest
@@ -242,11 +243,17 @@ class Three(nn.Module):
 """
 
 
-@pytest.mark.parametrize("model", [{"name": "three_of_mine:Three"}, {"name": "fsrcnn", "d": 8, "s": 4, "m": 1}])
-def test_a_network_that_enlarges_itself_goes_through_a_whole_study(tmp_path, monkeypatch, capsys, model):
+@pytest.fixture
+def own_network(tmp_path, monkeypatch):
     (tmp_path / "three_of_mine.py").write_text(OWN)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    yield
+    sys.modules.pop("three_of_mine", None)
+
+
+@pytest.mark.parametrize("model", [{"name": "three_of_mine:Three"}, {"name": "fsrcnn", "d": 8, "s": 4, "m": 1}])
+def test_a_network_that_enlarges_itself_goes_through_a_whole_study(tmp_path, own_network, capsys, model, undrawn):
     file = tiny_study(
         tmp_path,
         model=model,

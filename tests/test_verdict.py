@@ -136,5 +136,5 @@ def test_a_job_whose_processes_slurm_still_ends_is_told_from_one_that_is_gone(mo
         return state.alive, state.ending
 
     assert told() == (False, False)
-    answers["squeue"] = "7|COMPLETING|None|node2|N/A|9|tiny-train|"
+    answers["squeue"] = "7|COMPLETING|None|node2|N/A|9|0:05|10:00|tiny-train|"
     assert told() == (False, True)

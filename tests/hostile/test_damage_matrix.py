@@ -33,7 +33,7 @@ from srcnn.paths import StudyPaths
 from srcnn.shards import partial_shard, unfinished_shard
 
 ALL = os.environ.get("DAMAGE_MATRIX") == "all"
-LIMIT_S = 30.0
+LIMIT_S = 120.0
 PRECIOUS = "somebody's own"
 GARBAGE = random.Random(1).randbytes(700)
 
@@ -399,7 +399,7 @@ class Terminal(io.StringIO):
 def on(monkeypatch, ends, tmp_path, without_figures):
     """``on(tree, command)``: how a command on its study ends, as a process of its own would."""
     monkeypatch.setattr("runner.record.lock.GRACE_S", 0.0)  # nobody writes the lock meanwhile
-    monkeypatch.setattr(checks, "CHECKS", {"study": checks.CHECKS["study"]})  # all others read no study
+    monkeypatch.setattr("runner.actions.doctor.CHECKS", {"study": checks.CHECKS["study"]})  # all others read no study
 
     def run(tree: Tree, command: str):
         for remembered in (load_set, pictures._read, pictures._paths_of):

@@ -319,7 +319,8 @@ def test_ids_and_names_of_sets_that_could_lead_elsewhere_are_refused_where_they_
 @pytest.mark.parametrize(
     ("name", "value"), [("start", 1e300), ("start", float("nan")), ("start", -1), ("study", "\0"), ("host", "a\0")]
 )
-def test_a_runner_that_is_none_is_named_by_its_file(finished, ends, name, value):
+def test_a_runner_that_is_none_is_named_by_its_file(finished, ends, monkeypatch, name, value):
+    monkeypatch.setattr("runner.record.lock.GRACE_S", 0.0)  # nobody writes the lock meanwhile
     finished.lock.write_text(json.dumps({**WHOLE[Holder], name: value}))
     for command in (status, cancel, clean):
         assert f"{finished.lock}: is damaged" in ends(command, finished.folder).said

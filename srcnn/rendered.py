@@ -5,13 +5,16 @@ A view is what is rendered of a picture: ``full``, ``luma`` (for the protocol of
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from srcnn.experiment import EvaluateConfig
 from srcnn.paths import set_mark
 from srcnn.regular import NotRegular, read_regular
 
+if TYPE_CHECKING:  # tasks that only look at files do without the settings of a study
+    from srcnn.experiment import EvaluateConfig
 
-def rendered_views(evaluate: EvaluateConfig) -> dict[int, tuple[str, ...]]:
+
+def rendered_views(evaluate: "EvaluateConfig") -> dict[int, tuple[str, ...]]:
     """Return the views that one pass of the network at 1/zoom size gives, by zoom; ``full`` always."""
     full = ("full", "luma") if "luma" in evaluate.protocols else ("full",)
     return {1: full, **{zoom: (f"zoom_{zoom}",) for zoom in evaluate.used_zooms}}

@@ -111,7 +111,7 @@ class Patches:
 
 
 def augmented(images: Tensor, flip: int) -> Tensor:
-    """One of the eight flips and transposes of a square, of a batch (N, 1, P, P)."""
+    """Return images (N, 1, P, P) turned by one of the eight flips and transposes of a square; 0 changes nothing."""
     if flip & 1:
         images = images.flip(-1)
     if flip & 2:
@@ -121,9 +121,9 @@ def augmented(images: Tensor, flip: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Course:
-    """One epoch: ``order`` (N,) of the patches and the batches' ``flips``, on the device, and their learning ``rates``.
+    """One epoch: the ``order`` (N) of its patches, and the batches' ``flips`` and learning ``rates``.
 
-    ``flips`` is None where nothing is flipped. The last batch may be short.
+    ``order`` and ``flips`` are on the device; ``flips`` is None where nothing is flipped. The last batch may be short.
     """
 
     order: Tensor
@@ -132,7 +132,7 @@ class Course:
 
     @classmethod
     def of(cls, patches: Patches, rates: list[float], *, augment: bool, epoch: int, seed: int) -> "Course":
-        """Epoch ``epoch`` of a training with this seed."""
+        """Return epoch ``epoch`` of a training with this seed."""
         generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
         device = patches.device
         order = torch.randperm(len(patches), generator=generator).to(device)

@@ -71,7 +71,7 @@ def run_id(experiment: Experiment, patches: str, model_content: Mapping[str, str
 
 
 def _own_settings(model: ModelConfig) -> dict[str, Any]:
-    """What of the network's own settings differs from the defaults of their version; all of somebody's own network."""
+    """Return what of a network's own settings differs from their defaults; all of them for a network of the user's."""
     if model.spec is None:
         return {"settings": model.settings} if model.settings else {}
     chosen = differences(model.spec.settings(**model.settings))

@@ -25,7 +25,7 @@ class Network(Protocol):
     training: bool
 
     def __call__(self, luma: Tensor, /) -> Tensor:
-        """Restored luma."""
+        """Return restored luma."""
         ...
 
     # What follows is torch's own.

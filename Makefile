@@ -10,7 +10,7 @@ study: $(VENV)/ready
 	$(BIN)/python -m runner.submit quickstart --executor local
 
 test: $(VENV)/ready-dev
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
+	$(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --maxprocesses 8 --dist loadfile  # one more: tests wait for processes
 
 # A real SLURM on this machine, in a temporary folder, for as long as the tests take.
 test-slurm: $(VENV)/ready-dev

@@ -22,7 +22,8 @@ SYMMETRIES = 8  # of a square
 class Cuts:
     """Square patches, cut from planes that lie one after another in ``pixels`` (P,), in the type they were stored in.
 
-    Patch n begins at pixel ``starts[n]``, and its rows are ``widths[n]`` pixels apart; ``size`` is its side.
+    Patch n begins at pixel ``starts[n]`` (int64), and its rows are ``widths[n]`` (int32) pixels apart; ``size`` is its
+    side.
     """
 
     pixels: Tensor
@@ -36,17 +37,22 @@ class Cuts:
     def take(self, index: Tensor, flips: Tensor | None = None) -> Tensor:
         """Return patches (*index.shape, 1, size, size); those of each row of ``index`` turned by the row's flip."""
         # A turned patch is the patch with its pixels taken in another order: batches are cut and turned at once.
-        places = self._places[0] if flips is None else self._places[flips.reshape(-1)].view(*flips.shape, 1, -1, 2)
-        starts, widths = self.starts[index][..., None], self.widths[index][..., None]
-        taken = self.pixels[starts + places[..., 0] * widths + places[..., 1]]
-        return taken.view(*index.shape, 1, self.size, self.size)
+        rows, columns = self._places
+        if flips is None:
+            rows, columns = rows[0], columns[0]
+        else:
+            rows, columns = (each[flips.reshape(-1)].view(*flips.shape, 1, -1) for each in (rows, columns))
+        # A CPU multiplies 32-bit integers twenty times as fast as those of 64 bits, which only the sum needs.
+        places = (rows * self.widths[index][..., None] + columns).long() + self.starts[index][..., None]
+        return self.pixels.index_select(0, places.reshape(-1)).view(*index.shape, 1, self.size, self.size)
 
     @cached_property
-    def _places(self) -> Tensor:
-        """(8, size * size, 2): row and column of a patch's pixels in their order after each flip."""
-        numbers = torch.arange(self.size**2, device=self.pixels.device).view(1, self.size, self.size)
-        orders = torch.stack([augmented(numbers, flip).flatten() for flip in range(SYMMETRIES)])
-        return torch.stack([orders // self.size, orders % self.size], dim=-1)
+    def _places(self) -> tuple[Tensor, Tensor]:
+        """Rows and columns of a patch's pixels in their order after each flip, both (8, size * size)."""
+        numbers = torch.arange(self.size**2, device=self.pixels.device, dtype=torch.int32)
+        square = numbers.view(1, self.size, self.size)
+        orders = torch.stack([augmented(square, flip).flatten() for flip in range(SYMMETRIES)])
+        return orders // self.size, orders % self.size
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ class Patches:
             count, size = images.shape[:2]
             starts = torch.arange(count, device=device) * size**2
             pixels = torch.from_numpy(np.ascontiguousarray(images)).flatten().to(device)
-            return Cuts(pixels, starts, torch.full_like(starts, size), size)
+            return Cuts(pixels, starts, torch.full_like(starts, size, dtype=torch.int32), size)
 
         return cls(cuts(inputs), cuts(targets), standardisation)
 
@@ -86,8 +92,8 @@ class Patches:
         places = (first_input + y * width + x, width, first_target + scale * (y * width * scale + x), width * scale)
         starts, widths, target_starts, target_widths = (each.to(device) for each in places)
         return cls(
-            Cuts(inputs, starts, widths, planes.size),
-            Cuts(targets, target_starts, target_widths, planes.size * scale),
+            Cuts(inputs, starts, widths.int(), planes.size),
+            Cuts(targets, target_starts, target_widths.int(), planes.size * scale),
             standardisation,
         )
 

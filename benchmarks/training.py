@@ -215,7 +215,7 @@ def throughput(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _arm(arguments: argparse.Namespace, arm: str, model: str) -> dict[str, float]:
     """Return what an arm measures in a process of its own."""
-    from runner.executors.task import KEEP_MEMORY
+    from runner.executors.variables import KEEP_MEMORY
 
     environment = {k: v for k, v in os.environ.items() if k not in KEEP_MEMORY}
     if arm != "dataloader":

@@ -39,6 +39,11 @@ class Tiny(nn.Module):
 class Lies(Tiny):
     border = 3
 
+class Counted(Tiny):
+    @property
+    def border(self):
+        return self.layer.kernel_size[0] // 2
+
 class Silent(Tiny):
     border = None
 
@@ -185,8 +190,10 @@ def test_a_schedule_begins_at_one_and_never_rises(name):
     assert factors[-1] == pytest.approx(1.0 if name == "constant" else 0.01)
 
 
-def test_a_users_own_model_is_accepted_by_name(own_models):
-    check_model("my_models:Tiny", residual=True, patch_size=33, scale=3)
+@pytest.mark.parametrize("name", ["Tiny", "Counted"])
+def test_a_users_own_model_is_accepted_by_name_however_it_states_its_numbers(own_models, name):
+    stated = check_model(f"my_models:{name}", residual=True, patch_size=33, scale=3)
+    assert (stated["border"], stated["scale"], stated["reach"]) == (2, 1, 2)
 
 
 @pytest.mark.parametrize(

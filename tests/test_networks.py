@@ -34,15 +34,9 @@ SCALE = Standardisation(0.45, 1.0)
 CPU = torch.device("cpu")
 # Small ones of their kind, so that they are quick; each is listed under its name with other settings, too.
 SMALL = {"vdsr": {"layers": 4, "channels": 8}, "edsr": {"blocks": 2, "channels": 8}, "fsrcnn": {"m": 2, "d": 16}}
-LOW = [name for name, spec in MODELS.items() if spec.fed == "low resolution"]
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+# Networks this small are slower on several threads, and much slower where others work too.
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def built(name, scale=3, seed=0, residual=True, **settings):

@@ -31,15 +31,8 @@ from srcnn.training import (
 
 SCALE = Standardisation(0.45, 1.0)
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Networks this small are slower on several threads, and much slower where others work too."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+# Networks this small are slower on several threads, and much slower where others work too.
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def tensors(count=40, size=17, seed=0, blur=True):

@@ -108,7 +108,7 @@ def _find(name: str) -> Any:
 
 
 def _stated(model: Any, name: str, what: str) -> int:
-    value = vars(model).get(what, getattr(type(model), what, None))
+    value = getattr(model, what, None)
     if not isinstance(value, int) or isinstance(value, bool) or value < (what == "scale"):
         raise ModelError(f"model {name!r} states {what} {value!r}, expected a whole number; {CONTRACT}")
     return value

@@ -34,6 +34,11 @@ def package_fsim(pair: MeasuredPair) -> float | None:
     return _similarity(pair.reference.feature(_package_features), pair.estimate.feature(_package_features))
 
 
+def block_size(height: int, width: int) -> int:
+    """Return the side of the blocks over which a picture of this size is averaged first; 1 for none."""
+    return max(1, int(min(height, width) / SHORT_SIDE + 0.5))
+
+
 Maps = tuple[np.ndarray, np.ndarray]
 
 
@@ -48,7 +53,7 @@ def _similarity(reference: list[Maps], estimate: list[Maps]) -> float | None:
 
 
 def _features(picture: MeasuredPicture) -> Maps:
-    block = max(1, int(min(picture.shape) / SHORT_SIDE + 0.5))
+    block = block_size(*picture.shape)
     grey = picture.feature(luminance)
     grey = kernels.phase.block_means(grey, block) if block > 1 else grey
     return kernels.phase.paper_congruency(grey), kernels.phase.scharr(grey)

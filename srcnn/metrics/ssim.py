@@ -7,7 +7,8 @@ from srcnn.metrics.metric import Metric
 from srcnn.metrics.picture import MeasuredPair, MeasuredPicture, byte_planes, planes
 from srcnn.metrics.psnr import PACKAGE_RANGE
 
-WINDOW, PACKAGE_WINDOW = 11, 7  # Wang et al. (2004), section III-C: Gaussian, sigma 1.5; skimage's default: uniform
+WINDOW, PACKAGE_WINDOW = 11, 7  # Wang et al. (2004), section III-C: Gaussian; skimage's default: uniform
+SIGMA = 1.5
 K1, K2 = 0.01, 0.03
 
 
@@ -21,7 +22,7 @@ def ssim(pair: MeasuredPair) -> float | None:
     """
     if min(pair.reference.shape) < WINDOW:
         return None
-    c1, c2 = _constants(pair.reference.data_range)
+    c1, c2 = constants(pair.reference.data_range)
     bands = zip(
         pair.reference.feature(planes),
         pair.estimate.feature(planes),
@@ -38,7 +39,7 @@ def package_ssim(pair: MeasuredPair) -> float | None:
     """
     if min(pair.reference.shape) < PACKAGE_WINDOW:
         return None
-    c1, c2 = _constants(PACKAGE_RANGE)
+    c1, c2 = constants(PACKAGE_RANGE)
     bands = zip(
         pair.reference.feature(byte_planes),
         pair.estimate.feature(byte_planes),
@@ -49,7 +50,7 @@ def package_ssim(pair: MeasuredPair) -> float | None:
     return float(np.mean([compared(x, y, PACKAGE_WINDOW, moments, c1, c2) for x, y, moments in bands]))
 
 
-def _constants(data_range: float) -> tuple[float, float]:
+def constants(data_range: float) -> tuple[float, float]:
     """Return C1 and C2."""
     return (K1 * data_range) ** 2, (K2 * data_range) ** 2
 

@@ -11,14 +11,20 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
+from srcnn.metrics.kernels.bank import (
+    EPSILON,
+    SCALES,
+    T1,
+    T2,
+    above_noise,
+    angles,
+    angular_distance,
+    paper_filters,
+    radial_filters,
+)
 from srcnn.metrics.kernels.compiled import inlined, jit, summing
 from srcnn.metrics.kernels.dft import Transform, transform
 from srcnn.metrics.kernels.kept import kept_by_thread
-
-SCALES = 4
-WAVELENGTHS = (6.0, 12.0, 24.0, 48.0)  # pixels: the smallest is 6, each next one twice as long
-_EPSILON = 1e-4  # keeps quotients finite where there is no response
-NOISE_DEVIATIONS = 2.0  # of the noise above its mean, below which energy counts as noise
 
 
 @dataclass(frozen=True)
@@ -37,25 +43,8 @@ class Bank:
 
 @kept_by_thread(maxsize=4)
 def paper_bank(height: int, width: int) -> Bank:
-    """Return Zhang's bank: exp(-ln(f / f_n)^2 / (2 ln(0.55)^2)) exp(-theta^2 / (2 sigma_theta^2)), 4 orientations.
-
-    sigma_theta = (pi / 4) / 1.2. The median is of the squared amplitude at the smallest scale; noise spreads over the
-    scales as the filters overlap, and the threshold T is divided by 1.7, as in the authors' code.
-    """
-    radial, angle = _radial(height, width, bandwidth=0.55), _angles(height, width)
-    filters, noise = [], []
-    for orientation in range(4):
-        distance = _angular_distance(angle, orientation * np.pi / 4)
-        spread = np.exp(-(distance**2) / (2 * (np.pi / 4 / 1.2) ** 2))
-        bank = [radial_filter * spread for radial_filter in radial]
-        filters.append(bank)
-        kernels = [np.fft.ifft2(each).real * np.sqrt(each.size) for each in bank]
-        squares = sum(float((kernel**2).sum()) for kernel in kernels)
-        overlaps = sum(float((kernels[i] * kernels[j]).sum()) for i in range(4) for j in range(i + 1, 4))
-        power = 1.0 / np.log(2.0) / float((bank[0] ** 2).sum())  # of the median, per unit of filter energy
-        rayleigh = np.sqrt(power * (2.0 * squares + 4.0 * overlaps) / 2.0)
-        noise.append(float(_above_noise(rayleigh) / 1.7))
-    return _laid_out(transform(height, width), filters, noise)
+    """Return the bank of ``paper_filters``."""
+    return _laid_out(transform(height, width), *paper_filters(height, width))
 
 
 @kept_by_thread(maxsize=4)
@@ -66,58 +55,19 @@ def package_bank(height: int, width: int) -> Bank:
     others is taken to fall as their bandwidth. Each filter lies in half of the plane: mirroring one through the origin
     conjugates its response, which phase congruency does not see.
     """
-    radial, angle = _radial(height, width, bandwidth=0.5978), _angles(height, width)
+    radial, angle = radial_filters(height, width, bandwidth=0.5978), angles(height, width)
     filters, noise = [], []
     for orientation in range(6):
-        distance = _angular_distance(angle, orientation * np.pi / 6)
+        distance = angular_distance(angle, orientation * np.pi / 6)
         spread = (np.cos(np.clip(distance * 3.0, 0.0, np.pi)) + 1.0) / 2.0
         filters.append([radial_filter * spread for radial_filter in radial])
         rayleigh = (1.0 - 0.5**SCALES) / (1.0 - 0.5) / np.sqrt(np.log(4.0))
-        noise.append(float(_above_noise(rayleigh)))
+        noise.append(float(above_noise(rayleigh)))
     return _laid_out(transform(height, width), filters, noise)
-
-
-def _above_noise(rayleigh: float) -> float:
-    """Return T = mu_R + k sigma_R of noise whose amplitude follows Rayleigh's distribution with this parameter."""
-    mean, deviation = rayleigh * np.sqrt(np.pi / 2.0), rayleigh * np.sqrt((4.0 - np.pi) / 2.0)
-    return mean + NOISE_DEVIATIONS * deviation
 
 
 def _laid_out(plan: Transform, filters: list[list[np.ndarray]], noise: list[float]) -> Bank:
     return Bank(plan, [plan.filters(bank) for bank in filters], tuple(noise), np.empty((4, plan.pixels), np.float32))
-
-
-def _frequencies(size: int) -> np.ndarray:
-    """Return the frequencies of Kovesi's grid in cycles a pixel: -0.5 to 0.5, and both ends only where size is odd."""
-    if size % 2:
-        return np.arange(-(size - 1) // 2, (size - 1) // 2 + 1) / (size - 1)
-    return np.arange(-size // 2, size // 2) / size
-
-
-def _radial(height: int, width: int, bandwidth: float) -> list[np.ndarray]:
-    """Return exp(-ln(f / f_n)^2 / (2 ln(bandwidth)^2)) / (1 + (f / 0.45)^30) (H, W) for each scale n, f = 0 first."""
-    radius = np.hypot(*np.meshgrid(_frequencies(width), _frequencies(height)))
-    low_pass = np.fft.ifftshift(1.0 / (1.0 + (radius / 0.45) ** 30))
-    radius = np.fft.ifftshift(radius)
-    radius[0, 0] = 1.0
-    banks = []
-    for wavelength in WAVELENGTHS:
-        log_gabor = np.exp(-(np.log(radius * wavelength) ** 2) / (2.0 * np.log(bandwidth) ** 2)) * low_pass
-        log_gabor[0, 0] = 0.0
-        banks.append(log_gabor)
-    return banks
-
-
-def _angles(height: int, width: int) -> np.ndarray:
-    """Return the angle of each frequency (H, W) in radians, counterclockwise, zero frequency first."""
-    x, y = np.meshgrid(_frequencies(width), _frequencies(height))
-    return np.fft.ifftshift(np.arctan2(-y, x))
-
-
-def _angular_distance(angle: np.ndarray, orientation: float) -> np.ndarray:
-    """Return theta, how far each angle is from an orientation, in 0..pi."""
-    sine, cosine = np.sin(angle - orientation), np.cos(angle - orientation)
-    return np.abs(np.arctan2(sine, cosine))
 
 
 # --- from responses to phase congruency ---------------------------------------------------------
@@ -184,7 +134,7 @@ def _along(e0, e1, e2, e3, o0, o1, o2, o3):
     e, o = (e0 + e1) + (e2 + e3), (o0 + o1) + (o2 + o3)
     squared = e * e + o * o
     across = abs(e0 * o - o0 * e) + abs(e1 * o - o1 * e) + abs(e2 * o - o2 * e) + abs(e3 * o - o3 * e)
-    return (squared - across) / (np.sqrt(squared) + np.float32(_EPSILON))
+    return (squared - across) / (np.sqrt(squared) + np.float32(EPSILON))
 
 
 @summing
@@ -218,7 +168,7 @@ def package_block(even, odd, power, along, weights):
     W = 1 / (1 + exp(10 (0.5 - s))) with the spread of the frequencies s = (sum over n of A_n / max A_n - 1) / 3.
     ``even`` and ``odd`` are responses (4 scales, places) in one orientation.
     """
-    one, epsilon = np.float32(1.0), np.float32(_EPSILON)
+    one, epsilon = np.float32(1.0), np.float32(EPSILON)
     third, half = np.float32(1.0 / 3.0), np.float32(0.5)
     for i in range(power.size):
         e0, e1, e2, e3 = even[0, i], even[1, i], even[2, i], even[3, i]
@@ -368,7 +318,7 @@ def similarity_sums(pc_x, pc_y, gradient_x, gradient_y):
     S_PC = (2 PC_x PC_y + T1) / (PC_x^2 + PC_y^2 + T1), S_G = (2 G_x G_y + T2) / (G_x^2 + G_y^2 + T2),
     PC_m = max(PC_x, PC_y).
     """
-    t1, t2, two = np.float32(0.85), np.float32(160.0), np.float32(2.0)  # Zhang et al. (2011), section IV-B
+    t1, t2, two = np.float32(T1), np.float32(T2), np.float32(2.0)
     total, weights = 0.0, 0.0
     for i in range(pc_x.size):
         p, q, g, h = pc_x[i], pc_y[i], gradient_x[i], gradient_y[i]

@@ -8,6 +8,7 @@ import torch
 
 CUDA = torch.cuda.is_available()
 SOON_S = 1800  # of a command, which a busy machine keeps waiting
+SMALL = {"vdsr": {"layers": 4}, "edsr": {"blocks": 2, "channels": 16}}  # settings of networks that are large
 needs_gpu = pytest.mark.skipif(not CUDA, reason="torch sees no GPU here")
 
 

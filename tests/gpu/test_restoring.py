@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from conftest import photograph
-from pictures import SRCNNS
 from small_study import small_plan
 
 from jobs.prepare import Prepare
@@ -15,17 +14,24 @@ from srcnn.deprocess import Standardisation
 from srcnn.experiment import DataConfig
 from srcnn.files import read_picture
 from srcnn.inference import restore_luma
+from srcnn.models import MODELS
 from srcnn.models.build import build_model
 from srcnn.monitor import MonitoredPicture, mean_scores
+
+from .conftest import SMALL
 
 SCALE = Standardisation(0.45, 1.0)
 
 
 @pytest.mark.parametrize("residual", [True, False])
-@pytest.mark.parametrize("name", SRCNNS)
+@pytest.mark.parametrize("name", MODELS)
 def test_a_device_restores_what_the_cpu_does(device, name, residual, note):
     luma = photograph(1, 321, 481)[..., 0]
-    model = build_model(name, residual=residual, seed=0).to(memory_format=torch.channels_last).eval()
+    model = (
+        build_model(name, residual=residual, seed=0, settings=SMALL.get(name))
+        .to(memory_format=torch.channels_last)
+        .eval()
+    )
     here = restore_luma(model, luma, SCALE)
     there = restore_luma(model.to(device), luma, SCALE)
     pixels = to_uint8(here).astype(int) - to_uint8(there)
@@ -38,11 +44,13 @@ def test_a_device_restores_what_the_cpu_does(device, name, residual, note):
     assert np.count_nonzero(pixels) < 1e-4 * pixels.size
 
 
-def test_strips_give_what_the_whole_picture_gives(device):
-    model = build_model("9-5-5", residual=True, seed=0).to(device).eval()
+@pytest.mark.parametrize("name", ["9-5-5", "espcn", "fsrcnn", "vdsr", "edsr"])
+def test_strips_give_what_the_whole_picture_gives(device, name):
+    model = build_model(name, residual=True, seed=0, settings=SMALL.get(name)).to(device).eval()
     luma = photograph(2, 90, 130)[..., 1]
     whole = restore_luma(model, luma, SCALE)
-    assert np.allclose(restore_luma(model, luma, SCALE, strip_pixels=130 * 7), whole, rtol=0, atol=1e-3)
+    pixels = 130 * 7 * model.scale**2
+    assert np.allclose(restore_luma(model, luma, SCALE, tile_pixels=pixels), whole, rtol=0, atol=1e-3)
 
 
 def test_pictures_that_are_watched_score_as_on_the_cpu(device):

@@ -7,27 +7,30 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from pictures import SRCNNS
 from torch import nn
 
 from srcnn.batches import SYMMETRIES, Patches, augmented
 from srcnn.deprocess import Standardisation
 from srcnn.deterministic import deterministic
 from srcnn.experiment import TrainingConfig
+from srcnn.models import MODELS
 from srcnn.models.build import build_model
 from srcnn.precision import products_in
 from srcnn.steps import Steps, TrainingDiverged
 from srcnn.training import holdout_loss, load_optimiser, new_optimiser, new_steps, train_epoch
+
+from .conftest import SMALL
 
 SCALE = Standardisation(0.45, 1.0)
 CPU = torch.device("cpu")
 COUNT = 1100  # in batches of 16: two graphs of 32 steps, four of one, and a short step
 
 
-def patches(device, count=COUNT, seed=0, dtype=np.uint8, size=33):
-    """Half the contrast, to be undone."""
+def patches(device, count=COUNT, seed=0, dtype=np.uint8, size=33, input_scale=1):
+    """Half the contrast, to be undone; for an input scale above 1 of one pixel of so many along a side."""
     targets = np.random.default_rng(seed).integers(0, 256, (count, size, size)).astype(dtype)
-    return Patches.of((64 + targets / 2).astype(dtype), targets, SCALE, device)
+    inputs = (64 + targets / 2).astype(dtype)[:, ::input_scale, ::input_scale]
+    return Patches.of(inputs, targets, SCALE, device)
 
 
 def settings(**changes):
@@ -79,14 +82,17 @@ def test_a_device_cuts_and_turns_batches_as_the_cpu_does(device, dtype):
         assert torch.equal(wanted, torch.stack([augmented(plain[flip], flip) for flip in range(SYMMETRIES)]))
 
 
-@pytest.mark.parametrize("name", SRCNNS)
+@pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
 def test_recorded_steps_are_those_taken_one_by_one(cuda, name, precision, note):
+    data = patches(cuda, input_scale=MODELS[name].input_scale(3))
+
+    def trained(alone):
+        model = build_model(name, residual=True, seed=0, settings=SMALL.get(name), scale=3)
+        return Trained(cuda, model, precision=precision, alone=alone, data=data)
+
     with deterministic(True):
-        recorded, alone = (
-            Trained(cuda, build_model(name, residual=True, seed=0), precision=precision, alone=alone)
-            for alone in (False, True)
-        )
+        recorded, alone = trained(False), trained(True)
     assert not recorded.steps.unfit
     assert sorted(recorded.steps.graphs) == [1, 32]
     note(f"{name} {precision}: recorded against one by one, 138 steps: {distance(recorded, alone):.1e} of the weights")

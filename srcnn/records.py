@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
+from srcnn.words import printable
+
 LONGEST = 40  # letters shown of a value
 _WORDS = {int: "an integer", float: "a number", str: "text", bool: "true or false", type(None): "null"}
 
@@ -36,7 +38,7 @@ def _made(kind: Any, value: Any, place: str) -> Any:
         return _object(kind, value, place)
     if origin is dict:
         pairs = value if isinstance(value, dict) else _refuse("an object", value, place)
-        return {key: _made(inner[1], held, f"{place}.{key}") for key, held in pairs.items()}
+        return {key: _made(inner[1], held, f"{place}.{printable(key)}") for key, held in pairs.items()}
     if origin in (list, tuple):
         several = value if isinstance(value, list) else _refuse("a list", value, place)
         kinds = inner if origin is tuple and inner[-1] is not ... else inner[:1] * len(several)

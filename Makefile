@@ -4,13 +4,19 @@ DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: study test test-slurm test-gpu test-published test-package storm lint bench clean
+.PHONY: study test test-hostile test-slurm test-gpu test-published test-package storm lint bench clean
 
 study: $(VENV)/ready
 	$(BIN)/python -m runner.submit quickstart --executor local
 
+PROCESSES := -n $$(($$(nproc) + 1)) --maxprocesses 8 --dist loadfile  # one more: tests wait for processes
+
 test: $(VENV)/ready-dev
-	$(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --maxprocesses 8 --dist loadfile  # one more: tests wait for processes
+	$(BIN)/python -m pytest $(PROCESSES)
+
+# The attack: every kind of file damaged under every command, full disks, code that ends Python, tasks that are killed.
+test-hostile: $(VENV)/ready-dev
+	$(BIN)/python -m pytest tests/hostile $(PROCESSES)
 
 # A real SLURM on this machine, in a temporary folder, for as long as the tests take.
 test-slurm: $(VENV)/ready-dev

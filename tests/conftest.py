@@ -21,6 +21,7 @@ from srcnn.files import write_bytes, write_text
 from srcnn.paths import StudyPaths
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+pytest_plugins = ["finished_study"]
 pytest.register_assert_rewrite("batched_contract", "batched_pictures_contract", "executor_contract")
 
 # A shell's background command ignores Ctrl-C, and so would every command that a test starts and interrupts.

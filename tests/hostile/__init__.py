@@ -1,1 +1,1 @@
-"""Damaged, hostile and unusual input at every door. A package, so that `from conftest import` finds the file above."""
+"""What attacks the project, at length. A package, so that `from conftest import` finds the file above."""

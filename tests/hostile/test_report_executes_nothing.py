@@ -8,40 +8,19 @@ from pathlib import Path
 from unittest import mock
 from xml.etree import ElementTree
 
-import numpy as np
-import pandas as pd
 import pytest
-from conftest import REPOSITORY, photograph, tiny_study
+from conftest import photograph, tiny_study
 from PIL import Image
 from score_tables import row, write_study
+from test_markup import LABELS, NAMES, RUNS, panels_of, well_formed
 from test_report_in_a_browser import browser  # noqa: F401 - a fixture
 
 from analysis import plot, report, table
-from analysis.heatmap import heatmap
-from analysis.panels import save, to_svg
-from analysis.plots import evaluation_plot, image_plot, line_plot, upsampling_plot
-from analysis.spreadsheet import as_csv
-from analysis.style import run_styles, upsampler_styles
+from analysis.panels import save
 from jobs.job import CORES_VARIABLE
 from runner import submit
 from srcnn.files import write_text
-from srcnn.patches import Box
 from srcnn.paths import StudyPaths
-
-RUNS = "document.title='it ran'"
-NAMES = (
-    f'<img src=x onload="{RUNS}" onerror="{RUNS}">',
-    f"'\"><svg onload={RUNS}>",
-    "back\\slash \\1 \\g<0>",
-    "$x_1^{$",
-    "{{ 7*7 }} {% raw %} {# %s {0}",
-    "new\nline",
-    "=1+1",
-    "]]> --> &amp; &#60;",
-    "\u202egpj.exe \x1b[31mred \x85",
-    "Ψυχή 画像 🖼",
-)
-LABELS = (*NAMES, f"</script><script>{RUNS}</script>", "half a letter \ud800", "bell \x07", "@SUM(A1)")
 
 
 @pytest.fixture(scope="module")
@@ -142,42 +121,6 @@ def test_plots_and_tables_take_any_label(renamed, ends, tmp_path):
 
 
 @pytest.mark.parametrize("name", [name for name in LABELS if "\ud800" not in name])  # which no table can hold
-def test_every_figure_is_well_formed_whatever_it_names(name, tmp_path):
-    lines = pd.DataFrame({"variant": [name] * 2, "epoch": [1, 2], "mean": [1.0, 2.0], "low": 0.5, "high": 2.5})
-    means = pd.DataFrame({"run": [name] * 2, "epoch": [1, 2], "image": [name, "b"], "psnr": [1e-7, 2e-7]})
-    crops = pd.DataFrame({"upsampler": ["bicubic"] * 2, "psnr": [1.0, np.inf]})
-    styles = run_styles([name], ["bicubic"])
-    panels = [
-        evaluation_plot(lines, lines[:1], name, "psnr", styles),
-        image_plot(pd.DataFrame({"bicubic": [1.0], name: [2.0]}, index=[name]), name, "psnr", styles),
-        line_plot(means, "epoch", "psnr", styles, "run", name),
-        line_plot(means, "image", "psnr", styles, "run", name),
-        upsampling_plot(crops, name, "psnr", upsampler_styles(["bicubic"])),
-    ]
-    drawn = [str(to_svg(panel)) for panel in panels]
-    drawn.append(str(heatmap(np.zeros((9, 9, 3), np.uint8), [(Box(0, 0, 9, 9), 1.0)], "psnr", name)[0]))
-    for svg in drawn:
-        root = ElementTree.fromstring(svg.encode())
-        assert {element.tag.partition("}")[0] for element in root.iter()} == {"{http://www.w3.org/2000/svg"}
-        assert not {key for element in root.iter() for key in element.attrib if key == "style" or key.startswith("on")}
-    save(panels[:2], tmp_path / "a.pdf", tmp_path / "a.png")  # titles, lines and the names along an axis
-
-
-def test_text_that_a_spreadsheet_would_compute_is_text():
-    odd = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\tx", "\r=1", "＝1", "-5", "+1.5e3", "−3", "plain", None]
-    frame = pd.DataFrame({"=head": pd.Series(odd, dtype="category"), "n": np.arange(12) - 5.5, "same": odd})
-    frame.columns = ["=head", "n", "=head"]
-    head, *rows = csv.reader(as_csv(frame).splitlines())
-    assert head == ["'=head", "n", "'=head"]
-    cells = [each[0] for each in rows]
-    assert cells == ["'=1+1", "'+cmd|' /C calc'!A0", "'-2+3", "'@SUM(A1)", "'\tx", "\\r=1", "'＝1", *odd[7:11], ""]
-    assert [each[2] for each in rows] == cells
-    assert [float(each[1]) for each in rows] == [number - 5.5 for number in range(12)]
-
-
-def test_markup_is_made_by_the_template_and_by_xml_alone():
-    texts = {
-        file: file.read_text() for file in (REPOSITORY / "analysis").rglob("*.*") if file.suffix in (".py", ".html")
-    }
-    assert [file.name for file, text in texts.items() if re.search(r"\|\s*safe\b|f['\"]\s*<\w", text)] == []
-    assert sorted(file.name for file, text in texts.items() if "Markup(" in text) == ["build.py", "svg.py"]
+def test_every_figure_is_well_formed_and_written_whatever_it_names(name, tmp_path):
+    well_formed(name)
+    save(panels_of(name)[:2], tmp_path / "a.pdf", tmp_path / "a.png")  # titles, lines and the names along an axis

@@ -1,4 +1,4 @@
-"""One finished study for all of these tests, and commands that must neither break nor hang whatever they find in it."""
+"""One finished study for all tests of a process, and commands that must neither break nor hang whatever they find."""
 
 import faulthandler
 import os
@@ -15,8 +15,6 @@ from unittest import mock
 import pytest
 from conftest import REPOSITORY, empty_figures, tiny_study
 
-from jobs.job import CORES_VARIABLE
-from runner import submit
 from srcnn.paths import StudyPaths
 
 LIMIT_S = 60.0  # of one command: none of them takes a tenth of it where nothing hangs
@@ -44,6 +42,9 @@ class Ended:
 @pytest.fixture(scope="session")
 def finished_once(tmp_path_factory) -> Path:
     """The root of a study that is done: one run of one epoch. Never changed: tests use ``finished``."""
+    from jobs.job import CORES_VARIABLE  # which the tests of the package's environment do without
+    from runner import submit
+
     folder = tmp_path_factory.mktemp("finished")
     file = tiny_study(folder, evaluate__metrics=["psnr"], evaluate__protocols=["luma"], training__epochs=1)
     with mock.patch.dict(os.environ, {CORES_VARIABLE: "1"}), empty_figures():

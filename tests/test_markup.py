@@ -1,0 +1,82 @@
+"""What is drawn and tabled names pictures, runs and settings as they are called, and nothing obeys the names."""
+
+import csv
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import REPOSITORY
+
+from analysis.heatmap import heatmap
+from analysis.panels import Panel, to_svg
+from analysis.plots import evaluation_plot, image_plot, line_plot, upsampling_plot
+from analysis.spreadsheet import as_csv
+from analysis.style import run_styles, upsampler_styles
+from srcnn.patches import Box
+
+RUNS = "document.title='it ran'"
+NAMES = (
+    f'<img src=x onload="{RUNS}" onerror="{RUNS}">',
+    f"'\"><svg onload={RUNS}>",
+    "back\\slash \\1 \\g<0>",
+    "$x_1^{$",
+    "{{ 7*7 }} {% raw %} {# %s {0}",
+    "new\nline",
+    "=1+1",
+    "]]> --> &amp; &#60;",
+    "\u202egpj.exe \x1b[31mred \x85",
+    "Ψυχή 画像 🖼",
+)
+LABELS = (*NAMES, f"</script><script>{RUNS}</script>", "half a letter \ud800", "bell \x07", "@SUM(A1)")
+
+
+def panels_of(name: str) -> list[Panel]:
+    """Panels that name a run, a picture, a metric and themselves so."""
+    lines = pd.DataFrame({"variant": [name] * 2, "epoch": [1, 2], "mean": [1.0, 2.0], "low": 0.5, "high": 2.5})
+    means = pd.DataFrame({"run": [name] * 2, "epoch": [1, 2], "image": [name, "b"], "psnr": [1e-7, 2e-7]})
+    crops = pd.DataFrame({"upsampler": ["bicubic"] * 2, "psnr": [1.0, np.inf]})
+    styles = run_styles([name], ["bicubic"])
+    return [
+        evaluation_plot(lines, lines[:1], name, "psnr", styles),
+        image_plot(pd.DataFrame({"bicubic": [1.0], name: [2.0]}, index=[name]), name, "psnr", styles),
+        line_plot(means, "epoch", "psnr", styles, "run", name),
+        line_plot(means, "image", "psnr", styles, "run", name),
+        upsampling_plot(crops, name, "psnr", upsampler_styles(["bicubic"])),
+    ]
+
+
+def well_formed(name: str) -> None:
+    """Raise AssertionError if a figure with this name in every place is no plain picture."""
+    drawn = [str(to_svg(panel)) for panel in panels_of(name)]
+    drawn.append(str(heatmap(np.zeros((9, 9, 3), np.uint8), [(Box(0, 0, 9, 9), 1.0)], "psnr", name)[0]))
+    for svg in drawn:
+        root = ElementTree.fromstring(svg.encode())
+        assert {element.tag.partition("}")[0] for element in root.iter()} == {"{http://www.w3.org/2000/svg"}
+        assert not {key for element in root.iter() for key in element.attrib if key == "style" or key.startswith("on")}
+
+
+@pytest.mark.parametrize("name", [NAMES[0], NAMES[3], LABELS[-2]])
+def test_a_figure_is_well_formed_whatever_it_names(name):
+    well_formed(name)
+
+
+def test_text_that_a_spreadsheet_would_compute_is_text():
+    odd = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\tx", "\r=1", "＝1", "-5", "+1.5e3", "−3", "plain", None]
+    frame = pd.DataFrame({"=head": pd.Series(odd, dtype="category"), "n": np.arange(12) - 5.5, "same": odd})
+    frame.columns = ["=head", "n", "=head"]
+    head, *rows = csv.reader(as_csv(frame).splitlines())
+    assert head == ["'=head", "n", "'=head"]
+    cells = [each[0] for each in rows]
+    assert cells == ["'=1+1", "'+cmd|' /C calc'!A0", "'-2+3", "'@SUM(A1)", "'\tx", "\\r=1", "'＝1", *odd[7:11], ""]
+    assert [each[2] for each in rows] == cells
+    assert [float(each[1]) for each in rows] == [number - 5.5 for number in range(12)]
+
+
+def test_markup_is_made_by_the_template_and_by_xml_alone():
+    texts = {
+        file: file.read_text() for file in (REPOSITORY / "analysis").rglob("*.*") if file.suffix in (".py", ".html")
+    }
+    assert [file.name for file, text in texts.items() if re.search(r"\|\s*safe\b|f['\"]\s*<\w", text)] == []
+    assert sorted(file.name for file, text in texts.items() if "Markup(" in text) == ["build.py", "svg.py"]

@@ -1,4 +1,4 @@
-"""Training and restoring on a GPU, each figure beside its alternative in the same run.
+"""Training, restoring and scoring on a GPU, each figure beside its alternative in the same run.
 
 ``python -m benchmarks.gpu [--data-root FOLDER] [--device cuda|cpu] [--quick] [--json FILE]``
 
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.gpu_scoring import scoring
 from benchmarks.written import add_json, require_free, write_figures
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def main() -> None:
     start = time.perf_counter()
     result["throughput"] = throughput(patches, arguments.quick)
     result["restoring"] = restoring(device, arguments.quick)
+    result["scoring"] = scoring(device, arguments.quick, result["cores"])
     if arguments.data_root and not arguments.quick:
         result["training"] = [until_wanted(arguments, patches, *each) for each in TRAININGS]
     result["seconds"] = round(time.perf_counter() - start, 1)

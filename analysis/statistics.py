@@ -26,7 +26,7 @@ FEWEST = 5  # pictures: the range of four holds their median in only 7 of 8 case
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over ``pictures`` and its 95% interval; ``low`` and ``high`` are nan for too few pictures."""
+    """A mean over ``pictures`` (or as many runs) and its 95% interval; ``low`` and ``high`` are nan for too few."""
 
     mean: float
     low: float
@@ -74,6 +74,16 @@ def bootstrap_intervals(values: Floats, level: float = 0.95, seed: int = 0) -> l
         low, high = np.nanquantile(resampled[:, column], [tail, 1 - tail])
         intervals.append(Interval(float(mean), float(low), float(high), int(count)))
     return intervals
+
+
+def student_interval(values: Floats, level: float = 0.95) -> Interval:
+    """Return the mean of one value a training and Student's interval; few values of one kind have no better one.
+
+    Source: Student (1908), doi:10.1093/biomet/6.1.1.
+    """
+    count, mean = len(values), float(np.mean(values))
+    half = float(stdtrit(count - 1, (1 + level) / 2) * np.std(values, ddof=1) / np.sqrt(count))
+    return Interval(mean, mean - half, mean + half, count)
 
 
 @lru_cache(maxsize=16)

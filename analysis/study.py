@@ -149,9 +149,15 @@ def with_names(pictures: pd.DataFrame, study: StudyResults) -> pd.DataFrame:
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Give the dotted key and value of every setting, in order."""
+    """Give the dotted key and value of every setting, in order; of a setting with settings of its own first its name.
+
+    So ``training.loss`` is a loss's name, whether a study writes that alone or with ``training.loss.quality``.
+    """
     for key, value in settings.items():
-        if isinstance(value, Mapping) and value:
+        if prefix and isinstance(value, Mapping) and isinstance(value.get("name"), str):
+            yield f"{prefix}{key}", value["name"]
+            yield from flatten({name: own for name, own in value.items() if name != "name"}, f"{prefix}{key}.")
+        elif isinstance(value, Mapping) and value:
             yield from flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

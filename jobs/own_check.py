@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from srcnn.experiment import DataConfig, ModelConfig
+from srcnn.experiment import DataConfig, LossConfig, ModelConfig
 from srcnn.words import signal_name
 
 LIMIT_VARIABLE = "SRCNN_OWN_CODE_S"
@@ -27,18 +27,22 @@ MOST_S = 86_400
 
 @dataclass(frozen=True)
 class OwnCode:
-    """A metric or a model of the user's own; of a model also the settings that it must fit."""
+    """A metric, a model or a loss of the user's own; of the latter two also the settings that they must fit.
 
-    kind: str  # metric or model
+    ``scale`` is the study's for a model, and for a loss the input scale of the network, whose ``border`` counts, too.
+    """
+
+    kind: str  # metric, model or loss
     name: str
     residual: bool = True
     patch_size: int = 0
     scale: int = 1
-    settings: str = "{}"  # of a model, as JSON
+    settings: str = "{}"  # their own, as JSON
+    border: int = 0
 
 
 class OwnCodeError(ValueError):
-    """The user's own code that cannot be used; ``kind`` is what it was named as, metric or model."""
+    """The user's own code that cannot be used; ``kind`` is what it was named as: metric, model or loss."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -132,6 +136,12 @@ def own_model(model: ModelConfig, data: DataConfig) -> OwnCode:
     """Return a model of one's own with what decides whether it fits a study."""
     settings = json.dumps(model.settings, sort_keys=True)
     return OwnCode("model", model.name, model.residual, data.patch_size, data.scale, settings)
+
+
+def own_loss(loss: LossConfig, data: DataConfig, border: int, input_scale: int) -> OwnCode:
+    """Return a loss of one's own with what decides whether it fits a study; the numbers are the network's."""
+    settings = json.dumps(loss.settings, sort_keys=True)
+    return OwnCode("loss", loss.name, patch_size=data.patch_size, scale=input_scale, border=border, settings=settings)
 
 
 def own_metrics(names: Iterable[str]) -> list[OwnCode]:

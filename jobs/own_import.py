@@ -62,13 +62,23 @@ def _working_folder() -> str:
 
 
 def _fault(subject: OwnCode, stated: dict[str, int]) -> str:
-    """Return why a metric or model that could be imported cannot be used; empty if it can.
+    """Return why a metric, model or loss that could be imported cannot be used; empty if it can.
 
     What a model states of itself goes into ``stated``.
     """
     try:
         if subject.kind == "metric":
             find(subject.name)
+        elif subject.kind == "loss":
+            from srcnn.losses.build import check_loss
+
+            check_loss(
+                subject.name,
+                json.loads(subject.settings),
+                patch_size=subject.patch_size,
+                border=subject.border,
+                input_scale=subject.scale,
+            )
         else:
             from srcnn.models.build import check_model  # torch, which a metric does without
 

@@ -28,6 +28,7 @@ from srcnn.experiment import Experiment, ModelConfig
 from srcnn.files import remove_orphans, write_bytes
 from srcnn.history import Epoch, Precision
 from srcnn.identity import data_id
+from srcnn.losses.build import Loss
 from srcnn.models.build import build_model
 from srcnn.models.network import Network
 from srcnn.models.state import load_state
@@ -36,7 +37,7 @@ from srcnn.monitor import MonitoredPicture, mean_scores
 from srcnn.paths import RunPaths
 from srcnn.precision import possible, precision_for
 from srcnn.schema import SIDES
-from srcnn.steps import Steps, TrainingDiverged
+from srcnn.steps import Steps, TrainingDiverged, loss_for
 from srcnn.symptoms import symptom
 from srcnn.training import holdout_loss, load_optimiser, new_optimiser, new_steps, steps_per_epoch, train_epoch
 
@@ -48,7 +49,8 @@ class Materials:
     """Everything that the epochs of a run need and leave as it is.
 
     ``initial`` are the network's weights before the first epoch. ``train`` and ``holdout`` are the patches on the
-    device; None where nothing is to be trained. ``monitor`` are the pictures that are scored after every epoch.
+    device; None where nothing is to be trained, as is ``loss``. ``monitor`` are the pictures that are scored after
+    every epoch.
     """
 
     experiment: Experiment
@@ -57,6 +59,7 @@ class Materials:
     scale: Standardisation
     train: Patches | None
     holdout: Patches | None
+    loss: Loss | None
     monitor: Sequence[MonitoredPicture]
     device: torch.device
     precision: Precision
@@ -65,7 +68,7 @@ class Materials:
     def of(cls, stage: Train, history: Sequence[Epoch]) -> "Materials":
         """Read and build what a run needs; ``history`` holds its epochs so far.
 
-        Raises WeightsError, FileNotFoundError, NoGpu.
+        Raises WeightsError, FileNotFoundError, NoGpu, LossError.
         """
         experiment = stage.experiment
         device = task_device(experiment.training.device)
@@ -90,8 +93,9 @@ class Materials:
             for name, set_id in stage.monitor_sets.items()
             for picture in load_set(stage.root, set_id).pictures[: experiment.training.monitor_pictures]
         ]
+        loss = loss_for(experiment.training, model, train) if train else None
         precision = _precision(experiment, device, history)
-        return cls(experiment, model, initial, scale, train, holdout, monitor, device, precision)
+        return cls(experiment, model, initial, scale, train, holdout, loss, monitor, device, precision)
 
 
 def _given_weights(config: ModelConfig, content: str | None) -> Weights | None:
@@ -239,7 +243,9 @@ def _train_epoch(training: Training, materials: Materials, before: Epoch | None)
     if precision not in training.steps:
         spec = materials.experiment.model.spec
         part = spec.cpu_part if spec else None
-        training.steps[precision] = new_steps(model, training.optimiser, patches, config, precision, part)
+        training.steps[precision] = new_steps(
+            model, training.optimiser, patches, config, precision, part, materials.loss
+        )
     start, cpu_start = time.perf_counter(), time.process_time()
     train_loss = train_epoch(
         model,
@@ -252,7 +258,7 @@ def _train_epoch(training: Training, materials: Materials, before: Epoch | None)
         steps=training.steps[precision],
     )
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
-    held_out = holdout_loss(model, materials.holdout, config)
+    held_out = holdout_loss(model, materials.holdout, config, materials.loss)
     record: Epoch = {
         "epoch": epoch,
         "train_loss": train_loss,

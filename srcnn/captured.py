@@ -6,10 +6,11 @@ tensors that stay where they are. The host waits for the GPU at the end of an ep
 """
 
 import gc
+import inspect
 import logging
 import random
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor
 
 from srcnn.batches import Course
+from srcnn.losses.build import Loss
 from srcnn.models.network import Network
 from srcnn.steps import LOOK_EVERY, Steps, require_finite
 from srcnn.words import said
@@ -98,7 +100,7 @@ class CapturedSteps(Steps):
         if self.taken != WARM:
             self._step(*batch)
             return
-        with _watched(self.model) as reasons:
+        with _watched(self.model, self.loss_of) as reasons:
             self._step(*batch)
         if reasons:
             self._give_up(reasons[0])
@@ -106,7 +108,7 @@ class CapturedSteps(Steps):
     def _give_up(self, why: str) -> None:
         self.unfit = why
         self.graphs.clear()
-        _log.warning("each step of the training waits for Python, which is slower: the network %s", why)
+        _log.warning("each step of the training waits for Python, which is slower: the network or its loss %s", why)
 
 
 class _Recorded:
@@ -184,10 +186,10 @@ def _capturable(optimiser: torch.optim.Optimizer) -> Iterator[None]:
 
 
 @contextmanager
-def _watched(model: Network) -> Iterator[list[str]]:
+def _watched(model: Network, loss: Loss) -> Iterator[list[str]]:
     """Give a list that holds, after this block, why a graph must not record it: it would do the same ever after."""
     reasons: list[str] = []
-    before = host_state(model)
+    before = host_state(model, loss)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         torch.cuda.set_sync_debug_mode("warn")
@@ -198,19 +200,31 @@ def _watched(model: Network) -> Iterator[list[str]]:
     waits = [str(warning.message) for warning in caught if "synchronizing" in str(warning.message)]
     if any("called a" in wait for wait in waits):
         reasons.append("reads numbers back from the GPU as it computes")
-    changed = [name for name, value in host_state(model).items() if before.get(name) != value]
+    changed = [name for name, value in host_state(model, loss).items() if before.get(name) != value]
     reasons += [f"changes {name} from step to step" for name in changed]
 
 
-def host_state(model: Network) -> dict[str, Any]:
-    """Return what a step can change that a graph cannot: random generators of the host, plain attributes of layers."""
+def host_state(model: Network, loss: Loss | None = None) -> dict[str, Any]:
+    """Return what a step can change that a graph cannot: random generators of the host, plain attributes.
+
+    These are those of the network's layers, of the loss, and the variables that a loss holds as a closure.
+    """
     state: dict[str, Any] = {
         "the random numbers of Python": random.getstate(),
         "the random numbers of numpy": repr(np.random.get_state()),
         "the random numbers of the CPU": torch.random.get_rng_state().numpy().tobytes(),
     }
     for name, module in model.named_modules():
-        for key, value in vars(module).items():
-            if isinstance(value, bool | int | float | str):
-                state[f"{name}.{key}".lstrip(".")] = value
+        state |= _plain(name, vars(module))
+    parts = dict(loss.named_modules()) if isinstance(loss, torch.nn.Module) else {"": loss}
+    for name, part in parts.items():
+        state |= _plain(f"loss.{name}".rstrip("."), getattr(part, "__dict__", {}))
+    if inspect.isfunction(loss):
+        state |= _plain("loss", inspect.getclosurevars(loss).nonlocals)
     return state
+
+
+def _plain(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of some named values that are plain numbers or text."""
+    plain = {key: value for key, value in values.items() if isinstance(value, bool | int | float | str)}
+    return {f"{name}.{key}".lstrip("."): value for key, value in plain.items()}

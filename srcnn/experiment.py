@@ -15,13 +15,14 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    model_serializer,
     model_validator,
 )
 
 from srcnn.bounds import MOST_WORKERS
 from srcnn.color import Standard
 from srcnn.deprocess import Standardisation
-from srcnn.losses import LOSSES
+from srcnn.losses import LOSSES, LossSpec, unfit
 from srcnn.metrics import DEFINITIONS, METRICS, QUICK_METRICS, Definition
 from srcnn.models import MODELS, is_own_model
 from srcnn.models.spec import NetworkSpec
@@ -55,17 +56,38 @@ def _listed(kind: str, table: Iterable[str], name: str) -> str:
     raise ValueError(f"unknown {kind} {name!r}; {hint}known: {', '.join(table)}")
 
 
-def _model_name(name: str) -> str:
-    # Whether a class of the user's own exists is checked before a study starts, in a process that loads torch.
-    if ":" in name and not is_own_model(name):
-        raise ValueError(f"a model of your own is named package.module:Class, not {name!r}")
-    if ":" not in name and name not in MODELS:
-        near = difflib.get_close_matches(name, MODELS, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(
-            f"unknown model {name!r}; {hint}known: {', '.join(MODELS)}, or package.module:Class of your own"
-        )
-    return name
+def _own_or_one_of(kind: str, table: Iterable[str], attribute: str) -> AfterValidator:
+    """Return a validator that accepts the names in a table and those of the user's own code.
+
+    Whether that exists is checked before a study starts, in a process of its own.
+    """
+
+    def named(name: str) -> str:
+        if ":" in name and not is_own_model(name):
+            raise ValueError(f"a {kind} of your own is named package.module:{attribute}, not {name!r}")
+        if ":" not in name and name not in table:
+            near = difflib.get_close_matches(name.lower(), table, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            known = f"known: {', '.join(table)}, or package.module:{attribute} of your own"
+            raise ValueError(f"unknown {kind} {name!r}; {hint}{known}")
+        return name
+
+    return AfterValidator(named)
+
+
+def _with_own_settings(section: type[Section], raw: dict[str, Any], kind: type[Section]) -> dict[str, Any]:
+    """Return a section's settings with those of what it names checked, and their defaults spelled out.
+
+    ``kind`` is the section of the latter. Raises ValueError.
+    """
+    given = {key: value for key, value in raw.items() if key not in section.model_fields}
+    for key in given:
+        if key not in kind.model_fields:
+            raise ValueError(_unknown_setting(raw["name"], str(key), kind.model_fields, section.model_fields))
+    try:
+        return {**raw, **kind(**given).model_dump()}
+    except ValidationError as error:
+        raise ValueError(f"{raw['name']}: {faults(error)}") from error
 
 
 def _no_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -175,7 +197,7 @@ class ModelConfig(Section):
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
-    name: Annotated[str, AfterValidator(_model_name)] = "9-1-5"
+    name: Annotated[str, _own_or_one_of("model", MODELS, "Class")] = "9-1-5"
     residual: bool = True
     init: Literal["default", "gaussian"] = "default"  # gaussian is the paper's, and a trap: see srcnn.models.initial
     weights: str | None = None  # they bring their own scale of luma, so training.standardise does not apply
@@ -185,17 +207,11 @@ class ModelConfig(Section):
     @classmethod
     def _own_settings(cls, raw: Any) -> Any:
         """Check the network's own settings, and spell their defaults out; those of somebody's own it checks itself."""
-        if not isinstance(raw, dict) or raw.get("name", "9-1-5") not in MODELS:
+        if not isinstance(raw, dict):
             return raw
-        name, kind = raw.get("name", "9-1-5"), MODELS[raw.get("name", "9-1-5")].settings
-        given = {key: value for key, value in raw.items() if key not in cls.model_fields}
-        for key in given:
-            if key not in kind.model_fields:
-                raise ValueError(_unknown_setting(name, str(key), kind.model_fields, cls.model_fields))
-        try:
-            return {**raw, **kind(**given).model_dump()}
-        except ValidationError as error:
-            raise ValueError(f"{name}: {faults(error)}") from error
+        raw = {"name": cls.model_fields["name"].default, **raw}
+        known = isinstance(raw["name"], str) and raw["name"] in MODELS
+        return _with_own_settings(cls, raw, MODELS[raw["name"]].settings) if known else raw
 
     @property
     def spec(self) -> NetworkSpec | None:
@@ -220,6 +236,45 @@ def _unknown_setting(name: str, key: str, own: Iterable[str], common: Iterable[s
     return f"{name} has no setting {key}; {hint}it has: {', '.join(known)}"
 
 
+class LossConfig(Section):
+    """The loss, with settings of its own beside its name (``quality`` of fdpl), which LOSSES knows.
+
+    A study may write the name alone: ``loss: mse``.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+
+    name: Annotated[str, _own_or_one_of("loss", LOSSES, "build")] = "mse"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_settings(cls, raw: Any) -> Any:
+        """Check the loss's own settings, and spell their defaults out; those of somebody's own it checks itself."""
+        if isinstance(raw, str):
+            raw = {"name": raw}
+        if isinstance(raw, cls):
+            return raw
+        if not isinstance(raw, dict):
+            raise ValueError("expected a loss's name, or that with its settings, such as {name: fdpl, quality: 50}")
+        raw = {"name": cls.model_fields["name"].default, **raw}
+        known = isinstance(raw["name"], str) and raw["name"] in LOSSES
+        return _with_own_settings(cls, raw, LOSSES[raw["name"]].settings) if known else raw
+
+    @model_serializer
+    def _as_written(self) -> str | dict[str, Any]:
+        return {"name": self.name, **self.settings} if self.settings else self.name
+
+    @property
+    def spec(self) -> LossSpec | None:
+        """What LOSSES knows of the loss; None of somebody's own."""
+        return LOSSES.get(self.name)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The loss's own settings by name."""
+        return dict(self.model_extra or {})
+
+
 Device = Literal["auto", "cpu", "cuda"]
 
 
@@ -234,7 +289,7 @@ class TrainingConfig(Section):
     schedule: Annotated[str, one_of("schedule", SCHEDULES)] = "cosine"
     warmup_steps: int = Field(100, ge=0)
     final_rate: float = Field(0.01, ge=0, le=1)  # of learning_rate, at the end of the schedule
-    loss: Annotated[str, one_of("loss", LOSSES)] = "mse"
+    loss: LossConfig = LossConfig()
     standardise: Literal["centre", "dataset"] = "centre"
     augment: bool = True
     # auto: bfloat16 products where the processor is much faster with them; in the id only if it is not auto
@@ -387,15 +442,29 @@ class Experiment(Section):
         return self
 
     @model_validator(mode="after")
-    def _patches_are_large_enough(self) -> "Experiment":
-        # A class of one's own is asked for its border before the study starts; that takes torch.
-        border = self.model.spec.border if self.model.spec else 0
+    def _patches_fit(self) -> "Experiment":
+        # A class of one's own is asked for its numbers before the study starts; that takes torch.
+        spec = self.model.spec
+        if not self._is_run():
+            return self
+        border = spec.border if spec else 0
         if self.data.patch_size <= 2 * border:
             raise ValueError(
                 f"data.patch_size is {self.data.patch_size}, but model {self.model.name} loses {border} pixels "
                 f"on each side of a patch; it needs {2 * border + 1} or more"
             )
+        if spec and (fault := self.misfit(border, spec.input_scale(self.data.scale))):
+            raise ValueError(fault)
         return self
+
+    def _is_run(self) -> bool:
+        return True
+
+    def misfit(self, border: int, input_scale: int) -> str:
+        """Return why the loss cannot compare the patches of a network of these numbers; empty if it can."""
+        if not self.training.epochs:
+            return ""
+        return unfit(self.training.loss.name, self.data.patch_size, border, input_scale)
 
     @property
     def kept_epochs(self) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from srcnn.experiment import DataConfig, Experiment, ModelConfig
+from srcnn.experiment import DataConfig, Experiment, LossConfig, ModelConfig, TrainingConfig
 from srcnn.metrics import METRICS
 from srcnn.section import Section
 
@@ -56,15 +56,15 @@ def data_id(data: DataConfig, train_set_id: str, input_scale: int = 1) -> str:
 def run_id(experiment: Experiment, patches: str, model_content: Mapping[str, str | None] | None = None) -> str:
     """Return the id of a training: of the data_id of its patches, the model, the training and the seed.
 
-    ``model_content`` holds digests of what the model's settings only point to: a file of weights,
-    the code of a user's own class. The weights' path itself does not count.
+    ``model_content`` holds digests of what settings only point to: a file of weights, the code of a user's own class,
+    that of a loss of one's own. The weights' path itself does not count.
     """
     content = {name: digest for name, digest in (model_content or {}).items() if digest}
     about = {
         "data": patches,
         "model": differences(experiment.model, but=NOT_OF_MODEL) | _own_settings(experiment.model),
         "content": content,
-        "training": differences(experiment.training, but=NOT_OF_TRAINING),
+        "training": _training(experiment.training),
         "seed": experiment.seed,
     }
     return short_hash("r", about)
@@ -76,6 +76,19 @@ def _own_settings(model: ModelConfig) -> dict[str, Any]:
         return {"settings": model.settings} if model.settings else {}
     chosen = differences(model.spec.settings(**model.settings))
     return {"settings": chosen} if len(chosen) > 1 else {}
+
+
+def _training(training: TrainingConfig) -> dict[str, Any]:
+    about = differences(training, but=NOT_OF_TRAINING)
+    return about | {"loss": _loss(training.loss)} if "loss" in about else about
+
+
+def _loss(loss: LossConfig) -> str | dict[str, Any]:
+    """Return a loss's name, with what differs from the defaults of its settings; all of them for one of the user's."""
+    if loss.spec is None:
+        return {"name": loss.name, "settings": loss.settings} if loss.settings else loss.name
+    chosen = differences(loss.spec.settings(**loss.settings))
+    return {"name": loss.name, "settings": chosen} if chosen != {"version": 1} else loss.name
 
 
 def degradation_id(data: DataConfig, set_ids: Mapping[str, str]) -> str:

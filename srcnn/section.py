@@ -3,7 +3,7 @@
 import re
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, create_model, field_validator
 
 
 class Section(BaseModel):
@@ -27,3 +27,9 @@ class Section(BaseModel):
 
 def _holds_truth_value(value: Any) -> bool:
     return isinstance(value, bool) or (isinstance(value, list | tuple) and any(map(_holds_truth_value, value)))
+
+
+def settings(**fields: Any) -> type[Section]:
+    """Return a section of settings: each name with its type, and with its default or a pydantic Field."""
+    made: type[Section] = create_model("Settings", __base__=Section, **fields)
+    return made

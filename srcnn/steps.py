@@ -8,7 +8,8 @@ from torch import Tensor
 from srcnn.batches import Course, Patches
 from srcnn.experiment import TrainingConfig
 from srcnn.history import Precision
-from srcnn.losses import LOSSES
+from srcnn.losses.build import Loss, build_loss
+from srcnn.losses.pairs import Pairs
 from srcnn.models.network import Network
 
 LOOK_EVERY = 256  # batches between two looks at the loss, which on a GPU wait for it
@@ -21,7 +22,8 @@ class TrainingDiverged(RuntimeError):
 class Steps:
     """The steps of one training, one after another as Python asks for them, on any device and with any network.
 
-    ``part``: patches that a CPU takes through the network together; None: the whole batch.
+    ``part``: patches that a CPU takes through the network together; None: the whole batch. ``loss`` is that of the
+    configuration, where it is built already.
     """
 
     def __init__(
@@ -32,11 +34,12 @@ class Steps:
         config: TrainingConfig,
         precision: Precision,
         part: int | None = None,
+        loss: Loss | None = None,
     ) -> None:
         self.model, self.optimiser, self.patches, self.config = model, optimiser, patches, config
         self.precision = precision
         self.device = patches.device
-        self.loss_of = LOSSES[config.loss]
+        self.loss_of = loss or loss_for(config, model, patches)
         self.part = (part if self.device.type == "cpu" else None) or config.batch_size
         self.total = torch.zeros((), device=self.device)
 
@@ -72,6 +75,11 @@ class Steps:
     def _set_rates(self, rates: "list[float] | list[Tensor]") -> None:
         for group, rate in zip(self.optimiser.param_groups, rates, strict=True):
             group["lr"] = rate
+
+
+def loss_for(config: TrainingConfig, model: Network, patches: Patches) -> Loss:
+    """Return the loss of a training, built from its patches as the network is compared on them."""
+    return build_loss(config.loss.name, config.loss.settings, Pairs(patches, model.border))
 
 
 def require_finite(value: float, what: str, epoch: int, rate: float) -> None:

@@ -9,11 +9,11 @@ from srcnn.batches import Course, Patches
 from srcnn.captured import CapturedSteps
 from srcnn.experiment import TrainingConfig
 from srcnn.history import Precision
-from srcnn.losses import LOSSES
+from srcnn.losses.build import Loss
 from srcnn.models.network import Network
 from srcnn.precision import products_in
 from srcnn.schedules import SCHEDULES
-from srcnn.steps import Steps, inner, require_finite
+from srcnn.steps import Steps, inner, loss_for, require_finite
 
 MOMENTUM = 0.9  # of sgd: the paper's, section 4.1
 
@@ -50,14 +50,15 @@ def new_steps(
     config: TrainingConfig,
     precision: Precision = "float32",
     part: int | None = None,
+    loss: Loss | None = None,
 ) -> Steps:
     """Return what takes the steps of a training: on a GPU recorded ones, elsewhere one after another.
 
-    ``part``: patches that a CPU takes through the network together; None: the whole batch.
+    ``part``: patches that a CPU takes through the network together; None: the whole batch. ``loss`` is that of the
+    configuration, where it is built already.
     """
-    if patches.device.type == "cuda":
-        return CapturedSteps(model, optimiser, patches, config, precision)
-    return Steps(model, optimiser, patches, config, precision, part)
+    kind = CapturedSteps if patches.device.type == "cuda" else Steps
+    return kind(model, optimiser, patches, config, precision, part, loss)
 
 
 def learning_rate(step: int, steps: int, config: TrainingConfig) -> float:
@@ -107,12 +108,18 @@ def train_epoch(
     return mean
 
 
-def holdout_loss(model: Network, patches: Patches, config: TrainingConfig) -> float:
-    """Return the mean loss over patches that training never sees; nan if there are none."""
+def holdout_loss(model: Network, patches: Patches, config: TrainingConfig, loss: Loss | None = None) -> float:
+    """Return the mean loss over patches that training never sees; nan if there are none.
+
+    ``loss`` is the one that training minimises; None: that of the configuration, built from these patches.
+    """
+    if not len(patches):
+        return math.nan
+    loss = loss or loss_for(config, model, patches)
     model.eval()
     total = 0.0
     with torch.inference_mode(), products_in("float32"):
         for index in torch.arange(len(patches), device=patches.device).split(256):
             inputs, targets = patches.batch(index)
-            total += float(LOSSES[config.loss](model(inputs), inner(targets, model.border))) * len(index)
-    return total / len(patches) if len(patches) else math.nan
+            total += float(loss(model(inputs), inner(targets, model.border))) * len(index)
+    return total / len(patches)

@@ -6,7 +6,15 @@ import pytest
 from pictures import SRCNNS
 from pydantic import BaseModel, ValidationError
 
-from srcnn.experiment import DataConfig, EvaluateConfig, Experiment, RenderConfig, TrainingConfig, source_name
+from srcnn.experiment import (
+    DataConfig,
+    EvaluateConfig,
+    Experiment,
+    LossConfig,
+    RenderConfig,
+    TrainingConfig,
+    source_name,
+)
 from srcnn.identity import data_id, degradation_id, eval_id, run_id, short_hash
 from srcnn.metrics import METRICS
 from srcnn.models import MODELS
@@ -22,10 +30,10 @@ def experiment(**sections):
 
 def changed(key, value):
     """The minimal experiment with one dotted key set."""
-    section, _, field = key.rpartition(".")
-    if not section:
-        return experiment(**{field: value})
-    return experiment(**{section: {**MINIMAL.get(section, {}), field: value}})
+    section, *inner = key.split(".")
+    for field in reversed(inner):
+        value = {field: value}
+    return experiment(**{section: {**MINIMAL.get(section, {}), **value} if inner else value})
 
 
 def ids(this, train="s-train", sets=SETS):
@@ -73,7 +81,7 @@ CHANGES = {
     "training.learning_rate": (1e-3, TRAINING),
     "training.warmup_steps": (0, TRAINING),
     "training.final_rate": (1.0, TRAINING),
-    "training.loss": ("l1", TRAINING),
+    "training.loss.name": ("l1", TRAINING),
     "training.standardise": ("dataset", TRAINING),
     "training.augment": (False, TRAINING),
     "training.precision": ("bfloat16", TRAINING),
@@ -101,7 +109,7 @@ def _fields(model: type[BaseModel], prefix: str = ""):
     for name, field in model.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from _fields(kind, f"{name}.")
+            yield from _fields(kind, f"{prefix}{name}.")
         else:
             yield prefix + name
 
@@ -169,7 +177,7 @@ DEFAULTS = {
             "schedule": "cosine",
             "warmup_steps": 100,
             "final_rate": 0.01,
-            "loss": "mse",
+            "loss": LossConfig(),
             "standardise": "centre",
             "augment": True,
             "precision": "auto",

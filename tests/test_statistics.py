@@ -5,7 +5,11 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from score_tables import row, write_study
 
+from analysis.evidence import Evidence
+from analysis.sections import seeds
+from analysis.sections.seeds import seed_table
 from analysis.statistics import (
     FEWEST,
     bootstrap_interval,
@@ -13,8 +17,10 @@ from analysis.statistics import (
     paired_differences,
     rank_correlation,
     seed_spread,
+    student_interval,
     summarise,
 )
+from analysis.study import open_study
 
 
 def test_a_bootstrap_interval_of_many_pictures_is_the_textbook_one():
@@ -108,3 +114,50 @@ def test_rank_correlation_without_ties_is_the_textbook_sum_of_squared_rank_diffe
 def test_infinite_values_take_part_in_ranks():
     psnr, ssim = np.array([30.0, 31.0, math.inf]), np.array([0.8, 0.9, 1.0])
     assert rank_correlation(np.column_stack([psnr, ssim]), ["psnr", "ssim"])[0, 1] == pytest.approx(1.0)
+
+
+# --- over seeds -------------------------------------------------------------------------------
+def seeds_study(folder, gains, pictures=8, **others):
+    """A study of two losses with a seed each for every gain, whose pictures all gain that."""
+    runs = {}
+    for loss, sign in (("mse", 0), ("fdpl", 1)):
+        for seed, gain in enumerate(gains):
+            settings = {"training": {"loss": {"name": "fdpl", "quality": 50} if sign else loss}, "seed": seed}
+            shown = [row(f"p{n}", psnr=30 + n + sign * (gain + 0.01 * (n % 3 - 1))) for n in range(pictures)]
+            runs[f"{loss} seed={seed}"] = {"settings": settings | others.get(loss, {}), "epochs": {1: shown}}
+    return Evidence(
+        open_study(write_study(folder, runs, [row(f"p{n}", "bicubic", psnr=29.0) for n in range(pictures)]))
+    )
+
+
+def test_students_interval_is_the_textbook_one():
+    interval = student_interval(np.array([1.0, 2.0, 3.0, 4.0, 5.0]))
+    assert interval.mean == 3
+    assert interval.high - 3 == pytest.approx(2.776445 * math.sqrt(2.5 / 5))  # t of 4 degrees of freedom
+
+
+@pytest.mark.parametrize(
+    ("gains", "pictures", "verdict"),
+    [
+        ([0.1, 0.12, 0.11], 8, "the difference holds."),
+        ([0.1, 0.12, 0.11], 3, "the difference holds for other trainings."),
+        ([0.5, -0.1, 0.2], 8, "the difference may be chance in these trainings."),
+        ([0.01, -0.01, 0.002], 8, "the difference may be chance."),
+    ],
+)
+def test_the_page_says_whether_a_difference_over_seeds_holds(tmp_path, gains, pictures, verdict):
+    evidence = seeds_study(tmp_path / "study", gains, pictures)
+    (difference,) = seed_table(evidence).to_dict("records")
+    assert (difference["variant"], difference["against"], difference["seeds"]) == ("fdpl", "mse", 3)
+    assert difference["difference"] == pytest.approx(np.mean(gains), abs=0.005)
+    expected = student_interval(np.array(gains))
+    assert difference["low_difference"] == pytest.approx(expected.low, abs=0.005)
+    sentence = seeds.section(evidence).blocks[0].text
+    assert sentence.startswith("On test, over 3 seeds, fdpl is ")
+    assert sentence.endswith(verdict)
+
+
+def test_two_seeds_and_runs_that_differ_in_more_than_a_section_are_not_compared(tmp_path):
+    assert seeds.section(seeds_study(tmp_path / "two", [0.1, 0.2])) is None
+    other = {"data": {"patch_size": 38}}
+    assert seeds.section(seeds_study(tmp_path / "more", [0.1, 0.2, 0.3], fdpl=other)) is None

@@ -24,6 +24,7 @@ from srcnn.yaml_text import YamlError, read_yaml
 
 NAME = "[A-Za-z0-9][A-Za-z0-9_.-]*"
 MOST_LETTERS = 200  # of a study's name: a folder's name has 255, and jobs are named after it
+LOSS = "training.loss"  # a name, or a mapping of that and the loss's own settings
 MOST_SHARDS = 1_000_000  # files of scores: more of them than a file system likes
 
 
@@ -47,6 +48,9 @@ class StudyConfig(Experiment):
             if isinstance(train, dict) and train.get("gpus") is None and train.get("gres") is None:
                 return {**raw, "cluster": {**cluster, "train": {**train, "gpus": 0}}}
         return raw
+
+    def _is_run(self) -> bool:
+        return self.sweep == SweepConfig()  # of a sweep the points are the runs
 
     @field_validator("name")
     @classmethod
@@ -208,12 +212,13 @@ def split_key(key: str) -> list[str]:
 
 
 def set_dotted(raw: dict[str, Any], key: str, value: Any) -> None:
-    """Set ``a.b.c`` in nested mappings, making those that are missing."""
+    """Set ``a.b.c`` in nested mappings, making those that are missing; of a loss, its name may stand for one."""
     *sections, last = split_key(key)
-    for section in sections:
+    for level, section in enumerate(sections, 1):
         inner = raw.get(section)
         if not isinstance(inner, dict):
-            inner = raw[section] = {}
+            named = isinstance(inner, str) and ".".join(sections[:level]) == LOSS
+            inner = raw[section] = {"name": inner} if named else {}
         raw = inner
     raw[last] = value
 
@@ -286,8 +291,10 @@ def _varied(study: StudyConfig, name: str, values: Mapping[str, Any]) -> Any:
     raw = study.model_dump(mode="json", include=set(Experiment.model_fields))
     if "model.name" in values:  # another network has other settings of its own
         raw["model"] = {key: value for key, value in raw["model"].items() if key in ModelConfig.model_fields}
-    for key, value in values.items():
-        set_dotted(raw, key, value)
+    if f"{LOSS}.name" in values:
+        raw["training"]["loss"] = values[f"{LOSS}.name"]
+    for key in sorted(values, key=lambda key: key.count(".")):  # a loss before its settings
+        set_dotted(raw, key, values[key])
     try:
         return section(**raw[name])
     except (ValidationError, TypeError):
@@ -331,8 +338,8 @@ def _check_key(key: str, where: str, model: type[BaseModel] = StudyConfig) -> No
 
 
 def _open_keys(model: type[BaseModel]) -> set[str]:
-    # What a network's own settings are, its name decides: they are checked with it.
-    mappings = ("model", "data.test", "data.eval", "sweep.grid", "sweep.zip", "sweep.cases", "render.epochs")
+    # What a network's or a loss's own settings are, its name decides: they are checked with it.
+    mappings = ("model", LOSS, "data.test", "data.eval", "sweep.grid", "sweep.zip", "sweep.cases", "render.epochs")
     return {key for key in _known_keys(model) if key in mappings or key.endswith(".sbatch")}
 
 

@@ -1,11 +1,11 @@
-"""What a study's model and metrics point to: checked before anything starts, and known by its content."""
+"""What a study's models, losses and metrics point to: checked before anything starts, and known by its content."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from jobs.events import MISSING, has_tensorboard
-from jobs.own_check import Checked, OwnCodeError, check_own_code, own_metrics, own_model
-from runner.study.config import ConfigError
+from jobs.own_check import Checked, OwnCode, OwnCodeError, check_own_code, own_loss, own_metrics, own_model
+from runner.study.config import LOSS, ConfigError
 from srcnn.experiment import Experiment
 from srcnn.metrics import METRICS
 from srcnn.models import is_own_model
@@ -13,7 +13,7 @@ from srcnn.own_code import code_digest
 
 
 class ModelContent(NamedTuple):
-    """Digests of what a model's settings point to, for the run's id, and what was assumed of it, in words."""
+    """Digests of what the settings of model and loss point to, for the run's id, and what was assumed, in words."""
 
     digests: dict[str, str | None]
     assumed: str
@@ -22,49 +22,65 @@ class ModelContent(NamedTuple):
 def model_content(experiment: Experiment) -> ModelContent:
     """Return the digests of the file of weights and of the user's own code, which is not run for it.
 
-    Raises ConfigError for a model or weights that cannot be used. Our own models are not built
+    Raises ConfigError for a model, a loss or weights that cannot be used. Our own models are not built
     here: that would take torch and a second for every command.
     """
     config = experiment.model
     if experiment.training.tensorboard and not has_tensorboard():
         raise ConfigError(MISSING)
-    code = None
-    try:
-        if is_own_model(config.name):
-            code = code_digest(config.name)
-    except ValueError as error:
-        raise ConfigError(f"model.name: {error}") from error
+    digests: dict[str, str | None] = {}
+    for content, key, name in (("code", "model.name", config.name), ("loss", LOSS, experiment.training.loss.name)):
+        try:
+            digests[content] = code_digest(name) if ":" in name else None
+        except ValueError as error:
+            raise ConfigError(f"{key}: {error}") from error
     if config.weights_scale and not config.weights:
         raise ConfigError("model.weights_scale: is the scale of given weights, and there is no model.weights")
-    weights, assumed = None, ""
+    digests["weights"], assumed = None, ""
     if config.weights:
         from runner.study.weights import checked_weights  # brings torch, which takes a second
 
-        weights, assumed = checked_weights(config, experiment.data.scale)
-    return ModelContent({"code": code, "weights": weights}, assumed)
+        digests["weights"], assumed = checked_weights(config, experiment.data.scale)
+    return ModelContent(digests, assumed)
 
 
 def own_names(experiments: Iterable[Experiment]) -> list[str]:
-    """Return the user's own models and metrics that experiments name, as ``package.module:attribute``."""
-    names = [name for experiment in experiments for name in (experiment.model.name, *experiment.evaluate.metrics)]
+    """Return the user's own models, losses and metrics that experiments name, as ``package.module:attribute``."""
+    names = [
+        name
+        for experiment in experiments
+        for name in (experiment.model.name, experiment.training.loss.name, *experiment.evaluate.metrics)
+    ]
     return [name for name in dict.fromkeys(names) if ":" in name]
 
 
 def checked_own_code(experiments: Iterable[Experiment]) -> Checked:
-    """Return what the user's own models and metrics do when they are imported, and what models state of themselves.
+    """Return what the user's own code does when it is imported, and what models state of themselves.
 
-    They are imported in a process of its own. Raises ConfigError for one that cannot be used.
+    Models, losses and metrics are imported in a process of its own. Raises ConfigError for one that cannot be used.
     """
+    experiments = list(experiments)
     subjects = []
     for experiment in experiments:
         model = experiment.model
         if is_own_model(model.name):
             subjects.append(own_model(model, experiment.data))
         subjects += own_metrics(experiment.evaluate.metrics)
+    checked = _checked(subjects)
+    losses = [
+        own_loss(experiment.training.loss, experiment.data, numbers.border, numbers.input_scale)
+        for experiment in experiments
+        if experiment.training.epochs and is_own_model(experiment.training.loss.name)
+        for numbers in [network_numbers(experiment, checked)]
+    ]
+    return Checked(list(dict.fromkeys([*checked.notes, *_checked(losses).notes])), checked.stated)
+
+
+def _checked(subjects: list[OwnCode]) -> Checked:
     try:
         return check_own_code(subjects)
     except OwnCodeError as error:
-        section = {"model": "model.name", "metric": "evaluate.metrics"}[error.kind]
+        section = {"model": "model.name", "loss": LOSS, "metric": "evaluate.metrics"}[error.kind]
         raise ConfigError(f"{section}: {error}") from error
 
 
@@ -76,10 +92,24 @@ def metric_code(names: Iterable[str]) -> dict[str, str]:
         raise ConfigError(f"evaluate.metrics: {error}") from error
 
 
-def network_numbers(experiment: Experiment, checked: Checked) -> tuple[int, int]:
-    """Return a network's input scale, and how many numbers it learns; of somebody's own ``checked`` holds them."""
+class NetworkNumbers(NamedTuple):
+    """A network's input scale, the output pixels that it loses at each side, and how many numbers it learns."""
+
+    input_scale: int
+    border: int
+    weights: int
+
+
+def network_numbers(experiment: Experiment, checked: Checked) -> NetworkNumbers:
+    """Return a network's numbers; of somebody's own ``checked`` holds them.
+
+    Raises ConfigError for patches of such a network that the loss cannot compare.
+    """
     model, scale = experiment.model, experiment.data.scale
-    if model.spec:
-        return model.spec.input_scale(scale), model.spec.weights(model.spec.settings(**model.settings), scale)
+    if spec := model.spec:
+        weights = spec.weights(spec.settings(**model.settings), scale)
+        return NetworkNumbers(spec.input_scale(scale), spec.border, weights)
     stated = checked.stated[own_model(model, experiment.data)]
-    return stated["scale"], stated["weights"]
+    if fault := experiment.misfit(stated["border"], stated["scale"]):
+        raise ConfigError(fault)
+    return NetworkNumbers(stated["scale"], stated["border"], stated["weights"])

@@ -178,7 +178,7 @@ class _Resolver:
     def __call__(self, run: SweepPoint) -> PlannedRun:
         experiment = run.experiment
         data, model = self._data(experiment), self._model(experiment)
-        input_scale, weights = network_numbers(experiment, self.own_code)
+        input_scale, _, weights = network_numbers(experiment, self.own_code)
         if input_scale not in data.data_ids:
             data.data_ids[input_scale] = data_id(experiment.data, data.train_set, input_scale)
         trained_on = data.data_ids[input_scale]
@@ -218,7 +218,7 @@ class _Resolver:
         return self.evals[key]
 
     def _model(self, experiment: Experiment) -> dict[str, str | None]:
-        key = experiment.model.model_dump_json() + str(experiment.data.patch_size)
+        key = f"{experiment.model.model_dump_json()} {experiment.training.loss} {experiment.data.patch_size}"
         if key not in self.models:
             self.models[key] = model_content(experiment)
             if self.models[key].assumed:

@@ -75,4 +75,6 @@ def _short(key: str) -> str:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, Mapping) and isinstance(value.get("name"), str):  # what has settings of its own: a loss
+        return " ".join([value["name"], *(f"{key}={_text(own)}" for key, own in value.items() if key != "name")])
     return str(value).lower() if isinstance(value, bool) else str(value)

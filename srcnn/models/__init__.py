@@ -7,7 +7,8 @@ The table says what is known of a network without building it, so that a study i
 
 from typing import Literal
 
-from srcnn.models.spec import Fed, NetworkSpec, settings, whole
+from srcnn.models.spec import Fed, NetworkSpec, whole
+from srcnn.section import settings
 
 INTERPOLATED: Fed = "interpolated"
 LOW: Fed = "low resolution"

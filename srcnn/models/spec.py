@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import Field, create_model
+from pydantic import Field
 
 from srcnn.section import Section
 
@@ -36,12 +36,6 @@ class NetworkSpec:
     def input_scale(self, scale: int) -> int:
         """Output pixels per input pixel where a study's scale is this: 1 for a network fed the interpolated picture."""
         return scale if self.fed == "low resolution" else 1
-
-
-def settings(**fields: Any) -> type[Section]:
-    """Return a section of settings: each name with its type and default, which a ``whole`` or a literal type gives."""
-    made: type[Section] = create_model("Settings", __base__=Section, **fields)
-    return made
 
 
 def whole(default: int, least: int, most: int) -> tuple[type, Any]:

@@ -151,7 +151,7 @@ def with_names(pictures: pd.DataFrame, study: StudyResults) -> pd.DataFrame:
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Give the dotted key and value of every setting, in order; of a setting with settings of its own first its name.
 
-    So ``training.loss`` is a loss's name, whether a study writes that alone or with ``training.loss.quality``.
+    So ``training.loss`` is a loss's name, whether a study writes that alone or with settings below it.
     """
     for key, value in settings.items():
         if prefix and isinstance(value, Mapping) and isinstance(value.get("name"), str):

@@ -7,6 +7,7 @@ import pytest
 import torch
 import yaml
 from conftest import tiny_study
+from pictures import DATA, needs_data
 from pydantic import ValidationError
 from scipy.fft import dctn
 from small_study import small_plan, train
@@ -17,8 +18,10 @@ from runner.study.model import own_names
 from runner.submit import main as submit
 from srcnn.batches import Patches
 from srcnn.captured import host_state
+from srcnn.dataset import cut_planes
 from srcnn.deprocess import Standardisation
 from srcnn.experiment import DataConfig, Experiment, LossConfig, TrainingConfig
+from srcnn.files import read_picture
 from srcnn.history import read_history
 from srcnn.identity import run_id
 from srcnn.losses import LOSSES, LossError, unfit
@@ -121,6 +124,22 @@ def test_the_weights_of_a_network_fed_low_resolution_are_of_its_bicubic_enlargem
     interpolated = np.stack([resize(image, 24, 24) for image in fed])[:, 4:20, 4:20]
     expected = slow_weights(luma(interpolated), luma(originals), quantisation(50))
     np.testing.assert_allclose(frequency_weights(of, 50), expected, rtol=1e-3)
+
+
+@needs_data
+def test_the_weights_of_the_papers_pictures_are_those_that_its_author_states():
+    """The first row after its first, in his repository (sdv4/FDPL), from all of BSDS500's train and test: sum 2.506."""
+    data = DataConfig(train="bsds500", blur_sigma=1.0, resampling="pillow", luma="jpeg", patch_size=32, stride=39)
+    pictures = [read_picture(file) for file in sorted(DATA.glob("bsds500/**/train/*.jpg"))[:20]]
+    cut = [cut_planes(picture, data, 1, held_out=False) for picture in pictures]
+    fed, originals = (
+        np.stack([plane(of)[y : y + 32, x : x + 32] for of in cut for y, x in of.train])
+        for plane in (lambda of: of.input, lambda of: of.target)
+    )
+    of_author = Standardisation(0.434, 0.232)
+    weights = frequency_weights(Pairs(Patches.of(fed, originals, of_author, CPU), 0), 50)
+    stated = [0.0536, 0.0999, 0.0848, 0.0631, 0.0399, 0.0315, 0.0262]
+    np.testing.assert_allclose(weights[0, 1:] * 2.506 / 64, stated, rtol=0.1)
 
 
 def test_fdpl_is_the_weighted_mean_of_squared_coefficients():

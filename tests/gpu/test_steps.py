@@ -13,10 +13,11 @@ from srcnn.batches import SYMMETRIES, Patches, augmented
 from srcnn.deprocess import Standardisation
 from srcnn.deterministic import deterministic
 from srcnn.experiment import TrainingConfig
+from srcnn.losses import LOSSES
 from srcnn.models import MODELS
 from srcnn.models.build import build_model
 from srcnn.precision import products_in
-from srcnn.steps import Steps, TrainingDiverged
+from srcnn.steps import Steps, TrainingDiverged, loss_for
 from srcnn.training import holdout_loss, load_optimiser, new_optimiser, new_steps, train_epoch
 
 from .conftest import SMALL
@@ -98,6 +99,21 @@ def test_recorded_steps_are_those_taken_one_by_one(cuda, name, precision, note):
     note(f"{name} {precision}: recorded against one by one, 138 steps: {distance(recorded, alone):.1e} of the weights")
     assert distance(recorded, alone) < 1e-3
     assert recorded.losses == pytest.approx(alone.losses, rel=1e-3)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_is_recorded_and_is_the_cpus(cuda, loss):
+    config = settings(loss=loss)
+    with deterministic(True):
+        recorded, alone = (Trained(cuda, config=config, alone=alone, data=patches(cuda, size=36)) for alone in (0, 1))
+    assert not recorded.steps.unfit
+    assert sorted(recorded.steps.graphs) == [1, 32]
+    assert distance(recorded, alone) < 1e-3
+    assert recorded.losses == pytest.approx(alone.losses, rel=1e-3)
+    model = build_model("9-1-5", residual=True, seed=0)
+    estimate, target = torch.rand(2, 5, 1, 24, 24)
+    here, there = (loss_for(config, model, patches(device, size=36)) for device in (CPU, cuda))
+    assert float(there(estimate.to(cuda), target.to(cuda))) == pytest.approx(float(here(estimate, target)), rel=1e-4)
 
 
 @pytest.mark.parametrize("precision", ["tf32", "bfloat16"])

@@ -1,6 +1,6 @@
 """The user's own code by its content, so that results made by other code are not taken for its results.
 
-A model or metric of the user's own is named ``package.module:attribute``. That module, and whatever of
+A model, loss or metric of the user's own is named ``package.module:attribute``. That module, and whatever of
 the user's it imports, decide what it computes, so all of these files are in the digest. They are read
 for it, not run.
 """

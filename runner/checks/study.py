@@ -39,7 +39,7 @@ def _has_pictures(asked: Circumstances) -> bool:
 
 
 def _own_code(asked: Circumstances) -> list[str]:
-    """Return the models and metrics of the study that are code of the user's own: planning imports and so runs them."""
+    """Return the models, losses and metrics of the study that are the user's own: planning imports and so runs them."""
     return own_names(run.experiment for run in asked.runs)
 
 

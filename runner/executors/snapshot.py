@@ -25,7 +25,7 @@ LARGE_BYTES = 1_000_000  # of a file in a user's package that is data rather tha
 
 
 def take_snapshot(experiments: Iterable[Experiment], folder: Path) -> list[Path]:
-    """Copy our packages, and the user's own models and metrics that experiments name, below ``folder/code``.
+    """Copy our packages, and the user's own models, losses and metrics that experiments name, below ``folder/code``.
 
     Returns the folders that a task must import from, in this order: the copy, then where the
     user's own code lies, for what it imports besides. What is installed (site-packages) stays there.
@@ -66,7 +66,7 @@ def provenance(command: Iterable[str]) -> dict[str, Any]:
 
 
 def own_modules(experiments: Iterable[Experiment]) -> list[str]:
-    """Return the modules of the user's own models and metrics that experiments name."""
+    """Return the modules of the user's own models, losses and metrics that experiments name."""
     return list(dict.fromkeys(name.partition(":")[0] for name in own_names(experiments)))
 
 

@@ -1,6 +1,7 @@
 """Training, restoring and scoring on a GPU, each figure beside its alternative in the same run.
 
-``python -m benchmarks.gpu [--data-root FOLDER] [--device cuda|cpu] [--quick] [--json FILE]``
+``python -m benchmarks.gpu [--data-root FOLDER] [--device cuda|cpu] [--only SECTION ...] [--quick]
+[--json FILE]``
 
 Without a GPU it runs smaller on the CPU, where nothing is recorded. The seconds until 32.39 dB need T91 and Set5
 (--data-root); without them the patches are noise, whose training takes as long.
@@ -31,6 +32,7 @@ BATCHES = (16, 128)
 PRECISIONS: "tuple[Precision, ...]" = ("float32", "tf32", "bfloat16")
 NETWORKS = ("9-1-5", "9-5-5")
 OWN_KERNELS = ("9-1-5", "9-1-7")
+SECTIONS = ("throughput", "restoring", "scoring", "training")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -39,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--data-root", type=Path, help="folder that holds t91/ and set5/")
     p.add_argument("--root", type=Path, default=Path("results/benchmarks"), help="where patches are kept")
     p.add_argument("--device", choices=["cuda", "cpu"], help="default: the GPU, if torch sees one")
+    p.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS, help="default: all of them")
     p.add_argument("--quick", action="store_true", help="as on a CPU: few steps, no training to the end")
     add_json(p, "gpu.json")
     return p
@@ -54,12 +57,16 @@ def main() -> None:
     arguments.quick |= device.type == "cpu"
     result: dict[str, Any] = about(device)
     print(", ".join(f"{name} {value}" for name, value in result.items()))
-    patches = training_patches(arguments, device)
+    wanted = set(arguments.only)
+    patches = training_patches(arguments, device) if wanted & {"throughput", "training"} else None
     start = time.perf_counter()
-    result["throughput"] = throughput(patches, arguments.quick)
-    result["restoring"] = restoring(device, arguments.quick)
-    result["scoring"] = scoring(device, arguments.quick, result["cores"])
-    if arguments.data_root and not arguments.quick:
+    if patches is not None and "throughput" in wanted:
+        result["throughput"] = throughput(patches, arguments.quick)
+    if "restoring" in wanted:
+        result["restoring"] = restoring(device, arguments.quick)
+    if "scoring" in wanted:
+        result["scoring"] = scoring(device, arguments.quick, result["cores"])
+    if patches is not None and "training" in wanted and arguments.data_root and not arguments.quick:
         result["training"] = [until_wanted(arguments, patches, *each) for each in TRAININGS]
     result["seconds"] = round(time.perf_counter() - start, 1)
     write_figures(arguments, "gpu", result)

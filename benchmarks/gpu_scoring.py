@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SIZES = ((160, 160), (321, 481))
 ESTIMATES = 6  # of each reference
 COMPARISONS, ON_CPU = 4200, 1008
-QUICK, QUICK_ON_CPU = 12, 6
+QUICK, QUICK_ON_CPU = 6, 6
 REFERENCES = 70  # that are written
 
 
@@ -187,7 +187,7 @@ def _parts(groups: list[Group], device: "torch.device", cores: int) -> dict[str,
         return time.perf_counter()
 
     copying, metrics = [], {name: [] for name in BATCHED}
-    for _ in range(3):
+    for _ in range(3 if cuda else 1):
         start = finished()
         there = [each.to(device, non_blocking=True) for each in batch]
         copying.append(finished() - start)

@@ -33,7 +33,7 @@ def _sum(maps: Tensor) -> Tensor:
 def _reduced(pictures: Pictures) -> Tensor:
     """Return the luminance (N, H, W), float32, averaged over blocks if the pictures are large."""
     block = block_size(*pictures.shape)
-    grey = double_luminance(pictures).float()
+    grey = pictures.feature(double_luminance).float()
     if block == 1:
         return grey
     height, width = (side // block for side in pictures.shape)
@@ -60,21 +60,20 @@ def _congruency(pictures: Pictures) -> Tensor:
     energy, amplitude = torch.zeros_like(grey), torch.zeros_like(grey)
     filters, noise = _filters(*grey.shape[1:], grey.device)
     for bank, above_median in zip(filters, noise, strict=True):
-        responses = torch.fft.ifft2(spectrum * bank)  # (N, 4, H, W)
-        along, squares = _along(responses)
-        threshold = above_median * _middle(squares[:, 0].flatten(1)).sqrt()
-        energy += (along - threshold[:, None, None]).clamp_(min=0.0)
-        amplitude += squares.sqrt_().sum(dim=1)
+        responses = torch.fft.ifft2(spectrum * bank)  # (N, 4, H, W), complex
+        amplitudes = responses.abs()
+        threshold = above_median * _middle(amplitudes[:, 0].square().flatten(1)).sqrt()
+        energy += (_along(responses) - threshold[:, None, None]).clamp_(min=0.0)
+        amplitude += amplitudes.sum(dim=1)
     return torch.where(amplitude > 0, energy / amplitude, 0.0)
 
 
-def _along(responses: Tensor) -> tuple[Tensor, Tensor]:
-    """Return E (N, H, W), the responses (N, 4, H, W) along their mean phase less those across, and A_n^2."""
-    even, odd = responses.real, responses.imag
-    e, o = even.sum(dim=1), odd.sum(dim=1)
-    squared = e.square() + o.square()
-    across = (even * o[:, None] - odd * e[:, None]).abs_().sum(dim=1)
-    return (squared - across) / (squared.sqrt() + EPSILON), even.square() + odd.square()
+def _along(responses: Tensor) -> Tensor:
+    """Return E = (|s|^2 - sum over n of |e_n s_o - o_n s_e|) / |s|, s being the sum of the responses (N, 4, H, W)."""
+    total = responses.sum(dim=1)
+    across = (responses * total.conj()[:, None]).imag.abs().sum(dim=1)
+    length = total.abs()
+    return (length.square() - across) / (length + EPSILON)
 
 
 def _middle(values: Tensor) -> Tensor:

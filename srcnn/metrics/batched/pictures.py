@@ -56,7 +56,8 @@ class Pictures:
 class Pairs:
     """Estimates, and the references that they are compared with; ``of`` says which reference each estimate has.
 
-    Raises ValueError if both are not of one size, type, range and device, or ``of`` names no reference.
+    Raises ValueError if both are not of one size, type, range and device, or ``of``, unless it lies on another device
+    than the CPU, which would have to be waited for, names no reference.
     """
 
     def __init__(self, references: Pictures, estimates: Pictures, of: Sequence[int] | Tensor | None = None) -> None:
@@ -129,7 +130,7 @@ def byte_luminance(pictures: Pictures) -> Tensor:
 
     Halves are rounded up, also where the arithmetic has put them a little below (hence 0.500001).
     """
-    return (double_luminance(pictures) + 0.500001).clamp(0, 255).byte()
+    return (pictures.feature(double_luminance) + 0.500001).clamp(0, 255).byte()
 
 
 def sums(bands: Tensor) -> Tensor:

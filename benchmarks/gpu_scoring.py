@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +63,11 @@ def _show(row: dict[str, Any], cores: int) -> None:
         f"{row['device_per_s']:.0f} a second; CPU kernels on {cores} cores {row['cpu_per_s']:.0f} a second: "
         f"{row['ratio']:.1f}x; {row['memory_gb']:.1f} GB of the device at most, {row['at_once']} pairs at once"
     )
-    alone = ", ".join(f"{name} {seconds:.2f}" for name, seconds in row["metrics_s"].items())
-    print(f"   alone: decoding {row['decoding_s']:.2f}, copying {row['copying_s']:.2f}, {alone}")
+    decoding, metrics = (
+        ", ".join(f"{name} {seconds:.2f}" for name, seconds in row[part].items())
+        for part in ("decoding_s", "metrics_s")
+    )
+    print(f"   alone: decoding by {decoding}; copying {row['copying_s']:.2f}; {metrics}")
     apart = ", ".join(f"{name} {apart:.0e}" for name, apart in row["apart"].items())
     print(f"   farthest from the kernels, relatively: {apart}", flush=True)
 
@@ -95,12 +98,32 @@ def _write(folder: Path, height: int, width: int, references: int, threads: int)
         return list(pool.map(write, range(references)))
 
 
+Reader = Callable[[Path, np.ndarray], None]
+
+
+def by_opencv(file: Path, into: np.ndarray) -> None:
+    """Read a picture that is known to be an RGB PNG of 8 bits: other threads run meanwhile."""
+    import cv2
+
+    cv2.cvtColor(cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB, dst=into)
+
+
+def by_pillow(file: Path, into: np.ndarray) -> None:
+    """Read a picture as the stages do, with every check: other threads run only while it is unpacked."""
+    from srcnn.files import read_picture
+
+    into[...] = read_picture(file)
+
+
+READERS: dict[str, Reader] = {"opencv": by_opencv, "pillow": by_pillow}
+
+
 class _Batches:
     """Batches of groups, decoded by threads into memory that the device copies from while others are decoded."""
 
-    def __init__(self, groups: list[Group], at_once: int, pool: ThreadPoolExecutor, pinned: bool) -> None:
+    def __init__(self, groups: list[Group], at_once: int, pool: ThreadPoolExecutor, pinned: bool, read: Reader) -> None:
         self._parts = [groups[k : k + at_once] for k in range(0, len(groups), at_once)]
-        self._pool, self._pinned = pool, pinned
+        self._pool, self._pinned, self._read = pool, pinned, read
 
     def __iter__(self) -> "Iterator[tuple[torch.Tensor, torch.Tensor]]":
         ahead = 3
@@ -116,18 +139,13 @@ class _Batches:
     def _begin(self, part: list[Group]) -> "tuple[torch.Tensor, torch.Tensor, list[Future[None]]]":
         import torch
 
-        from srcnn.files import read_picture
-
-        shape = read_picture(part[0].reference).shape
+        shape = _shape(part)
         references = torch.empty((len(part), *shape), dtype=torch.uint8, pin_memory=self._pinned)
         estimates = torch.empty((len(part) * ESTIMATES, *shape), dtype=torch.uint8, pin_memory=self._pinned)
 
-        def read(file: Path, into: np.ndarray) -> None:
-            into[...] = read_picture(file)
-
         files = [group.reference for group in part] + [file for group in part for file in group.estimates]
         places = [*references.numpy(), *estimates.numpy()]
-        return references, estimates, [self._pool.submit(read, *each) for each in zip(files, places, strict=True)]
+        return references, estimates, [self._pool.submit(self._read, *each) for each in zip(files, places, strict=True)]
 
 
 def _of(references: int) -> list[int]:
@@ -147,7 +165,7 @@ def _on_device(groups: list[Group], device: "torch.device", cores: int) -> tuple
 
     def run(some: list[Group]) -> list[dict[str, Any]]:
         scores = []
-        for references, estimates in _Batches(some, max(1, pairs // ESTIMATES), pool, cuda):
+        for references, estimates in _Batches(some, max(1, pairs // ESTIMATES), pool, cuda, by_opencv):
             there = (each.to(device, non_blocking=True) for each in (references, estimates))
             scores.append(score(*there, of=_of(len(references))))
         return values({name: torch.cat([each[name] for each in scores]) for name in scores[0]})
@@ -174,11 +192,13 @@ def _parts(groups: list[Group], device: "torch.device", cores: int) -> dict[str,
     cuda = device.type == "cuda"
     together = max(1, at_once(*_shape(groups)) // ESTIMATES)
     with ThreadPoolExecutor(cores) as pool:
-        start = time.perf_counter()
-        for _ in _Batches(groups, together, pool, cuda):
-            pass
-        decoding_s = time.perf_counter() - start
-        batch = next(iter(_Batches(groups[:together], together, pool, cuda)))
+        decoding = {}
+        for name, read in READERS.items():
+            start = time.perf_counter()
+            for _ in _Batches(groups, together, pool, cuda, read):
+                pass
+            decoding[name] = time.perf_counter() - start
+        batch = next(iter(_Batches(groups[:together], together, pool, cuda, by_opencv)))
     times = len(groups) / len(batch[0])
 
     def finished() -> float:
@@ -197,7 +217,7 @@ def _parts(groups: list[Group], device: "torch.device", cores: int) -> dict[str,
             pairs.feature(metric)
             metrics[name].append(finished() - start)
     return {
-        "decoding_s": decoding_s,
+        "decoding_s": decoding,
         "copying_s": times * statistics.median(copying),
         "metrics_s": {name: times * statistics.median(seconds) for name, seconds in metrics.items()},
     }

@@ -136,6 +136,12 @@ def test_students_interval_is_the_textbook_one():
     assert interval.high - 3 == pytest.approx(2.776445 * math.sqrt(2.5 / 5))  # t of 4 degrees of freedom
 
 
+def test_a_loss_is_known_by_its_name_with_and_without_settings(tmp_path):
+    settings = [run.settings for run in seeds_study(tmp_path / "study", [0.1]).study.runs]
+    assert [each["training.loss"] for each in settings] == ["mse", "fdpl"]
+    assert [each.get("training.loss.quality") for each in settings] == [None, 50]
+
+
 @pytest.mark.parametrize(
     ("gains", "pictures", "verdict"),
     [

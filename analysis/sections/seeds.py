@@ -28,10 +28,10 @@ def section(evidence: Evidence) -> PageSection | None:
         Column("run", "variant"),
         Column("against", "against"),
         Column("seeds", "seeds"),
-        Column(f"{metric_head(metric)} [95% over seeds]", "difference", metric, interval=True),
+        Column(f"{metric_head(metric)}, difference [95% over seeds]", "difference", metric, interval=True),
         Column("pictures", "pictures"),
         Column("the same [95% over pictures]", "over_pictures", metric, interval=True),
-        Column("", "verdict"),
+        Column("it", "verdict"),
     ]
     caption = (
         f"Protocol {evidence.main}, each run's last scored epoch. Runs whose settings differ in one section of the "
@@ -41,7 +41,9 @@ def section(evidence: Evidence) -> PageSection | None:
     )
     rows = table.to_dict("records")
     sentences = [Prose(_sentence(row, metric), "answer") for row in rows] if len(rows) <= MOST_SENTENCES else []
-    return PageSection("seeds", "Over the seeds", [*sentences, Table("seeds", "Differences", table, columns, caption)])
+    return PageSection(
+        "seeds", "Over the seeds", [*sentences, Table("over-seeds", "Differences", table, columns, caption)]
+    )
 
 
 def seed_table(evidence: Evidence) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Scoring on a device, from picture files to values, beside the CPU kernels on all cores: a section of benchmarks.gpu.
 
-Each reference has six estimates: 70 references of bundled photographs and their estimates are written once and read as
+Each reference has six estimates: 35 references of bundled photographs and their estimates are written once and read as
 often as there are comparisons, so reading them is decoding and no waiting for a disk.
 """
 
@@ -10,12 +10,15 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from srcnn.metrics import Reference, warm_up
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +27,7 @@ SIZES = ((160, 160), (321, 481))
 ESTIMATES = 6  # of each reference
 COMPARISONS, ON_CPU = 4200, 1008
 QUICK, QUICK_ON_CPU = 6, 6
-REFERENCES = 70  # that are written
+REFERENCES = 35  # that are written
 
 
 @dataclass(frozen=True)
@@ -39,15 +42,17 @@ def scoring(device: "torch.device", quick: bool, cores: int) -> list[dict[str, A
     """Return, for each size, the seconds of scoring on the device and of its parts, and the CPU's rate."""
     print("\nscoring by nine metrics, RGB, from PNG files; seconds")
     rows = []
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, _processes(cores) as pool:
+        compiled = pool.submit(warm_up, ["paper"])  # once, before every process would
         for height, width in SIZES:
             written = _write(Path(folder), height, width, 2 if quick else REFERENCES, cores)
             groups = [written[k % len(written)] for k in range((QUICK if quick else COMPARISONS) // ESTIMATES)]
+            compiled.result()
             row = {"height": height, "width": width, "comparisons": len(groups) * ESTIMATES}
             values, seconds = _on_device(groups, device, cores)
             row |= seconds | _parts(groups, device, cores)
             some = groups[: (QUICK_ON_CPU if quick else ON_CPU) // ESTIMATES]
-            expected, cpu_s = _on_cpu(some, cores)
+            expected, cpu_s = _on_cpu(some, pool, cores)
             row["device_per_s"] = row["comparisons"] / row["seconds"]
             row["cpu_per_s"] = len(expected) / cpu_s
             row["ratio"] = row["device_per_s"] / row["cpu_per_s"]
@@ -231,20 +236,14 @@ def _shape(groups: list[Group]) -> tuple[int, int, int]:
 
 
 # --- the CPU kernels ----------------------------------------------------------------------------
-def _on_cpu(groups: list[Group], cores: int) -> tuple[list[dict[str, Any]], float]:
-    """Return the values of every comparison by the kernels, on all cores, and the seconds from files to values."""
-    from srcnn.metrics import warm_up
-
-    warm_up(["paper"])  # compiled once, before every process would
+@contextmanager
+def _processes(cores: int) -> Iterator[ProcessPoolExecutor]:
+    """Give as many processes as there are cores, each of one thread."""
     threads = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")}
     os.environ.update(dict.fromkeys(threads, "1"))
     try:
         with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn")) as pool:
-            for _ in pool.map(_score_group, [groups[0]] * 4 * cores):
-                pass  # every process has begun and loaded what it needs
-            start = time.perf_counter()
-            found = [values for group in pool.map(_score_group, groups) for values in group]
-            return found, time.perf_counter() - start
+            yield pool
     finally:
         for name, value in threads.items():
             os.environ.pop(name)
@@ -252,9 +251,17 @@ def _on_cpu(groups: list[Group], cores: int) -> tuple[list[dict[str, Any]], floa
                 os.environ[name] = value
 
 
+def _on_cpu(groups: list[Group], pool: ProcessPoolExecutor, cores: int) -> tuple[list[dict[str, Any]], float]:
+    """Return the values of every comparison by the kernels, on all cores, and the seconds from files to values."""
+    for _ in pool.map(_score_group, [groups[0]] * 4 * cores):
+        pass  # every process has begun and loaded what it needs
+    start = time.perf_counter()
+    found = [values for group in pool.map(_score_group, groups) for values in group]
+    return found, time.perf_counter() - start
+
+
 def _score_group(group: Group) -> list[dict[str, float | None]]:
     from srcnn.files import read_picture
-    from srcnn.metrics import Reference
 
     reference = Reference(read_picture(group.reference))
     return [reference.score(read_picture(file)) for file in group.estimates]

@@ -49,10 +49,11 @@ def _sobel(pictures: Tensor) -> tuple[Tensor, Tensor]:
 def connected(seeds: Tensor, within: Tensor) -> Tensor:
     """Return where maps ``within`` (N, H, W) are connected with one of ``seeds``, by sides or corners; all boolean.
 
-    The seeds grow by a pixel a step, 64 pictures at once as the bits of words, so that a step takes a device hardly
-    longer than starting it. It is asked after 32 steps whether they still grow, and if so after twice as many.
+    The seeds grow by a pixel a step, up to 64 pictures at once as the bits of words, so that a step takes a device
+    hardly longer than starting it. It is asked after 32 steps whether they still grow, and if so after twice as many.
     """
-    allowed, grown = _words(within), pad(_words(seeds), (1, 1, 1, 1))
+    bits = torch.arange(min(_WORD, len(seeds)), device=seeds.device)[:, None, None]
+    allowed, grown = _words(within, bits), pad(_words(seeds, bits), (1, 1, 1, 1))
     inner = grown[:, 1:-1, 1:-1]
     steps = _STEPS
     while True:
@@ -61,15 +62,11 @@ def connected(seeds: Tensor, within: Tensor) -> Tensor:
             rows = grown[:, :, :-2] | grown[:, :, 1:-1] | grown[:, :, 2:]
             torch.bitwise_and(rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:], allowed, out=inner)
         if torch.equal(before, inner):
-            return ((inner[:, None] >> _bits(seeds.device)) & 1).flatten(0, 1)[: len(seeds)].bool()
+            return ((inner[:, None] >> bits) & 1).flatten(0, 1)[: len(seeds)].bool()
         steps *= 2
 
 
-def _words(maps: Tensor) -> Tensor:
-    """Return boolean maps (N, H, W) as the bits of int64 (ceil(N / 64), H, W)."""
-    filled = pad(maps, (0, 0, 0, 0, 0, -len(maps) % _WORD)).unflatten(0, (-1, _WORD))
-    return (filled.long() << _bits(maps.device)).sum(dim=1)
-
-
-def _bits(device: torch.device) -> Tensor:
-    return torch.arange(_WORD, device=device)[:, None, None]
+def _words(maps: Tensor, bits: Tensor) -> Tensor:
+    """Return boolean maps (N, H, W) as the ``bits`` of int64 (ceil(N / number of bits), H, W)."""
+    filled = pad(maps, (0, 0, 0, 0, 0, -len(maps) % len(bits))).unflatten(0, (-1, len(bits)))
+    return (filled.long() << bits).sum(dim=1)

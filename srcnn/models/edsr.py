@@ -8,6 +8,7 @@ and what the blocks give is added to the bicubic enlargement, which makes a smal
 from torch import Tensor, nn
 
 from srcnn.models.enlarged import Bicubic
+from srcnn.models.initial import begin_as_enlargement
 
 
 class Block(nn.Module):
@@ -15,15 +16,13 @@ class Block(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(channels, channels, 3, padding=1),
-        )
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.last = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return features of the same shape."""
-        return features + self.layers(features)
+        change: Tensor = self.last(nn.functional.relu(self.first(features), inplace=True))
+        return features + change
 
 
 class EDSR(nn.Module):
@@ -44,6 +43,10 @@ class EDSR(nn.Module):
             nn.Conv2d(channels, scale**2, 3, padding=1),
             nn.PixelShuffle(scale),
         )
+        begin_as_enlargement(self.layers)
+        for block in self.layers.children():
+            if isinstance(block, Block):
+                nn.init.zeros_(block.last.weight)  # a block begins as nothing, so that many of them train at once
         self.enlarge = Bicubic(scale) if residual else None
 
     def forward(self, luma: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from srcnn.models.enlarged import Bicubic
+from srcnn.models.initial import begin_as_enlargement
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
@@ -33,6 +34,7 @@ class ESPCN(nn.Module):
             nn.Conv2d(32, scale**2, 3, padding=1),
             nn.PixelShuffle(scale),
         )
+        begin_as_enlargement(self.layers)
         self.enlarge = Bicubic(scale) if residual else None
 
     def forward(self, luma: Tensor) -> Tensor:

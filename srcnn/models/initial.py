@@ -2,11 +2,26 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import nn
 
 
 def default(model: nn.Module) -> None:
-    """Leave the weights as the layers' constructors gave them (He's uniform, for convolutions)."""
+    """Leave the weights as the network's constructor gave them."""
+
+
+def begin_as_enlargement(network: nn.Module) -> None:
+    """Draw the weights of layers that are added to an enlargement: He's (2015), doi:10.1109/ICCV.2015.123, section 2.2.
+
+    The last convolution's are a tenth of them, so that training begins near the enlargement; biases are zero.
+    """
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)]
+    for layer in layers:
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+    with torch.no_grad():
+        layers[-1].weight *= 0.1
 
 
 def gaussian(model: nn.Module) -> None:

@@ -17,12 +17,16 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from jobs.attempt import Attempt, last_attempt
+from jobs.job import CORES_VARIABLE
 from srcnn.files import write_bytes, write_text
 from srcnn.paths import StudyPaths
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 pytest_plugins = ["finished_study"]
 pytest.register_assert_rewrite("batched_contract", "batched_pictures_contract", "executor_contract")
+
+# Tests run beside each other: threads that wait for one another would burn what the others need.
+os.environ |= {"OMP_NUM_THREADS": "1", CORES_VARIABLE: "1"}
 
 # A shell's background command ignores Ctrl-C, and so would every command that a test starts and interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
 import pytest
 from conftest import REPOSITORY, empty_figures, tiny_study
@@ -42,12 +41,11 @@ class Ended:
 @pytest.fixture(scope="session")
 def finished_once(tmp_path_factory) -> Path:
     """The root of a study that is done: one run of one epoch. Never changed: tests use ``finished``."""
-    from jobs.job import CORES_VARIABLE  # which the tests of the package's environment do without
-    from runner import submit
+    from runner import submit  # which the tests of the package's environment do without
 
     folder = tmp_path_factory.mktemp("finished")
     file = tiny_study(folder, evaluate__metrics=["psnr"], evaluate__protocols=["luma"], training__epochs=1)
-    with mock.patch.dict(os.environ, {CORES_VARIABLE: "1"}), empty_figures():
+    with empty_figures():
         assert submit.main([str(file), "--executor", "debug", "--root", str(folder / "results")]) == 0
     return folder / "results"
 

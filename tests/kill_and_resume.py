@@ -14,12 +14,9 @@ import sys
 import time
 from pathlib import Path
 
-os.environ["RUNNER_CPUS"] = "1"
-
 import numpy as np
 import pyarrow.parquet  # noqa: F401 - once, and not in every attempt
-import torch
-import torch._dynamo  # the first optimiser of a process imports it, which takes a second
+import torch._dynamo  # noqa: F401 - the first optimiser of a process imports it, which takes a second
 
 import srcnn.inference
 import srcnn.models.weights
@@ -140,7 +137,6 @@ def moments(count: int):
 def main() -> None:
     """Let one run be, kill the other, then let one attempt through."""
     folder, kills = Path(sys.argv[1]), int(sys.argv[2])
-    torch.set_num_threads(1)
     warm_up(metrics=STUDY["evaluate"]["metrics"])  # kernels are loaded once, too
     assert attempt(plan(folder / "whole").tasks, ("never",)) == 0
     root = folder / "killed"

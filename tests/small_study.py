@@ -1,12 +1,9 @@
 """A study small enough to be trained inside a test."""
 
 import json
-import os
-from unittest import mock
 
 import numpy as np
 
-from jobs.job import CORES_VARIABLE
 from jobs.prepare import Prepare
 from jobs.train import Train
 from runner.study.config import StudyConfig
@@ -33,10 +30,9 @@ def small_plan(root, seed=0, **sections):
 def train(root, progress=None, **sections):
     """Paths and history of the trained runs of a small study."""
     plan = small_plan(root, **sections)
-    with mock.patch.dict(os.environ, {CORES_VARIABLE: "1"}):  # threads cost more than they give here
-        for task in plan.tasks:
-            if isinstance(task.job, Prepare | Train):
-                task.job(progress) if progress else task.job()
+    for task in plan.tasks:
+        if isinstance(task.job, Prepare | Train):
+            task.job(progress) if progress else task.job()
     found = []
     for run in plan.runs:
         paths = plan.paths.run(run.run_id)

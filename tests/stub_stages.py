@@ -9,7 +9,7 @@ cancels and explains tasks is tested on these; what they would compute, elsewher
 import importlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -136,26 +136,27 @@ class Report(Job):
         progress(1, 1, str(self.page))
 
 
-def install() -> None:
-    """Put these in the places of the real ones, before anything reads the table."""
-    for name in ("prepare", "baseline"):
+def install(real: Collection[str] = (), without: Collection[str] = ()) -> None:
+    """Put these in the places of the real ones but for some, before anything reads the table."""
+    for name in {"prepare", "baseline", *without} - {*real}:
         del STAGES[name]
-    for name in STAGES:
-        STAGES[name] = replace(STAGES[name], job=f"stub_stages:{name.capitalize()}")
-    STAGES["train"] = replace(STAGES["train"], needs=(), resources={"cpus": 1})
-    STAGES["report"] = replace(STAGES["report"], after=("train", "evaluate"))
+    others = {"train": {"needs": (), "resources": {"cpus": 1}}, "report": {"after": ("train", "evaluate")}}
+    for name in {*STAGES} - {*real}:
+        STAGES[name] = replace(STAGES[name], job=f"stub_stages:{name.capitalize()}", **others.get(name, {}))
+    for name, stage in STAGES.items():
+        STAGES[name] = replace(stage, after=tuple(each for each in stage.after if each in STAGES))
 
 
 @contextmanager
-def installed() -> Iterator[None]:
+def installed(real: Collection[str] = (), without: Collection[str] = ()) -> Iterator[None]:
     """Have them in place for a while, in a process that needs the real ones too."""
-    real = dict(STAGES)
-    install()
+    before = dict(STAGES)
     try:
+        install(real, without)
         yield
     finally:
         STAGES.clear()
-        STAGES.update(real)
+        STAGES.update(before)
 
 
 if __name__ == "__main__":

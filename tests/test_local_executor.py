@@ -7,11 +7,14 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import REPOSITORY, HeldStub, tiny_study, wait_for
+from stub_stages import installed
 
 from jobs.attempt import last_attempt
 from jobs.device import GPUS_VARIABLE, NoGpu, task_device
@@ -26,29 +29,40 @@ from runner.study.plan import make_plan
 from runner.submit import main
 from srcnn.paths import RootPaths, StudyPaths
 
-REAL, STUBS = ("-m", "runner.submit"), ("-m", "stub_stages", "submit")
+STUBS = ("-m", "stub_stages", "submit")
+FOLLOWING = ("render", "evaluate")
 
 
-def submit(*arguments: str, stages: tuple[str, ...] = REAL, **options: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *stages, *arguments],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        **options,
-    )
+@dataclass(frozen=True)
+class Done:
+    """How a submission ended, and what it said."""
+
+    status: int
+    out: str
 
 
-def test_one_failing_run_does_not_stop_the_other_and_is_explained(tmp_path, stubs):
+@pytest.fixture
+def submit(stubs, capsys) -> Callable[..., Done]:
+    """``submit(*arguments, **stages)``: how a local execution ends that this process runs, on stub stages."""
+
+    def call(*arguments: object, **stages: tuple[str, ...]) -> Done:
+        capsys.readouterr()
+        with installed(**stages):
+            status = main([*map(str, arguments), "--executor", "local"])
+        return Done(status, "".join(capsys.readouterr()))
+
+    return call
+
+
+def test_one_failing_run_does_not_stop_the_other_and_is_explained(tmp_path, submit):
     rates = {"good": {}, "bad": {"training.learning_rate": 1e30}}
     file = tiny_study(tmp_path, sweep={"cases": rates})
-    result = submit(str(file), "--executor", "local", "--root", str(tmp_path / "results"), stages=STUBS)
-    assert result.returncode == 1
-    assert "failed: train bad" in result.stdout
-    assert "Diverged: training diverged: the loss is" in result.stdout
-    assert f"python -m runner.submit {tmp_path}/results/tiny" in result.stdout
-    (log,) = [line.split("log: ")[1] for line in result.stdout.splitlines() if "log: " in line]
+    done = submit(file, "--root", tmp_path / "results")
+    assert done.status == 1
+    assert "failed: train bad" in done.out
+    assert "Diverged: training diverged: the loss is" in done.out
+    assert f"python -m runner.submit {tmp_path}/results/tiny" in done.out
+    (log,) = [line.split("log: ")[1] for line in done.out.splitlines() if "log: " in line]
     assert "Diverged" in Path(log).read_text()
     paths = StudyPaths(tmp_path / "results" / "tiny")
     runs = {task.label: task for task in known_tasks(paths) if task.stage == "evaluate"}
@@ -56,15 +70,14 @@ def test_one_failing_run_does_not_stop_the_other_and_is_explained(tmp_path, stub
     assert runs["good"].run in paths.report_page.read_text()
 
 
-def test_a_finished_local_study_has_nothing_left_to_do(tmp_path, stubs):
+def test_a_finished_local_study_has_nothing_left_to_do(tmp_path, submit):
     file = tiny_study(tmp_path)
-    arguments = [str(file), "--executor", "local", "--root", str(tmp_path / "results")]
-    first = submit(*arguments, stages=STUBS)
-    assert first.returncode == 0, first.stdout + first.stderr
-    assert first.stdout.splitlines()[-1] == f"Report: {tmp_path}/results/tiny/report/index.html"
-    again = submit(*arguments, stages=STUBS)
-    assert again.returncode == 0
-    assert "Everything is done." in again.stdout
+    first = submit(file, "--root", tmp_path / "results", without=FOLLOWING)
+    assert first.status == 0, first.out
+    assert first.out.splitlines()[-1] == f"Report: {tmp_path}/results/tiny/report/index.html"
+    again = submit(file, "--root", tmp_path / "results", without=FOLLOWING)
+    assert again.status == 0
+    assert "Everything is done." in again.out
 
 
 def children_of(pid: int) -> list[int]:
@@ -93,7 +106,7 @@ def started(held: HeldStub, **options: object) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_stops_the_children_and_the_next_submit_goes_on(held, number):
+def test_an_interrupt_stops_the_children_and_the_next_submit_goes_on(held, submit, number):
     process = started(held, start_new_session=True)
     held.attempt()
     children = children_of(process.pid)
@@ -111,7 +124,7 @@ def test_an_interrupt_stops_the_children_and_the_next_submit_goes_on(held, numbe
     assert last_attempt(attempts, "train", attempts.parent.name).outcome == "interrupted"
     assert held.counted() == [1]
     held.let_go()
-    assert submit(str(held.paths.folder), "--executor", "local", "--cores", "1", stages=STUBS).returncode == 0
+    assert submit(held.paths.folder, "--cores", 1).status == 0
     assert held.counted() == list(range(1, held.epochs + 1))
 
 
@@ -175,7 +188,7 @@ def test_an_interrupt_reaches_a_task_whose_controller_was_killed(training, held)
     assert last_attempt(attempts, "train", attempts.parent.name).outcome == "interrupted"
 
 
-def test_a_task_whose_controller_is_killed_before_it_began_is_waited_for(tmp_path, stubs):
+def test_a_task_whose_controller_is_killed_before_it_began_is_waited_for(tmp_path, submit, monkeypatch):
     """While Python still imports there is no record of the task yet."""
     home = tmp_path / "home"
     home.mkdir()
@@ -187,11 +200,10 @@ def test_a_task_whose_controller_is_killed_before_it_began_is_waited_for(tmp_pat
         "    os.kill(os.getppid(), signal.SIGKILL)\n"
     )
     file = tiny_study(tmp_path, training__epochs=1)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(home), os.environ["PYTHONPATH"]])}
-    root = ("--executor", "local", "--root", str(tmp_path / "results"))
-    result = submit(str(file), *root, stages=STUBS, env=environment)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(home), os.environ["PYTHONPATH"]]))
+    done = submit(file, "--root", tmp_path / "results", without=FOLLOWING)
     assert (home / "killed").exists()
-    assert result.returncode == 0, result.stdout + result.stderr
+    assert done.status == 0, done.out
     (only,) = (tmp_path / "results" / "tiny" / "runs").glob("*/attempts/train-*.json")
     assert json.loads(only.read_text())["outcome"] == "done"
 
@@ -245,30 +257,32 @@ def test_each_gpu_serves_one_task_at_a_time(tmp_path):
     assert states[2].gpu_index == 0
 
 
-@pytest.mark.parametrize("visible", ["0,1", "GPU-5c89852c-d268-c3f3-1b07-005d5ae1dc3f,GPU-e8c4b8f6"])
-def test_a_training_on_a_gpu_machine_sees_its_own_gpu_only(tmp_path, two_gpus, stubs, visible):
-    file = tiny_study(tmp_path, sweep={"grid": {"seed": [1, 2]}}, data__eval={}, data__test={}, training__epochs=1)
+def test_a_training_on_a_gpu_machine_sees_its_own_gpu_only(tmp_path, two_gpus, submit, monkeypatch):
+    file = tiny_study(tmp_path, data__eval={}, data__test={}, training__epochs=1)
     probe = f'cluster.train.setup=["echo $CUDA_VISIBLE_DEVICES >> {tmp_path}/sees.txt"]'
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": visible}
-    where = ("cluster.train.gpus=1", "--executor", "local", "--root", str(tmp_path / "results"))
-    assert submit(str(file), probe, *where, stages=STUBS, env=environment).returncode == 0
-    assert sorted((tmp_path / "sees.txt").read_text().splitlines()) == visible.split(",")
+    where = ("cluster.train.gpus=1", "--root", tmp_path / "results")
+    for seeds, visible in (("[1, 2]", "0,1"), ("[3, 4]", "GPU-5c89852c-d268-c3f3-1b07-005d5ae1dc3f,GPU-e8c4b8f6")):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        (tmp_path / "sees.txt").write_text("")
+        done = submit(file, probe, f"sweep.grid.seed={seeds}", *where, without=FOLLOWING)
+        assert done.status == 0, done.out
+        assert sorted((tmp_path / "sees.txt").read_text().splitlines()) == visible.split(",")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a torch that sees no GPU")
-def test_a_gpu_that_torch_does_not_see_stops_the_training_at_once(tmp_path, two_gpus):
+def test_a_gpu_that_torch_does_not_see_stops_the_training_at_once(tmp_path, two_gpus, submit):
     file = tiny_study(tmp_path, data__eval={}, data__test={}, training__epochs=1)
-    root = ("--executor", "local", "--root", str(tmp_path / "results"))
-    result = submit(str(file), *root, env={**os.environ})
-    assert result.returncode == 1
-    assert "no GPU here" not in result.stdout
+    stages = {"real": ("prepare", "train"), "without": FOLLOWING}
+    done = submit(file, "--root", tmp_path / "results", **stages)
+    assert done.status == 1
+    assert "no GPU here" not in done.out
     said = f"1 GPU asked for, and torch sees none on {socket.gethostname()}: torch {torch.__version__} (built for "
-    assert said in result.stdout
-    assert "nvidia-smi: GPU 0: NVIDIA A100" in result.stdout
+    assert said in done.out
+    assert "nvidia-smi: GPU 0: NVIDIA A100" in done.out
     (train,) = [t for t in study_status(StudyPaths(tmp_path / "results/tiny"), time.time()).tasks if t.stage == "train"]
     assert (train.state, train.cause) == ("failed", "no GPU")
-    result = submit(str(tmp_path / "results/tiny"), "cluster.train.gpus=0", *root, env={**os.environ})
-    assert result.returncode == 0, result.stdout + result.stderr
+    done = submit(tmp_path / "results/tiny", "cluster.train.gpus=0", **stages)
+    assert done.status == 0, done.out
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a torch that sees no GPU")

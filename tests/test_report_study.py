@@ -1,13 +1,9 @@
 """The report's study, scaled down: its settings, its leak, its six metrics by both definitions."""
 
-import os
-from unittest import mock
-
 import numpy as np
 import pytest
 
 from analysis.scores import load
-from jobs.job import CORES_VARIABLE
 from runner.study.config import ConfigError, load_study
 from runner.study.plan import make_plan
 from srcnn.files import write_picture
@@ -45,10 +41,9 @@ def test_its_leak_is_refused_unless_declared(tmp_path):
 def test_it_gives_its_six_metrics_in_its_own_protocol_by_both_definitions(tmp_path):
     plan = make_plan(_scaled_down(tmp_path), RootPaths(tmp_path / "results"))
     plan.save()
-    with mock.patch.dict(os.environ, {CORES_VARIABLE: "1"}):
-        for task in plan.tasks:
-            if task.stage != "report":
-                task.job()
+    for task in plan.tasks:
+        if task.stage != "report":
+            task.job()
     frame = load(plan.paths.folder)
     whole = frame[(frame["protocol"] == "whole") & (frame["method"] == "srcnn")]
     assert set(whole["definition"]) == {"paper", "package"}

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import re
 from pathlib import Path
 from unittest import mock
@@ -17,7 +16,6 @@ from test_report_in_a_browser import browser  # noqa: F401 - a fixture
 
 from analysis import plot, report, table
 from analysis.panels import save
-from jobs.job import CORES_VARIABLE
 from runner import submit
 from srcnn.files import write_text
 from srcnn.paths import StudyPaths
@@ -41,7 +39,7 @@ def study(tmp_path_factory) -> Path:
         evaluate__protocols=["region"],
         training__epochs=1,
     )
-    with mock.patch.dict(os.environ, {CORES_VARIABLE: "1"}), mock.patch("analysis.build.write_report", _page):
+    with mock.patch("analysis.build.write_report", _page):
         assert submit.main([str(file), "--executor", "debug", "--root", str(folder / "results")]) == 0
     paths = (folder / "results" / "tiny").rename(folder / "results" / NAMES[0])  # the folder's name is the study's
     contents = json.loads((paths / "contents.json").read_text())

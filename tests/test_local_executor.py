@@ -339,7 +339,7 @@ def test_a_budget_gives_nothing_that_it_has_not(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["no_such_study"], "expected a YAML file, the folder of a submitted study, or one of: quickstart"),
+        (["no_such_study"], "expected a YAML file, the folder of a submitted study, or one of: "),
         (["quickstart", "training.epoch=1"], "did you mean training.epochs?"),
         (["quickstart", "data.eval=set5"], "python -m jobs.fetch set5"),
         (["quickstart", "data.eval=bundled/camera"], "evaluation pictures are among the training pictures"),

@@ -51,11 +51,12 @@ def own_code(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def study_once(tmp_path_factory):
-    """The root of a study that is scored by a metric of one's own."""
+    """The root of a study that is scored by a metric of one's own; one of its two pictures is dark."""
     folder = tmp_path_factory.mktemp("own")
     (folder / "metric_of_mine.py").write_text(OWN)
     evaluate = {"crops": [[32, 40]], "protocols": ["region"], "metrics": ["psnr", NAME], "workers": 1}
     file = tiny_study(folder, evaluate=evaluate, training__epochs=1)
+    Image.fromarray(photograph(4) // 4).save(folder / "eval" / "photo4.png")
     with pytest.MonkeyPatch.context() as patch, empty_figures():
         patch.syspath_prepend(folder)
         assert submit([str(file), "--executor", "debug", "--root", str(folder / "results")]) == 0
@@ -146,32 +147,30 @@ def test_a_metric_that_cannot_be_found_is_refused_with_its_name(tmp_path, own_co
 RAISES = """
 from pathlib import Path
 
-def own(reference, estimate, data_range):
+def contrast(reference, estimate, data_range):
     if reference.mean() < 80 and (Path(__file__).parent / "raise").exists():
         raise KeyboardInterrupt("too dark")
     return 1.0
+
+contrast.higher_is_better = False
 """
 
 
-def test_a_metric_that_raises_costs_its_picture_and_the_task_names_it(tmp_path, monkeypatch, capsys, undrawn):
-    (tmp_path / "raises.py").write_text(RAISES)
+def test_a_metric_that_raises_costs_its_picture_and_the_task_names_it(
+    study, own_code, tmp_path, monkeypatch, capsys, undrawn
+):
+    monkeypatch.chdir(study.parent)
+    own_code(metric_of_mine=RAISES)
     (tmp_path / "raise").touch()
-    monkeypatch.syspath_prepend(tmp_path)
-    evaluate = {"crops": [[32, 40]], "protocols": ["region"], "metrics": ["psnr", "raises:own"], "workers": 1}
-    file = tiny_study(tmp_path, evaluate=evaluate, training__epochs=1)
-    Image.fromarray(photograph(4) // 4).save(tmp_path / "eval" / "photo4.png")
-    command = [str(file), "--executor", "debug", "--root", str(tmp_path / "results")]
-    study = tmp_path / "results" / "tiny"
-    assert submit(command) == 1
+    assert submit([str(study), "--executor", "debug"]) == 1
     out = " ".join(capsys.readouterr().out.split())
-    assert "evals/photo4: metric raises:own raised KeyboardInterrupt: too dark" in out
+    assert f"evals/photo4: metric {NAME} raised KeyboardInterrupt: too dark" in out
     scored = analysis.load(study)
     assert set(scored["image"]) == {"photo3"}
     assert set(scored["method"]) == {"bicubic", "srcnn"}
     assert len(list(study.glob("scores/*/*.partial.parquet"))) == 2
 
     (tmp_path / "raise").unlink()
-    assert submit(command) == 0
+    assert submit([str(study), "--executor", "debug"]) == 0
     assert set(analysis.load(study)["image"]) == {"photo3", "photo4"}
     assert not list(study.glob("scores/*/*.partial.parquet"))
-    sys.modules.pop("raises")

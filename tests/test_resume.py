@@ -1,17 +1,10 @@
-"""Training that is killed and resumed gives what uninterrupted training gives, bit for bit."""
+"""Training goes on from the newest state that is whole, and whatever is damaged is named."""
 
-import json
 import logging
-import os
-import subprocess
-import sys
-from collections import Counter
-from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 import torch
-from conftest import REPOSITORY
+from small_study import train
 from test_keeping import epochs
 
 from jobs.checkpoint import Checkpoint, CheckpointError, newest, save_last, set_aside_damaged
@@ -20,68 +13,7 @@ from srcnn.files import remove_orphans
 from srcnn.history import TIMINGS
 from srcnn.paths import RunPaths
 
-SCRIPT = Path(__file__).with_name("kill_and_resume.py")
-KILLS = 21
 
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("killed")
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}  # whose one thread lets both trainings compute alike
-    command = [sys.executable, str(SCRIPT), str(folder), str(KILLS)]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, timeout=600, check=True)
-    return folder, json.loads(done.stdout)
-
-
-def _run_folder(root):
-    (folder,) = (root / "killed" / "runs").iterdir()
-    return RunPaths(folder)
-
-
-def _history(paths):
-    records = [json.loads(line) for line in paths.history.read_text().splitlines()]
-    return [{key: value for key, value in record.items() if key not in TIMINGS} for record in records]
-
-
-def test_training_was_killed_in_epochs_batches_and_writes(runs):
-    _, deaths = runs
-    assert len(deaths) >= 20
-    assert set(Counter(death[0] for death in deaths)) == {"time", "batch", "write"}
-    assert len({death[-1] for death in deaths}) >= 4  # different epochs
-
-
-def test_killed_training_gives_the_same_weights_bit_for_bit(runs):
-    folder, _ = runs
-    whole, killed = (_run_folder(folder / name) for name in ("whole", "killed"))
-    files = sorted(path.name for path in whole.checkpoints.glob("*.pt"))
-    assert {"best.pt", "last.pt", "epoch_0004.pt", "epoch_0008.pt", "epoch_0012.pt"} <= set(files)
-    for name in ("best.pt", "last.pt", "epoch_0004.pt", "epoch_0008.pt", "epoch_0012.pt"):
-        a, b = (Checkpoint.load(paths.checkpoints / name) for paths in (whole, killed))
-        assert a.epoch == b.epoch
-        for key, value in a.model.items():
-            assert torch.equal(value, b.model[key]), (name, key)
-        for index, state in a.optimiser["state"].items():
-            for key, value in state.items():
-                assert torch.equal(value, b.optimiser["state"][index][key]), (name, index, key)
-
-
-def test_killed_training_gives_the_same_history_and_scores(runs):
-    folder, _ = runs
-    assert _history(_run_folder(folder / "whole")) == _history(_run_folder(folder / "killed"))
-    shards = [sorted((folder / name / "killed" / "scores").glob("*/*.parquet")) for name in ("whole", "killed")]
-    assert [path.name for path in shards[0]] == [path.name for path in shards[1]]
-    for a, b in zip(*shards, strict=True):
-        assert pq.read_table(a).equals(pq.read_table(b))
-
-
-def test_killed_writes_leave_no_rubbish_behind(runs):
-    folder, _ = runs
-    left = [file.name for file in _run_folder(folder / "killed").checkpoints.iterdir() if file.name.startswith(".")]
-    # Only what the very last attempts left; the next training removes it.
-    assert len(left) <= 2
-
-
-# --- damage -----------------------------------------------------------------------------------
 def _state(epoch):
     weights = {"layer.weight": torch.full((3,), float(epoch))}
     return Checkpoint(epoch, weights, {}, epochs(*range(epoch, 0, -1)), {}, {}, 0, 0.45, 1.0)
@@ -179,3 +111,23 @@ def test_temporary_files_of_dead_processes_are_removed_and_no_others(tmp_path):
         (tmp_path / name).touch()
     assert remove_orphans(tmp_path) == 1
     assert {name: (tmp_path / name).exists() for name in names} == names
+
+
+def test_a_training_that_was_interrupted_ends_with_the_weights_and_history_of_one_that_was_let_be(tmp_path):
+    settings = {"training": {"epochs": 3}, "keep": {"every_s": 0}}
+
+    def interrupt(done, total, text):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "stopped", interrupt, **settings)
+    ((stopped, history),) = train(tmp_path / "stopped", **settings)
+    ((whole, expected),) = train(tmp_path / "whole", **settings)
+    weights, others = (Checkpoint.load(paths.last).model for paths in (stopped, whole))
+    assert all(torch.equal(value, others[name]) for name, value in weights.items())
+    for epoch in (*history, *expected):
+        for name in TIMINGS:
+            epoch.pop(name, None)
+    assert history == expected
+    assert len(history) == 3

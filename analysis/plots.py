@@ -242,6 +242,28 @@ def line_plot(table: pd.DataFrame, x: str, metric: str, styles: Mapping[str, Lin
     return Panel(draw, (4.4 + right, 3.3), margins=(0.8, right, 0.9 if text else 0.45, 0.3))
 
 
+def cost_plot(
+    table: pd.DataFrame, x: str, metric: str, styles: Mapping[str, Line], title: str, bicubic: float | None
+) -> Panel:
+    """Return a panel of a metric against what is spent for it, a number above 0 in column ``x``: a line a variant."""
+
+    def draw(axis: Axes) -> None:
+        power = power_of_ten(float(np.nanmax(np.abs(table[metric]), initial=0.0)))
+        for variant, line in table.groupby("variant", observed=True, sort=False):
+            style, line = styles[str(variant)], line.sort_values(x)
+            axis.plot(line[x], line[metric] / 10.0**power, ls=style.dashes, marker=style.marker, color=style.colour)
+        if bicubic is not None:
+            axis.axhline(bicubic / 10.0**power, color=BASELINE.colour, ls=BASELINE.dashes, lw=1.2)
+        axis.set_xscale("log")
+        axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5), numticks=8))
+        axis.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.4g}"))
+        axis.xaxis.set_minor_locator(ticker.NullLocator())
+        axis.set_title(title, fontsize=8)
+        axis.set_ylabel(axis_label(metric, power))
+
+    return Panel(draw, alt=f"{about(metric).title} against {title}")
+
+
 def _epochs(axis: Axes) -> None:
     _integers(axis)
     axis.set_xlabel("epoch")

@@ -22,7 +22,8 @@ from srcnn.yaml_text import read_yaml
 class RunResults:
     """One training of a study; ``settings`` is its configuration with dotted keys.
 
-    ``variant`` names what it shares with the runs that differ from it in the seed alone.
+    ``variant`` names what it shares with the runs that differ from it in the seed alone. ``weights`` and
+    ``multiplications`` (for each pixel of a restored picture) are its network's.
     """
 
     run_id: str
@@ -33,6 +34,8 @@ class RunResults:
     blocks: int
     settings: Mapping[str, Any]
     variant: str
+    weights: int = 0
+    multiplications: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class StudyResults:
                     run["shards"],
                     settings,
                     _without_seed(label),
+                    run.get("weights", 0),
+                    run.get("multiplications", 0),
                 )
             )
         return tuple(runs)

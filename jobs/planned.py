@@ -15,7 +15,7 @@ class PlannedRun:
     training patches; None where weights are used as they are. ``weights`` is the SHA-256 of
     the file that its network starts from, if there is one. ``input_scale`` is
     the network's: 1 if it is fed the interpolated picture, else the study's; ``weight_count`` is how many numbers it
-    learns.
+    learns, ``multiplications`` how often it multiplies for each pixel of a restored picture.
     """
 
     study: StudyPaths
@@ -31,6 +31,7 @@ class PlannedRun:
     weights: str | None = None
     input_scale: int = 1
     weight_count: int = 0
+    multiplications: int = 0
 
     @property
     def paths(self) -> RunPaths:

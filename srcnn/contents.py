@@ -15,7 +15,10 @@ IDS = ("run_id", "eval_id", "degradation_id", "data_id")
 
 
 class RunContents(TypedDict):
-    """A run: its ids, its label, the epochs that are kept, the number of blocks that it is scored in."""
+    """A run: its ids, its label, the epochs that are kept, the number of blocks that it is scored in.
+
+    ``weights``: how many numbers its network learns; ``multiplications``: of it, for each pixel of a restored picture.
+    """
 
     run_id: str
     label: str
@@ -26,6 +29,8 @@ class RunContents(TypedDict):
     data_id: NotRequired[str | None]
     epochs: list[int]
     shards: int
+    weights: NotRequired[int]
+    multiplications: NotRequired[int]
 
 
 class SetContents(TypedDict):

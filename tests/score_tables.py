@@ -53,6 +53,7 @@ def write_study(
                 "degradation_id": BASELINE,
                 "epochs": about.get("wanted", list(about["epochs"])),
                 "shards": 1,
+                **{name: about[name] for name in ("weights", "multiplications") if name in about},
             }
         )
     if baseline:

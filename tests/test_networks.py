@@ -62,6 +62,9 @@ def test_a_listed_network_states_what_it_does(name, settings, scale):
         assert stated["scale"] == spec.input_scale(scale)
         assert stated["border"] == spec.border
         assert stated["weights"] == spec.weights(spec.settings(**chosen), scale)
+    # Without the fixed filters of the enlargement; what valid convolutions compute beyond the picture is counted, too.
+    counted, wanted = stated["multiplications"], spec.multiplications(spec.settings(**chosen), scale)
+    assert wanted <= counted <= (wanted if spec.border == 0 else 1.3 * wanted)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

@@ -93,11 +93,15 @@ def metric_code(names: Iterable[str]) -> dict[str, str]:
 
 
 class NetworkNumbers(NamedTuple):
-    """A network's input scale, the output pixels that it loses at each side, and how many numbers it learns."""
+    """A network's input scale, the output pixels that it loses at each side, and what it takes.
+
+    ``weights``: how many numbers it learns; ``multiplications``: for each pixel of the restored picture.
+    """
 
     input_scale: int
     border: int
     weights: int
+    multiplications: int
 
 
 def network_numbers(experiment: Experiment, checked: Checked) -> NetworkNumbers:
@@ -107,9 +111,10 @@ def network_numbers(experiment: Experiment, checked: Checked) -> NetworkNumbers:
     """
     model, scale = experiment.model, experiment.data.scale
     if spec := model.spec:
-        weights = spec.weights(spec.settings(**model.settings), scale)
-        return NetworkNumbers(spec.input_scale(scale), spec.border, weights)
+        own = spec.settings(**model.settings)
+        taken = spec.weights(own, scale), spec.multiplications(own, scale)
+        return NetworkNumbers(spec.input_scale(scale), spec.border, *taken)
     stated = checked.stated[own_model(model, experiment.data)]
     if fault := experiment.misfit(stated["border"], stated["scale"]):
         raise ConfigError(fault)
-    return NetworkNumbers(stated["scale"], stated["border"], stated["weights"])
+    return NetworkNumbers(stated["scale"], stated["border"], stated["weights"], stated["multiplications"])

@@ -130,6 +130,8 @@ class Plan:
                     "data_id": run.data_id,
                     "epochs": list(run.experiment.kept_epochs),
                     "shards": run.experiment.evaluate.shards,
+                    "weights": run.weight_count,
+                    "multiplications": run.multiplications,
                 }
                 for run in self.runs
             ],
@@ -178,7 +180,8 @@ class _Resolver:
     def __call__(self, run: SweepPoint) -> PlannedRun:
         experiment = run.experiment
         data, model = self._data(experiment), self._model(experiment)
-        input_scale, _, weights = network_numbers(experiment, self.own_code)
+        numbers = network_numbers(experiment, self.own_code)
+        input_scale = numbers.input_scale
         if input_scale not in data.data_ids:
             data.data_ids[input_scale] = data_id(experiment.data, data.train_set, input_scale)
         trained_on = data.data_ids[input_scale]
@@ -195,7 +198,8 @@ class _Resolver:
             data.refs,
             model["weights"],
             input_scale,
-            weights,
+            numbers.weights,
+            numbers.multiplications,
         )
 
     def _data(self, experiment: Experiment) -> _Data:

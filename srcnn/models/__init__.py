@@ -7,7 +7,7 @@ The table says what is known of a network without building it, so that a study i
 
 from typing import Literal
 
-from srcnn.models.spec import Fed, NetworkSpec, whole
+from srcnn.models.spec import Fed, Layer, NetworkSpec, whole
 from srcnn.section import settings
 
 INTERPOLATED: Fed = "interpolated"
@@ -20,7 +20,7 @@ def _srcnn(first: int, middle: int, last: int) -> NetworkSpec:
         f"srcnn.models.srcnn:srcnn_{first}_{middle}_{last}",
         INTERPOLATED,
         border=first // 2 + middle // 2 + last // 2,
-        weights=lambda _, scale: 64 * first**2 + 64 + 32 * 64 * middle**2 + 32 + 32 * last**2 + 1,
+        layers=lambda _, scale: (Layer(1, 64, first), Layer(64, 32, middle), Layer(32, 1, last)),
         learns_in_bfloat16=True,
         # By products 128 patches take 33 ms in parts of 32 (24 in bfloat16), 35 (28) in parts of 16, 49 (33) at once.
         cpu_part=32 if middle == 1 else None,
@@ -36,7 +36,7 @@ MODELS: dict[str, NetworkSpec] = {
         "srcnn.models.espcn:ESPCN",
         LOW,
         settings=settings(activation=(Literal["relu", "tanh"], "relu")),
-        weights=lambda _, scale: _layers((1, 64, 5), (64, 32, 3), (32, scale**2, 3)),
+        layers=lambda _, scale: (Layer(1, 64, 5), Layer(64, 32, 3), Layer(32, scale**2, 3)),
         learns_in_bfloat16=True,
     ),
     "fsrcnn": NetworkSpec(
@@ -48,16 +48,12 @@ MODELS: dict[str, NetworkSpec] = {
             m=whole(4, 0, 64),
             end=(Literal["sub-pixel", "transposed"], "sub-pixel"),
         ),
-        weights=lambda chosen, scale: (
-            _layers(
-                (1, chosen.d, 5),
-                (chosen.d, chosen.s, 1),
-                *chosen.m * ((chosen.s, chosen.s, 3),),
-                (chosen.s, chosen.d, 1),
-                (chosen.d, scale**2, 5) if chosen.end == "sub-pixel" else (chosen.d, 1, 9),
-            )
-            + 2 * chosen.d
-            + (chosen.m + 1) * chosen.s
+        layers=lambda chosen, scale: (
+            Layer(1, chosen.d, 5, chosen.d),
+            Layer(chosen.d, chosen.s, 1, chosen.s),
+            *chosen.m * (Layer(chosen.s, chosen.s, 3, chosen.s),),
+            Layer(chosen.s, chosen.d, 1, chosen.d),
+            Layer(chosen.d, scale**2, 5) if chosen.end == "sub-pixel" else Layer(chosen.d, 1, 9),
         ),
         learns_in_bfloat16=True,
     ),
@@ -65,10 +61,10 @@ MODELS: dict[str, NetworkSpec] = {
         "srcnn.models.vdsr:VDSR",
         INTERPOLATED,
         settings=settings(layers=whole(20, 2, 128), channels=whole(64, 1, 1024)),
-        weights=lambda chosen, scale: _layers(
-            (1, chosen.channels, 3),
-            *(chosen.layers - 2) * ((chosen.channels, chosen.channels, 3),),
-            (chosen.channels, 1, 3),
+        layers=lambda chosen, scale: (
+            Layer(1, chosen.channels, 3),
+            *(chosen.layers - 2) * (Layer(chosen.channels, chosen.channels, 3),),
+            Layer(chosen.channels, 1, 3),
         ),
         learns_in_bfloat16=True,
     ),
@@ -76,19 +72,14 @@ MODELS: dict[str, NetworkSpec] = {
         "srcnn.models.edsr:EDSR",
         LOW,
         settings=settings(blocks=whole(16, 1, 256), channels=whole(64, 1, 1024)),
-        weights=lambda chosen, scale: _layers(
-            (1, chosen.channels, 3),
-            *2 * chosen.blocks * ((chosen.channels, chosen.channels, 3),),
-            (chosen.channels, scale**2, 3),
+        layers=lambda chosen, scale: (
+            Layer(1, chosen.channels, 3),
+            *2 * chosen.blocks * (Layer(chosen.channels, chosen.channels, 3),),
+            Layer(chosen.channels, scale**2, 3),
         ),
         learns_in_bfloat16=True,
     ),
 }
-
-
-def _layers(*layers: tuple[int, int, int]) -> int:
-    """Return how many numbers convolutions learn, with their biases; a layer is (bands in, bands out, kernel)."""
-    return sum(bands_in * bands_out * kernel**2 + bands_out for bands_in, bands_out, kernel in layers)
 
 
 class ModelError(ValueError):

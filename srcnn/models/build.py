@@ -1,9 +1,11 @@
 """Networks built by name, and the check that one keeps the contract."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from srcnn.models import MODELS, ModelError, is_own_model
 from srcnn.models.initial import INITS
@@ -17,6 +19,7 @@ CONTRACT = (
     "many input pixels away an output pixel depends on)"
 )
 NUMBERS = ("border", "scale", "reach")
+COUNTED_SIDE = 96  # of a picture whose multiplications are counted
 
 
 def build_model(
@@ -61,8 +64,9 @@ def build_model(
 def check_model(
     name: str, *, residual: bool, patch_size: int, scale: int, settings: Mapping[str, Any] | None = None
 ) -> dict[str, int]:
-    """Return the numbers that a network states and how many it learns, if it keeps the contract on a study's patches.
+    """Return the numbers that a network states, if it keeps the contract on a study's patches.
 
+    With them go ``weights``, how many numbers it learns, and ``multiplications`` for each restored pixel.
     ``patch_size`` and ``scale`` are the study's. Raises ModelError that says what it states, what it returned and what
     was expected.
     """
@@ -94,7 +98,15 @@ def check_model(
                 f"model {name!r} states border {border} and scale {own}, so luma (2, 1, {height}, {width}) must give "
                 f"{expected}, but it gave {shape}"
             )
-    return stated | {"weights": sum(parameter.numel() for parameter in model.parameters())}
+    counted = {"weights": sum(parameter.numel() for parameter in model.parameters())}
+    return stated | counted | {"multiplications": _multiplications(model, own)}
+
+
+def _multiplications(model: Network, scale: int) -> int:
+    side = COUNTED_SIDE + 2 * math.ceil(model.border / scale)
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        restored = model(torch.zeros(1, 1, side, side))
+    return round(counter.get_total_flops() / 2 / restored.numel())  # a product and its sum are two operations
 
 
 def _find(name: str) -> Any:

@@ -1,0 +1,191 @@
+"""The networks: what each takes and reaches, and what its first layer looks for, over the epochs."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.aggregate import mean_over_pictures
+from analysis.appearance import thinned
+from analysis.evidence import Evidence
+from analysis.page import Column, Figure, PageSection, Prose, Shot, Shots, Table
+from analysis.pictures import data_uri
+from analysis.plots import cost_plot
+from analysis.study import RunResults
+from analysis.style import Line, metric_head, run_styles
+from srcnn.words import duration
+
+FILTER_EPOCHS = 6
+FILTER_RUNS = 3
+ACROSS = 8  # filters in a row
+DOT = 3  # pixels of the page that a weight is drawn as
+
+
+def section(evidence: Evidence) -> PageSection | None:
+    """Return the networks' costs beside what they reach, and the filters of the best runs."""
+    blocks: list[Any] = []
+    costs = cost_table(evidence)
+    if len(costs):
+        metric = evidence.leading
+        sets = [name for name in evidence.study.sets if name in costs]
+        columns = [
+            Column("run", "variant"),
+            Column("network", "network"),
+            Column("weights", "weights", text=_counted),
+            Column("multiplications per pixel", "multiplications", text=_counted),
+            Column("training", "seconds", text=_seconds),
+            *(Column(f"{name}, {metric_head(metric)}", name, metric, best_in=()) for name in sets),
+        ]
+        caption = (
+            f"Protocol {evidence.main}, each run's last scored epoch, mean over seeds. Multiplications by a weight are "
+            "counted for each pixel of the restored picture; training is the time in optimiser steps."
+        )
+        blocks.append(Table("networks", "What each network takes, and what it reaches", costs, columns, caption))
+        blocks += _figure(evidence, costs, sets)
+    blocks += _filters(evidence)
+    return PageSection("networks", "Looking inside", blocks) if blocks else None
+
+
+def cost_table(evidence: Evidence) -> pd.DataFrame:
+    """Return a row a variant: its network, weights, multiplications, seconds of training; the leading metric by set."""
+    last, metric = evidence.last, evidence.leading
+    of_runs = (last["protocol"] == evidence.main) & (last["definition"] == evidence.definition) & last["run_id"].notna()
+    means = mean_over_pictures(last[of_runs], ["set", "variant"], [metric])
+    rows = []
+    for variant, runs in evidence.study.variants.items():
+        reached = means[means["variant"] == variant].set_index("set")[metric]
+        if not len(reached) or not runs[0].weights:
+            continue
+        row = {"variant": variant, "network": runs[0].settings.get("model.name", "")}
+        row |= {"weights": runs[0].weights, "multiplications": runs[0].multiplications}
+        seconds = [spent[max(spent)] for run in runs if (spent := training_seconds(evidence, run))]
+        row["seconds"] = float(np.mean(seconds)) if seconds else float("nan")
+        rows.append(row | {str(name): float(value) for name, value in reached.items()})
+    return pd.DataFrame(rows)
+
+
+def training_seconds(evidence: Evidence, run: RunResults) -> dict[int, float]:
+    """Return the seconds that a run had trained for at the end of each epoch."""
+    histories = evidence.histories
+    if not len(histories) or "seconds" not in histories:
+        return {}
+    own = histories[histories["run_id"] == run.run_id].sort_values("epoch")
+    return dict(zip(own["epoch"].astype(int), own["seconds"].cumsum().astype(float), strict=True))
+
+
+def _figure(evidence: Evidence, costs: pd.DataFrame, sets: list[str]) -> list[Figure]:
+    """Return the leading metric against seconds of training, over the epochs, and against multiplications."""
+    styles = run_styles(evidence.study.variants, evidence.study.baseline_names.values())
+    metric, bicubic = evidence.leading, evidence.study.baseline_names["bicubic"]
+    curves, baseline = _curves(evidence), _baseline(evidence)
+    panels = []
+    for name in sets:
+        of_set = curves[curves["set"] == name].dropna(subset=["seconds"]) if len(curves) else curves
+        if len(of_set):
+            panels.append(
+                cost_plot(of_set, "seconds", metric, styles, f"{name}: seconds of training", baseline.get(name))
+            )
+        if costs["multiplications"].nunique() > 1:
+            marks = costs.assign(**{metric: costs[name]})
+            title = f"{name}: multiplications per pixel"
+            panels.append(cost_plot(marks, "multiplications", metric, styles, title, baseline.get(name)))
+    if not panels:
+        return []
+    legend: dict[str, Line] = {variant: styles[variant] for variant in costs["variant"]}
+    if baseline:
+        legend[bicubic] = styles[bicubic]
+    caption = "Over the scored epochs, mean over seeds and pictures; what is spent is on a logarithmic axis."
+    return [Figure("networks", "What is reached for what is spent", panels, caption, legend)]
+
+
+def _curves(evidence: Evidence) -> pd.DataFrame:
+    """Return set, variant, epoch, seconds and the leading metric of every scored epoch, the mean over seeds."""
+    frame, metric = evidence.pictures, evidence.leading
+    chosen = frame[(frame["protocol"] == evidence.main) & (frame["definition"] == evidence.definition)]
+    chosen = chosen[chosen["run_id"].notna()]
+    means = mean_over_pictures(chosen, ["set", "variant", "epoch"], [metric])
+    spent: dict[tuple[str, int], list[float]] = {}
+    for run in evidence.scored_runs:
+        for epoch, seconds in training_seconds(evidence, run).items():
+            spent.setdefault((run.variant, epoch), []).append(seconds)
+    keys = zip(means["variant"].astype(str), means["epoch"].astype(int), strict=True)
+    return means.assign(seconds=[float(np.mean(spent.get(key, [np.nan]))) for key in keys])
+
+
+def _baseline(evidence: Evidence) -> dict[str, float]:
+    """Return the leading metric of bicubic interpolation by set."""
+    last, metric = evidence.last, evidence.leading
+    chosen = (last["protocol"] == evidence.main) & (last["definition"] == evidence.definition)
+    means = mean_over_pictures(last[chosen & (last["method"] == "bicubic")], ["set"], [metric])
+    return {str(name): float(value) for name, value in zip(means["set"], means[metric], strict=True)}
+
+
+def _filters(evidence: Evidence) -> list[Any]:
+    """Return the kernels of the first layer of the best runs, over the epochs."""
+    best = evidence.best_run
+    if best is None:
+        return []
+    others = [runs[0] for name, runs in evidence.study.variants.items() if name != best.variant]
+    strips: list[Any] = []
+    without = []
+    for run in [best, *(run for run in others if run.run_id in evidence.last_epoch)][:FILTER_RUNS]:
+        kernels = {
+            epoch: found
+            for epoch in thinned(list(run.epochs), FILTER_EPOCHS)
+            if (found := first_kernels(evidence, run, epoch)) is not None
+        }
+        if not kernels:
+            without.append(run.label)
+            continue
+        largest = max(float(np.abs(each).max()) for each in kernels.values())
+        shots = []
+        for epoch, found in kernels.items():
+            picture = drawn_kernels(found, largest)
+            height, width = picture.shape[:2]
+            alt = f"kernels of the first layer of {run.label}, epoch {epoch}"
+            shots.append(Shot(data_uri(picture), width, height, [f"epoch {epoch}"], alt))
+        count, size = next(iter(kernels.values())).shape[:2]
+        caption = f"{count} kernels of {size}x{size}; grey is 0, white {largest:.2g}, black −{largest:.2g}."
+        strips.append(Shots(f"First layer over the epochs: {run.label}", shots, caption.replace("e-", "e−")))
+    if without:
+        strips.append(Prose(f"No checkpoint with a first layer that could be drawn: {', '.join(without)}.", "faint"))
+    return strips
+
+
+def first_kernels(evidence: Evidence, run: RunResults, epoch: int) -> NDArray[np.float32] | None:
+    """Return the kernels (n, k, k) of a run's first convolution of luma at an epoch; None where there is none.
+
+    The checkpoint is read, and no code of a network's is run for it.
+    """
+    from srcnn.checkpoint import Checkpoint, CheckpointError  # torch, which no other section needs
+
+    try:
+        state = Checkpoint.load(evidence.study.paths.run(run.run_id).checkpoint(epoch)).model
+    except CheckpointError:
+        return None
+    for value in state.values():
+        if value.ndim == 4 and value.shape[1] == 1 and value.shape[2] == value.shape[3] > 1:
+            kernels: NDArray[np.float32] = value[:, 0].float().numpy()
+            return kernels
+    return None
+
+
+def drawn_kernels(kernels: NDArray[np.float32], largest: float) -> NDArray[np.uint8]:
+    """Return kernels (n, k, k) side by side as a picture (H, W, 3); those of one length have one look in all epochs."""
+    count, size = kernels.shape[:2]
+    cell, rows = size * DOT + DOT, -(-count // ACROSS)
+    sheet = np.full((rows * cell + DOT, min(count, ACROSS) * cell + DOT), 255, np.uint8)
+    levels = np.rint(127.5 + 127.5 * kernels / (largest or 1.0)).astype(np.uint8)
+    for number, square in enumerate(levels):
+        y, x = (place * cell + DOT for place in divmod(number, ACROSS))
+        sheet[y : y + size * DOT, x : x + size * DOT] = square.repeat(DOT, axis=0).repeat(DOT, axis=1)
+    return np.repeat(sheet[..., None], 3, axis=2)
+
+
+def _counted(value: Any) -> str:
+    return f"{int(value):,}"
+
+
+def _seconds(value: Any) -> str:
+    return "–" if value != value else duration(float(value)) if value >= 10 else f"{value:.1f} s"

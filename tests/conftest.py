@@ -254,6 +254,12 @@ def stubs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
+def training_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Studies of stub stages end with their trainings: each further task is a process."""
+    monkeypatch.setenv("STUB_STAGES_WITHOUT", "render evaluate report")
+
+
+@pytest.fixture
 def held(tmp_path: Path, stubs: list[str]) -> HeldStub:
     """A training that halts."""
     return HeldStub(tmp_path)

@@ -64,6 +64,7 @@ def test_an_executor_that_cannot_be_imported_is_named_with_the_reason(installed,
     assert "error: the executor broken (no_such_module:Executor) cannot be imported: ModuleNotFoundError" in done.stderr
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_an_installed_package_takes_the_name_of_none_of_ours(installed, tmp_path, study_file):
     done = submit(installed, study_file, "--executor", "local", "--root", tmp_path / "results")
     assert done.returncode == 0, done.stderr

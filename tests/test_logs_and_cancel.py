@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, HeldStub, tiny_study
+from stub_stages import installed
 
 from jobs.processes import born, descendants
-from runner import cancel, logs
+from runner import cancel, logs, status
 from runner.actions import cancel as actions
 from runner.record import follow
 from runner.record.judged import JudgedTask
@@ -23,6 +24,7 @@ from runner.record.lock import Holder, holder
 from runner.record.matching import UnknownName, matching
 from runner.record.state import study_status
 from runner.record.tail import Growth, last_lines
+from runner.submit import main as submitted
 from srcnn.files import write_json
 from srcnn.paths import StudyPaths
 
@@ -32,15 +34,10 @@ def command(module: str, *arguments: object) -> list[str]:
     return [sys.executable, "-m", *stages, *map(str, arguments)]
 
 
-def run(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(module, *arguments),
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        stdin=subprocess.DEVNULL,
-    )
+def submit(*arguments: object) -> int:
+    """How a local execution ends that this process runs."""
+    with installed():
+        return submitted(list(map(str, arguments)))
 
 
 def start(module: str, *arguments: object) -> subprocess.Popen[str]:
@@ -63,7 +60,7 @@ def failed_study(tmp_path_factory):
     file = tiny_study(folder, sweep={"cases": cases}, training__epochs=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(REPOSITORY / "tests"))
-        assert run("submit", file, "--executor", "local", "--cores", 1, "--root", folder / "results").returncode == 1
+        assert submit(file, "--executor", "local", "--cores", 1, "--root", folder / "results") == 1
     return StudyPaths(folder / "results" / "tiny")
 
 
@@ -74,23 +71,24 @@ def statuses(paths: StudyPaths) -> list[JudgedTask]:
 # Cancelling.
 
 
-def test_a_study_cancelled_from_another_process_leaves_no_process(held):
+@pytest.mark.usefixtures("training_alone")
+def test_a_study_cancelled_from_another_process_leaves_no_process(held, capsys):
     runner = start("submit", *halted_study(held))
     paths = held.paths
     held.attempt()
     family = {pid: born(pid) for pid in (runner.pid, *descendants(runner.pid))}
     assert len(family) > 2
-    result = run("cancel", paths.folder)
-    assert result.returncode == 0, result.stderr
+    assert cancel.main([str(paths.folder)]) == 0
+    said = capsys.readouterr().out
     assert not [pid for pid, since in family.items() if born(pid) == since]
-    assert f"stopped process {runner.pid}, which ran tiny here with train 1 under way" in result.stdout
-    assert f"what was done is kept; python -m runner.submit {paths.folder} goes on" in result.stdout
+    assert f"stopped process {runner.pid}, which ran tiny here with train 1 under way" in said
+    assert f"what was done is kept; python -m runner.submit {paths.folder} goes on" in said
     runner.communicate(timeout=120)
     assert runner.returncode == 130
     (train,) = [task for task in statuses(paths) if task.stage == "train"]
     assert (train.state, train.cause) == ("failed", "cancelled")
-    text = run("status", paths.folder).stdout
-    assert "it was stopped; what was done is kept" in text
+    status.main([str(paths.folder)])
+    assert "it was stopped; what was done is kept" in capsys.readouterr().out
     assert holder(paths) is None
 
 
@@ -321,6 +319,7 @@ def followed(held: HeldStub, *arguments: object) -> list[str]:
     return [first.rstrip("\n"), *rest.splitlines()]
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_following_ends_by_itself_when_the_task_ends(held):
     heading, *lines, end = followed(held, "--stage", "train", "--lines", 0)
     (train,) = [task for task in statuses(held.paths) if task.stage == "train"]
@@ -338,6 +337,7 @@ def test_a_run_is_followed_through_all_its_stages(held):
     assert [line for line in lines if line.startswith("train tiny | train ") and ": 5/5 " in line]
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_ctrl_c_leaves_following_cleanly_and_the_task_goes_on(held):
     runner = start("submit", *halted_study(held))
     paths = held.paths
@@ -351,19 +351,21 @@ def test_ctrl_c_leaves_following_cleanly_and_the_task_goes_on(held):
         assert "Traceback" not in out
         assert runner.poll() is None
     finally:
-        assert run("cancel", paths.folder).returncode == 0
+        assert cancel.main([str(paths.folder)]) == 0
         runner.communicate(timeout=120)
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_the_log_of_an_earlier_attempt_can_be_read(held, capsys):
     arguments = halted_study(held)
     runner = start("submit", *arguments)
     paths = held.paths
     held.attempt()
-    assert run("cancel", paths.folder).returncode == 0
+    assert cancel.main([str(paths.folder)]) == 0
     runner.communicate(timeout=120)
     held.let_go()
-    assert run("submit", *arguments).returncode == 0
+    assert submit(*arguments) == 0
+    capsys.readouterr()
     assert logs.main([str(paths.folder), "tiny", "--stage", "train"]) == 0
     now = capsys.readouterr().out
     assert "==> train tiny: attempt 2 of 2: " in now
@@ -486,8 +488,10 @@ def test_growth_is_read_once_and_a_letter_may_come_in_two_parts(tmp_path):
     assert growth.read() == "n\n"
 
 
-def test_json_and_logs_agree_on_the_names_of_logs(failed_study):
+def test_json_and_logs_agree_on_the_names_of_logs(failed_study, capsys):
     """`runner.status --json` names the file that `runner.logs` shows."""
-    tasks = json.loads(run("status", failed_study.folder, "--json").stdout)["tasks"]
+    status.main([str(failed_study.folder), "--json"])
+    tasks = json.loads(capsys.readouterr().out)["tasks"]
     (train,) = [task for task in tasks if task["stage"] == "train" and task["label"] == "good"]
-    assert train["log"] in run("logs", failed_study.folder, "good", "--stage", "train").stdout
+    assert logs.main([str(failed_study.folder), "good", "--stage", "train"]) == 0
+    assert train["log"] in capsys.readouterr().out

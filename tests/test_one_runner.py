@@ -1,12 +1,12 @@
 """One runner a study: killed, doubled or interrupted, it leaves nothing behind that writes beside its successor."""
 
-import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from conftest import REPOSITORY, tiny_study, wait_for
 
 from jobs.processes import born, descendants, is_alive
 from runner.record.lock import StudyBusyError, holder, study_lock
+from runner.record.state import study_status
 from srcnn.files import read_json, write_json
 from srcnn.paths import StudyPaths
 
@@ -27,6 +28,7 @@ def started(file, cwd=REPOSITORY):
     )
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_no_task_outlives_a_runner_that_is_killed(held):
     file, folder = held.study(), held.paths.folder
     runner = started(file)
@@ -36,11 +38,8 @@ def test_no_task_outlives_a_runner_that_is_killed(held):
     runner.kill()
     runner.communicate()
     wait_for(lambda: not any(born(child) for child in children), seconds=20)
-    status = subprocess.run(
-        [sys.executable, "-m", "runner.status", str(folder), "--json"], cwd=REPOSITORY, capture_output=True, text=True
-    )
-    (train,) = [each for each in json.loads(status.stdout)["tasks"] if each["stage"] == "train"]
-    assert (train["state"], train["cause"]) == ("failed", "killed")
+    (train,) = study_status(held.paths, time.time()).tasks
+    assert (train.state, train.cause) == ("failed", "killed")
     # The same command goes on from there.
     held.let_go()
     out, _ = started(file).communicate(timeout=300)
@@ -64,6 +63,7 @@ def test_of_two_runners_the_second_says_who_is_first(held):
         first.communicate(timeout=300)
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_two_runners_at_the_same_moment_do_everything_once(tmp_path, stubs):
     file = tiny_study(tmp_path, sweep={"grid": {"seed": [1, 2]}})
     both = [started(file) for _ in range(2)]

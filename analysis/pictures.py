@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from analysis.study import RunResults, StudyResults
+from srcnn.clips import read_pixels
 from srcnn.damage import Identity, identity
 from srcnn.experiment import DataConfig
-from srcnn.files import PictureError, read_picture, read_text
+from srcnn.files import PictureError, read_text
 from srcnn.patches import Box
 from srcnn.paths import RootPaths, view_folder
 from srcnn.picture_list import read_list
@@ -33,12 +34,12 @@ class Album:
 
     def original(self, run: RunResults, set_name: str, image: str, zoom: int = 1) -> Bytes | None:
         """Return the reference picture as it was scored."""
-        path = _paths(self.study, set_name).get(image)
+        place = _places(self.study, set_name).get(image)
         data = _data_config(self.study, run)
-        if path is None or data is None:
+        if place is None or data is None:
             return None
         try:
-            return reference(_read(path), data, zoom)
+            return reference(_read(*place), data, zoom)
         except (PictureError, ValueError):
             return None
 
@@ -65,11 +66,11 @@ class Album:
         self, run: RunResults, set_name: str, image: str, box: Box, zoom: int, upsampler: str
     ) -> Bytes | None:
         """Return the same region from the low-resolution pixels alone, as the baseline of ``compound``."""
-        path, data = _paths(self.study, set_name).get(image), _data_config(self.study, run)
-        if path is None or data is None or upsampler not in UPSAMPLERS:
+        place, data = _places(self.study, set_name).get(image), _data_config(self.study, run)
+        if place is None or data is None or upsampler not in UPSAMPLERS:
             return None
         try:
-            original = _read(path)
+            original = _read(*place)
             full = reference(original, data, zoom)
             lr = low_resolution_picture(reduced(original, data, zoom), data)
         except (PictureError, ValueError):
@@ -84,18 +85,19 @@ class Album:
 
 
 @lru_cache(maxsize=24)
-def _read(path: str) -> Bytes:
-    return read_picture(Path(path))
+def _read(path: str, frame: int | None = None) -> Bytes:
+    return read_pixels(Path(path), frame)
 
 
 @lru_cache(maxsize=64)
-def _paths_of(root: RootPaths, set_id: str, _seen: Identity | None) -> dict[str, str]:
-    return {picture["name"]: picture["path"] for picture in read_list(root, set_id) or ()}
+def _places_of(root: RootPaths, set_id: str, _seen: Identity | None) -> dict[str, tuple[str, int | None]]:
+    return {picture["name"]: (picture["path"], picture["frame"]) for picture in read_list(root, set_id) or ()}
 
 
-def _paths(study: StudyResults, set_name: str) -> dict[str, str]:
+def _places(study: StudyResults, set_name: str) -> dict[str, tuple[str, int | None]]:
+    """Return the file of each picture of a set by its name, and which frame of that file it is."""
     root, set_id = study.paths.root, study.sets[set_name]["set_id"]
-    return _paths_of(root, set_id, identity(root.pictures(set_id)))
+    return _places_of(root, set_id, identity(root.pictures(set_id)))
 
 
 def _data_config(study: StudyResults, run: RunResults) -> DataConfig | None:

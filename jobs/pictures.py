@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path, PurePath
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,9 @@ from PIL import Image
 
 from jobs.job import usable_cores
 from jobs.names import by_name, unnameable
+from srcnn.clips import clip_digest, clip_of, frame_name, is_clip, read_frames, read_pixels
 from srcnn.files import (
+    CLIP_SUFFIXES,
     PICTURE_SUFFIXES,
     PictureError,
     holds,
@@ -66,7 +68,7 @@ class MissingPictures(ValueError):
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture file and what is in it; ``thumbnail`` is 16x16 grey, base64.
+    """One picture file, or one frame of a clip, and what is in it; ``thumbnail`` is 16x16 grey, base64.
 
     ``digest`` is the hash of the pixels, from which a set's id is made, ``content`` that of the file's bytes.
     """
@@ -79,17 +81,34 @@ class Picture:
     thumbnail: str
     grey: bool = False  # stored in one band
     content: str = ""
+    frame: int | None = None  # its number in the clip at ``path``, from 1
+
+    @property
+    def group(self) -> str:
+        """The name of what it stands and falls with: the clip that it is a frame of, or itself."""
+        return self.name if self.frame is None else clip_of(self.name)
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return self.path if self.frame is None else f"{self.path}, frame {self.frame}"
 
     def read(self) -> NDArray[np.uint8]:
         """Return the pixels (height, width, 3), uint8, checked to be those that ids were made from.
 
         Raises PictureError, also for a picture that was changed since: size and time of its file do not tell.
         """
-        pixels, _, content = read_hashed(Path(self.path))
+        path = Path(self.path)
+        if self.frame is None:
+            pixels, _, content = read_hashed(path)
+            known = content == self.content or _digest(pixels, self.grey) == self.digest
+        else:
+            pixels = read_pixels(path, self.frame)
+            known = _digest(pixels, self.grey) == self.digest or clip_digest(path) == self.content
         # Another decoder on another machine may differ in the last bit of the pixels of one and the same file.
-        if content != self.content and _digest(pixels, self.grey) != self.digest:
+        if not known:
             raise PictureError(
-                f"{self.path}: is another picture than when the study was submitted; bring that one back, or submit "
+                f"{self.place}: is another picture than when the study was submitted; bring that one back, or submit "
                 "again with --verify"
             )
         return pixels
@@ -120,6 +139,11 @@ class SetRef:
     name: str
     group: Literal["test", "eval"]
     set_id: str
+
+
+def clips_of(pictures: PictureSet) -> dict[str, int]:
+    """Return the number of frames of each clip of a set, by its name."""
+    return dict(Counter(picture.group for picture in pictures.pictures if picture.frame is not None))
 
 
 def set_ids(sets: Iterable[SetRef]) -> dict[str, str]:
@@ -181,10 +205,14 @@ def _files_at(source: str) -> list[Path]:
         files = [path]
     else:
         matches = (Path(name) for name in glob.glob(str(path), recursive=True))
-        files = sorted(file for file in matches if file.suffix.lower() in PICTURE_SUFFIXES)
+        # Clips among photographs are seldom meant: a glob takes them if it says so, as *.mp4 does.
+        suffixes = PICTURE_SUFFIXES | CLIP_SUFFIXES if is_clip(path) else PICTURE_SUFFIXES
+        files = sorted(file for file in matches if file.suffix.lower() in suffixes)
     if not files:
+        clips = "".join(f"; {note}" for note in _clips_below(path))
         raise MissingPictures(
             f"no pictures at {source!r}; expected a folder, a file, a glob or one of: bundled, {', '.join(FETCHED)}"
+            f"{clips}"
         )
     return files
 
@@ -218,6 +246,15 @@ def _walk(
         yield [Path(place, name) for name in visible if PurePath(name).suffix.lower() in suffixes]
 
 
+def _clips_below(folder: Path) -> list[str]:
+    """Return a note on the clips in a folder and below, which are taken by name only; none if there are none."""
+    clips = list(itertools.chain(*_walk(folder, CLIP_SUFFIXES)))
+    if not clips:
+        return []
+    example = clips[0].parent / f"*{clips[0].suffix}"
+    return [f"clips are not taken from a folder ({len(clips)} in {folder}); name them, or {example}"]
+
+
 def passed_over(source: str) -> list[str]:
     """Return notes on what a folder holds that may have been meant and is not taken; none for other sources."""
     folder = Path(source).expanduser()
@@ -225,7 +262,7 @@ def passed_over(source: str) -> list[str]:
         return []
     everything = list(itertools.chain(*_walk(folder, PICTURE_SUFFIXES | UNREAD_SUFFIXES)))
     taken = set(_pictures_below(folder))
-    notes = []
+    notes = _clips_below(folder)
     below = [file for file in everything if file not in taken and file.suffix.lower() in PICTURE_SUFFIXES]
     if below:
         notes.append(
@@ -261,24 +298,46 @@ def read_set(
     new = [file for file in files if verify or file not in same]
     disguised = []
     with ThreadPoolExecutor(usable_cores()) as threads:
-        contents = list(threads.map(_content, new))
+        contents = list(threads.map(_contents, new))
     for file, content in zip(new, contents, strict=True):
         if isinstance(content, PictureError):
             errors.append(str(content))
         else:
-            if file in same and known[file]["digest"] != content["digest"]:
+            if file in same and _digests(known[file]["pictures"]) != _digests(content):
                 disguised.append(str(file))
-            cache[str(file)] = {"stamp": stamps[file], **content}
+            cache[str(file)] = {"stamp": stamps[file], "pictures": content}
     if errors:
         raise PictureError("unusable pictures:\n  " + "\n  ".join(errors))
     if new:
         write_json(root.fingerprints, cache)
-    pictures = tuple(
-        Picture(name, str(file), **{field: cache[str(file)][field] for field in PictureContent.__annotations__})
-        for name, file in names.items()
-    )
-    set_id = short_hash("s", [[picture.name, picture.digest] for picture in pictures])
-    return PictureSet(set_id, pictures, tuple(disguised))
+    shown = (_shown(name, file, cache[str(file)]["pictures"]) for name, file in names.items())
+    pictures = tuple(itertools.chain(*shown))
+    _refuse_doubles(pictures)
+    # What a picture stands and falls with is part of what it is: frames that were saved one by one are another set.
+    parts = [[p.name, p.digest] if p.frame is None else [p.name, p.digest, "frame"] for p in pictures]
+    return PictureSet(short_hash("s", parts), pictures, tuple(disguised))
+
+
+def _shown(name: str, file: Path, contents: list[PictureContent]) -> Iterator[Picture]:
+    """Give the picture in a file, or the frames of a clip."""
+    if not is_clip(file):
+        yield Picture(name, str(file), **contents[0])
+        return
+    for number, content in enumerate(contents, 1):
+        yield Picture(frame_name(name, number), str(file), **content, frame=number)
+
+
+def _refuse_doubles(pictures: Iterable[Picture]) -> None:
+    """Raise PictureError where a picture has the name of a clip's frame; other doubles are refused before."""
+    first: dict[str, Picture] = {}
+    for picture in pictures:
+        other = first.setdefault(picture.name.lower(), picture)
+        if other is not picture:
+            raise PictureError(f"two pictures of one name: {other.place} and {picture.place}; rename one file")
+
+
+def _digests(contents: list[PictureContent]) -> list[str]:
+    return [content["digest"] for content in contents]
 
 
 def _stamp(file: Path) -> tuple[int, int]:
@@ -289,24 +348,37 @@ def _stamp(file: Path) -> tuple[int, int]:
     return stat.st_size, stat.st_mtime_ns
 
 
-class Fingerprint(PictureContent):
-    """The content of a picture file as remembered; ``stamp`` is the size and time of the file that was read."""
+class Fingerprint(TypedDict):
+    """The content of a file as remembered: its picture, or the frames of a clip.
+
+    ``stamp`` is the size and time of the file that was read.
+    """
 
     stamp: tuple[int, int]
+    pictures: list[PictureContent]
 
 
 def _fingerprints(value: Any) -> dict[str, Fingerprint]:
     fingerprints: dict[str, Fingerprint] = record(dict[str, Fingerprint])(value)
     for fingerprint in fingerprints.values():
-        require_sound(fingerprint)
+        if not fingerprint["pictures"]:
+            raise ValueError("a file holds one picture at least")
+        for content in fingerprint["pictures"]:
+            require_sound(content)
     return fingerprints
 
 
-def _content(path: Path) -> PictureContent | PictureError:
+def _contents(path: Path) -> list[PictureContent] | PictureError:
     try:
-        picture, in_one_band, content = read_hashed(path)
+        if not is_clip(path):
+            return [_content(*read_hashed(path))]
+        content = clip_digest(path)
+        return [_content(frame, False, content) for frame in read_frames(path)]
     except PictureError as error:
         return error
+
+
+def _content(picture: NDArray[np.uint8], in_one_band: bool, content: str) -> PictureContent:
     grey = Image.fromarray(picture).convert("L").resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
     return {
         "digest": _digest(picture, in_one_band),
@@ -327,20 +399,34 @@ def find_leaks(train: PictureSet, evaluation: PictureSet) -> list[tuple[Picture,
     """Return the pairs (training picture, evaluation picture) that show the same photograph.
 
     Two pictures do if their pixels are equal, or if they have one shape and their thumbnails agree, as those of
-    copies that were compressed or scaled again do. Crops and flips of a picture are not found.
+    copies that were compressed or scaled again do. Crops and flips of a picture are not found. A clip leaks as a
+    whole: of all its frames that show what another clip or picture shows, the first is given.
     """
-    if not train.pictures or not evaluation.pictures:
-        return []
-    thumbnails = [_thumbnails(pictures.pictures) for pictures in (train, evaluation)]
+    leaks: dict[tuple[str, str], tuple[Picture, Picture]] = {}
+    for start in range(0, len(train.pictures), LEAK_ROWS):  # thousands of frames by thousands fill no memory
+        for a, b in _alike(train.pictures[start : start + LEAK_ROWS], evaluation.pictures):
+            leaks.setdefault((a.group, b.group), (a, b))
+    return list(leaks.values())
+
+
+LEAK_ROWS = 512
+
+
+def _alike(train: tuple[Picture, ...], evaluation: tuple[Picture, ...]) -> Iterator[tuple[Picture, Picture]]:
+    if not evaluation:
+        return
+    thumbnails = [_thumbnails(pictures) for pictures in (train, evaluation)]
     centred = [t - t.mean(axis=1, keepdims=True) for t in thumbnails]
     norms = [np.linalg.norm(c, axis=1) for c in centred]
     correlation = (centred[0] @ centred[1].T) / np.maximum(np.outer(*norms), 1e-9)
     brightness = np.abs(thumbnails[0].mean(axis=1)[:, None] - thumbnails[1].mean(axis=1)[None])
-    aspect = [np.log([p.width / p.height for p in pictures.pictures]) for pictures in (train, evaluation)]
+    aspect = [np.log([p.width / p.height for p in pictures]) for pictures in (train, evaluation)]
     alike = (correlation > 0.995) & (brightness < 3) & (np.abs(aspect[0][:, None] - aspect[1][None]) < 0.02)
-    digests = [np.array([p.digest for p in pictures.pictures]) for pictures in (train, evaluation)]
+    digests = [np.array([p.digest for p in pictures]) for pictures in (train, evaluation)]
     equal = digests[0][:, None] == digests[1][None]
-    return [(train.pictures[i], evaluation.pictures[j]) for i, j in np.argwhere(equal | alike)]
+    # Clips begin and end in black: a frame of one colour shows nothing.
+    shows = np.array([p.frame is None for p in train]) | (norms[0] > 0)
+    yield from ((train[i], evaluation[j]) for i, j in np.argwhere((equal | alike) & shows[:, None]))
 
 
 def _thumbnails(pictures: tuple[Picture, ...]) -> np.ndarray:

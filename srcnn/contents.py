@@ -34,10 +34,11 @@ class RunContents(TypedDict):
 
 
 class SetContents(TypedDict):
-    """A set of pictures: what it is for, and the id of its content."""
+    """A set of pictures: what it is for, the id of its content, the number of frames of each clip by its name."""
 
     group: Literal["test", "eval"]
     set_id: str
+    clips: NotRequired[dict[str, int]]
 
 
 class TaskContents(TypedDict):

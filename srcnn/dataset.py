@@ -7,6 +7,7 @@ in a row. Patches overlap; they are cut when they are needed, so that no pixel i
 import hashlib
 import json
 import struct
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,10 +71,22 @@ class TrainingPlanes:
     std: float
 
 
-def held_out_pictures(count: int, share: float) -> frozenset[int]:
-    """Return the indices of whole pictures to hold out, evenly spread; none if the share is less than one."""
-    number = int(count * share)
-    return frozenset(round((i + 0.5) * count / number - 0.5) for i in range(number))
+def held_out_pictures(groups: Sequence[str], share: float) -> frozenset[int]:
+    """Return the indices of whole pictures to hold out, evenly spread; none if the share is less than one.
+
+    ``groups`` names the group of each picture, in order; the pictures of one group stay together, and one with more
+    pictures than the share is not held out.
+    """
+    left = number = int(len(groups) * share)
+    sizes = Counter(groups)
+    eligible = [group for group in groups if sizes[group] <= number]
+    places = [round((i + 0.5) * len(eligible) / number - 0.5) for i in range(number)] if eligible else []
+    chosen = set()
+    for group in dict.fromkeys(eligible[place] for place in places):
+        if sizes[group] <= left:
+            chosen.add(group)
+            left -= sizes[group]
+    return frozenset(index for index, group in enumerate(groups) if group in chosen)
 
 
 def cut_planes(

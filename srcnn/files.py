@@ -30,6 +30,7 @@ LONGEST_SUFFIX = 16  # bytes that a temporary name takes over
 # The name of what is being written or deleted, and by whom.
 TEMPORARY = re.compile(r"\.(?P<mark>[0-9a-f]{8}-\d+)-[0-9a-f]{8}(\..*)?", re.DOTALL)
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
+CLIP_SUFFIXES = frozenset({".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm"})
 
 # Pillow's names of these, and the only ones that it may take a file for, whatever its suffix.
 PICTURE_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
@@ -296,7 +297,11 @@ def _opened(path: Path) -> Iterator[tuple[ImageFile.ImageFile, BinaryIO]]:
     except NotRegular as error:
         raise PictureError(str(error)) from error
     except UnidentifiedImageError as error:
-        raise PictureError(f"{path}: is not a picture of a kind that is read ({', '.join(PICTURE_FORMATS)})") from error
+        clips = ", ".join(sorted(CLIP_SUFFIXES))
+        raise PictureError(
+            f"{path}: is not a picture of a kind that is read ({', '.join(PICTURE_FORMATS)}), nor named as a clip "
+            f"({clips})"
+        ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureError(f"{path}: is too large ({said(error)})") from error
     except MemoryError as error:

@@ -27,10 +27,14 @@ class PictureContent(TypedDict):
 
 
 class ListedPicture(PictureContent):
-    """A picture of a set: its path, and its name, which the files that are made of it have, too."""
+    """A picture of a set: its path, and its name, which the files that are made of it have, too.
+
+    ``frame`` is its number in the clip at that path, from 1; None where the path is the picture's own.
+    """
 
     name: str
     path: str
+    frame: int | None
 
 
 _listed = record(list[ListedPicture])

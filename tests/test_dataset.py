@@ -156,7 +156,7 @@ def test_cropping_to_the_scale_comes_before_the_cutting():
 @pytest.mark.parametrize("count", [1, 2, 19, 20, 91, 400])
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.3, 0.89])
 def test_whole_pictures_are_held_out_evenly(count, share):
-    held_out = sorted(held_out_pictures(count, share))
+    held_out = sorted(held_out_pictures([str(number) for number in range(count)], share))
     assert len(held_out) == int(count * share)
     assert all(0 <= index < count for index in held_out)
     gaps = np.diff(held_out)

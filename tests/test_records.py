@@ -31,8 +31,8 @@ from srcnn.schema import KEY_COLUMNS, Attempt
 
 CONTENT = {"digest": "d", "height": 2, "width": 3, "thumbnail": "A" * 342 + "==", "grey": False, "content": "c"}
 WHOLE = {
-    ListedPicture: {"name": "a", "path": "/a.png", **CONTENT},
-    Fingerprint: {"stamp": [1, 2], **CONTENT},
+    ListedPicture: {"name": "a", "path": "/a.png", "frame": None, **CONTENT},
+    Fingerprint: {"stamp": [1, 2], "pictures": [CONTENT]},
     Attempt: {"stage": "train", "task": "r0", "number": 1, "host": "h", "pid": 1, "start": 1.0},
     Holder: {"host": "h", "pid": 1, "born": None, "executor": "local", "start": 1.0},
     Contents: {

@@ -11,14 +11,24 @@ import yaml
 from jobs.job import Job
 from jobs.names import too_long
 from jobs.own_check import Checked
-from jobs.pictures import Picture, PictureError, PictureSet, SetRef, find_leaks, passed_over, read_set
+from jobs.pictures import (
+    Picture,
+    PictureError,
+    PictureSet,
+    SetRef,
+    clips_of,
+    find_leaks,
+    load_set,
+    passed_over,
+    read_set,
+)
 from jobs.planned import PlannedRun
 from runner.study.cluster import ClusterConfig
 from runner.study.config import ConfigError, StudyConfig, SweepPoint, runs_of, save_study
 from runner.study.graph import missing_keys
 from runner.study.model import ModelContent, checked_own_code, metric_code, model_content, network_numbers
 from runner.study.stages import STAGES
-from srcnn.contents import LAYOUT, Contents, TaskContents
+from srcnn.contents import LAYOUT, Contents, SetContents, TaskContents
 from srcnn.experiment import DataConfig, Experiment
 from srcnn.files import holds, write_json, write_text
 from srcnn.identity import data_id, degradation_id, eval_id, run_id
@@ -114,6 +124,7 @@ class Plan:
             write_json(self.paths.contents, contents, durable=True)
 
     def _contents(self) -> Contents:
+        sets = dict.fromkeys(ref for run in self.runs for ref in run.sets)
         return {
             "layout": LAYOUT,
             "study": self.study.name,
@@ -135,9 +146,15 @@ class Plan:
                 }
                 for run in self.runs
             ],
-            "sets": {ref.name: {"group": ref.group, "set_id": ref.set_id} for run in self.runs for ref in run.sets},
+            "sets": {ref.name: self._set_contents(ref) for ref in sets},
             "tasks": [task.to_json(self.paths) for task in self.tasks],
         }
+
+    def _set_contents(self, ref: SetRef) -> SetContents:
+        contents: SetContents = {"group": ref.group, "set_id": ref.set_id}
+        if clips := clips_of(load_set(self.paths.root, ref.set_id)):
+            contents["clips"] = clips
+        return contents
 
 
 def make_plan(study: StudyConfig, root: RootPaths, data_root: Path | None = None, verify: bool = False) -> Plan:
@@ -255,7 +272,7 @@ class _Resolver:
             raise ConfigError(_leak_text(leaks))
         if leaks:
             self.notes[
-                f"{len(leaks)} evaluation pictures are among the training pictures, as data.allow_leak permits: "
+                f"{_leaking(leaks)} are among the training pictures, as data.allow_leak permits: "
                 "scores on them say nothing about new pictures"
             ] = None
 
@@ -266,14 +283,14 @@ def _refuse_too_long(paths: StudyPaths, data: DataConfig, sets: dict[str, Pictur
         folder = view_folder(paths.run("r0123456789").rendered_epoch(group, 1000), name, "zoom_16")
         for picture in sets[name].pictures:
             if fault := too_long(picture_file(folder, picture.name), paths.root.root):
-                raise ConfigError(f"{picture.path} (set {name}): {fault}")
+                raise ConfigError(f"{picture.place} (set {name}): {fault}")
 
 
 def _refuse_smaller(pictures: PictureSet, pixels: int, name: str, why: str) -> None:
     for picture in pictures.pictures:
         if min(picture.height, picture.width) < pixels:
             raise PictureError(
-                f"{picture.path} ({picture.width}x{picture.height}, set {name}) is smaller than {why}, {pixels} pixels"
+                f"{picture.place} ({picture.width}x{picture.height}, set {name}) is smaller than {why}, {pixels} pixels"
             )
 
 
@@ -294,12 +311,18 @@ def _check_sizes(experiment: Experiment, sets: dict[str, PictureSet], notes: dic
 
 
 def _leak_text(leaks: list[tuple[str, Picture, Picture]]) -> str:
-    shown = "\n".join(f"  {b.path} (set {name}) is training picture {a.path}" for name, a, b in leaks[:10])
+    shown = "\n".join(f"  {b.place} (set {name}) is training picture {a.place}" for name, a, b in leaks[:10])
     more = f"\n  and {len(leaks) - 10} more" if len(leaks) > 10 else ""
     return (
-        f"{len(leaks)} evaluation pictures are among the training pictures, so scores on them would mean nothing:\n"
+        f"{_leaking(leaks)} are among the training pictures, so scores on them would mean nothing:\n"
         f"{shown}{more}\nTake them out of data.train, or say data.allow_leak=true if that is meant."
     )
+
+
+def _leaking(leaks: list[tuple[str, Picture, Picture]]) -> str:
+    """Return how many pictures leak; a clip is one, for all its frames."""
+    clips = " and clips" if any(b.frame for _, _, b in leaks) else ""
+    return f"{len(leaks)} evaluation pictures{clips}"
 
 
 def _tasks(runs: Iterable[PlannedRun], paths: StudyPaths) -> Iterator[PlannedTask]:

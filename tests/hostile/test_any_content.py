@@ -92,11 +92,13 @@ def test_fingerprints_with_any_field_changed_are_set_aside_and_the_pictures_read
     root, source = RootPaths(folder / "results"), str(write_pictures(folder / "own", [1], height=20, width=20))
     before = read_set([source], root)
     ((path, about),) = json.loads(root.fingerprints.read_text()).items()
-    field = data.draw(st.sampled_from([*about, "more", "all"]))
+    (content,) = about["pictures"]
+    field = data.draw(st.sampled_from([*about, *content, "more", "all"]))
     other = data.draw(ANY_JSON)
-    write_text(root.fingerprints, json.dumps(other if field == "all" else {path: {**about, field: other}}))
+    changed = {"pictures": [{**content, field: other}]} if field in content else {field: other}
+    write_text(root.fingerprints, json.dumps(other if field == "all" else {path: {**about, **changed}}))
     again = read_set([source], root)
-    if field in ("all", "more", "stamp"):  # a text in place of another is one
+    if field in ("all", "more", "stamp", "pictures"):  # a text in place of another is one
         assert again == before
     assert read_set([source], root) == again
 

@@ -402,7 +402,7 @@ def on(monkeypatch, ends, tmp_path, without_figures):
     monkeypatch.setattr("runner.actions.doctor.CHECKS", {"study": checks.CHECKS["study"]})  # all others read no study
 
     def run(tree: Tree, command: str):
-        for remembered in (load_set, pictures._read, pictures._paths_of):
+        for remembered in (load_set, pictures._read, pictures._places_of):
             remembered.cache_clear()
         monkeypatch.setattr("sys.stdin", Terminal("n\n" * 9))
         main, arguments = COMMANDS[command]

@@ -1,0 +1,246 @@
+"""Clips: the frames of a video file one after the other, as pictures, or a single one of them.
+
+A clip is read from its start, frame by frame: where a decoder lands when it jumps depends on codec and container.
+"""
+
+import hashlib
+import math
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srcnn.files import CLIP_SUFFIXES, PictureError, read_picture
+from srcnn.regular import NotRegular, open_regular
+from srcnn.words import said
+
+Bytes = NDArray[np.uint8]
+FRAME_DIGITS = 6  # as in ffmpeg's usual walk_%06d.png, which counts from 1, too
+# How files of these kinds begin: where, and with what. FFmpeg, left to guess, would follow a playlist to other files.
+_MATROSKA = b"\x1aE\xdf\xa3"
+_BEGINNINGS = ((8, b"AVI "), (4, b"ftyp"), (4, b"moov"), (4, b"mdat"), (4, b"wide"), (4, b"free"), (0, _MATROSKA))
+_SLACK_S = 1.0  # that the sound of a Matroska file, whose length is stated as a whole, may outlast its frames
+
+
+@dataclass(frozen=True)
+class ClipFacts:
+    """What a clip states: frames a second, pixels of a frame, how many frames there are."""
+
+    rate: float
+    width: int
+    height: int
+    frames: int
+
+
+def is_clip(path: Path) -> bool:
+    """Say whether a file is a clip, by its suffix."""
+    return path.suffix.lower() in CLIP_SUFFIXES
+
+
+def frame_name(clip: str, number: int) -> str:
+    """Return the name of a clip's frame, which has no other name however long the clip is; the first is number 1."""
+    return f"{clip}_{number:0{FRAME_DIGITS}d}"
+
+
+def clip_of(frame: str) -> str:
+    """Return the name of the clip of a frame of this name."""
+    return frame.rpartition("_")[0]
+
+
+def clip_facts(path: Path) -> ClipFacts:
+    """Return what a clip states. Raises PictureError if it cannot be read."""
+    with _opened(path) as reader:
+        return reader.facts
+
+
+def read_frames(path: Path) -> Iterator[Bytes]:
+    """Give the frames of a clip as RGB (H, W, 3), uint8, upright; one at a time is in memory.
+
+    Raises PictureError for a clip that cannot be read, and, at its place, for a frame that cannot be decoded.
+    """
+    with _opened(path) as reader:
+        while (frame := reader.next()) is not None:
+            yield frame
+
+
+def count_frames(path: Path) -> int:
+    """Return the number of frames of a clip; every one is decoded. Raises PictureError as ``read_frames`` does."""
+    with _opened(path) as reader:
+        while reader.skip():
+            pass
+        return reader.position
+
+
+def clip_digest(path: Path) -> str:
+    """Return the SHA-256 of a clip's bytes, taken once as long as its size and time stay. Raises PictureError."""
+    stamp = _stamp(path)
+    if stamp not in _digests_by_stamp:
+        try:
+            with open_regular(path) as file:
+                _digests_by_stamp[stamp] = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+        except OSError as error:
+            raise PictureError(f"{path}: cannot be read ({said(error)})") from error
+    return _digests_by_stamp[stamp]
+
+
+_digests_by_stamp: dict[tuple[Any, ...] | None, str] = {}
+
+
+def read_pixels(path: Path, frame: int | None) -> Bytes:
+    """Return a picture file's pixels, or those of a clip's frame; the first is number 1. Raises PictureError."""
+    return read_picture(path) if frame is None else _read_frame(path, frame)
+
+
+def _read_frame(path: Path, number: int) -> Bytes:
+    """Return one frame; the clip stays open, so that frames in rising order are decoded once."""
+    stamp = _stamp(path)
+    # Taken out while it is used, so that no two threads read from one.
+    kept = _kept.pop("reader", None)
+    if kept and (kept.stamp != stamp or kept.position >= number):
+        kept.close()
+        kept = None
+    reader = kept or _Reader(path)
+    try:
+        while reader.position < number - 1 and reader.skip():
+            pass
+        frame = reader.next()
+        if frame is None:
+            raise PictureError(f"{path}: has {reader.position} frames, and no frame {number}")
+    except PictureError:
+        reader.close()
+        raise
+    _kept["reader"] = reader
+    return frame
+
+
+_kept: dict[str, "_Reader"] = {}
+
+
+class _Reader:
+    """An open clip; ``position`` is the number of the frame that was read last."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.position, self.stamp = path, 0, _stamp(path)
+        self.matroska = _begins(path)
+        self.cv2 = quiet_cv2()
+        # One thread: work is spread over processes, and frames come in the same bits wherever they are decoded.
+        settings = [self.cv2.CAP_PROP_N_THREADS, 1]
+        name = str(path.absolute())  # never taken for the name of a protocol
+        try:
+            self.capture = self.cv2.VideoCapture(name, self.cv2.CAP_FFMPEG, settings)
+        except UnicodeEncodeError as error:
+            raise PictureError(f"{path}: its name is no UTF-8; rename it") from error
+        if not self.capture.isOpened():
+            raise PictureError(f"{path}: is broken, or of a codec that OpenCV's FFmpeg does not read; {_remedy(path)}")
+        width, height, frames = (
+            int(self._stated(name))
+            for name in ("CAP_PROP_FRAME_WIDTH", "CAP_PROP_FRAME_HEIGHT", "CAP_PROP_FRAME_COUNT")
+        )
+        self.facts = ClipFacts(self._stated("CAP_PROP_FPS"), width, height, frames)
+        if (bits := self._bits()) > 8:
+            raise PictureError(
+                f"{path}: has {bits} bits a band; convert it to 8 bits first: "
+                f"ffmpeg -i {shlex.quote(path.name)} -pix_fmt yuv420p NEW{path.suffix}"
+            )
+
+    def next(self) -> Bytes | None:
+        """Return the next frame; None at the end. Raises PictureError for a frame that cannot be decoded."""
+        good, frame = self.capture.read()
+        if not good:
+            self._end()
+            return None
+        self.position += 1
+        picture: Bytes = self.cv2.cvtColor(frame, self.cv2.COLOR_BGR2RGB)
+        return picture
+
+    def skip(self) -> bool:
+        """Decode the next frame without making a picture of it; return False at the end. Raises PictureError."""
+        if not self.capture.grab():
+            self._end()
+            return False
+        self.position += 1
+        return True
+
+    def close(self) -> None:
+        """Close the file."""
+        self.capture.release()
+
+    def _end(self) -> None:
+        """Raise PictureError unless all frames were read that the file states."""
+        stated, rate = self.facts.frames, self.facts.rate
+        lacking = stated - self.position
+        if self.position and self.matroska:
+            # Such a file states seconds, and OpenCV makes a number of frames of them.
+            shown = self._stated("CAP_PROP_POS_MSEC") / 1000 + 1 / rate if rate > 0 else math.inf
+            lacking = lacking if stated > 0 and stated / max(rate, 1e-9) - shown > _SLACK_S else 0
+        if lacking > 0 or not self.position:
+            raise PictureError(
+                f"{self.path}: is broken: frame {self.position + 1} of {max(stated, 1)} cannot be decoded; "
+                f"{_remedy(self.path)}"
+            )
+
+    def _stated(self, name: str) -> float:
+        value = float(self.capture.get(getattr(self.cv2, name)))
+        return value if math.isfinite(value) and value > 0 else 0.0
+
+    def _bits(self) -> int:
+        """Return the bits of a band, as FFmpeg's tags of planar formats tell them; 8 where they do not."""
+        tag = int(self._stated("CAP_PROP_CODEC_PIXEL_FORMAT")).to_bytes(8, "little")
+        return tag[3] if tag[:1] == b"Y" and tag[3] in (9, 10, 12, 14, 16) else 8
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_Reader]:
+    reader = _Reader(path)
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+def _begins(path: Path) -> bool:
+    """Say whether a clip is a Matroska file (or WebM). Raises PictureError for what is no clip."""
+    try:
+        with open_regular(path) as file:
+            start = file.read(16)
+    except FileNotFoundError as error:
+        raise PictureError(f"{path}: no such file") from error
+    except IsADirectoryError as error:
+        raise PictureError(f"{path}: is a folder, not a clip") from error
+    except NotRegular as error:
+        raise PictureError(str(error)) from error
+    except OSError as error:
+        raise PictureError(f"{path}: cannot be read ({error.strerror})") from error
+    if not any(start[place:].startswith(beginning) for place, beginning in _BEGINNINGS):
+        kinds = ", ".join(sorted(CLIP_SUFFIXES))
+        raise PictureError(f"{path}: is not a clip of a kind that is read ({kinds})")
+    return start.startswith(_MATROSKA)
+
+
+def _remedy(path: Path) -> str:
+    again = f"ffmpeg -i {shlex.quote(path.name)} -c:v ffv1 NEW.mkv"
+    return f"bring back the whole file, or make another of what can be read: {again}"
+
+
+def _stamp(path: Path) -> tuple[Any, ...] | None:
+    """Return what tells one state of a file from another, in this process."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return os.getpid(), str(path), status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def quiet_cv2() -> Any:
+    """Return OpenCV, whose own lines on stderr are left out: what they tell, errors say in a sentence."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    import cv2
+
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    return cv2

@@ -124,7 +124,8 @@ def effect(
         for name in ("definition", "upsampler", "zoom")
         if differences[name].astype(object).nunique(dropna=False) > 1
     ]
-    return summarise(differences, by, metrics), metrics
+    clips = b.study if b.study.has_clips else a.study  # what is frames to one may be pictures to the other
+    return summarise(differences, by, metrics, clips.units_of), metrics
 
 
 def _seed_mean(evidence: Any, runs: list[RunResults], metrics: list[str], protocols: list[str]) -> pd.DataFrame:
@@ -148,6 +149,9 @@ def _seed_mean(evidence: Any, runs: list[RunResults], metrics: list[str], protoc
 
 def effect_text(table: pd.DataFrame, metrics: list[str]) -> str:
     """Return the differences as text; a star stands where the interval excludes zero."""
+    few = bool((table["units"] < FEWEST).any())
+    if (table["units"] == table["pictures"]).all():
+        table = table.drop(columns="units")
     keys = [name for name in table.columns if not any(name in (m, f"low_{m}", f"high_{m}") for m in metrics)]
     heads = [*keys, *(printable(metric_head(name)) for name in metrics)]
     rows = []
@@ -164,6 +168,6 @@ def effect_text(table: pd.DataFrame, metrics: list[str]) -> str:
         for line in [heads, *rows]
     ]
     lines.append("* the 95% interval excludes zero")
-    if (table["pictures"] < FEWEST).any():
-        lines.append(f"Intervals are given from {FEWEST} pictures on.")
+    if few:
+        lines.append(f"Intervals are given from {FEWEST} pictures on; the frames of a clip are one.")
     return "\n".join(lines)

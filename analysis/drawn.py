@@ -42,7 +42,7 @@ def draw(study: StudyResults, x: str, metrics: list[str], by: str, where: dict[s
                     for name, part in zip(split_by, key, strict=True)
                     if part == part and part is not None
                 ]
-                panels.append(line_plot(group, x, metric, styles, by, ", ".join(parts)))
+                panels.append(line_plot(group, x, metric, styles, by, ", ".join(dict.fromkeys(parts))))
     if len(panels) > MOST_PANELS:
         raise ValueError(f"this would be {len(panels)} panels; choose with --where, such as --where protocol=region")
     return panels

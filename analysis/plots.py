@@ -12,6 +12,8 @@ from analysis.style import BASELINE, GREY, Line, axis_label, power_of_ten, ten_t
 from srcnn.metrics import about
 from srcnn.words import printable
 
+MOST_MARKS = 40  # points of a line, beyond which its marks would hide it
+
 
 def evaluation_plot(
     lines: pd.DataFrame, baseline: pd.DataFrame, set_name: str, metric: str, styles: Mapping[str, Line]
@@ -114,6 +116,27 @@ def image_plot(table: pd.DataFrame, set_name: str, metric: str, styles: Mapping[
     left = 0.25 + 0.07 * longest if count <= named else 0.35
     alt = f"{about(metric).title} of every picture of set {set_name}"
     return Panel(draw, (4.6, height), alt, (left, 0.15, 0.42, 0.24))
+
+
+def frame_plot(lines: pd.DataFrame, title: str, metric: str, styles: Mapping[str, Line]) -> Panel:
+    """Return a panel of a metric over the frames of a clip, a line a variant, bicubic among them.
+
+    ``lines`` has columns variant, frame and the metric.
+    """
+
+    def draw(axis: Axes) -> None:
+        power = power_of_ten(float(np.nanmax(np.abs(lines[metric]), initial=0.0)))
+        for variant, line in lines.groupby("variant", observed=True, sort=False):
+            line, style = line.sort_values("frame"), styles[str(variant)]
+            marker = style.marker if len(line) <= MOST_MARKS else ""
+            values = line[metric] / 10.0**power
+            axis.plot(line["frame"].astype(float), values, ls=style.dashes, marker=marker, color=style.colour)
+        _integers(axis)
+        axis.set_xlabel("frame")
+        axis.set_title(_shortened(title, 30))
+        axis.set_ylabel(axis_label(metric, power))
+
+    return Panel(draw, alt=f"{about(metric).title} over the frames of {title}")
 
 
 def correlation_plot(matrix: np.ndarray, metrics: Sequence[str]) -> Panel:
@@ -225,13 +248,12 @@ def line_plot(table: pd.DataFrame, x: str, metric: str, styles: Mapping[str, Lin
                 axis.axhline(values.iloc[0], ls=style.dashes, lw=1.2, **look)
             else:
                 line = line.dropna(subset=[x]).sort_values(x)
-                axis.plot(
-                    line[x].astype(float), line[metric] / 10.0**power, ls=style.dashes, marker=style.marker, **look
-                )
+                marker = style.marker if len(line) <= MOST_MARKS else ""
+                axis.plot(line[x].astype(float), line[metric] / 10.0**power, ls=style.dashes, marker=marker, **look)
         if text:
             axis.set_xticks(list(places.values()), [str(value) for value in places], rotation=30, ha="right")
-        elif x == "epoch":
-            _epochs(axis)
+        elif x in ("epoch", "frame"):
+            _integers(axis)
         axis.set_xlabel(x)
         axis.set_ylabel(axis_label(metric, power))
         axis.set_title(title, fontsize=8)

@@ -9,12 +9,16 @@ import pandas as pd
 from analysis.aggregate import KINDS, by_picture, last_epochs, mean_over_pictures, scanned_columns
 from analysis.evidence import Evidence
 from analysis.scores import scan
-from analysis.study import StudyResults, with_names
+from analysis.study import StudyResults, with_frames, with_names
 from srcnn.metrics import about
 
 # Names that the commands use for columns of by_picture.
 NAMES = {"patch": "crop"}
-COLUMNS = ("run", "variant", "epoch", "set", "image", "method", "protocol", "upsampler", "zoom", "definition", "crop")
+COLUMNS = (
+    *("run", "variant", "epoch", "set", "image", "clip", "frame"),
+    *("method", "protocol", "upsampler", "zoom", "definition", "crop"),
+)
+_MADE = ("variant", "crop", "clip", "frame")  # not stored in the score table
 
 
 def means(
@@ -43,6 +47,8 @@ def means(
     kinds = [name for name in KINDS if name not in columns and frame[name].astype(object).nunique(dropna=False) > 1]
     if "run" in columns or "variant" in columns:  # bicubic and direct have names of their own there
         kinds = [name for name in kinds if name != "method"]
+    if "frame" in columns and "clip" not in columns and frame["clip"].nunique() > 1:  # each has a first frame
+        kinds.append("clip")
     # A patch size is missing for luma alone, which its protocol says already.
     if "crop" in kinds and frame["crop"].nunique() < 2:
         kinds.remove("crop")
@@ -56,18 +62,15 @@ def means(
 
 def pictures(study: StudyResults, metrics: Sequence[str], where: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """Return ``by_picture`` of the rows that the conditions leave; read no more than they need."""
-    stored = {
-        name: _typed(name, values)
-        for name, values in where.items()
-        if name not in ("variant", "crop") and "." not in name
-    }
+    stored = {name: _typed(name, values) for name, values in where.items() if name not in _MADE and "." not in name}
     frame = with_names(by_picture(scan(study, scanned_columns(metrics), **stored), metrics), study)
+    frame = with_frames(frame, study)
     if "run" in where:
         ids = {run.run_id for run in study.runs}
         known = {str(value) for value in where["run"]}
         wanted = frame["run"].isin(known) | frame["variant"].isin(known)
         frame = frame[wanted | frame["run_id"].astype(str).isin(known & ids)]
-    for name in ("variant", "crop"):
+    for name in _MADE:
         if name in where:
             frame = frame[frame[name].astype(str).isin(where[name])]
     for name in where:

@@ -1,10 +1,10 @@
 """Comparisons that hold: paired over patches, intervals over pictures, spread over seeds, rank correlation.
 
 Patches of one picture are not independent, so a picture is the unit: its paired differences are
-averaged first, and the bootstrap draws pictures.
+averaged first, and the bootstrap draws pictures. Frames of one clip are not independent either: it draws whole clips.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -21,17 +21,21 @@ Floats = NDArray[np.float64]
 # Two rows of the score table that agree in these columns are the same comparison by two methods.
 PAIR_KEY = ("set", "image", "protocol", "upsampler", "zoom", "definition", "x", "y", "width", "height")
 RESAMPLES = 2000
-FEWEST = 5  # pictures: the range of four holds their median in only 7 of 8 cases
+FEWEST = 5  # pictures, or clips: the range of four holds their median in only 7 of 8 cases
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over ``pictures`` (or as many runs) and its 95% interval; ``low`` and ``high`` are nan for too few."""
+    """A mean over ``pictures`` (or as many runs) and its 95% interval; ``low`` and ``high`` are nan for too few.
+
+    ``units`` counts what is independent of all else: pictures, and clips, whose frames are not.
+    """
 
     mean: float
     low: float
     high: float
     pictures: int
+    units: int
 
     @property
     def known(self) -> bool:
@@ -43,37 +47,50 @@ class Interval:
         return 0 if not self.known else int(self.low > 0) - int(self.high < 0)
 
 
-def bootstrap_interval(values: Floats, level: float = 0.95, seed: int = 0) -> Interval:
+def bootstrap_interval(
+    values: Floats, level: float = 0.95, seed: int = 0, units: Sequence[str] | None = None
+) -> Interval:
     """Return the mean of one value a picture and its bootstrap interval; nan entries are left out.
 
     The percentile interval of 2000 resamples, its tails widened to what Student's t demands of few
-    pictures (a plain percentile interval of five is a fifth too short). None below five pictures.
+    pictures (a plain percentile interval of five is a fifth too short). None below five pictures. ``units`` names
+    what each picture stands and falls with, itself if not given: whole units are drawn, and five of them needed.
     Source: Efron & Tibshirani (1993), ch. 13; Hesterberg (2015), doi:10.1080/00031305.2015.1089789,
-    "expanded percentile interval".
+    "expanded percentile interval"; of units of unequal size: Davison & Hinkley (1997), 3.8.
     """
-    return bootstrap_intervals(np.asarray(values, float)[:, None], level, seed)[0]
+    return bootstrap_intervals(np.asarray(values, float)[:, None], level, seed, units)[0]
 
 
-def bootstrap_intervals(values: Floats, level: float = 0.95, seed: int = 0) -> list[Interval]:
+def bootstrap_intervals(
+    values: Floats, level: float = 0.95, seed: int = 0, units: Sequence[str] | None = None
+) -> list[Interval]:
     """Return the ``bootstrap_interval`` of each column of (pictures, k), from the same resamples of the pictures."""
-    there = np.isfinite(values)
-    counts = there.sum(axis=0)
+    there = np.isfinite(values).astype(float)
     filled = np.where(there, values, 0.0)
+    pictures = there.sum(axis=0).astype(int)
     with np.errstate(invalid="ignore", divide="ignore"):
-        means = filled.sum(axis=0) / counts
-        if counts.max(initial=0) < FEWEST:
-            return [Interval(float(m), np.nan, np.nan, int(n)) for m, n in zip(means, counts, strict=True)]
-        weights = _resamples(len(values), seed)
-        resampled = (weights @ filled) / (weights @ there.astype(float))
+        means = filled.sum(axis=0) / pictures
+        if units is not None:
+            there, filled = (_sums(table, units) for table in (there, filled))
+        counts = (there > 0).sum(axis=0)
+        weights = _resamples(len(there), seed) if counts.max(initial=0) >= FEWEST else np.empty((0, len(there)))
+        resampled = (weights @ filled) / (weights @ there)
     intervals = []
-    for column, (mean, count) in enumerate(zip(means, counts, strict=True)):
-        if count < FEWEST:
-            intervals.append(Interval(float(mean), np.nan, np.nan, int(count)))
-            continue
-        tail = _tail(int(count), level)
-        low, high = np.nanquantile(resampled[:, column], [tail, 1 - tail])
-        intervals.append(Interval(float(mean), float(low), float(high), int(count)))
+    for column, (mean, number, count) in enumerate(zip(means, pictures, counts, strict=True)):
+        low = high = np.nan
+        if count >= FEWEST:
+            tail = _tail(int(count), level)
+            low, high = np.nanquantile(resampled[:, column], [tail, 1 - tail])
+        intervals.append(Interval(float(mean), float(low), float(high), int(number), int(count)))
     return intervals
+
+
+def _sums(table: Floats, units: Sequence[str]) -> Floats:
+    """Return the sum of the rows of each unit, in order of appearance."""
+    codes, names = pd.factorize(np.asarray(units, object))
+    sums = np.zeros((len(names), table.shape[1]))
+    np.add.at(sums, codes, table)
+    return sums
 
 
 def student_interval(values: Floats, level: float = 0.95) -> Interval:
@@ -83,7 +100,7 @@ def student_interval(values: Floats, level: float = 0.95) -> Interval:
     """
     count, mean = len(values), float(np.mean(values))
     half = float(stdtrit(count - 1, (1 + level) / 2) * np.std(values, ddof=1) / np.sqrt(count))
-    return Interval(mean, mean - half, mean + half, count)
+    return Interval(mean, mean - half, mean + half, count, count)
 
 
 @lru_cache(maxsize=16)
@@ -131,19 +148,26 @@ def paired_differences(a: pd.DataFrame, b: pd.DataFrame, metrics: Sequence[str])
     return pd.DataFrame(table.assign(left_out=left_out.astype(int)))
 
 
-def summarise(differences: pd.DataFrame, by: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
+def summarise(
+    differences: pd.DataFrame,
+    by: Sequence[str],
+    metrics: Sequence[str],
+    units_of: Callable[[pd.DataFrame], Sequence[str]],
+) -> pd.DataFrame:
     """Return the mean difference and its interval over pictures for every combination of ``by``.
 
-    Columns: ``by``, pictures, then metric, ``low_<metric>``, ``high_<metric>``. Several rows of one
-    picture (seeds, crops) are averaged first.
+    Columns: ``by``, pictures, units, then metric, ``low_<metric>``, ``high_<metric>``. Several rows of one
+    picture (seeds, crops) are averaged first. ``units_of`` names what the picture of each row stands and falls with.
     """
     by = list(by)
     key = [*by, *(name for name in ("set", "image") if name not in by)]
     per_picture = differences.groupby(key, observed=True, dropna=False, sort=False)[list(metrics)].mean().reset_index()
     rows = []
     for values, group in per_picture.groupby(by, observed=True, dropna=False, sort=False):
-        row = dict(zip(by, values, strict=True)) | {"pictures": len(group)}
-        for name, interval in zip(metrics, bootstrap_intervals(group[list(metrics)].to_numpy(float)), strict=True):
+        units = units_of(group)
+        row = dict(zip(by, values, strict=True)) | {"pictures": len(group), "units": len(set(units))}
+        intervals = bootstrap_intervals(group[list(metrics)].to_numpy(float), units=units)
+        for name, interval in zip(metrics, intervals, strict=True):
             row |= {name: interval.mean, f"low_{name}": interval.low, f"high_{name}": interval.high}
         rows.append(row)
     return pd.DataFrame(rows)

@@ -87,9 +87,26 @@ class StudyResults:
         return variants
 
     @property
-    def sets(self) -> dict[str, dict[str, str]]:
-        """The group (``test`` or ``eval``) and the content's id of each set, by name."""
+    def sets(self) -> dict[str, dict[str, Any]]:
+        """The group (``test`` or ``eval``), the content's id and the clips' lengths of each set, by name."""
         return dict(self.contents["sets"])
+
+    @property
+    def has_clips(self) -> bool:
+        """True if a set holds frames of a clip."""
+        return any(of_set.get("clips") for of_set in self.sets.values())
+
+    def frame(self, set_name: str, image: str) -> tuple[str, int] | None:
+        """Return the clip that a picture is a frame of, and the frame's number; None for a picture of its own."""
+        clip, _, number = image.rpartition("_")
+        frames = self.sets.get(set_name, {}).get("clips", {}).get(clip, 0)
+        return (clip, int(number)) if number.isdecimal() and 1 <= int(number) <= frames else None
+
+    def units_of(self, rows: pd.DataFrame) -> list[str]:
+        """Return what the picture of each row stands and falls with: the clip that it is a frame of, or itself."""
+        pictures = list(zip(rows["set"].astype(str), rows["image"].astype(str), strict=True))
+        frames = (self.frame(*picture) for picture in pictures)
+        return [f"{s}/{frame[0] if frame else image}" for (s, image), frame in zip(pictures, frames, strict=True)]
 
     @cached_property
     def baseline_names(self) -> dict[str, str]:
@@ -140,6 +157,16 @@ def distinct_name(name: str, taken: Collection[str], why: str) -> str:
     while name in taken:
         name = f"{name} ({why})"
     return name
+
+
+def with_frames(pictures: pd.DataFrame, study: StudyResults) -> pd.DataFrame:
+    """Return the rows with ``clip`` and ``frame``: of what clip a picture is which frame; nothing where it is none."""
+    pairs = zip(pictures["set"].astype(str), pictures["image"].astype(str), strict=True)
+    frames = [study.frame(*pair) for pair in pairs] if study.has_clips else [None] * len(pictures)
+    return pictures.assign(
+        clip=pd.Series([frame and frame[0] for frame in frames], pictures.index, object),
+        frame=pd.Series([frame and frame[1] for frame in frames], pictures.index, "Int64"),
+    )
 
 
 def with_names(pictures: pd.DataFrame, study: StudyResults) -> pd.DataFrame:

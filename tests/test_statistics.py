@@ -69,7 +69,9 @@ def test_differences_are_paired_by_patch_and_averaged_by_picture():
     assert table.loc["one", "psnr"] == pytest.approx(((30 - 28) + (20 - 19)) / 2)
     assert table.loc["one", "patches"] == 2
     # Each picture counts once, however many patches it has.
-    assert summarise(table.reset_index(), ["set"], ["psnr"])["psnr"].iloc[0] == pytest.approx((1.5 + 1.0) / 2)
+    assert summarise(table.reset_index(), ["set"], ["psnr"], lambda rows: list(rows["image"]))["psnr"].iloc[
+        0
+    ] == pytest.approx((1.5 + 1.0) / 2)
 
 
 def test_a_patch_that_only_one_method_scored_is_no_pair():
@@ -89,7 +91,9 @@ def test_seeds_of_a_picture_are_averaged_before_pictures_are():
     seeds = pd.DataFrame(
         {"set": "s", "image": ["one", "one", "two"], "label": ["a", "b", "a"], "psnr": [1.0, 3.0, 5.0]}
     )
-    assert summarise(seeds, ["set"], ["psnr"])["psnr"].iloc[0] == pytest.approx((2.0 + 5.0) / 2)
+    assert summarise(seeds, ["set"], ["psnr"], lambda rows: list(rows["image"]))["psnr"].iloc[0] == pytest.approx(
+        (2.0 + 5.0) / 2
+    )
 
 
 def test_the_spread_over_seeds_is_their_standard_deviation():

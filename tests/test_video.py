@@ -5,12 +5,19 @@ import os
 import weakref
 
 import numpy as np
+import pandas as pd
 import pytest
 from clips import cut_off, moving, write_clip
-from conftest import tiny_study, write_pictures
+from conftest import empty_figures, tiny_study, write_pictures
 from PIL import Image
 
+from analysis.evidence import Evidence
+from analysis.plot import main as plot
+from analysis.query import means
 from analysis.scores import load
+from analysis.sections import answer, clips
+from analysis.statistics import FEWEST, bootstrap_interval, bootstrap_intervals, summarise
+from analysis.study import open_study
 from jobs.pictures import MissingPictures, find_files, find_leaks, passed_over, read_set
 from runner.study.config import ConfigError, load_study
 from runner.study.plan import make_plan
@@ -206,21 +213,89 @@ def run_study(folder, test, eval_, train="train"):
     return folder / "results" / "tiny"
 
 
-@pytest.mark.usefixtures("without_figures", "one_thread")
-def test_a_clip_scores_as_its_frames_do_to_the_bit(tmp_path):
+@pytest.fixture(scope="module")
+def study_of_clips(tmp_path_factory):
+    """A finished study that is tested on two clips, and its frames."""
+    folder = tmp_path_factory.mktemp("clips")
     frames, other = moving(4), moving(3, seed=7)
-    clips = tmp_path / "clips"
-    write_clip(clips / "walk.avi", frames)
-    write_clip(clips / "other.mkv", other)
-    save_frames(tmp_path / "pictures" / "walk", frames)
-    save_frames(tmp_path / "pictures" / "other", other, "other")
-    as_clips = run_study(tmp_path / "clips", "walk.avi", "other.mkv")
-    as_pictures = run_study(tmp_path / "pictures", "walk", "other")
+    write_clip(folder / "walk.avi", frames)
+    write_clip(folder / "other.mkv", other)
+    with empty_figures():
+        return run_study(folder, "walk.avi", "other.mkv"), frames, other
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_a_clip_scores_as_its_frames_do_to_the_bit(tmp_path, study_of_clips):
+    as_clips, frames, other = study_of_clips
+    save_frames(tmp_path / "walk", frames)
+    save_frames(tmp_path / "other", other, "other")
+    as_pictures = run_study(tmp_path, "walk", "other")
     ids = ["run_id", "degradation_id"]
     tables = [load(study).drop(columns=ids) for study in (as_clips, as_pictures)]
     tables = [table.sort_values(list(table.columns[:12]), ignore_index=True).astype(str) for table in tables]
     assert len(tables[0]) > 20
     assert tables[0].equals(tables[1])
-    contents = json.loads((as_clips / "contents.json").read_text())
+
+
+def test_the_report_shows_a_metric_over_the_frames_of_a_clip(study_of_clips):
+    folder, *_ = study_of_clips
+    contents = json.loads((folder / "contents.json").read_text())
     assert contents["sets"]["walk"]["clips"] == {"walk": 4}
-    assert "walk_000003" in (as_clips / "report" / "index.html").read_text()
+    evidence = Evidence(open_study(folder))
+    section = clips.section(evidence)
+    assert section.title == "Frame by frame"
+    assert len(section.blocks[0].panels) == 2 * 2  # two metrics of two clips
+    lines = clips.frame_lines(evidence, ["psnr"])
+    walk = lines[lines["clip"] == "walk"]
+    assert sorted(walk.loc[walk["variant"] == "bicubic", "frame"]) == [1, 2, 3, 4]
+    page = (folder / "report" / "index.html").read_text()
+    assert "Frame by frame" in page
+    assert "4 pictures of 1 source, for frames of one clip are one, too few for an interval" in page
+    assert (folder / "report" / "figures" / "frames.png").exists()
+
+
+def test_a_plot_draws_a_metric_over_frames(study_of_clips, tmp_path, capsys):
+    folder, *_ = study_of_clips
+    table, kinds = means(open_study(folder), ["frame", "run"], ["psnr"], {"protocol": ["luma"]})
+    assert "clip" in kinds
+    assert len(table) == 2 * (4 + 3)
+    out = tmp_path / "frames.svg"
+    command = [str(folder), "--x", "frame", "--where", "protocol=luma", "--where", "clip=walk", "--out", str(out)]
+    assert plot(command) == 0
+    assert "frame" in out.read_text()
+    assert plot([str(folder), "--x", "frame", "--where", "clip=none", "--out", str(tmp_path / "b.svg")]) == 1
+
+
+# --- one unit of the bootstrap ----------------------------------------------------------------
+def test_the_bootstrap_draws_whole_clips():
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.normal(level, 0.01, 30) for level in rng.normal(0, 1, 8)])
+    units = [f"clip{number // 30}" for number in range(len(values))]
+    apart, together = bootstrap_interval(values), bootstrap_interval(values, units=units)
+    assert apart.mean == together.mean
+    assert (together.pictures, together.units) == (240, 8)
+    assert together.high - together.low > 4 * (apart.high - apart.low)
+    level = bootstrap_interval(values.reshape(8, 30).mean(axis=1))
+    assert (together.low, together.high) == pytest.approx((level.low, level.high))
+
+
+def test_frames_of_fewer_clips_than_it_takes_give_no_interval():
+    values = np.arange(100.0)
+    assert not bootstrap_interval(values, units=["walk"] * 100).known
+    assert not bootstrap_interval(values, units=[str(n % (FEWEST - 1)) for n in range(100)]).known
+    assert bootstrap_interval(values, units=[str(n % FEWEST) for n in range(100)]).known
+
+
+def test_pictures_that_are_each_their_own_unit_give_the_plain_interval():
+    values = np.random.default_rng(2).normal(size=(9, 2))
+    values[3, 1] = np.nan
+    assert bootstrap_intervals(values, units=list("abcdefghi")) == bootstrap_intervals(values)
+
+
+def test_a_table_of_differences_counts_pictures_and_what_is_independent(study_of_clips):
+    study = open_study(study_of_clips[0])
+    rows = pd.DataFrame({"set": "walk", "image": [f"walk_{n:06d}" for n in (1, 2, 3, 4)] + ["walk_000005", "p"]})
+    table = summarise(rows.assign(psnr=1.0), ["set"], ["psnr"], study.units_of)
+    assert (table["pictures"].iloc[0], table["units"].iloc[0]) == (6, 3)  # the clip has four frames
+    ranking = answer.run_table(Evidence(study))
+    assert dict(zip(ranking["set"], ranking["units"], strict=True)) == {"walk": 1, "other": 1}

@@ -4,13 +4,26 @@ from collections.abc import Callable
 
 from analysis.evidence import Evidence
 from analysis.page import PageSection
-from analysis.sections import answer, contrast, epochs, images, making, networks, numbers, seeds, subimages, upsamplers
+from analysis.sections import (
+    answer,
+    clips,
+    contrast,
+    epochs,
+    images,
+    making,
+    networks,
+    numbers,
+    seeds,
+    subimages,
+    upsamplers,
+)
 
 SECTIONS: dict[str, Callable[[Evidence], PageSection | None]] = {
     "answer": answer.section,
     "seeds": seeds.section,
     "epochs": epochs.section,
     "networks": networks.section,
+    "clips": clips.section,
     "images": images.section,
     "contrast": contrast.section,
     "upsamplers": upsamplers.section,

@@ -33,9 +33,11 @@ def section(evidence: Evidence) -> PageSection | None:
     ]
     if ranking["seeds"].max() > 1:
         columns.append(Column("± over seeds", "seed_sd", metric))
+    clips = "; the frames of a clip count as one there" if evidence.study.has_clips else ""
     caption = (
         f"Protocol {evidence.main} ({PROTOCOLS[evidence.main]}), each run's last scored epoch. Gains are paired over "
-        f"the same patches; intervals are 95% bootstrap intervals over pictures, given from {FEWEST} pictures on."
+        f"the same patches; intervals are 95% bootstrap intervals over pictures, given from {FEWEST} pictures on"
+        f"{clips}."
     )
     blocks.append(Table("best", "Runs", ranking, columns, caption))
     compound = compound_table(evidence)
@@ -63,10 +65,10 @@ def run_table(evidence: Evidence) -> pd.DataFrame:
     gains = _gains(evidence)
     names = {metric: "gain", f"low_{metric}": "low_gain", f"high_{metric}": "high_gain"}
     if len(gains):
-        gains = gains.rename(columns=names)[["set", "variant", *names.values()]]
+        gains = gains.rename(columns=names)[["set", "variant", "units", *names.values()]]
         table = table.merge(gains, on=["set", "variant"], how="left")
     else:
-        table = table.assign(**dict.fromkeys(names.values(), float("nan")))
+        table = table.assign(**dict.fromkeys(("units", *names.values()), float("nan")))
     order = {name: i for i, name in enumerate(evidence.study.sets)}
     table["set"], table["variant"] = table["set"].astype(str), table["variant"].astype(str)
     sign = -1 if about(metric).higher_is_better else 1
@@ -88,8 +90,8 @@ def compound_table(evidence: Evidence) -> pd.DataFrame:
         return pd.DataFrame()
     metric = evidence.leading
     by = ["set", "variant", "upsampler", "zoom"]
-    same = summarise(frame[frame["against"] == "same"], by, [metric])
-    best = summarise(frame[frame["against"] == "best"], by, [metric])
+    same = summarise(frame[frame["against"] == "same"], by, [metric], evidence.study.units_of)
+    best = summarise(frame[frame["against"] == "best"], by, [metric], evidence.study.units_of)
     names = {column: column.replace(metric, "best") for column in (metric, f"low_{metric}", f"high_{metric}")}
     table = same.merge(best.rename(columns=names)[[*by, *names.values()]], on=by, how="left")
     last = evidence.last[
@@ -134,7 +136,11 @@ def _gains(evidence: Evidence) -> pd.DataFrame:
         & (frame["definition"] == evidence.definition)
         & (frame["against"] == against)
     ]
-    return summarise(chosen, ["set", "variant"], [evidence.leading]) if len(chosen) else pd.DataFrame()
+    return (
+        summarise(chosen, ["set", "variant"], [evidence.leading], evidence.study.units_of)
+        if len(chosen)
+        else pd.DataFrame()
+    )
 
 
 def _best_sentences(evidence: Evidence, ranking: pd.DataFrame) -> list[str]:
@@ -152,14 +158,16 @@ def _best_sentences(evidence: Evidence, ranking: pd.DataFrame) -> list[str]:
                 low, high = (number(best[f"{end}_gain"], metric, signed=True) for end in ("low", "high"))
                 sentence += f" (95% interval {low} to {high})"
             else:
-                sentence += f" ({_too_few(int(best['pictures']))})"
+                sentence += f" ({_too_few(best)})"
         sentence += _against_second(evidence, str(set_name), of_set)
         sentences.append(sentence + ".")
     return sentences
 
 
-def _too_few(pictures: int) -> str:
-    return f"{counted(pictures, 'picture')}, too few for an interval"
+def _too_few(row: Any) -> str:
+    pictures, units = int(row["pictures"]), int(row["units"])
+    of_clips = f" of {counted(units, 'source')}, for frames of one clip are one" if units < pictures else ""
+    return f"{counted(pictures, 'picture')}{of_clips}, too few for an interval"
 
 
 def _against_second(evidence: Evidence, set_name: str, of_set: pd.DataFrame) -> str:
@@ -177,7 +185,8 @@ def _against_second(evidence: Evidence, set_name: str, of_set: pd.DataFrame) -> 
     values["variant"] = values["variant"].astype(str)
     pivot = values.pivot_table(index="image", columns="variant", values=metric, observed=True)
     first, second = of_set["variant"].iloc[:2]
-    interval = bootstrap_interval((pivot[first] - pivot[second]).to_numpy())
+    units = evidence.study.units_of(pivot.reset_index().assign(set=set_name))
+    interval = bootstrap_interval((pivot[first] - pivot[second]).to_numpy(), units=units)
     ahead = number(abs(interval.mean), metric)
     unit = "" if about(metric).unit == "1" else f" {about(metric).unit}"
     if not interval.known:
@@ -206,7 +215,7 @@ def _compound_sentences(evidence: Evidence) -> list[str]:
         interval = (
             f"95% interval {number(best['low_best'], metric, True)} to {number(best['high_best'], metric, True)}"
             if best["low_best"] == best["low_best"]
-            else _too_few(int(best["pictures"]))
+            else _too_few(best)
         )
         sentences.append(
             f"Enlarging regions of the SRCNN output {zoom} times {verdict} on {set_name}: {best['upsampler']} on "

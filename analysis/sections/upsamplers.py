@@ -57,7 +57,7 @@ def _against_nearest(evidence: Evidence) -> Table | None:
     if not len(others):
         return None
     pairs = paired_differences(others, plain, evidence.metrics).astype({"upsampler": str})
-    table = summarise(pairs, ["set", "zoom", "upsampler"], evidence.metrics)
+    table = summarise(pairs, ["set", "zoom", "upsampler"], evidence.metrics, evidence.study.units_of)
     table = evidence.in_order(table, ["set", "zoom", "upsampler"])
     shown = [name for name in evidence.metrics if table[name].notna().any()]
     columns = [

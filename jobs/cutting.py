@@ -12,7 +12,8 @@ from srcnn.dataset import PicturePlanes, cut_planes, held_out_pictures, write_pl
 def cut_set(stage: Prepare, progress: Progress) -> None:
     """Write the file of a training set."""
     pictures = load_set(stage.root, stage.train_set).pictures
-    whole = held_out_pictures([picture.group for picture in pictures], stage.data.holdout)
+    groups = [picture.group for picture in pictures]
+    whole = held_out_pictures(groups, stage.data.holdout, stage.data.holdout_seed)
     sides = [index in whole if whole else None for index in range(len(pictures))]
     cut = spread(_cut, [(picture, stage, side) for picture, side in zip(pictures, sides, strict=True)], None)
 

@@ -168,8 +168,8 @@ def is_named(source: str) -> bool:
 def find_files(source: str, root: RootPaths, data_root: Path | None) -> list[Path]:
     """Return the picture files of one source, sorted by name.
 
-    A source is ``bundled[/NAME]``, a public set ``NAME[/PART]`` looked for below ``data_root`` and
-    then among the downloads, a folder, a file or a glob. Raises MissingPictures if there are none.
+    A source is ``bundled[/NAME]``, a public set ``NAME[/PART]`` or one picture of it ``NAME/PART/FILE``, looked for
+    below ``data_root`` and then among the downloads, a folder, a file or a glob. Raises MissingPictures if there are none.
     """
     if not is_named(source):
         return _files_at(source)
@@ -177,7 +177,8 @@ def find_files(source: str, root: RootPaths, data_root: Path | None) -> list[Pat
     if name == "bundled":
         return _bundled(part)
     for folder in filter(None, (data_root, root.downloads)):
-        files = _pictures_below(folder.joinpath(name, *part))
+        place = folder.joinpath(name, *part)
+        files = [place] if place.suffix.lower() in PICTURE_SUFFIXES and place.is_file() else _pictures_below(place)
         if files:
             return files
     places = " or ".join(str(folder) for folder in (data_root, root.downloads) if folder)

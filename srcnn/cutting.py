@@ -25,9 +25,10 @@ class Cutting:
 
 
 def plane_shape(height: int, width: int, data: DataConfig, input_scale: int) -> tuple[int, int]:
-    """Return the shape of a picture's input plane.
+    """Return the shape of the input plane of a picture of this size.
 
     A network that enlarges by a whole number learns from whole pixels: what lies beyond a multiple is cut.
     """
-    multiple = data.scale if data.crop_to_scale or input_scale > 1 else 1
+    height, width = data.train_size or (height, width)
+    multiple = data.scale if input_scale > 1 else data.multiple
     return height // multiple * multiple // input_scale, width // multiple * multiple // input_scale

@@ -27,7 +27,7 @@ from srcnn.hdf5 import writing
 from srcnn.patches import extract_patches
 from srcnn.regular import NotRegular, require_regular
 from srcnn.schema import DIGEST, INPUT, INPUT_SCALE, MEAN, PARAMETERS, PICTURES, SIDES, SIZE, SOURCES, STD, TARGET
-from srcnn.views import interpolated_bands, low_resolution_bands, reference
+from srcnn.views import interpolated_bands, low_resolution_bands, reference, training_picture
 from srcnn.whole import NotWhole
 
 Plane = NDArray[np.generic]
@@ -71,9 +71,10 @@ class TrainingPlanes:
     std: float
 
 
-def held_out_pictures(groups: Sequence[str], share: float) -> frozenset[int]:
-    """Return the indices of whole pictures to hold out, evenly spread; none if the share is less than one.
+def held_out_pictures(groups: Sequence[str], share: float, seed: int | None = None) -> frozenset[int]:
+    """Return the indices of whole pictures to hold out; none if the share is less than one.
 
+    They are evenly spread or, with a ``seed``, the last after a shuffle with it, as Keras's ``validation_split`` takes.
     ``groups`` names the group of each picture, in order; the pictures of one group stay together, and one with more
     pictures than the share is not held out.
     """
@@ -81,6 +82,10 @@ def held_out_pictures(groups: Sequence[str], share: float) -> frozenset[int]:
     sizes = Counter(groups)
     eligible = [group for group in groups if sizes[group] <= number]
     places = [round((i + 0.5) * len(eligible) / number - 0.5) for i in range(number)] if eligible else []
+    if seed is not None:
+        order = list(range(len(eligible)))
+        np.random.RandomState(seed).shuffle(order)
+        places = order[-number:]
     chosen = set()
     for group in dict.fromkeys(eligible[place] for place in places):
         if sizes[group] <= left:
@@ -97,8 +102,8 @@ def cut_planes(
     ``held_out`` True or False puts the whole picture on one side. None splits it: the bottom ``data.holdout`` (one
     patch high at least) is held out, and no training patch reaches into it.
     """
-    cutting = Cutting.of(data, input_scale)
-    hr = crop_to_multiple(reference(picture, data), input_scale).astype(np.uint8, copy=False)
+    cutting, data = Cutting.of(data, input_scale), data.of_training
+    hr = crop_to_multiple(reference(training_picture(picture, data), data), input_scale).astype(np.uint8, copy=False)
     target: Plane = to_uint8(luma(hr, own_standard(data.luma, grey))).astype(data.dtype)
     bands = interpolated_bands(hr, data, grey) if input_scale == 1 else low_resolution_bands(hr, data, grey)
     fed: Plane = to_uint8(bands[..., 0]) if data.dtype == "uint8" else bands[..., 0].astype(np.float32)

@@ -1,7 +1,8 @@
 """From high resolution to low resolution to interpolated input: the degradation that SRCNN undoes.
 
-Two ways of resampling: ``matlab`` (antialiased bicubic in floating point, as the papers do) and
-``pillow`` (Pillow's bicubic on 8-bit bands, rounded at the low resolution, as scripts do).
+Three ways of resampling: ``matlab`` (antialiased bicubic in floating point, as the papers do),
+``pillow`` (Pillow's bicubic on 8-bit bands, rounded at the low resolution, as scripts do) and
+``area`` (a low-resolution pixel is the mean over its area, as TensorFlow's ``area``; enlarged as ``matlab``).
 """
 
 import numpy as np
@@ -54,7 +55,13 @@ def degrade(hr: NDArray[np.generic], *, scale: int, blur_sigma: float = 0.0, res
 
 def resample(bands: Floats, height: int, width: int, resampling: Resampling) -> Floats:
     """Return bands (h, w[, C]) in 0..255 brought to another size, (height, width[, C])."""
-    if resampling == "matlab":
+    if resampling == "area" and height <= bands.shape[0] and width <= bands.shape[1]:
+        from cv2 import INTER_AREA  # loaded where it is needed only
+        from cv2 import resize as resize_by_opencv
+
+        reduced: Floats = resize_by_opencv(np.ascontiguousarray(bands), (width, height), interpolation=INTER_AREA)
+        return reduced.reshape(height, width, *bands.shape[2:])  # it drops a single band's axis
+    if resampling != "pillow":
         return resize(bands, height, width, "cubic")
     if bands.ndim == 3:
         return np.stack([resample(bands[..., c], height, width, resampling) for c in range(bands.shape[2])], axis=-1)

@@ -32,8 +32,12 @@ class Standardisation:
 
 
 def standardisation(kind: str, mean: float, std: float) -> Standardisation:
-    """Return the scale of a kind, ``centre`` (mean 0.45, std 1) or ``dataset`` (the training patches' mean and std)."""
-    return Standardisation(CENTRE, 1.0) if kind == "centre" else Standardisation(mean, std)
+    """Return the scale of a kind: ``centre`` (mean 0.45, std 1), ``none`` (0, 1) or ``dataset``.
+
+    ``mean`` and ``std`` are those of the training patches, for the last.
+    """
+    known = {"centre": Standardisation(CENTRE, 1.0), "none": Standardisation(0.0, 1.0)}
+    return known.get(kind) or Standardisation(mean, std)
 
 
 def deprocess(luma: Floats, interpolated: Floats, standard: Standard) -> NDArray[np.uint8]:

@@ -143,7 +143,7 @@ Sets = Annotated[dict[str, Sources], BeforeValidator(_as_sets), AfterValidator(_
 Crop = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
 
 
-Resampling = Literal["matlab", "pillow"]  # see srcnn.degrade
+Resampling = Literal["matlab", "pillow", "area"]  # see srcnn.degrade
 
 
 class DataConfig(Section):
@@ -151,6 +151,8 @@ class DataConfig(Section):
 
     ``patch_size`` and ``stride`` are pixels of the original. A network that is fed low resolution gets patches of
     ``patch_size // scale`` pixels, ``stride / scale`` (rounded, at least 1) from each other.
+
+    ``train_size`` and ``train_resampling`` prepare the training pictures otherwise than those that are restored.
     """
 
     train: Sources
@@ -160,10 +162,14 @@ class DataConfig(Section):
     blur_sigma: float = Field(0.0, ge=0, le=20)
     resampling: Resampling = "matlab"
     crop_to_scale: bool = False  # the literature crops pictures to a multiple of the scale
+    squeeze_to_scale: bool = False  # instead, what is beyond a multiple is squeezed in, by Pillow's bicubic
     luma: Standard = "bt601"
     patch_size: int = Field(33, ge=2, le=1024)
     stride: int = Field(14, ge=1)
     holdout: float = Field(0.05, ge=0, lt=0.9)
+    holdout_seed: int | None = Field(None, ge=0, lt=2**32)  # null: evenly spread; see srcnn.dataset.held_out_pictures
+    train_size: Crop | None = None  # (height, width) that every training picture is squeezed to, whatever its shape
+    train_resampling: Resampling | None = None  # null: as resampling
     dtype: Literal["uint8", "float32"] = "uint8"
     allow_leak: bool = False
 
@@ -173,6 +179,25 @@ class DataConfig(Section):
         if both:
             raise ValueError(f"test and eval both have a set named {both[0]!r}; give one another name")
         return self
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> "DataConfig":
+        if self.crop_to_scale and self.squeeze_to_scale:
+            raise ValueError("crop_to_scale and squeeze_to_scale are two ways to the same size; say one of them")
+        if self.train_size and min(self.train_size) < self.patch_size:
+            height, width = self.train_size
+            raise ValueError(f"patch_size is {self.patch_size}, larger than train_size, {height}x{width}")
+        return self
+
+    @property
+    def multiple(self) -> int:
+        """What the sides of pictures are brought to a multiple of."""
+        return self.scale if self.crop_to_scale or self.squeeze_to_scale else 1
+
+    @property
+    def of_training(self) -> "DataConfig":
+        """The section with the degradation of the training pictures."""
+        return self.model_copy(update={"resampling": self.train_resampling or self.resampling})
 
     @property
     def sets(self) -> dict[str, tuple[Literal["test", "eval"], Sources]]:
@@ -290,7 +315,7 @@ class TrainingConfig(Section):
     warmup_steps: int = Field(100, ge=0)
     final_rate: float = Field(0.01, ge=0, le=1)  # of learning_rate, at the end of the schedule
     loss: LossConfig = LossConfig()
-    standardise: Literal["centre", "dataset"] = "centre"
+    standardise: Literal["centre", "dataset", "none"] = "centre"
     augment: bool = True
     # auto: bfloat16 products where the processor is much faster with them; in the id only if it is not auto
     precision: Literal["auto", "float32", "tf32", "bfloat16"] = "auto"
@@ -452,6 +477,11 @@ class Experiment(Section):
             raise ValueError(
                 f"data.patch_size is {self.data.patch_size}, but model {self.model.name} loses {border} pixels "
                 f"on each side of a patch; it needs {2 * border + 1} or more"
+            )
+        if spec and spec.positive and not self.model.residual and self.training.standardise != "none":
+            raise ValueError(
+                f"model {self.model.name} without the residual gives no negative numbers, but darker pixels are "
+                f"negative where training.standardise is {self.training.standardise}; say training.standardise=none"
             )
         if spec and (fault := self.misfit(border, spec.input_scale(self.data.scale))):
             raise ValueError(fault)

@@ -14,8 +14,16 @@ from srcnn.experiment import DataConfig, Experiment, LossConfig, ModelConfig, Tr
 from srcnn.metrics import METRICS
 from srcnn.section import Section
 
-DEGRADATION = frozenset({"scale", "blur_sigma", "resampling", "crop_to_scale", "luma"})
-PATCHES = DEGRADATION | {"patch_size", "stride", "holdout", "dtype"}
+DEGRADATION = frozenset({"scale", "blur_sigma", "resampling", "crop_to_scale", "squeeze_to_scale", "luma"})
+PATCHES = DEGRADATION | {
+    "patch_size",
+    "stride",
+    "holdout",
+    "holdout_seed",
+    "train_size",
+    "train_resampling",
+    "dtype",
+}
 # Settings that are in no id: they change no result, or count by the content of what they point to.
 NOT_OF_TRAINING = frozenset({"device", "deterministic", "monitor_pictures", "tensorboard"})
 NOT_OF_MODEL = frozenset({"weights"})

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from srcnn.color import luma, own_standard, rgb_to_ycbcr, to_uint8, ycbcr_to_rgb
 from srcnn.degrade import crop_to_multiple, low_resolution, resample
@@ -16,12 +17,28 @@ Floats = NDArray[np.float64]
 
 
 def reference(picture: Bytes, data: DataConfig, zoom: int = 1) -> Bytes:
-    """Return what a restored picture is compared with: the picture, cut to the multiples that the study asks for.
+    """Return what a restored picture is compared with: the picture, brought to the multiples that the study asks for.
 
     Raises ValueError if it is too small for that.
     """
-    multiple = zoom * (data.scale if data.crop_to_scale else 1)
+    multiple = zoom * data.multiple
+    if data.squeeze_to_scale:
+        height, width = crop_to_multiple(picture, multiple).shape[:2]
+        return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC))
     return crop_to_multiple(picture, multiple).astype(np.uint8, copy=False)
+
+
+def training_picture(picture: Bytes, data: DataConfig) -> Bytes:
+    """Return a training picture (H, W, 3) squeezed to ``data.train_size``, or as it is without that.
+
+    Bilinear between the four nearest pixels, without antialiasing, as Keras reads a folder of pictures; then rounded.
+    """
+    if data.train_size is None:
+        return picture
+    import cv2  # loaded where it is needed only
+
+    height, width = data.train_size
+    return to_uint8(cv2.resize(picture.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def reduced(picture: Bytes, data: DataConfig, zoom: int) -> Bytes:

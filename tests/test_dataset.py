@@ -30,7 +30,7 @@ from srcnn.schema import (
     STD,
     TARGET,
 )
-from srcnn.views import interpolated_bands, low_resolution_bands, measured_luma
+from srcnn.views import interpolated_bands, low_resolution_bands, measured_luma, training_picture
 
 
 def config(**changes):
@@ -161,6 +161,24 @@ def test_whole_pictures_are_held_out_evenly(count, share):
     assert all(0 <= index < count for index in held_out)
     gaps = np.diff(held_out)
     assert len(gaps) == 0 or gaps.max() - gaps.min() <= 1
+
+
+def test_with_a_seed_the_last_of_the_shuffled_pictures_are_held_out():
+    order = list(range(10))
+    np.random.RandomState(1337).shuffle(order)
+    assert held_out_pictures(10, 0.2, seed=1337) == set(order[-2:])
+    assert held_out_pictures(10, 0.0, seed=1337) == set()
+
+
+@pytest.mark.parametrize("input_scale", [1, 3])
+def test_training_pictures_may_be_degraded_otherwise_and_at_a_size_of_their_own(input_scale):
+    data = config(holdout=0, train_size=(36, 30), train_resampling="area", squeeze_to_scale=True)
+    planes = cut_planes(picture(50, 71), data, input_scale, None)
+    assert planes.input.shape == plane_shape(50, 71, data, input_scale) == (36 // input_scale, 30 // input_scale)
+    squeezed = training_picture(picture(50, 71), data)
+    same = cut_planes(squeezed, config(holdout=0, resampling="area"), input_scale, None)
+    assert np.array_equal(planes.input, same.input)
+    assert np.array_equal(planes.target, same.target)
 
 
 # --- for a network that is fed low resolution --------------------------------------------------

@@ -4,7 +4,7 @@ from PIL import Image
 
 from srcnn.degrade import crop_to_multiple, degrade, low_resolution
 
-RESAMPLINGS = ("matlab", "pillow")
+RESAMPLINGS = ("matlab", "pillow", "area")
 
 
 def picture(height=31, width=44, bands=3, seed=0):
@@ -33,13 +33,23 @@ def test_a_flat_picture_is_not_changed(resampling, blur_sigma, level):
     assert np.allclose(found, level, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize(("resampling", "tolerance"), [("matlab", 1e-9), ("pillow", 1.0)])
+@pytest.mark.parametrize(("resampling", "tolerance"), [("matlab", 1e-9), ("pillow", 1.0), ("area", 1e-9)])
 @pytest.mark.parametrize("axis", [0, 1])
 def test_degrading_a_mirror_image_mirrors_the_result(resampling, tolerance, axis):
     hr = picture()
     settings = {"scale": 3, "blur_sigma": 0.8, "resampling": resampling}
     found = degrade(np.flip(hr, axis), **settings)
     assert np.abs(found - np.flip(degrade(hr, **settings), axis)).max() <= tolerance
+
+
+@pytest.mark.parametrize(("height", "width"), [(31, 44), (30, 45), (7, 100)])
+def test_by_area_a_small_pixel_is_the_mean_of_what_it_covers(height, width):
+    hr = picture(height, width, bands=0).astype(float)
+    found = low_resolution(hr, scale=3, resampling="area")
+    rows, columns = found.shape
+    fine = hr.repeat(rows, axis=0).repeat(columns, axis=1)  # so that every small pixel covers whole ones
+    expected = fine.reshape(rows, height, columns, width).mean(axis=(1, 3))
+    assert np.allclose(found, expected, rtol=0, atol=1e-6)
 
 
 def test_matlab_degradation_is_linear_and_pillows_is_not():

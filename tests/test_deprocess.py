@@ -33,6 +33,7 @@ def test_undoing_neither_rounds_nor_clips():
 def test_centre_subtracts_a_fixed_number_and_dataset_takes_the_patches_own():
     assert standardisation("centre", 0.3, 0.2) == Standardisation(CENTRE, 1.0)
     assert standardisation("dataset", 0.3, 0.2) == Standardisation(0.3, 0.2)
+    assert standardisation("none", 0.3, 0.2) == Standardisation(0.0, 1.0)
 
 
 @pytest.mark.parametrize("standard", ["bt601", "jpeg"])

@@ -165,6 +165,7 @@ def test_a_network_learns(name, precision):
 # --- settings ---------------------------------------------------------------------------------
 def test_the_published_sizes_are_those_of_the_papers():
     assert MODELS["espcn"].weights(MODELS["espcn"].settings(), 3) == 22_729
+    assert MODELS["keras_espcn"].weights(MODELS["keras_espcn"].settings(), 3) == 59_657
     vdsr = MODELS["vdsr"].settings()
     assert (vdsr.layers, vdsr.channels) == (20, 64)
     edsr = MODELS["edsr"].settings()
@@ -172,6 +173,14 @@ def test_the_published_sizes_are_those_of_the_papers():
     # 12,464 without biases (the paper's table 1) and PReLU's 160, with 213 biases.
     transposed = MODELS["fsrcnn"].settings(end="transposed")
     assert MODELS["fsrcnn"].weights(transposed, 3) == 12_464 + 160 + 185
+
+
+@pytest.mark.parametrize("standardise", ["centre", "dataset"])
+def test_a_network_without_negative_numbers_is_refused_where_darker_pixels_are_negative(standardise):
+    sections = {"data": {"train": "x"}, "training": {"standardise": standardise}}
+    with pytest.raises(ValueError, match=r"gives no negative numbers, .*say training.standardise=none"):
+        Experiment(model={"name": "keras_espcn", "residual": False}, **sections)
+    Experiment(model={"name": "keras_espcn"}, **sections)
 
 
 @pytest.mark.parametrize(

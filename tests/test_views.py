@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+import torch
+from pictures import enlarged
 
 from srcnn.color import luma, rgb_to_ycbcr, to_uint8, ycbcr_to_rgb
 from srcnn.experiment import DataConfig, EvaluateConfig
@@ -10,6 +12,7 @@ from srcnn.views import (
     measured_luma,
     reduced,
     reference,
+    training_picture,
 )
 
 
@@ -36,6 +39,24 @@ def test_the_reference_is_cut_to_the_multiples_that_are_asked_for(crop_to_scale,
     found = reference(picture(), config(crop_to_scale=crop_to_scale), zoom)
     assert np.array_equal(found, picture()[: size[0], : size[1]])
     assert found.dtype == np.uint8
+
+
+@pytest.mark.parametrize("size", [(50, 71), (49, 70), (48, 69)])
+def test_what_is_beyond_a_multiple_may_be_squeezed_in(size):
+    found = reference(picture(*size), config(squeeze_to_scale=True))
+    assert np.array_equal(found, enlarged(picture(*size), 48, 69))
+    with pytest.raises(ValueError, match="crop_to_scale and squeeze_to_scale are two ways to the same size"):
+        config(crop_to_scale=True, squeeze_to_scale=True)
+
+
+@pytest.mark.parametrize("size", [(30, 42), (60, 20), (50, 71)])
+def test_training_pictures_are_squeezed_to_their_size_between_the_nearest_pixels(size):
+    image = picture()
+    found = training_picture(image, config(train_size=size, patch_size=9))
+    low = torch.from_numpy(image.transpose(2, 0, 1)[None]).float()
+    expected = torch.nn.functional.interpolate(low, size, mode="bilinear", align_corners=False, antialias=False)
+    assert np.abs(found - expected[0].numpy().transpose(1, 2, 0)).max() <= 0.51
+    assert training_picture(image, config()) is image
 
 
 @pytest.mark.parametrize("crop_to_scale", [False, True])

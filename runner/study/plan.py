@@ -259,13 +259,15 @@ class _Resolver:
         return self.read[sources]
 
     def _check(self, data: DataConfig, train: PictureSet, sets: dict[str, PictureSet]) -> None:
-        check = (train.set_id, data.scale, data.patch_size, data.allow_leak, *sets)
+        check = (train.set_id, data.scale, data.patch_size, data.train_size, data.allow_leak, *sets)
         if check in self.checked:
             return
         self.checked.add(check)
         _refuse_too_long(self.paths, data, sets)
         _refuse_smaller(train, data.scale, "train", "data.scale")
-        if all(min(picture.height, picture.width) < data.patch_size for picture in train.pictures):
+        if data.train_size is None and all(
+            min(picture.height, picture.width) < data.patch_size for picture in train.pictures
+        ):
             raise ConfigError(f"data.patch_size: {data.patch_size} is larger than every training picture")
         leaks = [(name, a, b) for name, pictures in sets.items() for a, b in find_leaks(train, pictures)]
         if leaks and not data.allow_leak:

@@ -36,7 +36,7 @@ class NetworkSpec:
 
     ``learns_in_bfloat16``: it reaches the same dB with products in bfloat16, as benchmarks/ shows. ``cpu_part``:
     patches of a batch that a CPU trains on together, so that a layer finds in the cache what the last one wrote; None:
-    the whole batch.
+    the whole batch. ``positive``: without the residual it gives no negative numbers.
     """
 
     builder: str
@@ -46,6 +46,7 @@ class NetworkSpec:
     border: int = 0
     learns_in_bfloat16: bool = False
     cpu_part: int | None = None
+    positive: bool = False
 
     def input_scale(self, scale: int) -> int:
         """Output pixels per input pixel where a study's scale is this: 1 for a network fed the interpolated picture."""

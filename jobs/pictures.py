@@ -169,7 +169,8 @@ def find_files(source: str, root: RootPaths, data_root: Path | None) -> list[Pat
     """Return the picture files of one source, sorted by name.
 
     A source is ``bundled[/NAME]``, a public set ``NAME[/PART]`` or one picture of it ``NAME/PART/FILE``, looked for
-    below ``data_root`` and then among the downloads, a folder, a file or a glob. Raises MissingPictures if there are none.
+    below ``data_root`` and then among the downloads, a folder, a file or a glob. Raises MissingPictures if there are
+    none.
     """
     if not is_named(source):
         return _files_at(source)

@@ -59,8 +59,8 @@ def resample(bands: Floats, height: int, width: int, resampling: Resampling) -> 
         from cv2 import INTER_AREA  # loaded where it is needed only
         from cv2 import resize as resize_by_opencv
 
-        reduced: Floats = resize_by_opencv(np.ascontiguousarray(bands), (width, height), interpolation=INTER_AREA)
-        return reduced.reshape(height, width, *bands.shape[2:])  # it drops a single band's axis
+        reduced = resize_by_opencv(np.ascontiguousarray(bands), (width, height), interpolation=INTER_AREA)
+        return np.asarray(reduced, np.float64).reshape(height, width, *bands.shape[2:])  # it drops a single band's axis
     if resampling != "pillow":
         return resize(bands, height, width, "cubic")
     if bands.ndim == 3:

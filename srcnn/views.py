@@ -38,7 +38,8 @@ def training_picture(picture: Bytes, data: DataConfig) -> Bytes:
     import cv2  # loaded where it is needed only
 
     height, width = data.train_size
-    return to_uint8(cv2.resize(picture.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR))
+    squeezed = cv2.resize(picture.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    return to_uint8(np.asarray(squeezed, np.float32))
 
 
 def reduced(picture: Bytes, data: DataConfig, zoom: int) -> Bytes:

@@ -88,7 +88,7 @@ def test_the_examples_leak_is_named_unless_it_is_declared(data_root, tmp_path):
 
 
 def test_without_its_leak_the_study_needs_nothing_declared(data_root, tmp_path):
-    apart = ["data.allow_leak=false", "sweep=null", "data.train=[bsds500/train, bsds500/val]"]
+    apart = ["data.allow_leak=false", "sweep={}", "data.train=[bsds500/train, bsds500/val]"]
     plan = make_plan(load_study("keras_espcn", apart)[0], RootPaths(tmp_path), data_root)
     assert len(plan.runs) == 1
     assert not plan.notes

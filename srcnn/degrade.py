@@ -56,11 +56,7 @@ def degrade(hr: NDArray[np.generic], *, scale: int, blur_sigma: float = 0.0, res
 def resample(bands: Floats, height: int, width: int, resampling: Resampling) -> Floats:
     """Return bands (h, w[, C]) in 0..255 brought to another size, (height, width[, C])."""
     if resampling == "area" and height <= bands.shape[0] and width <= bands.shape[1]:
-        from cv2 import INTER_AREA  # loaded where it is needed only
-        from cv2 import resize as resize_by_opencv
-
-        reduced = resize_by_opencv(np.ascontiguousarray(bands), (width, height), interpolation=INTER_AREA)
-        return np.asarray(reduced, np.float64).reshape(height, width, *bands.shape[2:])  # it drops a single band's axis
+        return resize(bands, height, width, "area")
     if resampling != "pillow":
         return resize(bands, height, width, "cubic")
     if bands.ndim == 3:

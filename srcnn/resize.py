@@ -1,8 +1,8 @@
 """Separable resampling by explicit weights: every output pixel is a weighted sum of inputs.
 
-One mechanism for three uses: MATLAB-style antialiased bicubic (degradation), and the long
-windowed-sinc low-pass of the ``zero_stuffing`` upsampler. Pixel centres are aligned (output
-pixel i sits at input position (i + 0.5) * in / out - 0.5) and borders are mirrored, as in
+One mechanism for three uses: MATLAB-style antialiased bicubic and means over areas (degradation),
+and the long windowed-sinc low-pass of the ``zero_stuffing`` upsampler. Pixel centres are aligned
+(output pixel i sits at input position (i + 0.5) * in / out - 0.5) and borders are mirrored, as in
 MATLAB's imresize.
 """
 
@@ -43,8 +43,10 @@ def weights(size: int, new_size: int, kernel: str) -> sparse.csr_array:
     """Return the matrix (new_size, size) whose rows sum to one and resample a line of ``size`` pixels.
 
     When shrinking, the kernel is widened by size / new_size, which removes what the new grid
-    cannot carry (antialiasing).
+    cannot carry (antialiasing). ``area``, for shrinking: a pixel is the mean over what it covers.
     """
+    if kernel == "area":
+        return _area_weights(size, new_size)
     function, radius = KERNELS[kernel]
     shrink = min(1.0, new_size / size)
     centre = (np.arange(new_size) + 0.5) * (size / new_size) - 0.5
@@ -57,6 +59,12 @@ def weights(size: int, new_size: int, kernel: str) -> sparse.csr_array:
     mirrored = np.where(period < size, period, 2 * size - 1 - period)
     rows = np.repeat(np.arange(new_size), taps)
     return sparse.csr_array((values.ravel(), (rows, mirrored.ravel())), shape=(new_size, size))
+
+
+def _area_weights(size: int, new_size: int) -> sparse.csr_array:
+    pixel, edge = np.arange(size), np.arange(new_size + 1) * (size / new_size)
+    covered = np.minimum(edge[1:, None], pixel + 1) - np.maximum(edge[:-1, None], pixel)
+    return sparse.csr_array(np.clip(covered, 0.0, None) * (new_size / size))
 
 
 def resize(image: NDArray[np.generic], height: int, width: int, kernel: str = "cubic") -> Floats:

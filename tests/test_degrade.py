@@ -49,7 +49,7 @@ def test_by_area_a_small_pixel_is_the_mean_of_what_it_covers(height, width):
     rows, columns = found.shape
     fine = hr.repeat(rows, axis=0).repeat(columns, axis=1)  # so that every small pixel covers whole ones
     expected = fine.reshape(rows, height, columns, width).mean(axis=(1, 3))
-    assert np.allclose(found, expected, rtol=0, atol=1e-6)
+    assert np.allclose(found, expected, rtol=0, atol=1e-9)
 
 
 def test_matlab_degradation_is_linear_and_pillows_is_not():

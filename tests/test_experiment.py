@@ -354,7 +354,6 @@ IMPOSSIBLE = [
     ("training.final_rate", 1.5),
     ("training.standardise", "center"),
     ("data.train_size", [300]),
-    ("data.train_size", [32, 300]),  # smaller than a patch
     ("data.holdout_seed", -1),
     ("evaluate.protocols", []),
     ("evaluate.crops", []),

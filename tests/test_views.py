@@ -57,6 +57,8 @@ def test_training_pictures_are_squeezed_to_their_size_between_the_nearest_pixels
     expected = torch.nn.functional.interpolate(low, size, mode="bilinear", align_corners=False, antialias=False)
     assert np.abs(found - expected[0].numpy().transpose(1, 2, 0)).max() <= 0.51
     assert training_picture(image, config()) is image
+    with pytest.raises(ValueError, match="patch_size is 33, larger than train_size, 32x300"):
+        config(train_size=(32, 300))
 
 
 @pytest.mark.parametrize("crop_to_scale", [False, True])

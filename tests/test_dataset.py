@@ -166,8 +166,9 @@ def test_whole_pictures_are_held_out_evenly(count, share):
 def test_with_a_seed_the_last_of_the_shuffled_pictures_are_held_out():
     order = list(range(10))
     np.random.RandomState(1337).shuffle(order)
-    assert held_out_pictures(10, 0.2, seed=1337) == set(order[-2:])
-    assert held_out_pictures(10, 0.0, seed=1337) == set()
+    names = [str(number) for number in range(10)]
+    assert held_out_pictures(names, 0.2, seed=1337) == set(order[-2:])
+    assert held_out_pictures(names, 0.0, seed=1337) == set()
 
 
 @pytest.mark.parametrize("input_scale", [1, 3])

@@ -42,7 +42,7 @@ MODELS: dict[str, NetworkSpec] = {
     "keras_espcn": NetworkSpec(
         "srcnn.models.keras_espcn:KerasESPCN",
         LOW,
-        weights=lambda _, scale: _layers((1, 64, 5), (64, 64, 3), (64, 32, 3), (32, scale**2, 3)),
+        layers=lambda _, scale: (Layer(1, 64, 5), Layer(64, 64, 3), Layer(64, 32, 3), Layer(32, scale**2, 3)),
         positive=True,
     ),
     "fsrcnn": NetworkSpec(

@@ -50,6 +50,13 @@ def test_a_public_set_is_found_below_the_data_root_before_the_downloads(tmp_path
     assert find_files("set5", root, None)[0].stem == "photo1"
 
 
+def test_one_picture_of_a_public_set_is_a_source(tmp_path, root):
+    write_pictures(tmp_path / "bsds500" / "test", [1, 2])
+    assert [file.name for file in find_files("bsds500/test/photo2.png", root, tmp_path)] == ["photo2.png"]
+    with pytest.raises(MissingPictures, match=r"the pictures of 'bsds500/test/photo3.png' are not in"):
+        find_files("bsds500/test/photo3.png", root, tmp_path)
+
+
 def test_an_empty_folder_is_no_source(tmp_path, root):
     (tmp_path / "empty").mkdir()
     with pytest.raises(MissingPictures, match="no pictures at"):

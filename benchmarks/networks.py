@@ -2,10 +2,9 @@
 
 ``python -m benchmarks.networks --data-root FOLDER [--scale 3] [--arms espcn edsr ...] [--json FILE]``
 
-Every arm is what the train stage does: its epochs, its batches, its schedule, on T91; only how many epochs there are is
-found first, from the pace of a probe, so that the training takes the seconds that the arm is given. The clock is the
-process's CPU time, so that a busy machine does not decide; scoring is not counted. Figures are luma PSNR, with borders
-of ``scale`` pixels shaved: Set5 and Set14 on the way, B100 at the end.
+Every arm is what the train stage does, on T91: its epochs, its batches, its schedule. The clock is the process's CPU
+time, so that a busy machine does not decide; scoring is not counted. Figures are luma PSNR, with borders of ``scale``
+pixels shaved: Set5 and Set14 on the way, B100 at the end.
 """
 
 import argparse
@@ -23,7 +22,6 @@ from benchmarks.written import add_json, require_free, write_figures
 os.environ.setdefault("RUNNER_CPUS", "1")
 
 MARKS = (10, 30, 60, 120, 240, 480, 900, 1800)
-PROBE_S = 3.0  # of training, thrown away, whose pace gives the number of epochs
 SETS = {"Set5": "set5", "Set14": "set14", "B100": "bsds500/val"}
 
 # dB as published, x3: ESPCN (doi:10.1109/CVPR.2016.207), FSRCNN (doi:10.1007/978-3-319-46475-6_25), both on T91; VDSR
@@ -38,22 +36,22 @@ PUBLISHED = {
 
 @dataclass(frozen=True)
 class Arm:
-    """A network, the seconds that it trains, and the settings that a study would give it."""
+    """A network, its epochs, and the settings that a study would give it."""
 
     network: str
-    seconds: float
+    epochs: int
     settings: dict[str, Any] = field(default_factory=dict)
 
 
 # A network that is fed low resolution learns from patches of 17 pixels of it, half a patch apart.
 LOW = {"data.patch_size": 51, "data.stride": 25}
 ARMS = {
-    "9-1-5": Arm("9-1-5", 120),
-    "espcn-60": Arm("espcn", 60, LOW),
-    "espcn": Arm("espcn", 120, LOW),
-    "fsrcnn": Arm("fsrcnn", 480, LOW),
-    "edsr": Arm("edsr", 480, {**LOW, "model.blocks": 4, "model.channels": 32, "training.loss": "l1"}),
-    "best": Arm("edsr", 1800, {**LOW, "model.blocks": 6, "model.channels": 40, "training.loss": "l1"}),
+    "9-1-5": Arm("9-1-5", 5),
+    "espcn-60": Arm("espcn", 8, LOW),
+    "espcn": Arm("espcn", 16, LOW),
+    "fsrcnn": Arm("fsrcnn", 42, LOW),
+    "edsr": Arm("edsr", 25, {**LOW, "model.blocks": 4, "model.channels": 32, "training.loss": "l1"}),
+    "best": Arm("edsr", 45, {**LOW, "model.blocks": 6, "model.channels": 40, "training.loss": "l1"}),
 }
 
 
@@ -65,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--scale", type=int, default=3, choices=(2, 3, 4))
     p.add_argument("--arms", nargs="*", default=[name for name in ARMS if name != "best"], choices=list(ARMS))
     p.add_argument("--at-once", type=int, default=1, help="arms that train at once, a core each")
-    p.add_argument("--shorter", type=float, default=1.0, help="divide the seconds of every arm by this")
+    p.add_argument("--shorter", type=float, default=1.0, help="divide the epochs of every arm by this")
     add_json(p, "networks.json")
     p.add_argument("--arm", help=argparse.SUPPRESS)  # a child process trains one
     return p
@@ -102,7 +100,7 @@ def main() -> None:
 
 
 def train(arguments: argparse.Namespace, arm: Arm) -> dict[str, Any]:
-    """Return what an arm reached after so many seconds of CPU time."""
+    """Return what an arm reached, and after how many seconds of CPU time."""
     import torch
 
     from runner.study.config import load_study
@@ -130,31 +128,19 @@ def train(arguments: argparse.Namespace, arm: Arm) -> dict[str, Any]:
     assert spec is not None
     precision = precision_for(spec.learns_in_bfloat16, cpu, "auto")
 
-    def begin(epochs: int) -> tuple[Any, Any, Any, Any]:
-        training = study.training.model_copy(update={"epochs": epochs})
-        model = build_model(
-            config.name, residual=config.residual, seed=0, settings=config.settings, scale=arguments.scale
-        ).to(memory_format=torch.channels_last)
-        optimiser = new_optimiser(model, training)
-        return model, optimiser, training, new_steps(model, optimiser, patches, training, precision, spec.cpu_part)
-
-    def epoch(number: int, model: Any, optimiser: Any, training: Any, steps: Any) -> float:
+    training = study.training.model_copy(update={"epochs": max(1, round(arm.epochs / arguments.shorter))})
+    model = build_model(
+        config.name, residual=config.residual, seed=0, settings=config.settings, scale=arguments.scale
+    ).to(memory_format=torch.channels_last)
+    optimiser = new_optimiser(model, training)
+    steps = new_steps(model, optimiser, patches, training, precision, spec.cpu_part)
+    pictures = {name: monitored(arguments, name) for name in ("Set5", "Set14")}
+    marks, spent, curve = list(MARKS), 0.0, []
+    for number in range(1, training.epochs + 1):
         start = time.process_time()
         train_epoch(model, optimiser, patches, training, epoch=number, seed=0, precision=precision, steps=steps)
-        return time.process_time() - start
-
-    seconds = arm.seconds / arguments.shorter
-    probe, spent, done = begin(1000), 0.0, 0
-    while spent < min(PROBE_S, seconds / 4) or done < 2:
-        spent, done = spent + epoch(done + 1, *probe), done + 1
-    epochs = max(1, round(seconds / (spent / done)))
-    pictures = {name: monitored(arguments, name) for name in ("Set5", "Set14")}
-    parts = begin(epochs)
-    model, spent, curve = parts[0], 0.0, []
-    marks = [mark for mark in MARKS if mark < 0.97 * seconds]
-    for number in range(1, epochs + 1):
-        spent += epoch(number, *parts)
-        if number == epochs or (marks and spent >= marks[0]):
+        spent += time.process_time() - start
+        if number == training.epochs or (marks and spent >= marks[0]):
             marks = [mark for mark in marks if mark > spent]
             scores = {name: mean_scores(model.eval(), pictures[name], scale)[name] for name in pictures}
             curve.append({"seconds": round(spent, 1), **scores})
@@ -165,7 +151,7 @@ def train(arguments: argparse.Namespace, arm: Arm) -> dict[str, Any]:
         "settings": settings,
         "weights": weights,
         "precision": precision,
-        "epochs": epochs,
+        "epochs": training.epochs,
         "patches": len(patches),
         "curve": curve,
         "last": last,

@@ -1,5 +1,8 @@
 """Scoring in batches on a GPU, and the pictures for it: the contracts that every device keeps."""
 
+import warnings
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from batched_contract import *  # noqa: F403
@@ -8,6 +11,18 @@ from pictures import noisy, photograph
 
 from srcnn.metrics.batched import BATCHED, score
 from srcnn.upsample_batches import enlarge
+
+
+@contextmanager
+def waiting_is_an_error():
+    """Operations that wait for the GPU raise."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Synchronization debug mode is a prototype")
+            torch.cuda.set_sync_debug_mode("error")
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 def test_only_edges_wait_for_the_gpu(cuda):
@@ -19,9 +34,6 @@ def test_only_edges_wait_for_the_gpu(cuda):
         return score(x, enlarge(y[:, ::2, ::2], 48, 64), of=[0, 0, 0, 0], metrics=names)
 
     first = compare()  # weights and filters are made
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with waiting_is_an_error():
         second = compare()
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
     assert all(torch.equal(first[name], second[name]) for name in names)

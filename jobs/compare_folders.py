@@ -1,4 +1,4 @@
-"""``python -m jobs.evaluate``: the same-named pictures of any two folders scored against each other."""
+"""``python -m jobs.evaluate``: the same-named pictures of any two folders, or the frames of two clips, scored."""
 
 import argparse
 import sys
@@ -19,11 +19,11 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line's parser. Names are listed here, not imported, so that --help answers at once."""
     p = argparse.ArgumentParser(
         prog=called("jobs.evaluate"),
-        description="Score the pictures of one folder against those of the same name in another. Writes "
-        "OUT/scores.parquet in the columns of every study's scores.",
+        description="Score the pictures of one folder against those of the same name in another, or the frames of one "
+        "clip against those of another. Writes OUT/scores.parquet in the columns of every study's scores.",
     )
-    p.add_argument("--reference", required=True, type=Path, help="folder of originals")
-    p.add_argument("--estimate", required=True, type=Path, help="folder of restored pictures")
+    p.add_argument("--reference", required=True, type=Path, help="folder of originals, or a clip")
+    p.add_argument("--estimate", required=True, type=Path, help="folder of restored pictures, or a clip")
     p.add_argument("--out", required=True, type=Path, help="folder for scores.parquet")
     p.add_argument("--overwrite", action="store_true", help="replace a scores.parquet that is from elsewhere")
     p.add_argument("--protocol", nargs="+", choices=PROTOCOLS, default=["region"], help="default: region")

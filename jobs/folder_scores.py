@@ -14,7 +14,7 @@ from rich.progress import track
 from jobs.kept_scores import KeptScores
 from jobs.own_check import check_own_code, own_metrics
 from jobs.pair_scores import score_pair
-from jobs.pairs import FilePair, pairs_of
+from jobs.pairs import FilePair, pairs_of, require_one_size
 from jobs.scoring import Row, in_parallel
 from srcnn.experiment import EvaluateConfig
 from srcnn.identity import short_hash
@@ -57,7 +57,7 @@ def score(
     results = in_parallel(score_pair, [(pair, evaluate, arguments) for pair in todo], arguments.workers, evaluate)
     with kept.adding() as add:
         for pair, result in zip(todo, track(results, "scoring", total=len(todo), console=Terminal()), strict=True):
-            state, scored = ([], f"{pair.estimate}: {result}") if isinstance(result, str) else result
+            state, scored = ([], f"{pair.place}: {result}") if isinstance(result, str) else result
             if isinstance(scored, str):
                 failed.append(scored)
             else:
@@ -89,7 +89,10 @@ def check_arguments(arguments: argparse.Namespace) -> tuple[EvaluateConfig, list
         raise ValueError("; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())) from error
     for note in check_own_code(own_metrics(evaluate.metrics)):  # raises before anything is computed
         print(f"note: {note}", file=sys.stderr)
-    return evaluate, *pairs_of(arguments.reference, arguments.estimate)
+    pairs, alone = pairs_of(arguments.reference, arguments.estimate)
+    if pairs[0].frame and arguments.protocol != ["compound"]:  # which compares sizes that differ, pair by pair
+        require_one_size(arguments.reference, arguments.estimate)
+    return evaluate, pairs, alone
 
 
 def means(rows: list[Row], evaluate: EvaluateConfig) -> str:

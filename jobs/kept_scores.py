@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
+from srcnn.clips import clip_digest, is_clip
 from srcnn.damage import set_aside
+from srcnn.files import PictureError
 from srcnn.records import record
 from srcnn.regular import NotRegular, open_regular, read_regular
 from srcnn.schema import INTEGER_COLUMNS, KEY_COLUMNS
@@ -105,8 +107,11 @@ def state_of(*files: Path) -> FileState:
     state = []
     for file in files:
         try:
+            if is_clip(file):  # read once, not once a frame
+                state.append(clip_digest(file))
+                continue
             with open_regular(file) as content:
                 state.append(hashlib.file_digest(content, "sha256").hexdigest())  # type: ignore[arg-type]
-        except OSError:
+        except (OSError, PictureError):
             continue
     return state

@@ -7,8 +7,9 @@ from jobs.kept_scores import FileState, state_of
 from jobs.pairs import FilePair
 from jobs.scoring import Row, ScoredPicture, rows_or_reason, score_comparisons
 from srcnn import protocols
+from srcnn.clips import read_pixels
 from srcnn.experiment import EvaluateConfig
-from srcnn.files import is_grey_file, read_picture
+from srcnn.files import is_grey_file
 from srcnn.protocols import Comparison
 from srcnn.views import measured_luma
 
@@ -20,7 +21,7 @@ def score_pair(
     state = state_of(pair.reference, pair.estimate)
     scored = rows_or_reason(_rows, pair, evaluate, arguments)
     if isinstance(scored, str) and str(pair.reference) not in scored and str(pair.estimate) not in scored:
-        scored = f"{pair.estimate}: {scored}"
+        scored = f"{pair.place}: {scored}"
     return state, scored
 
 
@@ -32,14 +33,14 @@ def _rows(pair: FilePair, evaluate: EvaluateConfig, arguments: argparse.Namespac
 
 
 def _compare(pair: FilePair, evaluate: EvaluateConfig, arguments: argparse.Namespace) -> Iterator[Comparison]:
-    reference, estimate = read_picture(pair.reference), read_picture(pair.estimate)
+    reference, estimate = read_pixels(pair.reference, pair.frame), read_pixels(pair.estimate, pair.frame)
     crops = evaluate.crops if arguments.crop else ((reference.shape[0], reference.shape[1]),)
     if "region" in arguments.protocol:
         yield from protocols.region(reference, estimate, crops)
     if "whole" in arguments.protocol:
         yield from protocols.whole(estimate, crops, evaluate.upsamplers)
     if "luma" in arguments.protocol:
-        grey = is_grey_file(pair.reference)
+        grey = pair.frame is None and is_grey_file(pair.reference)
         yield from protocols.luma(measured_luma(reference, grey), measured_luma(estimate, grey), arguments.shave)
     if "compound" in arguments.protocol:
         zoom = reference.shape[0] // estimate.shape[0]

@@ -1,23 +1,31 @@
-"""Two folders of pictures, paired by name: originals, and what a method made of them."""
+"""Two folders of pictures, paired by name, or two clips, by frames: originals, and what a method made of them."""
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from jobs.names import by_name, no_utf8
+from jobs.names import by_name, no_utf8, picture_name
 from jobs.pictures import find_files
+from srcnn.clips import clip_facts, count_frames, frame_name, is_clip
 from srcnn.paths import RootPaths
+from srcnn.words import counted
 
 
 @dataclass(frozen=True)
 class FilePair:
-    """A picture and its restoration, and the names that their scores carry."""
+    """A picture and its restoration, and the names that their scores carry; of two clips the frame of this number."""
 
     name: str
     reference: Path
     estimate: Path
     set: str
     method: str
+    frame: int | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the restoration is, for people."""
+        return str(self.estimate) if self.frame is None else f"{self.estimate}, frame {self.frame}"
 
 
 def pairs_of(reference: Path, estimate: Path) -> tuple[list[FilePair], list[str]]:
@@ -25,6 +33,11 @@ def pairs_of(reference: Path, estimate: Path) -> tuple[list[FilePair], list[str]
 
     Raises ValueError if there is none, or if one folder holds two pictures of one name.
     """
+    clips = [place for place in (reference, estimate) if is_clip(place) and not place.is_dir()]
+    if len(clips) == 1:
+        raise ValueError(f"{clips[0]} is a clip; name two clips or two folders, not one of each")
+    if clips:
+        return frame_pairs(reference, estimate), []
     left_out: list[str] = []
     references, estimates = (_pictures(folder, left_out) for folder in (reference, estimate))
     names = _label(reference), _label(estimate)
@@ -37,6 +50,24 @@ def pairs_of(reference: Path, estimate: Path) -> tuple[list[FilePair], list[str]
     left_out += _alone(references, estimates, estimate)
     left_out += _alone(estimates, references, reference)
     return pairs, left_out
+
+
+def frame_pairs(reference: Path, estimate: Path) -> list[FilePair]:
+    """Return the pairs of the frames of two clips. Raises ValueError for two lengths, or a broken frame."""
+    count, other = count_frames(reference), count_frames(estimate)
+    if count != other:
+        raise ValueError(f"{reference} has {counted(count, 'frame')}, and {estimate} has {other}")
+    clip, names = picture_name(PurePath(reference.name)), (_label(reference), _label(estimate))
+    if fault := no_utf8(reference, clip):
+        raise ValueError(fault)
+    return [FilePair(frame_name(clip, number), reference, estimate, *names, number) for number in range(1, count + 1)]
+
+
+def require_one_size(reference: Path, estimate: Path) -> None:
+    """Raise ValueError for clips of two sizes."""
+    sizes = [f"{facts.width}x{facts.height}" for facts in map(clip_facts, (reference, estimate))]
+    if sizes[0] != sizes[1]:
+        raise ValueError(f"{reference} is of {sizes[0]} pixels, and {estimate} of {sizes[1]}")
 
 
 def _pictures(folder: Path, left_out: list[str]) -> dict[str, Path]:

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from srcnn.bounds import within
 from srcnn.called import called
@@ -10,11 +11,20 @@ from srcnn.door import command, sentence
 from srcnn.models.scale_option import add_weights_scale
 from srcnn.output import refuse_to_replace
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from srcnn.clips import Bytes
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line's parser."""
-    p = argparse.ArgumentParser(prog=called("jobs.restore"), description="Restore pictures with a trained model.")
-    p.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE_OR_DIR")
+    p = argparse.ArgumentParser(
+        prog=called("jobs.restore"), description="Restore pictures, or a clip, with a trained model."
+    )
+    p.add_argument(
+        "pictures", nargs="+", type=Path, metavar="PICTURE_OR_DIR", help="pictures and folders of them, or one clip"
+    )
     p.add_argument(
         "--model",
         required=True,
@@ -22,8 +32,16 @@ def parser() -> argparse.ArgumentParser:
         help="a run's folder (its best checkpoint is taken), a checkpoint, or weights; where it is a network of your "
         "own, also --model package.module:Class, for that runs its code",
     )
-    p.add_argument("--out", required=True, type=Path, help="folder for the restored pictures, as PNG")
-    p.add_argument("--overwrite", action="store_true", help="replace what is in --out, but never a picture to restore")
+    p.add_argument(
+        "--out",
+        required=True,
+        type=Path,
+        help="folder for the restored pictures, as PNG; for a clip the file to write (.avi and .mkv without loss, "
+        ".mp4, .m4v and .mov as MPEG-4)",
+    )
+    p.add_argument(
+        "--overwrite", action="store_true", help="replace what is in --out, but never what is to be restored"
+    )
     p.add_argument(
         "--upsample",
         type=within(int, 1, 16),
@@ -52,12 +70,14 @@ def main(argv: list[str] | None = None) -> int:
         require_factor,
         restore_picture,
     )
+    from jobs.restoring_clip import only_clip
     from srcnn.files import PictureError, is_grey_file, make_folder, read_picture, write_picture
 
     try:
         place, own = named_model(arguments.model)
         checkpoint = checkpoint_of(checkpoint_file(place), arguments)
-        named_by = named_by_place(arguments.pictures)
+        clip = only_clip(arguments.pictures, arguments.out)
+        named_by = {} if clip else named_by_place(arguments.pictures)
         files = list(by_name(named_by).values())
         for note in own_code_notes(checkpoint, own):
             print(f"note: {note}", file=sys.stderr)
@@ -72,6 +92,8 @@ def main(argv: list[str] | None = None) -> int:
     if model.scale == 1 and arguments.upsample and arguments.upsample != checkpoint.data.scale:
         print(f"note: the model was trained for scale {checkpoint.data.scale}, not {arguments.upsample}")
 
+    if clip:
+        return _restore_clip(clip, arguments, lambda frame: restore_picture(frame, False, checkpoint, model, factor))
     make_folder(arguments.out)
     for note in (note for source in arguments.pictures for note in passed_over(str(source.absolute()))):
         print(f"note: {note}", file=sys.stderr)
@@ -92,6 +114,33 @@ def main(argv: list[str] | None = None) -> int:
     for reason in left_out:
         print(f"left out: {reason}", file=sys.stderr)
     return int(bool(left_out))
+
+
+def _restore_clip(clip: Path, arguments: argparse.Namespace, restore: "Callable[[Bytes], Bytes]") -> int:
+    from rich.progress import track
+
+    from jobs.restoring import checkpoint_file, named_model
+    from jobs.restoring_clip import restore_clip
+    from srcnn.files import PictureError, make_folder
+    from srcnn.terminal import Terminal
+
+    out: Path = arguments.out
+    model = checkpoint_file(named_model(arguments.model)[0])
+    if refusal := refuse_to_replace(out, arguments.overwrite, clip, model):
+        print(f"error: {refusal}", file=sys.stderr)
+        return 2
+    make_folder(out.parent)
+    try:
+        facts, note = restore_clip(
+            clip, out, restore, lambda frames, total: track(frames, "restoring", total=total, console=Terminal())
+        )
+    except PictureError as error:
+        print(f"error: {sentence(error)}", file=sys.stderr)
+        return 1
+    if note:
+        print(f"note: {note}", file=sys.stderr)
+    print(f"{facts.frames} frames of {facts.width}x{facts.height} at {facts.rate:g} a second in {out}")
+    return 0
 
 
 if __name__ == "__main__":

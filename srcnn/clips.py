@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srcnn.containers import container, is_cut
 from srcnn.files import CLIP_SUFFIXES, PictureError, read_picture
 from srcnn.regular import NotRegular, open_regular
 from srcnn.words import said
 
 Bytes = NDArray[np.uint8]
 FRAME_DIGITS = 6  # as in ffmpeg's usual walk_%06d.png, which counts from 1, too
-# How files of these kinds begin: where, and with what. FFmpeg, left to guess, would follow a playlist to other files.
-_MATROSKA = b"\x1aE\xdf\xa3"
-_BEGINNINGS = ((8, b"AVI "), (4, b"ftyp"), (4, b"moov"), (4, b"mdat"), (4, b"wide"), (4, b"free"), (0, _MATROSKA))
-_SLACK_S = 1.0  # that the sound of a Matroska file, whose length is stated as a whole, may outlast its frames
+# What a file states as its length may be more than its frames take: empty ones of AVI, sound that outlasts them.
+_SLACK_S = 1.0
+_MORE_TRIES = 30  # to decode, after a failure: at the end of a file all fail
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,8 @@ class _Reader:
     """An open clip; ``position`` is the number of the frame that was read last."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.position, self.stamp = path, 0, _stamp(path)
-        self.matroska = _begins(path)
+        self.path, self.position, self.shown_s, self.stamp = path, 0, 0.0, _stamp(path)
+        self.cut = _is_cut(path)
         self.cv2 = quiet_cv2()
         # One thread: work is spread over processes, and frames come in the same bits wherever they are decoded.
         settings = [self.cv2.CAP_PROP_N_THREADS, 1]
@@ -155,7 +155,7 @@ class _Reader:
         if not good:
             self._end()
             return None
-        self.position += 1
+        self._passed()
         picture: Bytes = self.cv2.cvtColor(frame, self.cv2.COLOR_BGR2RGB)
         return picture
 
@@ -164,7 +164,7 @@ class _Reader:
         if not self.capture.grab():
             self._end()
             return False
-        self.position += 1
+        self._passed()
         return True
 
     def close(self) -> None:
@@ -172,18 +172,20 @@ class _Reader:
         self.capture.release()
 
     def _end(self) -> None:
-        """Raise PictureError unless all frames were read that the file states."""
-        stated, rate = self.facts.frames, self.facts.rate
-        lacking = stated - self.position
-        if self.position and self.matroska:
-            # Such a file states seconds, and OpenCV makes a number of frames of them.
-            shown = self._stated("CAP_PROP_POS_MSEC") / 1000 + 1 / rate if rate > 0 else math.inf
-            lacking = lacking if stated > 0 and stated / max(rate, 1e-9) - shown > _SLACK_S else 0
-        if lacking > 0 or not self.position:
+        """Raise PictureError unless this is the end of the clip, and not a frame that cannot be decoded."""
+        rate, stated = self.facts.rate, self.facts.frames
+        lacking_s = stated / rate - self.shown_s - 1 / rate if rate > 0 else 0.0
+        goes_on = any(self.capture.grab() for _ in range(_MORE_TRIES))
+        if goes_on or self.cut or lacking_s > _SLACK_S or not self.position:
+            cut = " (the file is cut)" if self.cut else ""
             raise PictureError(
-                f"{self.path}: is broken: frame {self.position + 1} of {max(stated, 1)} cannot be decoded; "
+                f"{self.path}: is broken: frame {self.position + 1} of {max(stated, 1)} cannot be decoded{cut}; "
                 f"{_remedy(self.path)}"
             )
+
+    def _passed(self) -> None:
+        self.position += 1
+        self.shown_s = float(self.capture.get(self.cv2.CAP_PROP_POS_MSEC)) / 1000
 
     def _stated(self, name: str) -> float:
         value = float(self.capture.get(getattr(self.cv2, name)))
@@ -204,11 +206,16 @@ def _opened(path: Path) -> Iterator[_Reader]:
         reader.close()
 
 
-def _begins(path: Path) -> bool:
-    """Say whether a clip is a Matroska file (or WebM). Raises PictureError for what is no clip."""
+def _is_cut(path: Path) -> bool:
+    """Say whether a clip lacks its end. Raises PictureError for what is no clip."""
     try:
         with open_regular(path) as file:
-            start = file.read(16)
+            kind = container(file)
+            # FFmpeg, left to guess, would take a playlist of any name, and follow it to other files.
+            if kind is None:
+                kinds = ", ".join(sorted(CLIP_SUFFIXES))
+                raise PictureError(f"{path}: is not a clip of a kind that is read ({kinds})")
+            return is_cut(file, kind)
     except FileNotFoundError as error:
         raise PictureError(f"{path}: no such file") from error
     except IsADirectoryError as error:
@@ -217,10 +224,6 @@ def _begins(path: Path) -> bool:
         raise PictureError(str(error)) from error
     except OSError as error:
         raise PictureError(f"{path}: cannot be read ({error.strerror})") from error
-    if not any(start[place:].startswith(beginning) for place, beginning in _BEGINNINGS):
-        kinds = ", ".join(sorted(CLIP_SUFFIXES))
-        raise PictureError(f"{path}: is not a clip of a kind that is read ({kinds})")
-    return start.startswith(_MATROSKA)
 
 
 def _remedy(path: Path) -> str:

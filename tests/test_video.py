@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ import pytest
 from clips import cut_off, moving, write_clip
 from conftest import empty_figures, tiny_study, write_pictures
 from PIL import Image
+from test_render import untouching_checkpoint
 
 from analysis.evidence import Evidence
 from analysis.plot import main as plot
@@ -18,12 +21,18 @@ from analysis.scores import load
 from analysis.sections import answer, clips
 from analysis.statistics import FEWEST, bootstrap_interval, bootstrap_intervals, summarise
 from analysis.study import open_study
+from jobs import restoring_clip
+from jobs.compare_folders import main as evaluate
 from jobs.pictures import MissingPictures, find_files, find_leaks, passed_over, read_set
+from jobs.restore import main as restore
 from runner.study.config import ConfigError, load_study
 from runner.study.plan import make_plan
 from runner.submit import main as submit
+from srcnn import metrics
 from srcnn.clips import clip_facts, count_frames, read_frames, read_pixels
+from srcnn.containers import container, is_cut
 from srcnn.dataset import held_out_pictures
+from srcnn.experiment import DataConfig
 from srcnn.files import PictureError
 from srcnn.paths import RootPaths
 
@@ -87,15 +96,53 @@ def test_frames_are_read_one_at_a_time(tmp_path):
 def test_a_clip_that_lacks_its_end_is_named_with_the_first_frame_that_is_broken(tmp_path, name, codec):
     clip = cut_off(write_clip(tmp_path / name, moving(10), codec))
     given = []
-    with pytest.raises(PictureError, match=r"walk.avi: is broken: frame (\d+) of 10 cannot be decoded") as caught:
+    with pytest.raises(
+        PictureError, match=r"walk.avi: is broken: frame (\d+) of 10 cannot be decoded \(the file is cut\)"
+    ) as caught:
         given.extend(read_frames(clip))
     assert f"frame {len(given) + 1} of 10" in str(caught.value)
     assert 2 <= len(given) < 10
 
 
-def test_a_matroska_file_that_lacks_a_second_or_more_is_broken(tmp_path):
-    clip = cut_off(write_clip(tmp_path / "walk.mkv", moving(40), rate=10))
-    with pytest.raises(PictureError, match=r"walk.mkv: is broken: frame \d+ of 40"):
+@pytest.mark.parametrize("name", ["walk.avi", "walk.mkv"])
+def test_a_frame_that_is_broken_in_the_middle_is_named(tmp_path, name):
+    clip = write_clip(tmp_path / name, moving(10), rate=2)
+    content = bytearray(clip.read_bytes())
+    start, length = int(len(content) * 0.4), len(content) // 5
+    content[start : start + length] = np.random.default_rng(0).bytes(length)
+    clip.write_bytes(content)
+    given = []
+    with pytest.raises(PictureError, match=r"is broken: frame \d+ of 10 cannot be decoded; bring back") as caught:
+        given.extend(read_frames(clip))
+    assert f"frame {len(given) + 1} of" in str(caught.value)
+    with pytest.raises(PictureError, match=f"frame {len(given) + 1} of"):
+        read_pixels(clip, 10)
+
+
+@pytest.mark.parametrize("name", ["walk.avi", "walk.mkv", "walk.mp4", "walk.mov", "walk.webm"])
+def test_a_file_is_cut_if_its_last_bytes_are_gone(tmp_path, name):
+    codec = {".webm": "VP80", ".mp4": "mp4v", ".mov": "mp4v"}.get(Path(name).suffix, "FFV1")
+    clip = write_clip(tmp_path / name, moving(4), codec)
+    whole = clip.read_bytes()
+    with clip.open("rb") as file:
+        kind = container(file)
+        assert not is_cut(file, kind)
+    for lacking in (2, 9, len(whole) // 2):
+        clip.write_bytes(whole[:-lacking])
+        with clip.open("rb") as file:
+            assert is_cut(file, kind)
+    clip.write_bytes(whole + bytes(100))
+    with clip.open("rb") as file:
+        assert not is_cut(file, kind)
+
+
+def test_a_matroska_file_that_lacks_a_second_or_more_is_broken_however_it_ends(tmp_path):
+    clip = write_clip(tmp_path / "walk.mkv", moving(40), rate=10)
+    content = bytearray(clip.read_bytes())
+    half = len(content) // 2
+    content[half:] = bytes(len(content) - half)  # as a file system leaves what was not written yet
+    clip.write_bytes(content)
+    with pytest.raises(PictureError, match=r"walk.mkv: is broken: frame \d+ of 40 cannot be decoded; bring back"):
         count_frames(clip)
 
 
@@ -299,3 +346,182 @@ def test_a_table_of_differences_counts_pictures_and_what_is_independent(study_of
     assert (table["pictures"].iloc[0], table["units"].iloc[0]) == (6, 3)  # the clip has four frames
     ranking = answer.run_table(Evidence(study))
     assert dict(zip(ranking["set"], ranking["units"], strict=True)) == {"walk": 1, "other": 1}
+
+
+# --- restoring --------------------------------------------------------------------------------
+@pytest.fixture
+def model(tmp_path):
+    """A network that gives back its input."""
+    untouching_checkpoint(tmp_path / "model.pt", DataConfig(train="bundled", scale=3))
+    return tmp_path / "model.pt"
+
+
+@pytest.fixture(autouse=True)
+def no_ffmpeg(tmp_path, monkeypatch):
+    """What this machine has besides Python changes no test."""
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    return tmp_path / "bin" / "ffmpeg"
+
+
+@pytest.mark.parametrize(("source", "target"), [("walk.mp4", "out/restored.mp4"), ("walk.avi", "restored.MKV")])
+def test_a_restored_clip_keeps_its_rate_and_frames_and_grows_as_asked(tmp_path, model, source, target, capsys):
+    rate = 30000 / 1001
+    clip = write_clip(tmp_path / source, moving(5), "FFV1" if source.endswith("avi") else "mp4v", rate)
+    out = tmp_path / target
+    assert restore([str(clip), "--model", str(model), "--out", str(out), "--upsample", "3"]) == 0
+    facts = clip_facts(out)
+    assert (facts.width, facts.height, count_frames(out)) == (240, 192, 5)
+    assert facts.rate == pytest.approx(rate, rel=1e-4)
+    said = capsys.readouterr()
+    assert "5 frames of 240x192 at 29.97 a second" in said.out
+    assert "ffmpeg is not installed: the sound of" in said.err
+    assert not [file.name for file in out.parent.iterdir() if file.name.startswith(".")]
+
+
+def test_a_clip_is_restored_as_its_frames_are(tmp_path, model):
+    frames = moving(3)
+    clip, pictures = write_clip(tmp_path / "walk.avi", frames), save_frames(tmp_path / "frames", frames)
+    out = tmp_path / "out.avi"
+    assert restore([str(clip), "--model", str(model), "--out", str(out), "--upsample", "2"]) == 0
+    assert restore([str(pictures), "--model", str(model), "--out", str(tmp_path / "out"), "--upsample", "2"]) == 0
+    for number, frame in enumerate(read_frames(out), 1):
+        with Image.open(tmp_path / "out" / f"walk_{number:06d}.png") as image:
+            assert np.array_equal(frame, np.asarray(image))
+
+
+def test_no_more_than_a_frame_is_in_memory_while_a_clip_is_restored(tmp_path):
+    clip, alive, most = write_clip(tmp_path / "walk.avi", moving(12)), [], 0
+
+    def larger(frame):
+        nonlocal alive, most
+        result = np.repeat(np.repeat(frame, 2, 0), 2, 1)
+        alive = [each for each in alive if each() is not None] + [weakref.ref(frame), weakref.ref(result)]
+        most = max(most, len(alive))
+        return result
+
+    restoring_clip.restore_clip(clip, tmp_path / "out.avi", larger, lambda frames, total: frames)
+    assert count_frames(tmp_path / "out.avi") == 12
+    assert most <= 4  # a frame and what is made of it, and those before while they are replaced
+
+
+def test_a_clip_that_is_there_is_replaced_only_if_that_is_said_and_never_the_original(tmp_path, model, capsys):
+    clip = write_clip(tmp_path / "walk.avi", moving(3))
+    before = clip.read_bytes()
+    out = tmp_path / "out.mp4"
+    out.write_text("a film")
+    command = [str(clip), "--model", str(model), "--upsample", "2", "--out"]
+    assert restore([*command, str(out)]) == 2
+    assert "out.mp4 is there already" in capsys.readouterr().err
+    assert out.read_text() == "a film"
+    assert restore([*command, str(out), "--overwrite"]) == 0
+    assert count_frames(out) == 3
+    assert restore([*command, str(clip), "--overwrite"]) == 2
+    assert clip.read_bytes() == before
+
+
+def test_a_broken_clip_is_restored_in_no_part(tmp_path, model, capsys):
+    clip = cut_off(write_clip(tmp_path / "walk.avi", moving(10)))
+    out = tmp_path / "out" / "walk.avi"
+    assert restore([str(clip), "--model", str(model), "--upsample", "2", "--out", str(out)]) == 1
+    assert "walk.avi: is broken: frame" in capsys.readouterr().err
+    assert list(out.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("sources", "out", "said"),
+    [
+        (["walk.avi"], "out.webm", "written to a file named .avi, .mkv (FFV1, without loss) or .m4v, .mov, .mp4"),
+        (["walk.avi"], "folder", "written to a file named .avi, .mkv"),
+        (["walk.avi", "photo.png"], "out.avi", "a clip is restored alone"),
+        (["walk.mpg"], "out.avi", "walk.mpg is not one of a kind that is read (.avi, .m4v"),
+    ],
+)
+def test_what_cannot_be_restored_as_asked_is_refused_with_what_can(tmp_path, model, capsys, sources, out, said):
+    write_clip(tmp_path / "walk.avi", moving(2))
+    (tmp_path / "walk.mpg").write_bytes((tmp_path / "walk.avi").read_bytes())
+    Image.fromarray(moving(1)[0]).save(tmp_path / "photo.png")
+    places = [str(tmp_path / source) for source in sources]
+    assert restore([*places, "--model", str(model), "--upsample", "2", "--out", str(tmp_path / out)]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / out).exists()
+
+
+def test_a_size_that_cannot_be_written_is_refused(tmp_path, model, capsys):
+    clip = write_clip(tmp_path / "walk.avi", moving(2, height=50, width=62))
+    odd = [np.ascontiguousarray(frame[:49, :61]) for frame in moving(2)]
+    with pytest.raises(PictureError, match="61x49 cannot be written: OpenCV writes clips of even width and height"):
+        restoring_clip.write_clip(tmp_path / "odd.avi", odd, 25)
+    huge = [np.zeros((16, 20000, 3), np.uint8)]
+    with pytest.raises(PictureError, match=r"cannot write 20000x16 .* mp4v into .mp4; try .avi or .mkv"):
+        restoring_clip.write_clip(tmp_path / "huge.mp4", huge, 25)
+    assert restore([str(clip), "--model", str(model), "--upsample", "1", "--out", str(tmp_path / "o.avi")]) == 0
+
+
+def fake_ffmpeg(file, body):
+    file.write_text(f"#!/bin/sh\nfor out; do :; done\n{body}\n")
+    file.chmod(0o755)
+
+
+def test_ffmpeg_where_there_is_one_puts_the_sound_beside_the_frames(tmp_path, model, no_ffmpeg, capsys):
+    clip, out = write_clip(tmp_path / "walk.avi", moving(3)), tmp_path / "out.avi"
+    # As for a kind of sound that the container does not take: copied it fails, encoded anew it does not.
+    log = tmp_path / "calls"
+    fake_ffmpeg(no_ffmpeg, f'echo "$@" >> {log}; case "$*" in *"-c:a copy"*) exit 1;; esac; /bin/cp "$6" "$out"')
+    assert restore([str(clip), "--model", str(model), "--upsample", "2", "--out", str(out)]) == 0
+    first, second = log.read_text().splitlines()
+    assert f"-i {clip} -map 0:v -map 1:a? -c:v copy -c:a copy" in first
+    assert "-c:a" not in second
+    assert "sound" not in capsys.readouterr().err
+    assert count_frames(out) == 3
+    fake_ffmpeg(no_ffmpeg, 'echo "no such encoder" >&2; exit 1')
+    assert restore([str(clip), "--model", str(model), "--upsample", "2", "--out", str(tmp_path / "b.avi")]) == 0
+    assert "walk.avi is left out: ffmpeg: no such encoder" in capsys.readouterr().err
+    assert count_frames(tmp_path / "b.avi") == 3
+
+
+def test_a_clip_that_is_not_written_whole_is_not_there(tmp_path, model, no_ffmpeg, capsys):
+    clip, out = write_clip(tmp_path / "walk.avi", moving(8)), tmp_path / "out" / "walk.avi"
+    fake_ffmpeg(no_ffmpeg, '/usr/bin/head -c 20000 "$6" > "$out"')  # as a full disk would
+    assert restore([str(clip), "--model", str(model), "--upsample", "2", "--out", str(out)]) == 1
+    assert "walk.avi: not all of its 8 frames could be written; is the disk full?" in capsys.readouterr().err
+    assert list(out.parent.iterdir()) == []
+
+
+# --- scoring two clips ------------------------------------------------------------------------
+def score_clips(folder, reference, estimate, *arguments):
+    places = ["--reference", str(reference), "--estimate", str(estimate), "--out", str(folder / "scores")]
+    code = evaluate([*places, "--workers", "1", *arguments])
+    return code, folder / "scores" / "scores.parquet"
+
+
+def test_two_clips_are_scored_a_row_a_frame(tmp_path):
+    frames = moving(4)
+    darker = [frame // 2 for frame in frames]
+    original, restored = write_clip(tmp_path / "walk.avi", frames), write_clip(tmp_path / "mine.mkv", darker)
+    code, file = score_clips(tmp_path, original, restored)
+    assert code == 0
+    table = pd.read_parquet(file)
+    assert list(table["image"]) == [f"walk_{number:06d}" for number in (1, 2, 3, 4)]
+    assert set(table["set"]) == {"walk.avi"}
+    assert set(table["method"]) == {"mine.mkv"}
+    for frame, dark, value in zip(frames, darker, table["psnr"], strict=True):
+        assert value == metrics.score(frame, dark, ["psnr"])["psnr"]
+    code, _ = score_clips(tmp_path, original, restored, "--protocol", "region", "luma", "--crop", "32", "40")
+    assert code == 0
+    assert len(pd.read_parquet(file)) == 4 * (4 + 1)
+
+
+def test_clips_of_two_lengths_or_sizes_are_refused_with_both(tmp_path, capsys):
+    walk = write_clip(tmp_path / "walk.avi", moving(4))
+    longer = write_clip(tmp_path / "longer.avi", moving(6))
+    small = write_clip(tmp_path / "small.avi", [np.ascontiguousarray(frame[::2, ::2]) for frame in moving(4)])
+    for other, said in (
+        (longer, "walk.avi has 4 frames, and .*longer.avi has 6"),
+        (small, "walk.avi is of 80x64 pixels, and .*small.avi of 40x32"),
+        (tmp_path, "walk.avi is a clip; name two clips or two folders"),
+        (cut_off(write_clip(tmp_path / "cut.avi", moving(4))), r"cut.avi: is broken: frame \d+ of 4"),
+    ):
+        assert score_clips(tmp_path, walk, other)[0] == 2
+        assert re.search(said, capsys.readouterr().err)
+    assert score_clips(tmp_path, walk, small, "--protocol", "compound", "--crop", "32", "40")[0] == 0

@@ -10,13 +10,14 @@ import hashlib
 import importlib.util
 import itertools
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path, PurePath
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,7 @@ from srcnn.identity import short_hash
 from srcnn.paths import RootPaths
 from srcnn.picture_list import THUMBNAIL, PictureContent, read_list, require_sound
 from srcnn.records import record
+from srcnn.terminal import Terminal
 
 # Photographs that come inside scikit-image's wheel: public domain or CC0, no download needed.
 BUNDLED = {
@@ -54,6 +56,8 @@ BUNDLED = {
         "rocket.jpg",
     )
 }
+MANY = 50  # files, whose reading a person would rather watch
+Result = TypeVar("Result")
 FETCHED = ("bsds500", "set5", "set14", "t91")
 # Files that hold pictures, too: where they are passed over, a note says so.
 UNREAD_SUFFIXES = frozenset(
@@ -299,25 +303,36 @@ def read_set(
     same = {file for file in known if known[file]["stamp"] == stamps[file]}
     new = [file for file in files if verify or file not in same]
     disguised = []
-    with ThreadPoolExecutor(usable_cores()) as threads:
-        contents = list(threads.map(_contents, new))
-    for file, content in zip(new, contents, strict=True):
-        if isinstance(content, PictureError):
-            errors.append(str(content))
-        else:
-            if file in same and _digests(known[file]["pictures"]) != _digests(content):
-                disguised.append(str(file))
-            cache[str(file)] = {"stamp": stamps[file], "pictures": content}
+    try:
+        with ThreadPoolExecutor(usable_cores()) as threads:
+            for file, content in zip(new, _watched(threads.map(_contents, new), len(new)), strict=True):
+                if isinstance(content, PictureError):
+                    errors.append(str(content))
+                    continue
+                if file in same and _digests(known[file]["pictures"]) != _digests(content):
+                    disguised.append(str(file))
+                cache[str(file)] = {"stamp": stamps[file], "pictures": content}
+    finally:  # what was read stays known, whatever ends the reading
+        if any(cache.get(str(file), {}).get("stamp") == stamps[file] for file in new):
+            write_json(root.fingerprints, cache)
     if errors:
         raise PictureError("unusable pictures:\n  " + "\n  ".join(errors))
-    if new:
-        write_json(root.fingerprints, cache)
     shown = (_shown(name, file, cache[str(file)]["pictures"]) for name, file in names.items())
     pictures = tuple(itertools.chain(*shown))
     _refuse_doubles(pictures)
     # What a picture stands and falls with is part of what it is: frames that were saved one by one are another set.
     parts = [[p.name, p.digest] if p.frame is None else [p.name, p.digest, "frame"] for p in pictures]
     return PictureSet(short_hash("s", parts), pictures, tuple(disguised))
+
+
+def _watched(contents: Iterator[Result], count: int) -> Iterator[Result]:
+    """Give the contents of files as they are read; where there are many, a person at a terminal sees how many are."""
+    if count < MANY or not sys.stderr.isatty():
+        return contents
+    from rich.progress import track  # commands that read few pictures do without
+
+    console = Terminal(stderr=True)
+    return iter(track(contents, "reading pictures", total=count, console=console, transient=True))
 
 
 def _shown(name: str, file: Path, contents: list[PictureContent]) -> Iterator[Picture]:

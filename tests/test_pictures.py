@@ -1,13 +1,17 @@
 """Sets of pictures are found by name, folder, file or glob, and known by their content."""
 
+import json
 import os
+import pty
 import shutil
+import sys
 
 import numpy as np
 import pytest
 from conftest import photograph, tiny_study, write_pictures
 from PIL import Image
 
+from jobs import pictures
 from jobs.pictures import BUNDLED, MissingPictures, find_files, find_leaks, load_set, passed_over, read_set
 from runner.study.config import load_study
 from runner.study.plan import make_plan
@@ -28,6 +32,44 @@ def test_the_bundled_photographs_need_no_download(root):
 def test_an_unknown_bundled_picture_lists_the_known_ones(root):
     with pytest.raises(MissingPictures, match="no bundled picture 'lenna'; known: astronaut"):
         find_files("bundled/lenna", root, None)
+
+
+def remembered(root):
+    return {os.path.basename(name) for name in json.loads(root.fingerprints.read_text())}
+
+
+def test_what_was_read_beside_an_unusable_picture_is_not_read_again(tmp_path, root):
+    folder = write_pictures(tmp_path / "photos", [1, 2, 3])
+    (folder / "photo2.png").write_bytes(b"no picture")
+    with pytest.raises(PictureError, match=r"photo2\.png"):
+        read_set([str(folder)], root)
+    assert remembered(root) == {"photo1.png", "photo3.png"}
+
+
+def test_what_was_read_before_an_interrupt_is_not_read_again(tmp_path, root, monkeypatch):
+    folder = write_pictures(tmp_path / "photos", [1, 2, 3])
+    read = pictures._contents
+
+    def interrupted(file):
+        if file.stem == "photo3":
+            raise KeyboardInterrupt
+        return read(file)
+
+    monkeypatch.setattr(pictures, "_contents", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        read_set([str(folder)], root)
+    assert remembered(root) == {"photo1.png", "photo2.png"}
+
+
+def test_the_reading_of_many_pictures_is_shown_at_a_terminal(tmp_path, root, monkeypatch):
+    folder = write_pictures(tmp_path / "photos", [1, 2, 3])
+    monkeypatch.setattr(pictures, "MANY", 3)
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w") as terminal, os.fdopen(ours, "rb", buffering=0) as screen:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        assert len(read_set([str(folder)], root).pictures) == 3
+        terminal.flush()
+        assert b"reading pictures" in screen.read(4096)
 
 
 def test_folders_files_and_globs_are_sources(tmp_path, root):

@@ -11,6 +11,9 @@ study: $(VENV)/ready
 
 PROCESSES := -n $$(($$(nproc) + 1)) --maxprocesses 8 --dist loadfile  # one more: tests wait for processes
 
+# Tests start a thousand Pythons, which need not compile everything anew, whatever is said elsewhere.
+test test-hostile test-slurm test-published: export PYTHONDONTWRITEBYTECODE :=
+
 test: $(VENV)/ready-dev
 	$(BIN)/python -m pytest $(PROCESSES)
 

@@ -129,17 +129,6 @@ def without_figures() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread."""
-    import torch  # which the tests of the package's environment do without
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def wait_for(condition: Callable[[], Any], seconds: float = 300) -> Any:
     """What the condition gives, once it gives anything."""
     end = time.monotonic() + seconds

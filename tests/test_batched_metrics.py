@@ -9,8 +9,6 @@ from batched_contract import *  # noqa: F403 - the contract
 
 from srcnn.metrics.batched import at_once
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def device() -> torch.device:

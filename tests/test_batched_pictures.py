@@ -4,8 +4,6 @@ import pytest
 import torch
 from batched_pictures_contract import *  # noqa: F403 - the contract
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def device() -> torch.device:

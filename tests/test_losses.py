@@ -33,7 +33,6 @@ from srcnn.resize import resize
 
 SCALE = Standardisation(0.45, 0.5)
 CPU = torch.device("cpu")
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def pairs(count=7, size=20, border=2, input_scale=1, seed=0):

@@ -35,9 +35,6 @@ CPU = torch.device("cpu")
 # Small ones of their kind, so that they are quick; each is listed under its name with other settings, too.
 SMALL = {"vdsr": {"layers": 4, "channels": 8}, "edsr": {"blocks": 2, "channels": 8}, "fsrcnn": {"m": 2, "d": 16}}
 
-# Networks this small are slower on several threads, and much slower where others work too.
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def built(name, scale=3, seed=0, residual=True, **settings):
     return build_model(

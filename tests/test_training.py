@@ -31,8 +31,6 @@ from srcnn.training import (
 
 SCALE = Standardisation(0.45, 1.0)
 CPU = torch.device("cpu")
-# Networks this small are slower on several threads, and much slower where others work too.
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def tensors(count=40, size=17, seed=0, blur=True):

@@ -22,6 +22,8 @@ def only_clip(sources: list[Path], out: Path) -> Path | None:
             kinds = ", ".join(sorted(CLIP_SUFFIXES))
             raise ValueError(f"--out {out} is a clip, and {sources[0]} is not one of a kind that is read ({kinds})")
         return None
+    if not clips[0].exists():
+        raise ValueError(f"{clips[0]}: no such file")
     if len(sources) > 1:
         raise ValueError(f"{clips[0]}: a clip is restored alone; name one clip, and its --out")
     if out.suffix.lower() not in CODECS:

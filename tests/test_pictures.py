@@ -12,7 +12,8 @@ from conftest import photograph, tiny_study, write_pictures
 from PIL import Image
 
 from jobs import pictures
-from jobs.pictures import BUNDLED, MissingPictures, find_files, find_leaks, load_set, passed_over, read_set
+from jobs.leaks import find_leaks
+from jobs.pictures import BUNDLED, MissingPictures, find_files, load_set, passed_over, read_set
 from runner.study.config import load_study
 from runner.study.plan import make_plan
 from srcnn.files import PictureError

@@ -14,6 +14,7 @@ from conftest import empty_figures, tiny_study, write_pictures
 from PIL import Image
 from test_render import untouching_checkpoint
 
+from analysis.compare import main as compare
 from analysis.evidence import Evidence
 from analysis.plot import main as plot
 from analysis.query import means
@@ -23,7 +24,8 @@ from analysis.statistics import FEWEST, bootstrap_interval, bootstrap_intervals,
 from analysis.study import open_study
 from jobs import restoring_clip
 from jobs.compare_folders import main as evaluate
-from jobs.pictures import MissingPictures, find_files, find_leaks, passed_over, read_set
+from jobs.leaks import find_leaks
+from jobs.pictures import MissingPictures, find_files, passed_over, read_set
 from jobs.restore import main as restore
 from runner.study.config import ConfigError, load_study
 from runner.study.plan import make_plan
@@ -31,7 +33,7 @@ from runner.submit import main as submit
 from srcnn import metrics
 from srcnn.clips import clip_facts, count_frames, read_frames, read_pixels
 from srcnn.containers import container, is_cut
-from srcnn.dataset import held_out_pictures
+from srcnn.dataset import held_out_pictures, read_planes
 from srcnn.experiment import DataConfig
 from srcnn.files import PictureError
 from srcnn.paths import RootPaths
@@ -250,6 +252,18 @@ def test_clips_that_begin_in_black_do_not_leak_by_that(tmp_path, root):
     assert not find_leaks(*sets)
 
 
+def test_training_data_of_clips_hold_out_whole_clips(tmp_path, root):
+    clips = [str(write_clip(tmp_path / f"{name}.avi", moving(3, seed))) for seed, name in enumerate("abcd", 10)]
+    study = tiny_study(tmp_path, data__train=clips, data__holdout=0.3)
+    plan = make_plan(load_study(str(study))[0], root)
+    (prepare,) = plan.stage("prepare")
+    prepare.job()
+    planes = read_planes(root.patches(prepare.job.name))
+    trained, held_out = ({int(picture) // 3 for picture in side[:, 0]} for side in (planes.train, planes.holdout))
+    assert len(held_out) == 1
+    assert trained == {0, 1, 2, 3} - held_out
+
+
 # --- a study ----------------------------------------------------------------------------------
 def run_study(folder, test, eval_, train="train"):
     evaluate = {"crops": [[32, 40]], "upsamplers": ["bicubic"], "protocols": ["luma", "region"], "workers": 1}
@@ -311,6 +325,14 @@ def test_a_plot_draws_a_metric_over_frames(study_of_clips, tmp_path, capsys):
     assert plot(command) == 0
     assert "frame" in out.read_text()
     assert plot([str(folder), "--x", "frame", "--where", "clip=none", "--out", str(tmp_path / "b.svg")]) == 1
+
+
+def test_a_comparison_says_that_frames_of_a_clip_are_one(study_of_clips, capsys):
+    assert compare([str(study_of_clips[0]), str(study_of_clips[0]), "--metric", "psnr"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"pictures +units", said)
+    assert re.search(r"walk .* 4 +1 ", said)
+    assert "Intervals are given from 5 pictures on; the frames of a clip are one." in said
 
 
 # --- one unit of the bootstrap ----------------------------------------------------------------
@@ -434,6 +456,7 @@ def test_a_broken_clip_is_restored_in_no_part(tmp_path, model, capsys):
         (["walk.avi"], "out.webm", "written to a file named .avi, .mkv (FFV1, without loss) or .m4v, .mov, .mp4"),
         (["walk.avi"], "folder", "written to a file named .avi, .mkv"),
         (["walk.avi", "photo.png"], "out.avi", "a clip is restored alone"),
+        (["none.avi"], "out.avi", "none.avi: no such file"),
         (["walk.mpg"], "out.avi", "walk.mpg is not one of a kind that is read (.avi, .m4v"),
     ],
 )

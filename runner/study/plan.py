@@ -9,6 +9,7 @@ from typing import NamedTuple
 import yaml
 
 from jobs.job import Job
+from jobs.leaks import find_leaks
 from jobs.names import too_long
 from jobs.own_check import Checked
 from jobs.pictures import (
@@ -17,7 +18,6 @@ from jobs.pictures import (
     PictureSet,
     SetRef,
     clips_of,
-    find_leaks,
     load_set,
     passed_over,
     read_set,

@@ -54,7 +54,7 @@ def test_the_table_holds_what_networks_take_and_reach_over_their_seeds(study):
     for name, (weights, multiplications, psnr) in NETWORKS.items():
         assert table.loc[name, ["weights", "multiplications"]].tolist() == [weights, multiplications]
         assert table.loc[name, "seconds"] == pytest.approx(4 * 2.5)
-        assert table.loc[name, "test"] == pytest.approx(psnr - 0.25 + 0.5 + 1.5)
+        assert table.loc[name, "on test"] == pytest.approx(psnr - 0.25 + 0.5 + 1.5)
 
 
 def test_seconds_of_training_add_up_over_the_epochs(study):

@@ -185,7 +185,7 @@ def _against_second(evidence: Evidence, set_name: str, of_set: pd.DataFrame) -> 
     values["variant"] = values["variant"].astype(str)
     pivot = values.pivot_table(index="image", columns="variant", values=metric, observed=True)
     first, second = of_set["variant"].iloc[:2]
-    units = evidence.study.units_of(pivot.reset_index().assign(set=set_name))
+    units = evidence.study.units_of(pivot.index.to_frame().assign(set=set_name))
     interval = bootstrap_interval((pivot[first] - pivot[second]).to_numpy(), units=units)
     ahead = number(abs(interval.mean), metric)
     unit = "" if about(metric).unit == "1" else f" {about(metric).unit}"

@@ -28,14 +28,14 @@ def section(evidence: Evidence) -> PageSection | None:
     costs = cost_table(evidence)
     if len(costs):
         metric = evidence.leading
-        sets = [name for name in evidence.study.sets if name in costs]
+        sets = [name for name in evidence.study.sets if _reached(name) in costs]
         columns = [
             Column("run", "variant"),
             Column("network", "network"),
             Column("weights", "weights", text=_counted),
             Column("multiplications per pixel", "multiplications", text=_counted),
             Column("training", "seconds", text=_seconds),
-            *(Column(f"{name}, {metric_head(metric)}", name, metric, best_in=()) for name in sets),
+            *(Column(f"{name}, {metric_head(metric)}", _reached(name), metric, best_in=()) for name in sets),
         ]
         caption = (
             f"Protocol {evidence.main}, each run's last scored epoch, mean over seeds. Multiplications by a weight are "
@@ -61,8 +61,13 @@ def cost_table(evidence: Evidence) -> pd.DataFrame:
         row |= {"weights": runs[0].weights, "multiplications": runs[0].multiplications}
         seconds = [spent[max(spent)] for run in runs if (spent := training_seconds(evidence, run))]
         row["seconds"] = float(np.mean(seconds)) if seconds else float("nan")
-        rows.append(row | {str(name): float(value) for name, value in reached.items()})
+        rows.append(row | {_reached(str(name)): float(value) for name, value in reached.items()})
     return pd.DataFrame(rows)
+
+
+def _reached(name: str) -> str:
+    """Return the column of what is reached on a set, which may be called like any other column."""
+    return f"on {name}"
 
 
 def training_seconds(evidence: Evidence, run: RunResults) -> dict[int, float]:
@@ -87,7 +92,7 @@ def _figure(evidence: Evidence, costs: pd.DataFrame, sets: list[str]) -> list[Fi
                 cost_plot(of_set, "seconds", metric, styles, f"{name}: seconds of training", baseline.get(name))
             )
         if costs["multiplications"].nunique() > 1:
-            marks = costs.assign(**{metric: costs[name]})
+            marks = costs.assign(**{metric: costs[_reached(name)]})
             title = f"{name}: multiplications per pixel"
             panels.append(cost_plot(marks, "multiplications", metric, styles, title, baseline.get(name)))
     if not panels:

@@ -61,7 +61,7 @@ def seed_table(evidence: Evidence) -> pd.DataFrame:
             if seeds < FEWEST_SEEDS or not pictures:
                 continue
             over_seeds = student_interval(difference.mean().to_numpy())
-            units = evidence.study.units_of(difference.reset_index().assign(set=name))
+            units = evidence.study.units_of(difference.index.to_frame().assign(set=name))
             over_pictures = bootstrap_interval(difference.mean(axis=1).to_numpy(), units=units)
             row = {"set": name, "variant": other[0].variant, "against": first[0].variant, "seeds": seeds}
             row |= _columns("difference", over_seeds) | _columns("over_pictures", over_pictures)

@@ -132,7 +132,8 @@ class Interrupts(Fine):
 def test_a_model_that_ends_python_when_it_is_built_or_called_is_refused(own):
     (own / "nets_of_mine.py").write_text(NETS)
     fine = OwnCode("model", "nets_of_mine:Fine", True, 33)
-    assert check_own_code([fine]) == ([], {fine: {"border": 1, "scale": 1, "reach": 1, "weights": 10}})
+    stated = {"border": 1, "scale": 1, "reach": 1, "weights": 10, "multiplications": 9}
+    assert check_own_code([fine]) == ([], {fine: stated})
     for name, said in {"Exits": "SystemExit: 0", "Interrupts": "KeyboardInterrupt"}.items():
         subjects = [OwnCode("model", f"nets_of_mine:{each}", True, 33) for each in ("Fine", name)]
         with pytest.raises(OwnCodeError, match=f"model 'nets_of_mine:{name}' raised {said}"):

@@ -28,7 +28,8 @@ def spoilt(slurm, tmp_path):
 
 def test_a_job_that_a_bad_node_could_not_start_is_named_and_released(slurm, spoilt):
     study = spoilt
-    task = slurm.wait_for(lambda: held(study), "the failed launch", 300, every=0.3)
+    slurm.wait_for(lambda: (held(study) or {}).get("host"), "the failed launch, and accounting's word on where", 300)
+    task = held(study)
     assert task["detail"] == f"launch failed requeued held: no job could be started on {NODE}"
     assert (task["held_by"], task["host"], task["attempts"]) == ("scheduler", NODE, 0)
     text = study.command("status", str(study.folder))

@@ -257,6 +257,20 @@ def test_accounting_tells_where_a_job_was_started_before():
     assert states["7_1"].last_node == ""
 
 
+def test_of_a_launch_that_failed_the_queue_is_believed_where_accounting_says_that_its_user_holds_it(monkeypatch):
+    rows = (
+        "7|REQUEUED|None|0:0|node2|0|10|1795664332|tiny-train|\n"
+        "7|PENDING|{}|0:0|None assigned|0|10|1795664333|tiny-train|"
+    )
+    said = {"squeue": "7|PENDING|launch failed requeued held||N/A|0|0:00|10:00|tiny-train|"}
+    monkeypatch.setattr(scheduler, "call", lambda command, *_, **__: said[command])
+    for reason in ("None", "JobHeldUser"):
+        said["sacct"] = rows.format(reason)
+        (state,) = job_states({"7": Origin()}).states.values()
+        assert (state.held_by, state.node) == ("scheduler", "node2")
+        assert state.why == "launch failed requeued held: no job could be started on node2"
+
+
 @pytest.mark.parametrize(
     ("submit", "name", "comment", "ours"),
     [

@@ -51,7 +51,7 @@ ARMS = {
     "espcn": Arm("espcn", 16, LOW),
     "fsrcnn": Arm("fsrcnn", 42, LOW),
     "edsr": Arm("edsr", 25, {**LOW, "model.blocks": 4, "model.channels": 32, "training.loss": "l1"}),
-    "best": Arm("edsr", 45, {**LOW, "model.blocks": 6, "model.channels": 40, "training.loss": "l1"}),
+    "best": Arm("edsr", 46, {**LOW, "model.blocks": 8, "model.channels": 32, "training.loss": "l1"}),  # t91_x3_edsr
 }
 
 

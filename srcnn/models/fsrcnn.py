@@ -8,7 +8,6 @@ from typing import Literal
 from torch import Tensor, nn
 
 from srcnn.models.enlarged import Bicubic
-from srcnn.models.initial import begin_as_enlargement
 
 
 class FSRCNN(nn.Module):
@@ -43,7 +42,6 @@ class FSRCNN(nn.Module):
         else:
             layers += [nn.Conv2d(d, scale**2, 5, padding=2), nn.PixelShuffle(scale)]
         self.layers = nn.Sequential(*layers)
-        begin_as_enlargement(self.layers)
         self.reach = 2 + m + (2 if end == "sub-pixel" else -(-(4 + scale - 1) // scale))
         self.enlarge = Bicubic(scale) if residual else None
 

@@ -83,6 +83,10 @@ class Evidence:
         frame = self.pictures
         return next((name for name in self.metrics if frame[name].notna().any()), self.metrics[0])
 
+    def of_page(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of a frame that are of the page's protocol (``main``) and definition."""
+        return frame[(frame["protocol"] == self.main) & (frame["definition"] == self.definition)]
+
     def in_order(self, table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
         """Return the rows in the study's order of sets and runs, baselines first, and the order of UPSAMPLERS."""
         orders = {"set": list(self.study.sets), "variant": [*self.study.baseline_names.values(), *self.study.variants]}
@@ -145,11 +149,8 @@ class Evidence:
     @cached_property
     def best_run(self) -> RunResults | None:
         """The best run by the leading metric over all sets, whose pictures are shown; None if none is scored."""
-        rows = self.last[
-            (self.last["protocol"] == self.main)
-            & (self.last["definition"] == self.definition)
-            & self.last["run_id"].notna()
-        ]
+        rows = self.of_page(self.last)
+        rows = rows[rows["run_id"].notna()]
         if not len(rows):
             return None
         means = mean_over_pictures(rows, ["label"], [self.leading]).dropna(subset=[self.leading])

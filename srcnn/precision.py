@@ -20,9 +20,8 @@ from srcnn.history import Epoch, Precision
 # Far above the 2 of processors that only have bfloat16 vectors, and far below the 7 of matrix
 # units, so that a busy machine decides as an idle one does.
 _MUCH_FASTER = 3.0
-_LOOK_S = (
-    0.1  # a core with matrix units is done in a tenth of it; one that imitates bfloat16 takes longer for a product
-)
+# A core with matrix units is done in a tenth of it; one that imitates bfloat16 takes longer for a single product.
+_LOOK_S = 0.1
 _WITH_MATRIX_UNITS = (8, 0)  # compute capability of the first GPUs that have them for tf32 and bfloat16: Ampere
 
 

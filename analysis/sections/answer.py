@@ -49,9 +49,7 @@ def section(evidence: Evidence) -> PageSection | None:
 def run_table(evidence: Evidence) -> pd.DataFrame:
     """Return, for each set and variant: value, bicubic's value, gain with interval, spread over seeds; best first."""
     metric = evidence.leading
-    last = evidence.last[
-        (evidence.last["protocol"] == evidence.main) & (evidence.last["definition"] == evidence.definition)
-    ]
+    last = evidence.of_page(evidence.last)
     runs, base = last[last["run_id"].notna()], last[last["run_id"].isna()]
     values = mean_over_pictures(runs, ["set", "variant"], [metric]).rename(columns={metric: "value"})
     by_run = mean_over_pictures(runs, ["set", "variant", "label"], [metric])
@@ -131,11 +129,7 @@ def _gains(evidence: Evidence) -> pd.DataFrame:
     if not len(frame):
         return pd.DataFrame()
     against = "best" if evidence.main == "compound" else "same"
-    chosen = frame[
-        (frame["protocol"] == evidence.main)
-        & (frame["definition"] == evidence.definition)
-        & (frame["against"] == against)
-    ]
+    chosen = evidence.of_page(frame[frame["against"] == against])
     return (
         summarise(chosen, ["set", "variant"], [evidence.leading], evidence.study.units_of)
         if len(chosen)
@@ -174,13 +168,8 @@ def _against_second(evidence: Evidence, set_name: str, of_set: pd.DataFrame) -> 
     """Return words on the best run and the next, paired over pictures; empty if there is no next."""
     if len(of_set) < 2:
         return ""
-    metric, last = evidence.leading, evidence.last
-    chosen = last[
-        (last["protocol"] == evidence.main)
-        & (last["definition"] == evidence.definition)
-        & (last["set"] == set_name)
-        & last["run_id"].notna()
-    ]
+    metric, last = evidence.leading, evidence.of_page(evidence.last)
+    chosen = last[(last["set"] == set_name) & last["run_id"].notna()]
     values = per_picture(chosen, ["variant"], [metric])
     values["variant"] = values["variant"].astype(str)
     pivot = values.pivot_table(index="image", columns="variant", values=metric, observed=True)

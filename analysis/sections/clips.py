@@ -40,8 +40,7 @@ def section(evidence: Evidence) -> PageSection | None:
 
 def frame_lines(evidence: Evidence, metrics: list[str]) -> pd.DataFrame:
     """Return one row a frame and variant of the page's protocol, with the frame's clip and number."""
-    last = evidence.last
-    chosen = last[(last["protocol"] == evidence.main) & (last["definition"] == evidence.definition)]
+    chosen = evidence.of_page(evidence.last)
     if chosen["upsampler"].notna().any():  # one line a run: the report's own upsampler, or the first
         names = [str(name) for name in chosen["upsampler"].dropna().unique()]
         chosen = chosen[chosen["upsampler"] == ("bicubic" if "bicubic" in names else names[0])]

@@ -151,10 +151,8 @@ def _best_upsampler(evidence: Evidence, run: RunResults) -> tuple[str | None, in
 
 def image_table(evidence: Evidence, set_name: str) -> pd.DataFrame:
     """Return a row a picture, a column for the baseline and each variant, sorted by the best variant's gain."""
-    last, metric = evidence.last, evidence.leading
-    rows = last[
-        (last["protocol"] == evidence.main) & (last["definition"] == evidence.definition) & (last["set"] == set_name)
-    ]
+    last, metric = evidence.of_page(evidence.last), evidence.leading
+    rows = last[last["set"] == set_name]
     values = per_picture(rows, ["variant"], [metric])
     values[["image", "variant"]] = values[["image", "variant"]].astype(str)
     table = values.pivot_table(index="image", columns="variant", values=metric, observed=True, sort=False)

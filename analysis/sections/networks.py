@@ -49,9 +49,8 @@ def section(evidence: Evidence) -> PageSection | None:
 
 def cost_table(evidence: Evidence) -> pd.DataFrame:
     """Return a row a variant: its network, weights, multiplications, seconds of training; the leading metric by set."""
-    last, metric = evidence.last, evidence.leading
-    of_runs = (last["protocol"] == evidence.main) & (last["definition"] == evidence.definition) & last["run_id"].notna()
-    means = mean_over_pictures(last[of_runs], ["set", "variant"], [metric])
+    last, metric = evidence.of_page(evidence.last), evidence.leading
+    means = mean_over_pictures(last[last["run_id"].notna()], ["set", "variant"], [metric])
     rows = []
     for variant, runs in evidence.study.variants.items():
         reached = means[means["variant"] == variant].set_index("set")[metric]
@@ -106,9 +105,8 @@ def _figure(evidence: Evidence, costs: pd.DataFrame, sets: list[str]) -> list[Fi
 
 def _curves(evidence: Evidence) -> pd.DataFrame:
     """Return set, variant, epoch, seconds and the leading metric of every scored epoch, the mean over seeds."""
-    frame, metric = evidence.pictures, evidence.leading
-    chosen = frame[(frame["protocol"] == evidence.main) & (frame["definition"] == evidence.definition)]
-    chosen = chosen[chosen["run_id"].notna()]
+    frame, metric = evidence.of_page(evidence.pictures), evidence.leading
+    chosen = frame[frame["run_id"].notna()]
     means = mean_over_pictures(chosen, ["set", "variant", "epoch"], [metric])
     spent: dict[tuple[str, int], list[float]] = {}
     for run in evidence.scored_runs:
@@ -120,9 +118,8 @@ def _curves(evidence: Evidence) -> pd.DataFrame:
 
 def _baseline(evidence: Evidence) -> dict[str, float]:
     """Return the leading metric of bicubic interpolation by set."""
-    last, metric = evidence.last, evidence.leading
-    chosen = (last["protocol"] == evidence.main) & (last["definition"] == evidence.definition)
-    means = mean_over_pictures(last[chosen & (last["method"] == "bicubic")], ["set"], [metric])
+    last, metric = evidence.of_page(evidence.last), evidence.leading
+    means = mean_over_pictures(last[last["method"] == "bicubic"], ["set"], [metric])
     return {str(name): float(value) for name, value in zip(means["set"], means[metric], strict=True)}
 
 

@@ -48,10 +48,9 @@ def section(evidence: Evidence) -> PageSection | None:
 
 def seed_table(evidence: Evidence) -> pd.DataFrame:
     """Return the difference of each pair of variants on each set, with both intervals; no rows without such pairs."""
-    metric, last = evidence.leading, evidence.last
-    of_runs = last["run_id"].notna() & (last["protocol"] == evidence.main) & (last["definition"] == evidence.definition)
+    metric, last = evidence.leading, evidence.of_page(evidence.last)
     pairs, rows = _pairs(evidence), []
-    values = per_picture(last[of_runs], ["label"], [metric]) if pairs else pd.DataFrame()
+    values = per_picture(last[last["run_id"].notna()], ["label"], [metric]) if pairs else pd.DataFrame()
     for name in evidence.study.sets if pairs else ():
         of_set = values[values["set"] == name]
         by_run = of_set.pivot_table(index="image", columns="label", values=metric, observed=True)

@@ -277,8 +277,11 @@ def cost_plot(
         if bicubic is not None:
             axis.axhline(bicubic / 10.0**power, color=BASELINE.colour, ls=BASELINE.dashes, lw=1.2)
         axis.set_xscale("log")
-        axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5), numticks=8))
-        axis.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.4g}"))
+        low, high = axis.get_xlim()
+        axis.set_xlim(low / 1.5, high * 1.5)
+        # Within a decade LogLocator marks every step, whose labels would lie on one another.
+        axis.xaxis.set_major_locator(ticker.FixedLocator([m * 10.0**e for e in range(-3, 12) for m in (1, 2, 5)]))
+        axis.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.10g}"))
         axis.xaxis.set_minor_locator(ticker.NullLocator())
         axis.set_title(title, fontsize=8)
         axis.set_ylabel(axis_label(metric, power))

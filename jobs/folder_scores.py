@@ -87,7 +87,7 @@ def check_arguments(arguments: argparse.Namespace) -> tuple[EvaluateConfig, list
         evaluate = EvaluateConfig(**without)
     except ValidationError as error:
         raise ValueError("; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())) from error
-    for note in check_own_code(own_metrics(evaluate.metrics)):  # raises before anything is computed
+    for note in check_own_code(own_metrics(evaluate.metrics)).notes:  # raises before anything is computed
         print(f"note: {note}", file=sys.stderr)
     pairs, alone = pairs_of(arguments.reference, arguments.estimate)
     if pairs[0].frame and arguments.protocol != ["compound"]:  # which compares sizes that differ, pair by pair

@@ -1,10 +1,11 @@
 """What many tests need: the large public data where it is at hand, and a tiny study."""
 
+import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,10 @@ import yaml
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from jobs import own_import
 from jobs.attempt import Attempt, last_attempt
 from jobs.job import CORES_VARIABLE
+from jobs.own_check import OwnCode
 from srcnn.files import write_bytes, write_text
 from srcnn.paths import StudyPaths
 
@@ -111,6 +114,22 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "analysis.build.write_report", lambda folder: write_text(StudyPaths(folder).report_page, "page")
     )
+
+
+@pytest.fixture
+def checked_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check of the user's own code is made in this process, where another would import torch first, 3 s long.
+
+    That it is another is tested in test_models.py, test_own_metric.py and tests/hostile.
+    """
+
+    def check(folder: Path, subjects: Sequence[OwnCode], limit_s: float) -> int:
+        (folder / "printed").touch()
+        results = [json.dumps(own_import._checked(subject, str(folder))) for subject in subjects]
+        (folder / "results").write_text("\n".join(results))
+        return 0
+
+    monkeypatch.setattr("jobs.own_check._run_child", check)
 
 
 @contextmanager

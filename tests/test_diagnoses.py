@@ -99,7 +99,7 @@ class Lost(nn.Conv2d):
 """
 
 
-def test_a_model_that_raises_without_words_is_refused_all_the_same(tmp_path, monkeypatch):
+def test_a_model_that_raises_without_words_is_refused_all_the_same(tmp_path, monkeypatch, checked_here):
     (tmp_path / "silent_of_mine.py").write_text(MODELS)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(OwnCodeError, match="silent_of_mine:Silent' raised ValueError when it was built"):

@@ -370,19 +370,24 @@ def test_a_loss_that_breaks_the_contract_is_refused_with_what_it_did(own_loss, n
         check_loss(f"loss_of_mine:{name}", {}, patch_size=17, border=1, input_scale=1)
 
 
-def test_a_loss_is_checked_elsewhere_before_a_study_starts(own_loss, tmp_path):
-    fine = OwnCode("loss", "loss_of_mine:build", patch_size=48, scale=3)
-    assert check_own_code([fine]) == ([], {})
-    with pytest.raises(OwnCodeError, match="'loss_of_mine:summed' grows with the batch"):
-        check_own_code([fine, OwnCode("loss", "loss_of_mine:summed", patch_size=48, scale=3)])
-    assert "loss_of_mine" not in sys.modules
+def test_a_study_with_a_bad_loss_is_refused_before_it_starts(own_loss, checked_here, tmp_path):
     with pytest.raises(ConfigError, match=r"training.loss: loss 'loss_of_mine:summed' grows with the batch"):
         small_plan(tmp_path, training={"loss": "loss_of_mine:summed"})
-    with pytest.raises(ConfigError, match=r"training.loss: loss 'lost_of_mine:build'.*lost_of_mine"):
-        small_plan(tmp_path, training={"loss": "lost_of_mine:build"})
 
 
-def test_the_code_of_ones_own_loss_names_its_runs(own_loss, tmp_path):
+def test_of_several_losses_the_one_that_is_wrong_is_named(own_loss, checked_here, tmp_path):
+    fine, summed, lost = (
+        OwnCode("loss", name, patch_size=48, scale=3)
+        for name in ("loss_of_mine:build", "loss_of_mine:summed", "lost_of_mine:build")
+    )
+    assert check_own_code([fine]) == ([], {})
+    with pytest.raises(OwnCodeError, match="'loss_of_mine:summed' grows with the batch"):
+        check_own_code([fine, summed])
+    with pytest.raises(OwnCodeError, match=r"loss 'lost_of_mine:build'.*lost_of_mine"):
+        check_own_code([fine, lost])
+
+
+def test_the_code_of_ones_own_loss_names_its_runs(own_loss, checked_here, tmp_path):
     plan = small_plan(tmp_path, training={"loss": "loss_of_mine:build"})
     assert own_names(plan.experiments) == ["loss_of_mine:build"]  # which a cluster's jobs import as it was submitted
     ids = [plan.runs[0].run_id]
@@ -392,7 +397,7 @@ def test_the_code_of_ones_own_loss_names_its_runs(own_loss, tmp_path):
     assert len(set(ids)) == 3
 
 
-def test_ones_own_loss_with_its_settings_goes_through_a_whole_study(own_loss, tmp_path, capsys, undrawn):
+def test_ones_own_loss_with_its_settings_goes_through_a_whole_study(own_loss, checked_here, tmp_path, capsys, undrawn):
     loss = {"name": "loss_of_mine:build", "power": 1}
     file = tiny_study(tmp_path, training__loss=loss, evaluate__metrics=["psnr"], evaluate__protocols=["luma"])
     assert submit([str(file), "--executor", "debug", "--root", str(tmp_path / "results")]) == 0, capsys.readouterr().out
@@ -413,12 +418,13 @@ class Own(nn.Conv2d):
 """
 
 
-def test_patches_of_ones_own_network_are_checked_by_the_border_that_it_states(own_loss, tmp_path):
+def test_patches_of_ones_own_network_are_checked_by_the_border_that_it_states(own_loss, checked_here, tmp_path):
     own_loss.with_name("net_of_mine.py").write_text(NETWORK)
     model = {"name": "net_of_mine:Own"}
     with pytest.raises(ConfigError, match=r"data.patch_size is 17, of which 15x15 .* nearest sizes that fit: 10, 18"):
         small_plan(tmp_path, model=model, training={"loss": "fdpl"})
     assert small_plan(tmp_path, model=model, training={"loss": "fdpl"}, data={"patch_size": 18})
+    sys.modules.pop("net_of_mine")
 
 
 # --- training ---------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 import torch
 from pictures import SRCNNS
 
+from jobs.own_check import OwnCode, check_own_code
 from runner.study.config import ConfigError, load_study
 from runner.study.plan import make_plan
 from srcnn.deprocess import Standardisation
@@ -51,6 +52,15 @@ class Enlarges(Tiny):
 
 def Unbuildable():
     pass
+"""
+
+
+OTHERS = """
+def build(settings, pairs):
+    return lambda estimate, target: (estimate - target).square().mean()
+
+def same(reference, estimate, data_range):
+    return float((reference == estimate).mean())
 """
 
 
@@ -209,7 +219,16 @@ def test_patches_must_be_larger_than_what_the_network_loses(own_models):
         check_model("my_models:Tiny", residual=True, patch_size=4, scale=3)
 
 
-def test_a_study_with_a_bad_model_is_refused_before_it_starts(own_models, tmp_path):
+def test_a_users_own_code_of_each_kind_is_checked_elsewhere(own_models, tmp_path):
+    (tmp_path / "my_others.py").write_text(OTHERS)
+    model = OwnCode("model", "my_models:Tiny", True, 33, 3)
+    others = OwnCode("loss", "my_others:build", patch_size=33), OwnCode("metric", "my_others:same")
+    stated = {"border": 2, "scale": 1, "reach": 2, "weights": 26, "multiplications": 25}
+    assert check_own_code([model, *others]) == ([], {model: stated})
+    assert not {"my_models", "my_others"} & set(sys.modules)
+
+
+def test_a_study_with_a_bad_model_is_refused_before_it_starts(own_models, checked_here, tmp_path):
     study, _ = load_study("quickstart", ["model.name=my_models:Lies", "data.patch_size=16"])
     with pytest.raises(ConfigError, match=r"model\.name: .* states border 3"):
         make_plan(study, RootPaths(tmp_path))
@@ -221,7 +240,7 @@ def test_a_study_with_a_bad_model_is_refused_before_it_starts(own_models, tmp_pa
         load_study("quickstart", ["model.name=a b:C"])
 
 
-def test_editing_a_users_model_makes_a_new_run(own_models, tmp_path):
+def test_editing_a_users_model_makes_a_new_run(own_models, checked_here, tmp_path):
     def planned():
         study, _ = load_study("quickstart", ["model.name=my_models:Tiny"])
         return [run.run_id for run in make_plan(study, RootPaths(tmp_path)).runs]

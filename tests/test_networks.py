@@ -9,6 +9,7 @@ import torch
 import yaml
 from conftest import tiny_study
 from pydantic import ValidationError
+from torch.utils.flop_counter import FlopCounterMode
 
 from jobs.checkpoint import Checkpoint
 from jobs.restore import main as restore_command
@@ -25,6 +26,7 @@ from srcnn.inference import restore, restore_luma
 from srcnn.models import MODELS
 from srcnn.models.build import build_model, check_model
 from srcnn.models.enlarged import Bicubic
+from srcnn.models.multiplications import SIDE, multiplications
 from srcnn.paths import RootPaths, StudyPaths
 from srcnn.resize import resize
 from srcnn.training import holdout_loss, new_optimiser, train_epoch
@@ -62,6 +64,33 @@ def test_a_listed_network_states_what_it_does(name, settings, scale):
     # Without the fixed filters of the enlargement; what valid convolutions compute beyond the picture is counted, too.
     counted, wanted = stated["multiplications"], spec.multiplications(spec.settings(**chosen), scale)
     assert wanted <= counted <= (wanted if spec.border == 0 else 1.3 * wanted)
+
+
+class Mixed(torch.nn.Module):
+    """Operations of which some are counted by their parts."""
+
+    border = 0
+
+    def __init__(self):
+        super().__init__()
+        self.rows, self.middle = torch.nn.Linear(96, 8), torch.nn.MultiheadAttention(8, 2, batch_first=True)
+        self.back = torch.nn.Linear(8, 96)
+
+    def forward(self, luma):
+        rows = self.rows(luma[:, 0])
+        mixed = torch.einsum("bij,bkj->bik", self.middle(rows, rows, rows)[0], rows)
+        return (mixed @ self.back(rows))[:, None]
+
+
+def test_multiplications_are_those_that_torch_counts():
+    for model in (Mixed(), built("espcn"), torch.nn.ConvTranspose2d(1, 1, 3, padding=1)):
+        model.border = 0
+        with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+            model(torch.zeros(1, 1, SIDE, SIDE))
+        scale = getattr(model, "scale", 1)
+        counted = counter.get_total_flops() / 2 / (SIDE * scale) ** 2
+        assert multiplications(model, scale) == pytest.approx(counted, abs=0.5)
+        assert counted > 8
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -256,7 +285,9 @@ def own_network(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("model", [{"name": "three_of_mine:Three"}, {"name": "fsrcnn", "d": 8, "s": 4, "m": 1}])
-def test_a_network_that_enlarges_itself_goes_through_a_whole_study(tmp_path, own_network, capsys, model, undrawn):
+def test_a_network_that_enlarges_itself_goes_through_a_whole_study(
+    tmp_path, own_network, checked_here, capsys, model, undrawn
+):
     file = tiny_study(
         tmp_path,
         model=model,

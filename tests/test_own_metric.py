@@ -123,7 +123,7 @@ def test_a_metric_that_a_package_passes_on_is_known_by_where_it_is_written(own_c
     assert "mine" not in sys.modules  # nothing was run for it
 
 
-def test_only_metrics_of_ones_own_enter_the_id_of_the_scores_with_their_code(tmp_path, own_code):
+def test_only_metrics_of_ones_own_enter_the_id_of_the_scores_with_their_code(tmp_path, own_code, checked_here):
     def ids():
         evaluate = {"protocols": ["luma"], "crops": [[24, 24]], "metrics": ["psnr", "alone:value"]}
         plan = small_plan(tmp_path, evaluate=evaluate)

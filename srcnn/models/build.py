@@ -1,14 +1,13 @@
 """Networks built by name, and the check that one keeps the contract."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from srcnn.models import MODELS, ModelError, is_own_model
 from srcnn.models.initial import INITS
+from srcnn.models.multiplications import multiplications
 from srcnn.models.network import Network
 from srcnn.own_code import own_attribute
 from srcnn.words import said, told
@@ -19,7 +18,6 @@ CONTRACT = (
     "many input pixels away an output pixel depends on)"
 )
 NUMBERS = ("border", "scale", "reach")
-COUNTED_SIDE = 96  # of a picture whose multiplications are counted
 
 
 def build_model(
@@ -99,14 +97,7 @@ def check_model(
                 f"{expected}, but it gave {shape}"
             )
     counted = {"weights": sum(parameter.numel() for parameter in model.parameters())}
-    return stated | counted | {"multiplications": _multiplications(model, own)}
-
-
-def _multiplications(model: Network, scale: int) -> int:
-    side = COUNTED_SIDE + 2 * math.ceil(model.border / scale)
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        restored = model(torch.zeros(1, 1, side, side))
-    return round(counter.get_total_flops() / 2 / restored.numel())  # a product and its sum are two operations
+    return stated | counted | {"multiplications": multiplications(model, own)}
 
 
 def _find(name: str) -> Any:

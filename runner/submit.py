@@ -53,6 +53,12 @@ def parser() -> argparse.ArgumentParser:
         help="cores of this machine to use at once (local executor)",
     )
     p.add_argument(
+        "--runs-per-gpu",
+        type=within(int, 1, MOST_WORKERS),
+        metavar="N",
+        help="tasks that share one GPU of this machine (local executor); on SLURM cluster.train.pack says it",
+    )
+    p.add_argument(
         "--verify",
         action="store_true",
         help="read every picture again, also those whose size and time say that they are as they were",

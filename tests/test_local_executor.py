@@ -19,9 +19,11 @@ from stub_stages import installed
 from jobs.attempt import last_attempt
 from jobs.device import GPUS_VARIABLE, NoGpu, task_device
 from jobs.processes import born
+from runner.executors.executor import Room
 from runner.executors.gpus import visible_gpus
 from runner.executors.here import shares
 from runner.executors.inside import HERE
+from runner.executors.local import Local
 from runner.executors.processes import Budget, LocalTask
 from runner.executors.task import TaskCall
 from runner.record.state import study_status
@@ -260,6 +262,51 @@ def test_each_gpu_serves_one_task_at_a_time(tmp_path):
     budget.give_back(states[0])
     assert budget.take(states[2])
     assert states[2].gpu_index == 0
+
+
+@pytest.mark.usefixtures("training_alone")
+def test_several_runs_share_a_gpu_and_one_that_is_killed_takes_no_other(held, two_gpus):
+    probe = {"train": {"gpus": 1, "setup": [f"echo $CUDA_VISIBLE_DEVICES >> {held.folder}/sees.txt"]}}
+    file = held.study(sweep={"grid": {"seed": [1, 2, 3, 4, 5]}}, cluster=probe)
+    where = ["--executor", "local", "--root", str(held.paths.folder.parent), "--cores", "8"]
+    command = [sys.executable, *STUBS, str(file), *where, "--runs-per-gpu", "2"]
+    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        wait_for(lambda: len(list(held.paths.folder.glob("runs/*/epochs.txt"))) == 4)
+        assert sorted((held.folder / "sees.txt").read_text().split()) == ["0", "0", "1", "1"]
+        first = min(known_tasks(held.paths), key=lambda task: task.label)
+        os.kill(first.attempt.pid, signal.SIGKILL)
+        # Its place is the next one's.
+        wait_for(lambda: len(list(held.paths.folder.glob("runs/*/epochs.txt"))) == 5)
+        held.let_go()
+        out, _ = process.communicate(timeout=300)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert "train seed=1 failed" in out
+    assert [task.complete for task in known_tasks(held.paths)] == [False, True, True, True, True]
+    assert len((held.folder / "sees.txt").read_text().split()) == 5
+
+
+def test_a_gpu_is_shared_by_no_more_than_was_said_and_the_plan_says_it(tmp_path, two_gpus):
+    file = tiny_study(tmp_path, sweep={"grid": {"seed": [1, 2, 3, 4, 5, 6]}})
+    study, _ = load_study(str(file))
+    plan = make_plan(study, RootPaths(tmp_path / "results"))
+    assert Local().asks(plan, plan.tasks, Room(12, 2))["train"] == "1 GPU shared by up to 2, 3 cores"
+    states = [LocalTask(each.task, each.cores, each.gpu) for each in shares(plan.stage("train"), study.cluster, 12, 4)]
+    budget = Budget(12, [0, 1, 0, 1])
+    assert [budget.take(state) for state in states] == [True, True, True, True, False, False]
+    for state in states[1:4:2]:  # both on the second GPU
+        assert state.gpu_index == 1
+        budget.give_back(state)
+    assert [budget.take(state) for state in states[4:]] == [True, True]
+    assert [state.gpu_index for state in states[4:]] == [1, 1]
+
+
+def test_on_slurm_runs_share_a_gpu_by_the_studys_own_word(study_file, tmp_path, capsys):
+    arguments = [str(study_file), "--executor", "slurm", "--dry-run", "--root", str(tmp_path / "results")]
+    assert main([*arguments, "--runs-per-gpu", "2"]) == 2
+    assert "is for this machine; on SLURM say cluster.train.pack=2" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("training_alone")

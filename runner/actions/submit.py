@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from jobs.pictures import MissingPictures, PictureError
-from runner.executors.executor import Executor, Request, WatchedTask
+from runner.executors.executor import Executor, Request, Room, WatchedTask
 from runner.executors.interrupt import interruptible
 from runner.executors.job_state import SchedulerError
 from runner.executors.listed import AUTO
@@ -51,6 +51,11 @@ def submit(arguments: argparse.Namespace, console: Console) -> int:
             raise ConfigError(f"--data-root {data_root}: no such folder")
         executor = _executor(arguments.executor, arguments.partition, console)
         executor.refuse(study.cluster, root)
+        if arguments.runs_per_gpu and executor.is_elsewhere:
+            raise ConfigError(
+                f"--runs-per-gpu {arguments.runs_per_gpu} is for this machine; on {executor.title} say "
+                f"cluster.train.pack={arguments.runs_per_gpu}"
+            )
         plan = make_plan(study, RootPaths(root), data_root, arguments.verify)
         for module, home in own_homes(plan.experiments).items():
             if trouble := unusable(home, [COLON]):
@@ -74,7 +79,7 @@ def submit(arguments: argparse.Namespace, console: Console) -> int:
         missing = plan.missing()
         status = _status(plan.paths)
         plan, todo = _selected(plan, missing, status, arguments)
-        _print_plan(plan, missing, todo, executor, arguments.cores, console)
+        _print_plan(plan, missing, todo, executor, _room(arguments), console)
         _release_held(status, arguments, console)
         for stage, text in executor.batch_files(plan, todo).items():
             console.print(f"\n{stage}:", style="bold")
@@ -117,7 +122,7 @@ def _submit_alone(plan: Plan, arguments: argparse.Namespace, executor: Executor,
         require_within(result.place, plan.paths.folder)
     if count := damaged + len(stale):
         console.print(f"{counted(count, 'result')} whose origin is gone will be made again")
-    _print_plan(plan, missing, todo, executor, arguments.cores, console)
+    _print_plan(plan, missing, todo, executor, _room(arguments), console)
     if active:
         are = "are" if len(active) > 1 else "is"
         console.print(f"{counted(len(active), 'task')} {are} queued or running already and {are} not sent again")
@@ -147,7 +152,7 @@ def _submit_alone(plan: Plan, arguments: argparse.Namespace, executor: Executor,
         for result in stale:
             result.take(aside)
         submission = Submission(folder, executor.name)
-        request = Request(plan, todo, submission, active, arguments.cores, begin)
+        request = Request(plan, todo, submission, active, _room(arguments), begin)
         return _send(request, executor, console) if executor.is_elsewhere else _run(request, executor, console)
     except BaseException:
         # What was taken on record may have got through, which is known by the study's files.
@@ -218,16 +223,20 @@ def _print_plan(
     missing: list[PlannedTask],
     todo: list[PlannedTask],
     executor: Executor,
-    cores: int | None,
+    room: Room,
     console: Console,
 ) -> None:
     """Print the stages, what the tasks to send ask of an executor, and what they will write."""
     console.print(f"{plan.study.name}: {counted(len(plan.runs), 'run')}, below {plan.paths.folder}", soft_wrap=True)
-    console.print(plan_table(plan.tasks, missing, executor.asks(plan.study.cluster, missing, cores)))
+    console.print(plan_table(plan.tasks, missing, executor.asks(plan, missing, room)))
     if todo:
-        if cost := executor.cost(plan.study.cluster, todo):
+        if cost := executor.cost(plan, todo):
             console.print(cost, soft_wrap=True, markup=False)
         console.print(space_text(plan.paths.folder, todo), soft_wrap=True)
+
+
+def _room(arguments: argparse.Namespace) -> Room:
+    return Room(arguments.cores, arguments.runs_per_gpu or 1)
 
 
 def _root(named: Path | None, file: Path) -> Path:

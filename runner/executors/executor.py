@@ -41,6 +41,14 @@ class WatchedTask:
 Watcher = Callable[[Sequence[WatchedTask]], None]
 
 
+@dataclass(frozen=True)
+class Room:
+    """How much of this machine tasks may take at once: its cores (None: all), and how many of them share one GPU."""
+
+    cores: int | None = None
+    runs_per_gpu: int = 1
+
+
 def _nobody(states: Sequence[WatchedTask]) -> None:
     """Watch nothing."""
 
@@ -50,15 +58,15 @@ class Request:
     """What is asked of an executor: the tasks of a plan, each after those that it needs.
 
     ``submission`` has the folder for whatever the executor writes, and takes arrays on record. ``active`` gives the
-    job of each task that waits or runs already. ``cores`` is how many of this machine may be used at once (None: all).
-    ``watch`` is told of the tasks' states, again and again, by an executor that waits for their end.
+    job of each task that waits or runs already. ``room`` is how much of this machine may be taken. ``watch`` is told of
+    the tasks' states, again and again, by an executor that waits for their end.
     """
 
     plan: Plan
     tasks: Sequence[PlannedTask]
     submission: Submission
     active: Mapping[Key, str] = field(default_factory=dict)
-    cores: int | None = None
+    room: Room = Room()
     watch: Watcher = _nobody
 
     @property
@@ -96,11 +104,11 @@ class Executor(Protocol):
         """Give what people should know of their surroundings, in sentences."""
         return ()
 
-    def asks(self, cluster: ClusterConfig, tasks: Sequence[PlannedTask], cores: int | None) -> Mapping[str, str]:
+    def asks(self, plan: Plan, tasks: Sequence[PlannedTask], room: Room) -> Mapping[str, str]:
         """Return what one task of each stage asks for, in words; "-" stands for a stage that is not there."""
         return {}
 
-    def cost(self, cluster: ClusterConfig, tasks: Sequence[PlannedTask]) -> str:
+    def cost(self, plan: Plan, tasks: Sequence[PlannedTask]) -> str:
         """Return what some tasks may cost, in a line; empty if there is nothing to say."""
         return ""
 

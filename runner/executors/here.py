@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from jobs.job import usable_cores
-from runner.executors.executor import Executor, Presence, WatchedTask
+from runner.executors.executor import Executor, Presence, Room, WatchedTask
 from runner.executors.gpus import cpu_note, visible_gpus
 from runner.record.words import unfinished_text
 from runner.study.cluster import ClusterConfig
-from runner.study.plan import PlannedTask
+from runner.study.plan import Plan, PlannedTask
 from runner.study.stages import STAGES
 from srcnn.words import counted
 
@@ -22,19 +22,24 @@ class Here(Executor):
         """Say that it wants to be chosen by name: it is here always."""
         return Presence(False)
 
-    def asks(self, cluster: ClusterConfig, tasks: Sequence[PlannedTask], cores: int | None) -> Mapping[str, str]:
-        """Return the cores and the GPU that one task of each stage gets."""
-        states = shares(tasks, cluster, cores or usable_cores(), len(visible_gpus()))
-        return {state.task.stage: f"{'1 GPU, ' * state.gpu}{counted(state.cores, 'core')}" for state in states}
+    def asks(self, plan: Plan, tasks: Sequence[PlannedTask], room: Room) -> Mapping[str, str]:
+        """Return the cores and the GPU, or part of its time, that one task of each stage gets."""
+        places = len(visible_gpus()) * room.runs_per_gpu
+        states = shares(tasks, plan.study.cluster, room.cores or usable_cores(), places)
+        gpu = "1 GPU, " if room.runs_per_gpu == 1 else f"1 GPU shared by up to {room.runs_per_gpu}, "
+        return {state.task.stage: f"{gpu * state.gpu}{counted(state.cores, 'core')}" for state in states}
 
-    def cost(self, cluster: ClusterConfig, tasks: Sequence[PlannedTask]) -> str:
+    def cost(self, plan: Plan, tasks: Sequence[PlannedTask]) -> str:
         """Say that tasks which ask for GPUs will find none here."""
-        note = cpu_note(cluster, tasks)
+        note = cpu_note(plan.study.cluster, tasks)
         return f"note: {note}" if note else ""
 
 
 def shares(tasks: Iterable[PlannedTask], cluster: ClusterConfig, cores: int, gpus: int) -> list[WatchedTask]:
-    """Return the tasks with the cores and GPU that each gets: a stage's tasks share the machine evenly."""
+    """Return the tasks with the cores and GPU that each gets: a stage's tasks share the machine evenly.
+
+    ``gpus`` is how many may use one at once.
+    """
     tasks = list(tasks)
     counts = {stage: sum(task.stage == stage for task in tasks) for stage in {task.stage for task in tasks}}
     resources = {stage: cluster.stage(stage) for stage in counts}

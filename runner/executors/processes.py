@@ -49,7 +49,7 @@ class LocalTask(WatchedTask):
 
 @dataclass
 class Budget:
-    """Cores and GPUs that are free."""
+    """Cores and GPUs that are free; a GPU is listed as often as there is room for a task on it."""
 
     cores: int
     gpus: list[Gpu] = field(default_factory=list)
@@ -59,7 +59,9 @@ class Budget:
         if state.cores > self.cores or (state.gpu and not self.gpus):
             return False
         self.cores -= state.cores
-        state.gpu_index = self.gpus.pop(0) if state.gpu else None
+        if state.gpu:
+            state.gpu_index = max(self.gpus, key=self.gpus.count)  # the one that fewest others use
+            self.gpus.remove(state.gpu_index)
         return True
 
     def give_back(self, state: LocalTask) -> None:
@@ -75,7 +77,8 @@ def run(request: Request) -> Sequence[WatchedTask]:
     A failed task stops only those that need it. On KeyboardInterrupt all children are stopped and the interrupt
     passes on.
     """
-    gpus, cores, cluster = visible_gpus(), request.cores or usable_cores(), request.plan.study.cluster
+    gpus, cores = visible_gpus() * request.room.runs_per_gpu, request.room.cores or usable_cores()
+    cluster = request.plan.study.cluster
     # Editing the source meanwhile changes nothing.
     environment = import_environment([*take_snapshot(request.plan.experiments, request.folder), *_import_path()])
     inside = InSubmitit(enclosing_job(), (os.getpid(), born(os.getpid()) or ""))

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from runner.executors.executor import Executor, Presence, Request, WatchedTask
+from runner.executors.executor import Executor, Presence, Request, Room, WatchedTask
 from runner.executors.job_state import Answer, Origin, QueuedJob
 from runner.executors.slurm import scheduler, unrecorded
 from runner.executors.slurm.inside import own_job
@@ -50,13 +50,13 @@ class Slurm(Executor):
         """Give what the variables of the environment do, and what they do not."""
         return site_notes()
 
-    def asks(self, cluster: ClusterConfig, tasks: Sequence[PlannedTask], cores: int | None) -> Mapping[str, str]:
+    def asks(self, plan: Plan, tasks: Sequence[PlannedTask], room: Room) -> Mapping[str, str]:
         """Return the resources of each stage."""
-        return {stage: resources_text(cluster.stage(stage)) for stage in STAGES}
+        return {stage: resources_text(plan.study.cluster.stage(stage)) for stage in STAGES}
 
-    def cost(self, cluster: ClusterConfig, tasks: Sequence[PlannedTask]) -> str:
+    def cost(self, plan: Plan, tasks: Sequence[PlannedTask]) -> str:
         """Return the most core-hours and GPU-hours that the tasks may take."""
-        return cost_text(cluster, tasks)
+        return cost_text(plan.study.cluster, tasks)
 
     def batch_files(self, plan: Plan, tasks: Sequence[PlannedTask]) -> Mapping[str, str]:
         """Return the whole batch file of each stage's first array."""

@@ -30,6 +30,7 @@ from srcnn.history import Epoch, Precision
 from srcnn.identity import data_id
 from srcnn.losses.build import Loss
 from srcnn.models.build import build_model
+from srcnn.models.ensemble import as_restoring
 from srcnn.models.network import Network
 from srcnn.models.state import load_state
 from srcnn.models.weights import Weights, WeightsError, read_weights
@@ -270,7 +271,11 @@ def _train_epoch(training: Training, materials: Materials, before: Epoch | None)
         "cpu_seconds": round(cpu_seconds, 3),
         "patches_per_second": round(len(patches) / seconds, 1),
         "peak_memory_mb": peak_memory_mb(materials.device),
-        "sets": mean_scores(model, materials.monitor, materials.scale),
+        "sets": mean_scores(
+            as_restoring(model, self_ensemble=materials.experiment.model.self_ensemble),
+            materials.monitor,
+            materials.scale,
+        ),
     }
     warning = symptom(model, patches)
     if warning:

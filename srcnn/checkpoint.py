@@ -21,6 +21,7 @@ from srcnn.files import write_bytes
 from srcnn.history import Epoch, epoch_of
 from srcnn.models import is_own_model
 from srcnn.models.build import build_model
+from srcnn.models.ensemble import as_restoring
 from srcnn.models.network import Network
 from srcnn.models.state import StateError, load_state
 from srcnn.regular import read_regular
@@ -100,7 +101,7 @@ class Checkpoint:
             raise ValueError(f"its luma has mean {self.mean} and deviation {self.std}")
 
     def build(self, own: str | None = None) -> Network:
-        """Return the trained model, in evaluation mode.
+        """Return what restores pictures with the trained model, in evaluation mode.
 
         A network of the user's own is imported, which runs its code, only if the caller names it in ``own``.
         Raises CheckpointError.
@@ -123,7 +124,7 @@ class Checkpoint:
             raise CheckpointError(f"its weights do not fit the network {config.name} ({error})") from error
         # A third faster on a CPU, same arithmetic.
         model.to(memory_format=torch.channels_last)
-        return model.eval()
+        return as_restoring(model, self_ensemble=config.self_ensemble).eval()
 
     @property
     def data(self) -> DataConfig:

@@ -217,7 +217,9 @@ class WeightsScale(Section):
 class ModelConfig(Section):
     """The network, with settings of its own beside these (``blocks`` of edsr), which MODELS knows.
 
-    ``weights`` (the authors' .mat, a checkpoint, anybody's state dict) is where training starts.
+    ``weights`` (the authors' .mat, a checkpoint, anybody's state dict) is where training starts. ``self_ensemble``:
+    pictures are restored in their eight orientations, and the mean taken, which costs eight times as long and training
+    nothing.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
@@ -227,6 +229,7 @@ class ModelConfig(Section):
     init: Literal["default", "gaussian"] = "default"  # gaussian is the paper's, and a trap: see srcnn.models.initial
     weights: str | None = None  # they bring their own scale of luma, so training.standardise does not apply
     weights_scale: WeightsScale | None = None  # that scale where the file does not tell; null: luma as it is
+    self_ensemble: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -247,6 +250,11 @@ class ModelConfig(Section):
     def settings(self) -> dict[str, Any]:
         """The network's own settings by name."""
         return dict(self.model_extra or {})
+
+    @property
+    def passes(self) -> int:
+        """How often a picture goes through the network when it is restored."""
+        return 8 if self.self_ensemble else 1
 
     @property
     def stated_scale(self) -> Standardisation | None:

@@ -112,9 +112,10 @@ def network_numbers(experiment: Experiment, checked: Checked) -> NetworkNumbers:
     model, scale = experiment.model, experiment.data.scale
     if spec := model.spec:
         own = spec.settings(**model.settings)
-        taken = spec.weights(own, scale), spec.multiplications(own, scale)
-        return NetworkNumbers(spec.input_scale(scale), spec.border, *taken)
+        products = spec.multiplications(own, scale) * model.passes
+        return NetworkNumbers(spec.input_scale(scale), spec.border, spec.weights(own, scale), products)
     stated = checked.stated[own_model(model, experiment.data)]
     if fault := experiment.misfit(stated["border"], stated["scale"]):
         raise ConfigError(fault)
-    return NetworkNumbers(stated["scale"], stated["border"], stated["weights"], stated["multiplications"])
+    products = stated["multiplications"] * model.passes
+    return NetworkNumbers(stated["scale"], stated["border"], stated["weights"], products)

@@ -4,7 +4,7 @@ DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: study test test-hostile test-slurm test-gpu test-published test-package storm lint bench clean
+.PHONY: study test test-hostile test-browser test-slurm test-gpu test-published test-package storm lint bench clean
 
 study: $(VENV)/ready
 	$(BIN)/python -m runner.submit quickstart --executor local
@@ -12,7 +12,7 @@ study: $(VENV)/ready
 PROCESSES := -n $$(($$(nproc) + 1)) --maxprocesses 8 --dist loadfile  # one more: tests wait for processes
 
 # Tests start a thousand Pythons, which need not compile everything anew, whatever is said elsewhere.
-test test-hostile test-slurm test-published: export PYTHONDONTWRITEBYTECODE :=
+test test-hostile test-browser test-slurm test-published: export PYTHONDONTWRITEBYTECODE :=
 
 test: $(VENV)/ready-dev
 	$(BIN)/python -m pytest $(PROCESSES)
@@ -20,6 +20,10 @@ test: $(VENV)/ready-dev
 # The attack: every kind of file damaged under every command, full disks, code that ends Python, tasks that are killed.
 test-hostile: $(VENV)/ready-dev
 	$(BIN)/python -m pytest tests/hostile $(PROCESSES)
+
+# The report in a real browser: chromium, headless, by chromedriver.
+test-browser: $(VENV)/ready-dev
+	$(BIN)/python -m pytest tests/browser
 
 # A real SLURM on this machine, in a temporary folder, for as long as the tests take.
 test-slurm: $(VENV)/ready-dev

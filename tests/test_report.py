@@ -6,12 +6,14 @@ import math
 import re
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 from score_tables import row, write_study
 
 from analysis import compare, plot, table
 from analysis.build import write_report
+from analysis.plots import cell_text_colour
 from analysis.report import main
 from analysis.style import COLOURS, number, power_of_ten, run_styles
 from srcnn.files import write_json
@@ -245,3 +247,18 @@ def test_every_metric_has_a_head_with_its_direction():
     from analysis.style import metric_head
 
     assert all(metric_head(name)[-1] == ("↑" if about.higher_is_better else "↓") for name, about in METRICS.items())
+
+
+def test_the_numbers_on_the_correlation_matrix_are_readable_on_their_cells():
+    """Text is white or near black on PuOr's colours; the least contrast over the whole scale."""
+
+    def luminance(rgb):
+        linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in rgb]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    colours = matplotlib.colormaps["PuOr"]
+    for step in range(-100, 101):
+        value = step / 100
+        text = luminance(matplotlib.colors.to_rgb(cell_text_colour(value)))
+        cell = luminance(colours((value + 1) / 2)[:3])
+        assert (max(text, cell) + 0.05) / (min(text, cell) + 0.05) > 4.4, value

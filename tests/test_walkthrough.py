@@ -1,7 +1,9 @@
 """The whole road on two tiny pictures: from a study file to the report, and again for nothing."""
 
 import json
+from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -82,6 +84,40 @@ def test_the_study_leaves_the_tree_that_the_readme_shows(finished):
 def test_no_temporary_file_stays_behind(finished):
     hidden = [f.name for f in finished.folder.parent.rglob(".*") if f.name != ".set"]
     assert hidden == []
+
+
+class Page(HTMLParser):
+    """Elements that are open, those that were closed by another's end, and what the page refers to."""
+
+    EMPTY = frozenset({"meta", "link", "img", "br", "hr", "input", "col", "wbr"})
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.open: list[str] = []
+        self.crossed: list[tuple[str, str]] = []
+        self.links: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.links += [value for name, value in attributes if name in ("src", "href")]
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.links += [value for name, value in attributes if name in ("src", "href")]
+
+    def handle_endtag(self, tag):
+        if (last := self.open.pop() if self.open else "nothing") != tag:
+            self.crossed.append((last, tag))
+
+
+def test_the_page_is_well_formed_and_all_that_it_refers_to_is_there(finished):
+    page = Page(finished.report_page.read_text())
+    assert (page.open, page.crossed) == ([], [])
+    files = [link for link in page.links if not link.startswith(("data:", "#"))]
+    assert len(files) > 10
+    assert [link for link in files if not (finished.report / unquote(link)).is_file()] == []
 
 
 def test_the_history_has_a_line_an_epoch_with_model_and_bicubic(finished):

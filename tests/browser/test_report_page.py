@@ -1,24 +1,7 @@
 """The report opened in a real browser: no error, no missing picture, sortable, readable, nothing overflows."""
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
-DRIVER = shutil.which("chromedriver")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-)
 WIDTHS, SCHEMES = (400, 1400), ("light", "dark")
 
 # Contrast as WCAG 2.2 computes it, of every element that holds text, against what lies behind it.
@@ -84,56 +67,6 @@ return found;
 """
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory) -> Path:
-    """The report of a tiny study with pictures, all protocols and two runs."""
-    from conftest import tiny_study
-
-    from analysis.build import write_report
-    from runner.study.config import load_study
-    from runner.study.plan import make_plan
-    from srcnn.paths import RootPaths
-
-    folder = tmp_path_factory.mktemp("browser")
-    file = tiny_study(folder, sweep__grid={"model.residual": [True, False]})
-    study, _ = load_study(str(file), [])
-    plan = make_plan(study, RootPaths(folder / "results"))
-    plan.save()
-    for task in plan.tasks:
-        if task.stage != "report":
-            task.job()
-    with pytest.MonkeyPatch.context() as patch:  # the files beside it, which no browser opens, take as long again
-        patch.setattr("analysis.page.save", lambda panels, *files: None)
-        return write_report(plan.paths.folder)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory) -> Iterator:
-    if not BROWSER or not DRIVER:
-        pytest.skip("no chromium and chromedriver on this machine")
-    selenium = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    options = selenium.ChromeOptions()
-    options.binary_location = BROWSER
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = selenium.Chrome(options=options, service=selenium.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture
-def opened(browser, page, request):
-    """The page at a width and in a colour scheme."""
-    width, scheme = getattr(request, "param", (1400, "light"))
-    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    browser.get(page.as_uri())
-    return browser
-
-
 every_view = pytest.mark.parametrize("opened", [(w, s) for w in WIDTHS for s in SCHEMES], indirect=True)
 
 
@@ -193,21 +126,3 @@ def test_figures_take_the_colour_of_the_scheme(browser, page):
         script = "return getComputedStyle(document.querySelector('.panels svg text')).fill"
         fills[scheme] = browser.execute_script(script)
     assert fills["light"] != fills["dark"]
-
-
-def test_the_numbers_on_the_correlation_matrix_are_readable_on_their_cells():
-    """Text is white or near black on PuOr's colours; the least contrast over the whole scale."""
-    import matplotlib
-
-    def luminance(rgb):
-        linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in rgb]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    from analysis.plots import cell_text_colour
-
-    colours = matplotlib.colormaps["PuOr"]
-    for step in range(-100, 101):
-        value = step / 100
-        text = luminance(matplotlib.colors.to_rgb(cell_text_colour(value)))
-        cell = luminance(colours((value + 1) / 2)[:3])
-        assert (max(text, cell) + 0.05) / (min(text, cell) + 0.05) > 4.4, value

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from benchmarks.scoring import PACKAGE, package_times
 from benchmarks.written import add_json, require_free, write_figures
+from jobs.backends import CPU_KERNELS
 from jobs.score_shards import write_shard
 from jobs.scoring import ScoredPicture, in_parallel, score_comparisons
 from srcnn.experiment import EvaluateConfig
@@ -54,7 +55,7 @@ def evaluate_pictures(paths, evaluate, workers):
             worker["at_500"] = now
         worker |= {"end": now, "peak": peak}
     with tempfile.TemporaryDirectory() as folder:
-        write_shard(Path(folder) / "scores.parquet", rows, {}, evaluate)
+        write_shard(Path(folder) / "scores.parquet", rows, {}, evaluate, [CPU_KERNELS])
     return time.perf_counter() - start, rows, list(memory.values())
 
 

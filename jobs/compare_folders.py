@@ -12,6 +12,7 @@ from srcnn.words import counted
 
 DEFINITIONS = ("paper", "package")
 PROTOCOLS = ("region", "whole", "compound", "luma")
+BACKENDS = ("cpu", "torch")
 UPSAMPLERS = ("nearest", "bilinear", "bicubic", "lanczos", "zero_stuffing")
 
 
@@ -44,6 +45,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="border pixels left out by protocol luma",
     )
+    p.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default="cpu",
+        help="torch: in batches, on a GPU where there is one (default: cpu, kernels on all cores)",
+    )
     p.add_argument("--workers", type=within(int, 1, MOST_WORKERS), metavar="N", help="processes (default: one a core)")
     return p
 
@@ -55,6 +62,7 @@ def main(argv: list[str] | None = None) -> int:
 
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+    from jobs.backends import backend_of
     from jobs.folder_scores import check_arguments, comparison_name, is_own, means, score
     from jobs.kept_scores import KeptScores, is_kept
     from jobs.parallel import WorkerKilled
@@ -84,9 +92,10 @@ def main(argv: list[str] | None = None) -> int:
             print(f"note: {note}", file=sys.stderr)
 
     try:
-        rows, failed = score(pairs, evaluate, arguments, kept)
+        backend = backend_of(evaluate, "evaluate")
+        rows, failed = score(pairs, evaluate, backend, arguments, kept)
         if rows:
-            write_shard(target, rows, {}, evaluate, comparison=comparison)
+            write_shard(target, rows, {}, evaluate, [backend.name], comparison=comparison)
     except BaseException as error:
         print(f"what was scored is kept in {kept.file}; the same command goes on from there", file=sys.stderr)
         if not isinstance(error, WorkerKilled | TerminatedWorkerError):

@@ -17,13 +17,14 @@ class NoGpu(RuntimeError):
     """A task that asked for a GPU and finds none; the message names the node, torch, and what nvidia-smi says."""
 
 
-def task_device(wanted: Device = "auto") -> torch.device:
+def task_device(wanted: Device = "auto", stage: str = "train", setting: str = "training.device") -> torch.device:
     """Return the device of this task, and record it in the attempt.
 
     ``auto`` is a GPU if the task asked its runner for one, and the CPU if it asked for none; without
-    a runner it is a GPU where torch sees one. Raises NoGpu where a GPU is wanted and torch sees none.
+    a runner it is a GPU where torch sees one. Raises NoGpu where a GPU is wanted and torch sees none; it names the
+    ``stage``, and the ``setting`` by which a CPU is wanted.
     """
-    device = _chosen(wanted)
+    device = _chosen(wanted, stage, setting)
     record_device(device_text(device))
     return device
 
@@ -37,26 +38,26 @@ def device_text(device: torch.device) -> str:
     return f"{properties.name} (GPU-{uuid})" if uuid else str(properties.name)
 
 
-def _chosen(wanted: Device) -> torch.device:
+def _chosen(wanted: Device, stage: str, setting: str) -> torch.device:
     asked = os.environ.get(GPUS_VARIABLE)
     if wanted == "cpu" or (wanted == "auto" and asked == "0"):
         return torch.device("cpu")
     if torch.cuda.is_available():
         return torch.device("cuda")
     if wanted == "cuda" or asked:
-        raise NoGpu(_why(asked))
+        raise NoGpu(_why(asked, stage, setting))
     return torch.device("cpu")
 
 
-def _why(asked: str | None) -> str:
+def _why(asked: str | None, stage: str, setting: str) -> str:
     version, cuda = str(torch.__version__), torch.version.cuda
     listed, complaint = nvidia_smi("-L")
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
-    wish = f"{asked} GPU{'s' * (asked != '1')} asked for" if asked and asked != "0" else "training.device is cuda"
+    wish = f"{asked} GPU{'s' * (asked != '1')} asked for" if asked and asked != "0" else f"{setting} is cuda"
     remedies = [
-        "Send it where GPUs are (--partition, cluster.train.partition)",
+        f"Send it where GPUs are (--partition, cluster.{stage}.partition)",
         "install torch's CUDA build" + ("" if cuda else ", which this one is not"),
-        "or say that a CPU is meant: gpus=0 of the stage (cluster.train.gpus=0), or training.device=cpu",
+        f"or say that a CPU is meant: gpus=0 of the stage (cluster.{stage}.gpus=0), or {setting}=cpu",
     ]
     return (
         f"{wish}, and torch sees none on {socket.gethostname()}: torch {build_text(version, cuda)}"

@@ -1,20 +1,19 @@
 """The work of stage ``evaluate``: the rendered pictures of a block compared with their originals."""
 
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 
+from jobs.backends import backend_of
 from jobs.evaluate import Evaluate
 from jobs.job import Progress
 from jobs.pictures import Picture, SetRef, set_ids
 from jobs.score_shards import EarlierScores, fill_shard, recover
-from jobs.scoring import Row, ScoredPicture, ScoringError, in_parallel, rows_or_reason, score_comparisons
-from srcnn import protocols
+from jobs.scoring import ScoredPicture, ScoringError, ToScore
 from srcnn.damage import is_content_fault, remade
 from srcnn.experiment import Experiment
 from srcnn.files import PictureError, read_picture
 from srcnn.paths import view_folder
-from srcnn.protocols import Comparison
+from srcnn.protocols import Compared
 from srcnn.rendered import picture_file
 from srcnn.views import Bytes, measured_luma, reference
 from srcnn.words import counted
@@ -29,8 +28,9 @@ def evaluate(stage: Evaluate, progress: Progress) -> None:
     settings = stage.experiment.evaluate
     for epoch in epochs:
         recover(stage.shard(epoch), sets, settings)
-    calls = [(_score_picture, stage, epoch, set_ref, picture) for epoch in epochs for set_ref, picture in pictures]
-    results = in_parallel(rows_or_reason, calls, settings.workers, settings)
+    backend = backend_of(settings, "evaluate")
+    calls = [(stage, epoch, set_ref, picture) for epoch in epochs for set_ref, picture in pictures]
+    results = backend.score(_to_score, calls, settings, settings.workers)
     reasons = []
     progress(0, len(calls), "")
     for number, epoch in enumerate(epochs):
@@ -39,32 +39,28 @@ def evaluate(stage: Evaluate, progress: Progress) -> None:
             progress(before + position, len(calls), f"epoch {epoch}, {counted(rows, 'comparison')}")
 
         names = [f"epoch {epoch}, {set_ref.name}/{picture.name}" for set_ref, picture in pictures]
-        reasons += fill_shard(stage.shard(epoch), zip(names, results, strict=False), sets, settings, tell)
+        scored = zip(names, results, strict=False)
+        reasons += fill_shard(stage.shard(epoch), scored, sets, settings, backend.name, tell)
     if reasons:
         raise ScoringError(reasons)
 
 
-def _score_picture(stage: Evaluate, epoch: int, set_ref: SetRef, picture: Picture) -> list[Row]:
+def _to_score(stage: Evaluate, epoch: int, set_ref: SetRef, picture: Picture) -> Iterator[ToScore]:
+    """Give what is compared of one picture at one epoch."""
+    earlier = EarlierScores(stage.paths.scores(stage.run_id), set_ids(stage.sets), stage.eval_id)
+    subject = ScoredPicture(set_ref.name, picture.name, "srcnn", stage.run_id, epoch)
+    yield ToScore(subject, _compared(stage, epoch, set_ref, picture), earlier.known(epoch, set_ref.name, picture.name))
+
+
+def _compared(stage: Evaluate, epoch: int, set_ref: SetRef, picture: Picture) -> Iterator[Compared]:
+    settings = stage.experiment.evaluate
     rendered = stage.paths.run(stage.run_id).rendered_epoch(set_ref.group, epoch)
     original = picture.read()
-    comparisons = chain(
-        compare_full_size(stage.experiment, original, rendered, set_ref.name, picture),
-        _compare_zoomed(stage.experiment, original, rendered, set_ref.name, picture.name),
-    )
-    subject = ScoredPicture(set_ref.name, picture.name, "srcnn", stage.run_id, epoch)
-    earlier = EarlierScores(stage.paths.scores(stage.run_id), set_ids(stage.sets), stage.eval_id)
-    known = earlier.known(epoch, set_ref.name, picture.name)
-    return list(score_comparisons(subject, comparisons, stage.experiment.evaluate, known))
-
-
-def _compare_zoomed(
-    experiment: Experiment, original: Bytes, rendered: Path, set_name: str, image: str
-) -> Iterator[Comparison]:
-    settings = experiment.evaluate
+    yield from compare_full_size(stage.experiment, original, rendered, set_ref.name, picture)
     for zoom in settings.used_zooms:
-        small = read_view(rendered, set_name, f"zoom_{zoom}", image)
-        full = reference(original, experiment.data, zoom)
-        yield from protocols.compound(full, small, settings.crops, zoom, settings.upsamplers)
+        small = read_view(rendered, set_ref.name, f"zoom_{zoom}", picture.name)
+        full = reference(original, stage.experiment.data, zoom)
+        yield Compared("compound", (full, small), (settings.crops, zoom, settings.upsamplers))
 
 
 def read_view(base: Path, set_name: str, view: str, image: str) -> Bytes:
@@ -83,14 +79,14 @@ def read_view(base: Path, set_name: str, view: str, image: str) -> Bytes:
 
 def compare_full_size(
     experiment: Experiment, original: Bytes, base: Path, set_name: str, picture: Picture
-) -> Iterator[Comparison]:
-    """Give the comparisons of ``whole``, ``region`` and ``luma`` for one picture rendered below ``base``."""
+) -> Iterator[Compared]:
+    """Give what ``whole``, ``region`` and ``luma`` compare of one picture rendered below ``base``."""
     evaluate, data = experiment.evaluate, experiment.data
     hr, restored = reference(original, data), read_view(base, set_name, "full", picture.name)
     if "whole" in evaluate.protocols:
-        yield from protocols.whole(restored, evaluate.crops, evaluate.upsamplers)
+        yield Compared("whole", (restored,), (evaluate.crops, evaluate.upsamplers))
     if "region" in evaluate.protocols:
-        yield from protocols.region(hr, restored, evaluate.crops)
+        yield Compared("region", (hr, restored), (evaluate.crops,))
     if "luma" in evaluate.protocols:
         luma = read_view(base, set_name, "luma", picture.name)[..., 0]
-        yield from protocols.luma(measured_luma(hr, picture.grey), luma, data.scale)
+        yield Compared("luma", (measured_luma(hr, picture.grey), luma), (data.scale,))

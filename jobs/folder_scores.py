@@ -11,11 +11,12 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 from rich.progress import track
 
+from jobs.backends import Backend
 from jobs.kept_scores import KeptScores
 from jobs.own_check import check_own_code, own_metrics
-from jobs.pair_scores import score_pair
+from jobs.pair_scores import pair_to_score
 from jobs.pairs import FilePair, pairs_of, require_one_size
-from jobs.scoring import Row, in_parallel
+from jobs.scoring import Row
 from srcnn.experiment import EvaluateConfig
 from srcnn.identity import short_hash
 from srcnn.metrics import METRICS, find
@@ -46,7 +47,11 @@ def comparison_name(arguments: argparse.Namespace, evaluate: EvaluateConfig) -> 
 
 
 def score(
-    pairs: list[FilePair], evaluate: EvaluateConfig, arguments: argparse.Namespace, kept: KeptScores
+    pairs: list[FilePair],
+    evaluate: EvaluateConfig,
+    backend: Backend,
+    arguments: argparse.Namespace,
+    kept: KeptScores,
 ) -> tuple[list[Row], list[str]]:
     """Return the rows of all pairs, old and new ones, and the reasons why some pairs have none."""
     rows = kept.read({pair.name: (pair.reference, pair.estimate) for pair in pairs})
@@ -54,15 +59,18 @@ def score(
         print(f"{len(rows)} of {len(pairs)} pictures were scored before: {kept.file}")
     failed = []
     todo = [pair for pair in pairs if pair.name not in rows]
-    results = in_parallel(score_pair, [(pair, evaluate, arguments) for pair in todo], arguments.workers, evaluate)
+    calls = [(pair, evaluate, arguments) for pair in todo]
+    results = backend.score(pair_to_score, calls, evaluate, arguments.workers)
     with kept.adding() as add:
-        for pair, result in zip(todo, track(results, "scoring", total=len(todo), console=Terminal()), strict=True):
-            state, scored = ([], f"{pair.place}: {result}") if isinstance(result, str) else result
-            if isinstance(scored, str):
-                failed.append(scored)
+        for pair, scores in zip(todo, track(results, "scoring", total=len(todo), console=Terminal()), strict=True):
+            if isinstance(scores, str):
+                named = any(str(place) in scores for place in (pair.reference, pair.estimate))
+                failed.append(scores if named else f"{pair.place}: {scores}")
+            elif not scores.rows:
+                failed.append(f"{pair.place}: is smaller than the crop")
             else:
-                rows[pair.name] = scored
-                add(pair.name, state, scored)
+                rows[pair.name] = scores.rows
+                add(pair.name, list(scores.state), scores.rows)
     return [row for pair in pairs for row in rows.get(pair.name, ())], failed
 
 
@@ -78,6 +86,7 @@ def check_arguments(arguments: argparse.Namespace) -> tuple[EvaluateConfig, list
         "upsamplers": arguments.upsampler,
         "definitions": arguments.definition,
         "zooms": (),
+        "backend": arguments.backend,
         **({"crops": [arguments.crop]} if arguments.crop else {}),
         **({"metrics": arguments.metrics} if arguments.metrics else {}),
     }

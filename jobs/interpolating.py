@@ -1,17 +1,20 @@
 """The work of stage ``baseline``: pictures that are interpolated, and scored as they are."""
 
+from collections.abc import Iterator
+
+from jobs.backends import backend_of
 from jobs.baseline import Baseline
 from jobs.evaluating import compare_full_size
 from jobs.folders import open_folder
 from jobs.job import Progress
 from jobs.pictures import Picture, SetRef, load_set, set_ids
 from jobs.score_shards import EarlierScores, fill_shard, recover
-from jobs.scoring import Row, ScoredPicture, ScoringError, in_parallel, rows_or_reason, score_comparisons
-from srcnn import protocols
+from jobs.scoring import ScoredPicture, ScoringError, ToScore
 from srcnn.files import write_picture
+from srcnn.protocols import Compared
 from srcnn.rendered import picture_file, rendered_views
 from srcnn.shards import has_shard
-from srcnn.views import as_view, interpolated_bands, low_resolution_picture, reduced, reference
+from srcnn.views import Bytes, as_view, interpolated_bands, low_resolution_picture, reduced, reference
 from srcnn.words import counted
 
 
@@ -26,8 +29,9 @@ def interpolate(stage: Baseline, progress: Progress) -> None:
         for view in rendered_views(settings)[1]:
             open_folder(stage.view_folder(set_ref, view), load_set(root, set_ref.set_id), stage.paths.folder)
     recover(stage.shard, sets, settings)
-    calls = [(_score_picture, stage, set_ref, picture) for set_ref, picture in pictures]
-    results = in_parallel(rows_or_reason, calls, settings.workers, settings)
+    backend = backend_of(settings, "baseline")
+    calls = [(stage, set_ref, picture) for set_ref, picture in pictures]
+    results = backend.score(_to_score, calls, settings, settings.workers)
     names = [f"{set_ref.name}/{picture.name}" for set_ref, picture in pictures]
     progress(0, len(pictures), "")
     reasons = fill_shard(
@@ -35,14 +39,15 @@ def interpolate(stage: Baseline, progress: Progress) -> None:
         zip(names, results, strict=False),
         sets,
         settings,
+        backend.name,
         lambda number, rows: progress(number, len(pictures), counted(rows, "comparison")),
     )
     if reasons:
         raise ScoringError(reasons)
 
 
-def _score_picture(stage: Baseline, set_ref: SetRef, picture: Picture) -> list[Row]:
-    """Write the interpolated views of a picture that are missing; return the rows of its scores."""
+def _to_score(stage: Baseline, set_ref: SetRef, picture: Picture) -> Iterator[ToScore]:
+    """Write the interpolated views of a picture that are missing; give what is compared of it if scores are."""
     data, settings = stage.experiment.data, stage.experiment.evaluate
     original = picture.read()
     hr = reference(original, data)
@@ -52,16 +57,17 @@ def _score_picture(stage: Baseline, set_ref: SetRef, picture: Picture) -> list[R
         if not file.exists():
             write_picture(file, as_view(view, bands[..., 0], bands, data, picture.grey))
     if has_shard(stage.shard):
-        return []
+        return
     earlier = EarlierScores(stage.paths.scores(stage.degradation_id), set_ids(stage.sets), stage.eval_id)
     known = earlier.known(0, set_ref.name, picture.name)
     base = stage.paths.baseline(stage.degradation_id)
     full_size = compare_full_size(stage.experiment, original, base, set_ref.name, picture)
-    subject = ScoredPicture(set_ref.name, picture.name, "bicubic")
-    rows = list(score_comparisons(subject, full_size, settings, known))
-    for zoom in settings.used_zooms:
-        lr = low_resolution_picture(reduced(original, data, zoom), data, picture.grey)
-        full = reference(original, data, zoom)
-        zoomed = protocols.direct(full, lr, settings.crops, zoom, settings.upsamplers)
-        rows += score_comparisons(ScoredPicture(set_ref.name, picture.name, "direct"), zoomed, settings, known)
-    return rows
+    yield ToScore(ScoredPicture(set_ref.name, picture.name, "bicubic"), full_size, known)
+    zoomed = (_compare_zoomed(stage, original, picture, zoom) for zoom in settings.used_zooms)
+    yield ToScore(ScoredPicture(set_ref.name, picture.name, "direct"), zoomed, known)
+
+
+def _compare_zoomed(stage: Baseline, original: Bytes, picture: Picture, zoom: int) -> Compared:
+    data, settings = stage.experiment.data, stage.experiment.evaluate
+    lr = low_resolution_picture(reduced(original, data, zoom), data, picture.grey)
+    return Compared("direct", (reference(original, data, zoom), lr), (settings.crops, zoom, settings.upsamplers))

@@ -29,7 +29,7 @@ class _Kept(TypedDict):
     """A line: rows of one picture, and the state of the files that they are scored from."""
 
     name: str
-    state: FileState
+    state: FileState  # in a study, whose pictures are known by their ids: what computed the rows
     rows: list[dict[str, Any]]
 
 
@@ -48,6 +48,10 @@ class KeptScores:
         """Return the rows of all pictures, whether their files changed since or not."""
         kept = {name: rows for name, _, rows in self._lines()}
         return [row for rows in kept.values() for row in rows]
+
+    def states(self) -> set[str]:
+        """Return everything that the pictures' states hold."""
+        return {part for _, state, _ in self._lines() for part in state}
 
     def _lines(self) -> Iterator[tuple[str, FileState, list[Row]]]:
         try:

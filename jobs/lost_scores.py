@@ -20,10 +20,10 @@ def take_scores(
 
     Those of the other pictures stay under its partial name, so that only what is lost is scored again.
     """
-    from jobs.score_shards import rows_without, write_shard  # pyarrow, which a plan does without
+    from jobs.score_shards import rows_without, scored_by, write_shard  # pyarrow, which a plan does without
 
-    kept = rows_without(shard, lost) if lost is not None else []
+    kept, by = (rows_without(shard, lost) if lost is not None else []), scored_by(shard)
     take_shard(shard, aside)
     if kept:
         aside.keep(partial_shard(shard))
-        write_shard(partial_shard(shard), kept, set_ids(sets), evaluate)
+        write_shard(partial_shard(shard), kept, set_ids(sets), evaluate, by)

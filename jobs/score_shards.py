@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.kept_scores import KeptScores
-from jobs.scoring import Key, Known, Row, row_key
+from jobs.scoring import Key, Known, Row, Scores, row_key
 from srcnn.damage import DamagedFile
 from srcnn.experiment import EvaluateConfig
 from srcnn.files import atomic_path
@@ -21,7 +21,7 @@ from srcnn.metrics import METRICS, find, is_metric
 from srcnn.schema import KEY_COLUMNS
 from srcnn.score_schema import score_schema
 from srcnn.shard_rows import made_from, read_shards, readable
-from srcnn.shards import PARTIAL, find_shard, has_shard, partial_shard, shards_in, unfinished_shard
+from srcnn.shards import PARTIAL, ShardPlace, find_shard, has_shard, partial_shard, shards_in, unfinished_shard
 from srcnn.whole import check_parquet, seal_parquet
 
 _log = logging.getLogger(__name__)
@@ -29,14 +29,16 @@ _log = logging.getLogger(__name__)
 
 def fill_shard(
     shard: Path,
-    pictures: Iterable[tuple[str, list[Row] | str]],
+    pictures: Iterable[tuple[str, Scores | str]],
     sets: Mapping[str, str],
     evaluate: EvaluateConfig,
+    backend: str,
     tell: Callable[[int, int], None],
 ) -> list[str]:
     """Write the rows of pictures into a shard; return the reasons why some could not be scored.
 
-    ``pictures`` gives the name of a picture and its rows, or the reason why it has none. A shard that lacks rows is
+    ``pictures`` gives the name of a picture and its scores, or the reason why it has none; ``backend`` is what
+    computes them, which the file says. A shard that lacks rows is
     written under its partial name, also when this is interrupted; a later call computes only the rest. A call that
     is killed leaves its rows to ``recover``.
     """
@@ -50,14 +52,14 @@ def fill_shard(
                 if isinstance(scored, str):
                     reasons.append(f"{name}: {scored}")
                 else:
-                    rows += scored
-                    add(name, [], scored)
+                    rows += scored.rows
+                    add(name, [backend], scored.rows)
                 tell(number, len(rows))
         target = target if reasons else shard
     finally:
         if (rows or target == shard) and not has_shard(shard):  # another copy of this task may have been faster
             earlier = [] if target == shard else _left_of_others(target, rows)
-            write_shard(target, rows + earlier, sets, evaluate)
+            write_shard(target, rows + earlier, sets, evaluate, {backend, *scored_by(shard)})
         kept.file.unlink(missing_ok=True)
     if target == shard:
         partial_shard(shard).unlink(missing_ok=True)
@@ -67,10 +69,12 @@ def fill_shard(
 def recover(shard: Path, sets: Mapping[str, str], evaluate: EvaluateConfig) -> None:
     """Put what a killed process left of a shard under its partial name, where the scoring that follows finds it."""
     columns = {*KEY_COLUMNS, *evaluate.metrics}
-    rows = [row for row in KeptScores(unfinished_shard(shard)).rows() if row.keys() == columns]
+    kept = KeptScores(unfinished_shard(shard))
+    rows = [row for row in kept.rows() if row.keys() == columns]
     if rows and not has_shard(shard):
         partial = partial_shard(shard)
-        write_shard(partial, rows + _left_of_others(partial, rows), sets, evaluate)
+        by = {*kept.states(), *scored_by(shard)}
+        write_shard(partial, rows + _left_of_others(partial, rows), sets, evaluate, by)
 
 
 def _left_of_others(partial: Path, rows: list[Row]) -> list[Row]:
@@ -82,6 +86,14 @@ def _left_of_others(partial: Path, rows: list[Row]) -> list[Row]:
         return []
 
 
+def scored_by(shard: Path) -> set[str]:
+    """Return what computed the rows of a shard, or of its partial file, by their word; nothing if there is none."""
+    with suppress(OSError, DamagedFile):
+        place = find_shard(shard) or ShardPlace(shard.name, partial_shard(shard))
+        return set(json.loads(made_from(place)).get("scored_by", ()))
+    return set()
+
+
 def rows_without(shard: Path, lost: Collection[tuple[str, str]]) -> list[Row]:
     """Return the rows of a shard but those of some pictures, by set and name; none of a damaged file."""
     with suppress(DamagedFile):
@@ -91,10 +103,16 @@ def rows_without(shard: Path, lost: Collection[tuple[str, str]]) -> list[Row]:
 
 
 def write_shard(
-    path: Path, rows: list[Row], sets: Mapping[str, str], evaluate: EvaluateConfig, **origin_too: str
+    path: Path,
+    rows: list[Row],
+    sets: Mapping[str, str],
+    evaluate: EvaluateConfig,
+    by: Iterable[str],
+    **origin_too: str,
 ) -> None:
-    """Write rows as one Parquet file that also says which sets and metric versions it was made from."""
-    origin = {"sets": dict(sets), "metrics": {name: find(name).version for name in evaluate.metrics}, **origin_too}
+    """Write rows as one Parquet file that also says from which sets, by which metric versions, and by what."""
+    versions = {name: find(name).version for name in evaluate.metrics}
+    origin = {"sets": dict(sets), "metrics": versions, "scored_by": sorted(by), **origin_too}
     schema = score_schema(evaluate.metrics).with_metadata({"made_from": json.dumps(origin)})
     with atomic_path(path, durable=True) as temporary:
         table = pa.Table.from_pylist(rows, schema=schema)

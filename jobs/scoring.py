@@ -3,8 +3,9 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,7 +13,8 @@ from jobs.parallel import Ended, spread
 from srcnn.door import sentence
 from srcnn.experiment import EvaluateConfig
 from srcnn.metrics import METRICS, Reference, warm_up
-from srcnn.protocols import Comparison
+from srcnn.patches import Box
+from srcnn.protocols import Compared, Comparison
 from srcnn.schema import KEY_COLUMNS
 from srcnn.words import listed, text_of, told
 
@@ -21,6 +23,7 @@ Row = dict[str, Any]
 Key = tuple[Any, ...]
 # Values known from an earlier scoring, by key and metric.
 Known = Mapping[Key, Mapping[str, float | None]]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,52 @@ class ScoredPicture:
     method: str
     run_id: str | None = None
     epoch: int | None = None
+
+
+@dataclass(frozen=True)
+class ToScore:
+    """What is compared of a picture, and what is known of it from an earlier scoring.
+
+    ``state`` tells the files that are compared from later ones of the same name, where that matters.
+    """
+
+    picture: ScoredPicture
+    compared: Iterable[Compared]
+    known: Known = field(default_factory=dict)
+    state: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The rows of one picture, and the state of the files that they were made from."""
+
+    rows: list[Row]
+    state: tuple[str, ...] = ()
+
+
+# What gives a picture's comparisons by each method, for the arguments of one call.
+Prepare = Callable[..., Iterable[ToScore]]
+
+
+def score_picture(
+    prepare: Prepare, arguments: tuple[Any, ...], evaluate: EvaluateConfig, known: Known | None = None
+) -> Scores:
+    """Return the scores of the picture that ``prepare`` gives for these arguments, by the CPU kernels.
+
+    ``known`` are values that were computed elsewhere meanwhile.
+    """
+    rows: list[Row] = []
+    state: tuple[str, ...] = ()
+    for each in prepare(*arguments):
+        comparisons = chain.from_iterable(compared.comparisons() for compared in each.compared)
+        rows += score_comparisons(each.picture, comparisons, evaluate, merged(known or {}, each.known))
+        state += each.state
+    return Scores(rows, state)
+
+
+def merged(computed: Known, known: Known) -> Known:
+    """Return the values of two scorings; the second one's, where both have one."""
+    return {**computed, **{key: {**computed.get(key, {}), **values} for key, values in known.items()}}
 
 
 def score_comparisons(
@@ -47,18 +96,8 @@ def score_comparisons(
     for comparison in comparisons:
         estimate: np.ndarray | None = None
         for definition in evaluate.definitions:
-            row: Row = {
-                "run_id": subject.run_id,
-                "epoch": subject.epoch,
-                "set": subject.set,
-                "image": subject.image,
-                "method": subject.method,
-                "protocol": comparison.protocol,
-                "upsampler": comparison.upsampler,
-                "zoom": comparison.zoom,
-                "definition": definition,
-                **comparison.box._asdict(),
-            }
+            place = comparison.protocol, comparison.upsampler, comparison.zoom, definition, comparison.box
+            row = key_columns(subject, *place)
             values = dict((known or {}).get(row_key(row), {}))
             wanted = [name for name in evaluate.metrics if name not in values]
             if wanted:
@@ -68,6 +107,24 @@ def score_comparisons(
                     shared = Reference(shared_image)
                 values |= shared.score(estimate, wanted, definition)
             yield {**row, **{name: values[name] for name in evaluate.metrics}}
+
+
+def key_columns(
+    subject: ScoredPicture, protocol: str, upsampler: str | None, zoom: int, definition: str, box: Box
+) -> Row:
+    """Return the key columns of a row, in their order."""
+    return {
+        "run_id": subject.run_id,
+        "epoch": subject.epoch,
+        "set": subject.set,
+        "image": subject.image,
+        "method": subject.method,
+        "protocol": protocol,
+        "upsampler": upsampler,
+        "zoom": zoom,
+        "definition": definition,
+        **box._asdict(),
+    }
 
 
 def row_key(row: Mapping[str, Any]) -> Key:
@@ -91,19 +148,19 @@ def in_parallel(
         yield f"{who} Python ({result.how})" if isinstance(result, Ended) else result
 
 
-def rows_or_reason(function: Callable[..., list[Row]], *arguments: Any) -> list[Row] | str:
+def rows_or_reason(function: Callable[..., Result], *arguments: Any) -> Result | str:
     """Return what a call returns, or why it failed: one bad picture costs its own rows and no others.
 
     The call is made in a thread of its own. Signals arrive in the main thread, which waits here: so whatever the
     call raises, even KeyboardInterrupt, comes from its own code, and it does not catch what ends the whole task.
     """
-    outcome: list[list[Row] | str] = []
+    outcome: list[Result | str] = []
 
     def call() -> None:
         try:
             outcome.append(function(*arguments))
         except BaseException as error:  # noqa: BLE001 - the user's own metric may raise anything
-            outcome.append(_reason(error))
+            outcome.append(reason_of(error))
 
     thread = threading.Thread(target=call, daemon=True)
     thread.start()
@@ -111,7 +168,8 @@ def rows_or_reason(function: Callable[..., list[Row]], *arguments: Any) -> list[
     return outcome[0]
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """Return in words why a picture could not be scored; what nobody expected is logged with its place."""
     if isinstance(error, ValueError):  # its message names the picture, the file or the metric
         return text_of(error)
     if isinstance(error, OSError | MemoryError):

@@ -7,6 +7,7 @@ import hashlib
 import math
 import os
 import shlex
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -98,14 +99,8 @@ def read_pixels(path: Path, frame: int | None) -> Bytes:
 
 
 def _read_frame(path: Path, number: int) -> Bytes:
-    """Return one frame; the clip stays open, so that frames in rising order are decoded once."""
-    stamp = _stamp(path)
-    # Taken out while it is used, so that no two threads read from one.
-    kept = _kept.pop("reader", None)
-    if kept and (kept.stamp != stamp or kept.position >= number):
-        kept.close()
-        kept = None
-    reader = kept or _Reader(path)
+    """Return one frame; the clip stays open, so that frames in rising order are decoded about once by each thread."""
+    reader = _take_reader(path, number) or _Reader(path)
     try:
         while reader.position < number - 1 and reader.skip():
             pass
@@ -115,11 +110,41 @@ def _read_frame(path: Path, number: int) -> Bytes:
     except PictureError:
         reader.close()
         raise
-    _kept["reader"] = reader
+    _keep_reader(reader)
     return frame
 
 
-_kept: dict[str, "_Reader"] = {}
+_MOST_KEPT = 32  # clips that stay open: two of them compared, or one read by many threads
+_kept: list["_Reader"] = []  # that was used last comes last
+_keeping = threading.Lock()
+
+
+def _take_reader(path: Path, number: int) -> "_Reader | None":
+    """Return the open reader of a clip that has the shortest way to a frame, for this thread alone; None if none has.
+
+    Those of a clip that was changed since are closed.
+    """
+    stamp = _stamp(path)
+    with _keeping:
+        for changed in [reader for reader in _kept if reader.path == path and reader.stamp != stamp]:
+            _kept.remove(changed)
+            changed.close()
+        fit = [reader for reader in _kept if reader.stamp == stamp and reader.position < number]
+        nearest = max(fit, key=lambda reader: reader.position, default=None)
+        if nearest:
+            _kept.remove(nearest)
+        return nearest
+
+
+def _keep_reader(reader: "_Reader") -> None:
+    """Keep a reader open for a later frame, unless it read the last one."""
+    with _keeping:
+        if 0 < reader.facts.frames <= reader.position:
+            reader.close()
+            return
+        _kept.append(reader)
+        while len(_kept) > _MOST_KEPT:
+            _kept.pop(0).close()
 
 
 class _Reader:

@@ -423,6 +423,8 @@ class EvaluateConfig(Section):
     workers: int | None = Field(
         None, ge=1, le=MOST_WORKERS
     )  # processes of one task; null: as many as the task has cores
+    # cpu: compiled kernels; torch: in batches, on any device; auto: torch where the stage asks for a GPU. Values agree.
+    backend: Literal["auto", "cpu", "torch"] = "auto"
 
     @model_validator(mode="after")
     def _fits_together(self) -> "EvaluateConfig":

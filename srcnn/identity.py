@@ -27,7 +27,7 @@ PATCHES = DEGRADATION | {
 # Settings that are in no id: they change no result, or count by the content of what they point to.
 NOT_OF_TRAINING = frozenset({"device", "deterministic", "monitor_pictures", "tensorboard"})
 NOT_OF_MODEL = frozenset({"weights"})
-NOT_OF_SCORING = frozenset({"shards", "workers"})
+NOT_OF_SCORING = frozenset({"shards", "workers", "backend"})
 
 
 def short_hash(letter: str, value: Any) -> str:

@@ -4,7 +4,7 @@ Pictures are uint8 (N, H, W, 3), luma is uint8 (N, H, W), all of one size and on
 once. A crop is (height, width) in full-size pixels.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -20,16 +20,20 @@ class Batch:
     """Pairs to be scored: estimates, and of which reference each is (None: one after the other).
 
     They are those of the first picture, then the next; ``boxes`` are the patches of each picture, in the order of
-    ``crop_grid``, in the reference picture's pixels.
+    ``crop_grid``, in the reference picture's pixels. ``estimates`` makes some of them when it is called, so that more
+    than there is memory for at once can be made part by part.
     """
 
     protocol: str
     boxes: tuple[Box, ...]
     references: Tensor
-    estimates: Tensor
+    estimates: Callable[[slice], Tensor]
     of: tuple[int, ...] | None = None
     upsampler: str | None = None
     zoom: int = 1
+
+    def __len__(self) -> int:
+        return len(self.references if self.of is None else self.of)
 
 
 def cut_grid(pictures: Tensor, crop_height: int, crop_width: int) -> Tensor:
@@ -50,7 +54,7 @@ def whole(restored: Tensor, crops: Crops, upsamplers: Iterable[str]) -> Iterator
             parts = cut_grid(restored, *crop)
             of = tuple(picture for picture in range(number) for _ in boxes)
             for upsampler in names:
-                yield Batch("whole", boxes, restored, enlarge(parts, height, width, upsampler), of, upsampler)
+                yield Batch("whole", boxes, restored, _enlarged(parts, height, width, upsampler), of, upsampler)
 
 
 def region(original: Tensor, restored: Tensor, crops: Crops) -> Iterator[Batch]:
@@ -61,7 +65,7 @@ def region(original: Tensor, restored: Tensor, crops: Crops) -> Iterator[Batch]:
     _same_size(original, restored)
     for crop in crops:
         if boxes := _grid(original, crop):
-            yield Batch("region", boxes, cut_grid(original, *crop), cut_grid(restored, *crop))
+            yield Batch("region", boxes, cut_grid(original, *crop), cut_grid(restored, *crop).__getitem__)
 
 
 def compound(original: Tensor, restored: Tensor, crops: Crops, zoom: int, upsamplers: Iterable[str]) -> Iterator[Batch]:
@@ -80,7 +84,7 @@ def compound(original: Tensor, restored: Tensor, crops: Crops, zoom: int, upsamp
             references = cut_grid(original, *crop)
             small = cut_grid(restored, crop[0] // zoom, crop[1] // zoom)
             for upsampler in names:
-                yield Batch("compound", boxes, references, enlarge(small, *crop, upsampler), None, upsampler, zoom)
+                yield Batch("compound", boxes, references, _enlarged(small, *crop, upsampler), None, upsampler, zoom)
 
 
 def direct(original: Tensor, lr: Tensor, crops: Crops, zoom: int, upsamplers: Iterable[str]) -> Iterator[Batch]:
@@ -92,7 +96,8 @@ def direct(original: Tensor, lr: Tensor, crops: Crops, zoom: int, upsamplers: It
         if boxes := _grid(original, crop):
             references = cut_grid(original, *crop)
             for upsampler, pictures in enlarged.items():
-                yield Batch("compound", boxes, references, cut_grid(pictures, *crop), None, upsampler, zoom)
+                estimates = cut_grid(pictures, *crop).__getitem__
+                yield Batch("compound", boxes, references, estimates, None, upsampler, zoom)
 
 
 def luma(original: Tensor, restored: Tensor, shave: int) -> Iterator[Batch]:
@@ -105,7 +110,20 @@ def luma(original: Tensor, restored: Tensor, shave: int) -> Iterator[Batch]:
     box = Box(shave, shave, width - 2 * shave, height - 2 * shave)
     if box.width > 0 and box.height > 0:
         inside = (slice(None), slice(shave, height - shave), slice(shave, width - shave))
-        yield Batch("luma", (box,), original[inside], restored[inside])
+        yield Batch("luma", (box,), original[inside], restored[inside].__getitem__)
+
+
+WAYS: dict[str, Callable[..., Iterator[Batch]]] = {
+    "whole": whole,
+    "region": region,
+    "compound": compound,
+    "direct": direct,
+    "luma": luma,
+}
+
+
+def _enlarged(pictures: Tensor, height: int, width: int, upsampler: str) -> Callable[[slice], Tensor]:
+    return lambda part: enlarge(pictures[part], height, width, upsampler)
 
 
 def _grid(pictures: Tensor, crop: tuple[int, int]) -> tuple[Box, ...]:

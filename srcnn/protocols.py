@@ -7,6 +7,7 @@ in the order of ``crop_grid``. README.md explains what each protocol measures.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,27 @@ class Comparison:
     estimate: Callable[[], Bytes]
     upsampler: str | None = None
     zoom: int = 1
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Pictures, and how they are compared: ``way`` is a name in WAYS, here and in ``srcnn.protocol_batches``.
+
+    Its function is given the pictures, then the settings.
+    """
+
+    way: str
+    pictures: tuple[Bytes, ...]
+    settings: tuple[Any, ...]
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """The shapes of the pictures."""
+        return tuple(picture.shape for picture in self.pictures)
+
+    def comparisons(self) -> Iterator[Comparison]:
+        """Give the pairs. Raises ValueError where the pictures' sizes do not fit."""
+        yield from WAYS[self.way](*self.pictures, *self.settings)
 
 
 def whole(restored: Bytes, crops: Crops, upsamplers: Iterable[str]) -> Iterator[Comparison]:
@@ -105,6 +127,16 @@ def luma(original: Bytes, restored: Bytes, shave: int) -> Iterator[Comparison]:
     box = Box(shave, shave, width - 2 * shave, height - 2 * shave)
     if box.width > 0 and box.height > 0:
         yield Comparison("luma", box, box.cut(original), partial(box.cut, restored))
+
+
+# What makes comparisons of pictures; ``direct`` is the protocol ``compound`` of pictures that no network restored.
+WAYS: dict[str, Callable[..., Iterator[Comparison]]] = {
+    "whole": whole,
+    "region": region,
+    "compound": compound,
+    "direct": direct,
+    "luma": luma,
+}
 
 
 def _grid(picture: Bytes, crop: tuple[int, int]) -> list[Box]:

@@ -181,6 +181,7 @@ class _Origin(TypedDict, total=False):
 
     sets: dict[str, str]
     metrics: dict[str, int]
+    scored_by: list[str]
     comparison: str
 
 

@@ -71,7 +71,7 @@ def compared(batches):
     """Every pair of the batches, with what it is called."""
     pairs = {}
     for batch in batches:
-        estimates = batch.estimates.cpu().numpy()
+        estimates = batch.estimates(slice(None)).cpu().numpy()
         of = range(len(estimates)) if batch.of is None else batch.of
         for number, (reference, estimate) in enumerate(zip(of, estimates, strict=True)):
             picture, box = divmod(number, len(batch.boxes))

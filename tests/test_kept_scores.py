@@ -12,7 +12,8 @@ from conftest import REPOSITORY, photograph, write_pictures
 from PIL import Image
 
 from jobs.compare_folders import main as evaluate
-from jobs.score_shards import fill_shard
+from jobs.score_shards import fill_shard, scored_by
+from jobs.scoring import Scores
 from srcnn.experiment import EvaluateConfig
 from srcnn.schema import KEY_COLUMNS
 from srcnn.shards import partial_shard
@@ -45,21 +46,23 @@ def write_dark(folders, seed: int, level: int = 0) -> None:
         Image.fromarray(photograph(seed) // 16 + 20 * level).save(folders / folder / f"photo{seed}.png")
 
 
-@pytest.fixture
-def folders(tmp_path, monkeypatch):
+@pytest.fixture(params=["cpu", "torch"])
+def folders(request, tmp_path, monkeypatch):
     """Three originals of which the second is dark, copies of them, and a metric of one's own."""
     for folder in ("originals", "mine"):
         write_pictures(tmp_path / folder, [1, 2, 3])
     write_dark(tmp_path, 2)
     (tmp_path / "own_of_mine.py").write_text(OWN)
+    (tmp_path / "backend").write_text(request.param)
     monkeypatch.syspath_prepend(tmp_path)
     yield tmp_path
     sys.modules.pop("own_of_mine", None)
 
 
 def options(folders, *more: str) -> list[str]:
-    """Scoring by the own metric, each call of which is made in another process."""
+    """Scoring by the own metric, each call of which is made in another process, and by the backend under test."""
     places = ["--reference", str(folders / "originals"), "--estimate", str(folders / "mine")]
+    places += ["--backend", (folders / "backend").read_text()]
     return [*places, "--out", str(folders / "out"), "--workers", "1", "--metrics", "psnr", "own_of_mine:own", *more]
 
 
@@ -156,18 +159,19 @@ def test_a_command_whose_processes_die_says_what_is_kept(folders, capfd, monkeyp
 def test_an_interrupted_second_try_loses_no_score_of_the_first(tmp_path):
     settings, shard = EvaluateConfig(metrics=("psnr",)), tmp_path / "e0-0001-000of001.parquet"
     rows = {
-        image: [dict.fromkeys(KEY_COLUMNS) | {"set": "s", "image": image, "psnr": float(len(image))}]
+        image: Scores([dict.fromkeys(KEY_COLUMNS) | {"set": "s", "image": image, "psnr": float(len(image))}])
         for image in ("a", "bb")
     }
     first = [*rows.items(), ("ccc", "is broken")]
-    assert fill_shard(shard, first, {}, settings, lambda done, rows: None) == ["ccc: is broken"]
+    assert fill_shard(shard, first, {}, settings, "cpu", lambda done, rows: None) == ["ccc: is broken"]
 
     def interrupted():
         yield "a", rows["a"]
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fill_shard(shard, interrupted(), {}, settings, lambda done, rows: None)
+        fill_shard(shard, interrupted(), {}, settings, "torch", lambda done, rows: None)
+    assert scored_by(shard) == {"cpu", "torch"}
     kept = pq.read_table(partial_shard(shard)).to_pylist()
     assert [(row["image"], row["psnr"]) for row in kept] == [("a", 1.0), ("bb", 2.0)]
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ from runner.study.config import ConfigError, load_study
 from runner.study.plan import make_plan
 from runner.submit import main as submit
 from srcnn import metrics
-from srcnn.clips import clip_facts, count_frames, read_frames, read_pixels
+from srcnn.clips import _Reader, clip_facts, count_frames, read_frames, read_pixels
 from srcnn.containers import container, is_cut
 from srcnn.dataset import held_out_pictures, read_planes
 from srcnn.experiment import DataConfig
@@ -83,6 +84,36 @@ def test_a_single_frame_is_that_of_the_sequence_in_whatever_order_they_are_asked
     other = moving(9, seed=5)
     write_clip(clip, other, "mp4v")
     assert np.array_equal(read_pixels(clip, 2), list(read_frames(clip))[1])
+
+
+@pytest.fixture
+def openings(monkeypatch):
+    """How often a clip is opened to read single frames."""
+    opened = []
+
+    class Counted(_Reader):
+        def __init__(self, path):
+            opened.append(path)
+            super().__init__(path)
+
+    monkeypatch.setattr("srcnn.clips._Reader", Counted)
+    return opened
+
+
+def test_two_clips_that_are_read_in_turns_are_opened_once_each(tmp_path, openings):
+    pair = write_clip(tmp_path / "walk.avi", moving(9)), write_clip(tmp_path / "mine.avi", moving(9, seed=2))
+    for number in range(1, 10):
+        for clip in pair:
+            read_pixels(clip, number)
+    assert sorted(openings) == sorted(pair)
+
+
+def test_threads_that_read_the_frames_of_a_clip_get_each_its_own(tmp_path):
+    frames = moving(40)
+    clip = write_clip(tmp_path / "walk.avi", frames)
+    with ThreadPoolExecutor(4) as threads:
+        read = list(threads.map(lambda number: read_pixels(clip, number), range(1, 41)))
+    assert all(map(np.array_equal, read, frames))
 
 
 def test_frames_are_read_one_at_a_time(tmp_path):

@@ -29,6 +29,7 @@ __all__ = [
     "is_metric",
     "learn",
     "score",
+    "tell_undefined",
     "warm_up",
 ]
 
@@ -168,14 +169,13 @@ def _value(metric: Metric, definition: str, pair: MeasuredPair) -> float | None:
     value = pair.feature(metric.definitions[definition])  # kept: ISSM asks for SSIM's again
     if value is not None and not np.isnan(value):
         return float(value)
-    if (metric.name, definition) not in _said:
-        _said.add((metric.name, definition))
-        reason = metric.undefined or "its formula divides nothing by nothing"
-        _log.warning(
-            "%s (%s) is undefined for a pair of shape %s: null (%s)",
-            metric.name,
-            definition,
-            pair.reference.image.shape,
-            reason,
-        )
+    tell_undefined(metric.name, definition, pair.reference.image.shape)
     return None
+
+
+def tell_undefined(name: str, definition: str, shape: tuple[int, ...]) -> None:
+    """Log once in this process why a metric has no value for pairs such as one of this shape."""
+    if (name, definition) not in _said:
+        _said.add((name, definition))
+        reason = find(name).undefined or "its formula divides nothing by nothing"
+        _log.warning("%s (%s) is undefined for a pair of shape %s: null (%s)", name, definition, shape, reason)

@@ -49,6 +49,15 @@ class StudyConfig(Experiment):
                 return {**raw, "cluster": {**cluster, "train": {**train, "gpus": 0}}}
         return raw
 
+    @model_validator(mode="after")
+    def _a_gpu_is_asked_for_to_be_used(self) -> "StudyConfig":
+        for stage in ("baseline", "evaluate"):
+            if self.evaluate.backend == "cpu" and getattr(self.cluster, stage).gpu_count:
+                raise ValueError(
+                    f"cluster.{stage} asks for a GPU, which evaluate.backend: cpu leaves idle; say one of them"
+                )
+        return self
+
     def _is_run(self) -> bool:
         return self.sweep == SweepConfig()  # of a sweep the points are the runs
 

@@ -38,8 +38,8 @@ from srcnn.metrics.batched import BATCHED, Pairs, Pictures, at_once, score_pairs
 from srcnn.protocol_batches import WAYS, Batch
 from srcnn.protocols import Compared, Comparison
 
-MOST_GB = {"cuda": 4.0}  # of a device's memory, for the pairs that are compared at once
-MOST_GB_ELSEWHERE = 0.5  # more of a CPU's is no faster
+# Memory for the pairs that are compared at once; more of a CPU's is no faster.
+GPU_GB, CPU_GB = 4.0, 0.5
 MOST_PICTURES = 256  # read at once, however small they are: their rows are kept when all of them are scored
 
 _log = logging.getLogger(__name__)
@@ -107,9 +107,9 @@ class Batches:
     def _memory_gb(self) -> float:
         """Return how much memory of the device pairs may take: at most half of what nobody else uses."""
         if self.device.type != "cuda":
-            return MOST_GB_ELSEWHERE
+            return CPU_GB
         free, _ = torch.cuda.mem_get_info(self.device)
-        return min(MOST_GB["cuda"], free / 2e9)
+        return min(GPU_GB, free / 2e9)
 
     def _compute(self, subjects: Iterable[_Subject]) -> None:
         """Compute the lacking values of subjects; those that are alike are compared together."""

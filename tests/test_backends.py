@@ -90,7 +90,7 @@ def scored_by(shard):
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_study_scored_by_torch_has_the_table_of_the_kernels(by_kernels, study, monkeypatch):
-    monkeypatch.setattr("jobs.batches.MOST_GB_ELSEWHERE", 0.02)  # several parts of batches, several batches of pictures
+    monkeypatch.setattr("jobs.batches.CPU_GB", 0.02)  # several parts of batches, several batches of pictures
     assert submit([str(study.folder), "evaluate.backend=torch", "--executor", "debug"]) == 0
     expected, found = tables(by_kernels / "tiny" / "scores"), tables(study.folder / "scores")
     assert len(expected) == 2

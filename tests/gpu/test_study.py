@@ -65,9 +65,7 @@ def test_a_study_trains_restores_and_scores_on_the_device(tmp_path, device, exec
 
 def test_a_study_that_wants_a_gpu_that_is_hidden_fails_at_once_and_says_so(tmp_path, cuda):
     file = tiny_study(tmp_path, training={"epochs": 1, "device": "cuda"})
-    done = submit(
-        str(file), *backend, "--executor", "local", "--root", str(tmp_path / "results"), CUDA_VISIBLE_DEVICES=""
-    )
+    done = submit(str(file), "--executor", "local", "--root", str(tmp_path / "results"), CUDA_VISIBLE_DEVICES="")
     assert done.returncode == 1
     assert "training.device is cuda" in done.stdout
     assert "CUDA_VISIBLE_DEVICES" in done.stdout

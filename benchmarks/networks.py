@@ -4,7 +4,7 @@
 
 Every arm is what the train stage does, on T91: its epochs, its batches, its schedule. The clock is the process's CPU
 time, so that a busy machine does not decide; scoring is not counted. Figures are luma PSNR, with borders of ``scale``
-pixels shaved: Set5 and Set14 on the way, B100 at the end.
+pixels shaved: Set5 and Set14 on the way, B100 at the end; beside each that of the network's self-ensemble.
 """
 
 import argparse
@@ -109,7 +109,6 @@ def train(arguments: argparse.Namespace, arm: Arm) -> dict[str, Any]:
     from srcnn.dataset import read_planes
     from srcnn.deprocess import CENTRE, Standardisation
     from srcnn.models.build import build_model
-    from srcnn.monitor import mean_scores
     from srcnn.paths import RootPaths
     from srcnn.precision import precision_for
     from srcnn.training import new_optimiser, new_steps, train_epoch
@@ -142,9 +141,8 @@ def train(arguments: argparse.Namespace, arm: Arm) -> dict[str, Any]:
         spent += time.process_time() - start
         if number == training.epochs or (marks and spent >= marks[0]):
             marks = [mark for mark in marks if mark > spent]
-            scores = {name: mean_scores(model.eval(), pictures[name], scale)[name] for name in pictures}
-            curve.append({"seconds": round(spent, 1), **scores})
-    last = {"B100": mean_scores(model.eval(), monitored(arguments, "B100"), scale)["B100"]}
+            curve.append({"seconds": round(spent, 1), **scored(model, pictures, scale)})
+    last = scored(model, {"B100": monitored(arguments, "B100")}, scale)
     weights = sum(parameter.numel() for parameter in model.parameters())
     return {
         "network": arm.network,
@@ -156,6 +154,18 @@ def train(arguments: argparse.Namespace, arm: Arm) -> dict[str, Any]:
         "curve": curve,
         "last": last,
     }
+
+
+def scored(model: Any, pictures: dict[str, Any], scale: Any) -> dict[str, dict[str, float]]:
+    """Return the network's scores by set; ``ensemble_psnr`` is that of its self-ensemble."""
+    from srcnn.models.ensemble import SelfEnsemble
+    from srcnn.monitor import mean_scores
+
+    found = {}
+    for name, of_set in pictures.items():
+        ensemble = mean_scores(SelfEnsemble(model).eval(), of_set, scale)[name]
+        found[name] = mean_scores(model, of_set, scale)[name] | {"ensemble_psnr": ensemble["psnr"]}
+    return found
 
 
 def monitored(arguments: argparse.Namespace, name: str) -> Any:
@@ -176,13 +186,18 @@ def show(name: str, arm: dict[str, Any], scale: int) -> None:
         f"{arm['patches']:,} patches"
     )
     for mark in arm["curve"]:
-        print(f"  {mark['seconds']:7.1f} s CPU  Set5 {mark['Set5']['psnr']:.2f}  Set14 {mark['Set14']['psnr']:.2f}")
+        print(f"  {mark['seconds']:7.1f} s CPU  {_pairs(mark)}")
     last = {**arm["curve"][-1], **arm["last"]}
     bicubic = ", ".join(f"{key} {last[key]['bicubic_psnr']:.2f}" for key in SETS)
-    print(f"  B100 {last['B100']['psnr']:.2f} at the end; bicubic: {bicubic}")
+    print(f"  at the end {_pairs(arm['last'])}; bicubic: {bicubic}")
     if scale == 3 and arm["network"] in PUBLISHED:
         published = PUBLISHED[arm["network"]].items()
         print("  published: " + ", ".join(f"{key} {value:.2f}" for key, value in published), flush=True)
+
+
+def _pairs(scores: dict[str, Any]) -> str:
+    sets = [(name, scores[name]) for name in SETS if name in scores]
+    return "  ".join(f"{name} {of['psnr']:.2f} (self-ensemble {of['ensemble_psnr']:.2f})" for name, of in sets)
 
 
 if __name__ == "__main__":

@@ -316,7 +316,7 @@ class TrainingConfig(Section):
 
     epochs: int = Field(10, ge=0, le=1_000_000)  # 0: model.weights as they are
     batch_size: int = Field(16, ge=1, le=1_000_000)
-    optimiser: Literal["adam", "sgd"] = "adam"  # sgd with momentum 0.9, as the paper
+    optimiser: Literal["adam", "muon", "sgd"] = "adam"  # muon: see srcnn.muon; sgd with momentum 0.9, as the paper
     learning_rate: float = Field(2e-3, gt=0)
     last_layer_rate: float = Field(1.0, gt=0)  # of learning_rate, for the last layer; the paper's is 0.1
     schedule: Annotated[str, one_of("schedule", SCHEDULES)] = "cosine"

@@ -11,6 +11,7 @@ from srcnn.experiment import TrainingConfig
 from srcnn.history import Precision
 from srcnn.losses.build import Loss
 from srcnn.models.network import Network
+from srcnn.muon import Muon
 from srcnn.precision import products_in
 from srcnn.schedules import SCHEDULES
 from srcnn.steps import Steps, inner, loss_for, require_finite
@@ -31,13 +32,17 @@ def new_optimiser(model: Network, config: TrainingConfig) -> torch.optim.Optimiz
     if config.optimiser == "sgd":
         on_gpu = any(parameter.is_cuda for parameter in model.parameters())  # only this kernel reads a rate there
         return torch.optim.SGD(groups, lr=config.learning_rate, momentum=MOMENTUM, fused=on_gpu or None)
+    if config.optimiser == "muon":
+        return Muon(groups, lr=config.learning_rate)
     # One kernel for all weights: a third of the time of a loop over eight small tensors.
     return torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
 
 
 def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     """Give the optimiser a state, wherever that was saved; which kernels compute it stays as it is here."""
-    kernels = [{key: group[key] for key in ("fused", "foreach")} for group in optimiser.param_groups]
+    kernels: list[dict[str, Any]] = [
+        {key: group[key] for key in ("fused", "foreach") if key in group} for group in optimiser.param_groups
+    ]
     optimiser.load_state_dict(state)
     for group, own in zip(optimiser.param_groups, kernels, strict=True):
         group.update(own)

@@ -222,7 +222,9 @@ def plain_epoch(model, optimiser, data, settings, *, epoch, seed, precision):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", ["9-1-5", "9-5-5"])
 @pytest.mark.parametrize(
-    "changes", [{}, {"augment": False}, {"batch_size": 40}, {"optimiser": "sgd", "last_layer_rate": 0.1}], ids=str
+    "changes",
+    [{}, {"augment": False}, {"batch_size": 40}, {"optimiser": "sgd", "last_layer_rate": 0.1}, {"optimiser": "muon"}],
+    ids=str,
 )
 def test_an_epoch_is_the_plain_loop_to_the_bit(changes, name, precision):
     settings, found = config(**changes), []

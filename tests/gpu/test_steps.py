@@ -145,7 +145,14 @@ def test_our_kernels_give_the_gradients_of_float64(cuda, name, precision, note):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"optimiser": "sgd"}, {"last_layer_rate": 0.1}, {"augment": False}, {"batch_size": 600}, {"batch_size": 2000}],
+    [
+        {"optimiser": "sgd"},
+        {"optimiser": "muon"},
+        {"last_layer_rate": 0.1},
+        {"augment": False},
+        {"batch_size": 600},
+        {"batch_size": 2000},
+    ],
     ids=str,
 )
 def test_recorded_steps_obey_every_setting(cuda, changes):

@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 import pytest
 from score_tables import row, write_study
+from web_page import Page
 
 from analysis import compare, plot, table
 from analysis.build import write_report
@@ -75,6 +76,11 @@ def page(study) -> str:
     return write_report(study).read_text()
 
 
+@pytest.fixture(autouse=True)
+def _drawn_once(page, without_figures) -> None:
+    """Whatever page is made after the first."""
+
+
 def answers(page: str) -> list[str]:
     return re.findall(r'<p class="answer">(.*?)</p>', page, re.S)
 
@@ -114,6 +120,12 @@ def test_the_page_needs_nothing_from_outside(page):
     assert "@import" not in page
 
 
+def test_the_page_is_well_formed_with_its_figures_in_it(page):
+    read = Page(page)
+    assert (read.open, read.crossed) == ([], [])
+    assert page.count("<svg") == page.count("</svg>") > 20
+
+
 def test_seeds_share_a_colour_and_runs_do_not(page):
     assert COLOURS[0].lower() in page.lower()
     styles = run_styles(["a", "b"], ["bicubic"])
@@ -125,7 +137,7 @@ def test_settings_that_differ_are_shown_and_the_command_that_repeats_it(study, p
     assert f"<code>python -m runner.submit {study}</code>" in page
 
 
-def test_a_refresh_removes_what_is_no_longer_shown(study, page, without_figures):
+def test_a_refresh_removes_what_is_no_longer_shown(study, page):
     old = StudyPaths(study).report / "figures" / "old.png"
     old.write_bytes(b"x")
     write_report(study)

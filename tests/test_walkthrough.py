@@ -1,21 +1,20 @@
 """The whole road on two tiny pictures: from a study file to the report, and again for nothing."""
 
 import json
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from conftest import REPOSITORY, opened, photograph, tiny_study
+from conftest import REPOSITORY, empty_figures, opened, photograph, tiny_study
+from web_page import Page
 
 import analysis
 from runner.record.stale import stale_results
 from runner.study.config import load_study
 from runner.study.plan import make_plan
 from runner.submit import main
-from srcnn.files import write_bytes
 from srcnn.metrics import Reference
 from srcnn.paths import RootPaths, StudyPaths
 from srcnn.schema import KEY_COLUMNS
@@ -27,8 +26,7 @@ def finished(tmp_path_factory) -> StudyPaths:
     """A study of two runs, run to its end in this process. Tests put back what they take away."""
     folder = tmp_path_factory.mktemp("a study")  # with a space in its path
     file = tiny_study(folder, sweep={"grid": {"seed": [1, 2]}})
-    with pytest.MonkeyPatch.context() as patch:  # of the page all but the files beside it, which take as long again
-        patch.setattr("analysis.page.save", lambda panels, *files: [write_bytes(file, b"drawn") for file in files])
+    with empty_figures():
         assert main([str(file), "--executor", "debug", "--root", str(folder / "results")]) == 0
     return StudyPaths(folder / "results" / "tiny")
 
@@ -84,32 +82,6 @@ def test_the_study_leaves_the_tree_that_the_readme_shows(finished):
 def test_no_temporary_file_stays_behind(finished):
     hidden = [f.name for f in finished.folder.parent.rglob(".*") if f.name != ".set"]
     assert hidden == []
-
-
-class Page(HTMLParser):
-    """Elements that are open, those that were closed by another's end, and what the page refers to."""
-
-    EMPTY = frozenset({"meta", "link", "img", "br", "hr", "input", "col", "wbr"})
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.open: list[str] = []
-        self.crossed: list[tuple[str, str]] = []
-        self.links: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attributes):
-        self.links += [value for name, value in attributes if name in ("src", "href")]
-        if tag not in self.EMPTY:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.links += [value for name, value in attributes if name in ("src", "href")]
-
-    def handle_endtag(self, tag):
-        if (last := self.open.pop() if self.open else "nothing") != tag:
-            self.crossed.append((last, tag))
 
 
 def test_the_page_is_well_formed_and_all_that_it_refers_to_is_there(finished):

@@ -11,7 +11,7 @@ from analysis.aggregate import by_picture, last_epochs, mean_over_pictures, scan
 from analysis.scores import load, load_histories, scan
 from analysis.statistics import paired_differences
 from analysis.study import RunResults, StudyResults, with_names
-from srcnn.metrics import METRICS, about
+from srcnn.metrics import METRICS, QUICK_METRICS, about
 from srcnn.protocols import PROTOCOLS
 from srcnn.upsample import UPSAMPLERS
 
@@ -27,7 +27,8 @@ class Evidence:
     @cached_property
     def metrics(self) -> tuple[str, ...]:
         """The metrics that the study asked for: those of METRICS in its order, then the user's own."""
-        asked = dict.fromkeys(name for run in self.study.runs for name in run.settings.get("evaluate.metrics", METRICS))
+        runs = self.study.runs
+        asked = dict.fromkeys(name for run in runs for name in run.settings.get("evaluate.metrics", QUICK_METRICS))
         return (*(name for name in METRICS if name in asked), *(name for name in asked if name not in METRICS))
 
     @cached_property

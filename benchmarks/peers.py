@@ -26,7 +26,13 @@ def main():
         "ssim (torchmetrics)": lambda: structural_similarity_index_measure(x, y, data_range=255.0),
         "sam (torchmetrics)": lambda: spectral_angle_mapper(x, y),
         "psnr (piq)": lambda: piq.psnr(x, y, data_range=255),
+        "gmsd (piq)": lambda: piq.gmsd(x, y, data_range=255),
+        "vifp (piq)": lambda: piq.vif_p(x, y, data_range=255),
+        "haarpsi (piq)": lambda: piq.haarpsi(x, y, data_range=255),
+        "mdsi (piq)": lambda: piq.mdsi(x, y, data_range=255),
     }
+    if min(height, width) > 160:  # of one band, as ours
+        calls["ms_ssim (piq)"] = lambda: piq.multi_scale_ssim(x[:, :1], y[:, :1], data_range=255)
     times = {}
     for name, call in calls.items():
         call()

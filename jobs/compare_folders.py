@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--upsampler", nargs="+", choices=UPSAMPLERS, default=["bicubic"], help="for whole and compound")
     p.add_argument("--definition", nargs="+", choices=DEFINITIONS, default=["paper"])
-    p.add_argument("--metrics", nargs="+", help="default: all that are quick")
+    p.add_argument("--metrics", nargs="+", help="names as METRICS.md has them, or all (default: the first nine)")
     p.add_argument(
         "--shave",
         type=within(int, 0, 1000),

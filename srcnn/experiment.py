@@ -23,7 +23,7 @@ from srcnn.bounds import MOST_WORKERS
 from srcnn.color import Standard
 from srcnn.deprocess import Standardisation
 from srcnn.losses import LOSSES, LossSpec, unfit
-from srcnn.metrics import DEFINITIONS, METRICS, QUICK_METRICS, Definition
+from srcnn.metrics import DEFINITIONS, METRICS, QUICK_METRICS, Definition, expanded
 from srcnn.models import MODELS, is_own_model
 from srcnn.models.spec import NetworkSpec
 from srcnn.paths import is_set_name
@@ -393,6 +393,11 @@ def _known_metric(name: str) -> str:
     return name if ":" in name else _listed("metric", METRICS, name)
 
 
+def _with_all(names: Any) -> Any:
+    """Return the names of metrics with all of METRICS in the place of ``all``; anything else as it is."""
+    return expanded(names) if isinstance(names, list | tuple) and "all" in names else names
+
+
 class EvaluateConfig(Section):
     """What is compared and how it is scored. Crops are (height, width) in full-size pixels."""
 
@@ -412,6 +417,7 @@ class EvaluateConfig(Section):
     zooms: Annotated[tuple[Annotated[int, Field(ge=2, le=16)], ...], AfterValidator(_no_repeats)] = (2,)
     metrics: Annotated[
         tuple[Annotated[str, AfterValidator(_known_metric)], ...],
+        BeforeValidator(_with_all),
         BeforeValidator(_as_list),
         AfterValidator(_no_repeats),
         Field(min_length=1),
@@ -442,7 +448,10 @@ class EvaluateConfig(Section):
             for definition in self.definitions:
                 if definition not in definitions:
                     known = ", ".join(definitions)
-                    raise ValueError(f"metric {name!r} has no definition {definition!r}; it has: {known}")
+                    raise ValueError(
+                        f"metric {name!r} has no definition {definition!r}; it has: {known}: leave it out of "
+                        "evaluate.metrics, or the definition out of evaluate.definitions"
+                    )
         return self
 
     @property

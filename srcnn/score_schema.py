@@ -4,19 +4,19 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from srcnn.metrics import METRICS, about
+from srcnn.metrics import QUICK_METRICS, about
 from srcnn.schema import INTEGER_COLUMNS, KEY_COLUMNS
 
 
 def score_schema(metrics: Iterable[str] = ()) -> pa.Schema:
-    """Return the columns of the score table: the key, then a float64 column for every metric.
+    """Return the columns of the score table: the key, then a float64 column for each metric.
 
-    All of METRICS have a column, and so have those of the user's own that ``metrics`` names; a column's metadata are
-    the unit and the direction. One row is one comparison. run_id and epoch are null for what no network made,
+    QUICK_METRICS always have a column, others where ``metrics`` names them; a column's metadata are the unit and the
+    direction. One row is one comparison. run_id and epoch are null for what no network made,
     upsampler where nothing was enlarged, a metric where it is undefined or was not asked for. x, y, width and height
     are the patch in the reference picture's pixels.
     """
     key = [pa.field(name, pa.int32() if name in INTEGER_COLUMNS else pa.string()) for name in KEY_COLUMNS]
-    names = dict.fromkeys((*METRICS, *metrics))
+    names = dict.fromkeys((*QUICK_METRICS, *metrics))
     values = [pa.field(name, pa.float64(), metadata=about(name).to_metadata()) for name in names]
     return pa.schema(key + values)

@@ -20,6 +20,11 @@ def photograph(height=48, width=64):
     return np.ascontiguousarray(data.astronaut()[40 : 40 + height, 190 : 190 + width])
 
 
+def at_least(side, shape):
+    """The shape, with sides that are not shorter."""
+    return (*(max(side, length) for length in shape[:2]), *shape[2:])
+
+
 def noisy(image, deviation=12, seed=0):
     noise = np.random.default_rng(seed).normal(0, deviation, image.shape)
     return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)

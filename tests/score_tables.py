@@ -8,7 +8,7 @@ import yaml
 
 from srcnn.contents import LAYOUT
 from srcnn.files import write_json, write_text
-from srcnn.metrics import METRICS
+from srcnn.metrics import QUICK_METRICS
 from srcnn.paths import StudyPaths
 from srcnn.schema import KEY_COLUMNS
 from srcnn.score_schema import score_schema
@@ -20,7 +20,7 @@ def row(image: str, method: str = "srcnn", **values: object) -> dict:
     """One comparison; what is not named is a region of 160x160 at the origin."""
     key = {"set": "test", "image": image, "method": method, "protocol": "region", "zoom": 1, "definition": "paper"}
     key |= {"x": 0, "y": 0, "width": 160, "height": 160}
-    return dict.fromkeys([*KEY_COLUMNS, *METRICS]) | key | values
+    return dict.fromkeys([*KEY_COLUMNS, *QUICK_METRICS]) | key | values
 
 
 def write_rows(path: Path, rows: list[dict]) -> Path:

@@ -10,7 +10,7 @@ from pictures import noisy, photograph
 
 from srcnn.experiment import EvaluateConfig
 from srcnn.files import write_picture
-from srcnn.metrics import METRICS, find, score
+from srcnn.metrics import METRICS, QUICK_METRICS, find, score, warm_up
 from srcnn.metrics.__main__ import main
 from srcnn.score_schema import score_schema
 
@@ -62,8 +62,34 @@ def test_a_function_that_is_not_there_is_refused():
         find("no_such_module:f")
 
 
-def test_every_metric_has_a_column():
-    assert set(METRICS) <= set(score_schema().names)
+def test_the_usual_metrics_have_a_column_and_the_others_where_they_are_asked_for():
+    usual = score_schema().names
+    assert set(QUICK_METRICS) <= set(usual)
+    assert score_schema(METRICS).names == [*usual, *(name for name in METRICS if name not in QUICK_METRICS)]
+
+
+def test_all_means_all_and_nothing_said_the_usual_nine(files, capsys):
+    assert EvaluateConfig().metrics == QUICK_METRICS
+    assert len(QUICK_METRICS) == 9
+    assert EvaluateConfig(metrics="all").metrics == tuple(METRICS)
+    assert EvaluateConfig(metrics=["all", OWN]).metrics == (*METRICS, OWN)
+    with pytest.raises(ValueError, match="listed twice: psnr"):
+        EvaluateConfig(metrics=["all", "psnr"])
+    assert main([*files, "--metrics", "all", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == score(photograph(), noisy(photograph()), METRICS)
+
+
+def test_a_definition_that_a_metric_has_not_is_refused_with_a_way_out(files, capsys):
+    way_out = "leave it out of evaluate.metrics, or the definition out of evaluate.definitions"
+    with pytest.raises(ValueError, match=f"metric 'ms_ssim' has no definition 'package'; it has: paper: {way_out}"):
+        EvaluateConfig(metrics="all", definitions=["paper", "package"])
+    assert main([*files, "--metrics", "all", "--definition", "package"]) == 2
+    assert "ms_ssim has no definition 'package'" in capsys.readouterr().err
+
+
+def test_warming_up_says_nothing_of_pictures_that_are_too_small(caplog):
+    warm_up(metrics=METRICS)
+    assert not caplog.records
 
 
 def test_importing_the_metrics_loads_nothing_heavy():

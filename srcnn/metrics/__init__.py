@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from srcnn.metrics import cos, fsim, issm, psnr, rmse, sam, sre, ssim, uiq
+from srcnn.metrics import cos, fsim, gmsd, haarpsi, issm, mdsi, ms_ssim, psnr, rmse, sam, sre, ssim, uiq, vifp
 from srcnn.metrics.metric import DEFINITIONS, About, Definition, Metric, named_function
 from srcnn.metrics.picture import Array, MeasuredPair, MeasuredPicture
 
@@ -24,6 +24,7 @@ __all__ = [
     "MetricsDiffer",
     "Reference",
     "about",
+    "expanded",
     "find",
     "forget_metrics",
     "is_metric",
@@ -33,12 +34,12 @@ __all__ = [
     "warm_up",
 ]
 
-METRICS: dict[str, Metric] = {
-    module.METRIC.name: module.METRIC for module in (psnr, ssim, rmse, sre, sam, cos, uiq, fsim, issm)
-}
+# What is scored where nothing is said: the metrics of image-similarity-measures, and COS.
+_USUAL = (psnr, ssim, rmse, sre, sam, cos, uiq, fsim, issm)
+_FURTHER = (ms_ssim, gmsd, vifp, haarpsi, mdsi)
 
-# What is scored where nothing is said: all of them are cheap enough for every patch of every epoch.
-QUICK_METRICS = tuple(METRICS)
+METRICS: dict[str, Metric] = {module.METRIC.name: module.METRIC for module in (*_USUAL, *_FURTHER)}
+QUICK_METRICS = tuple(module.METRIC.name for module in _USUAL)
 
 _log = logging.getLogger(__name__)
 _said: set[tuple[str, str]] = set()
@@ -113,6 +114,11 @@ def find(name: str) -> Metric:
     return own
 
 
+def expanded(names: Iterable[str]) -> list[str]:
+    """Return the names of metrics, with those of METRICS in the place of ``all``."""
+    return [each for name in names for each in (METRICS if name == "all" else (name,))]
+
+
 def about(name: str) -> About:
     """Return what is known of a metric, whose code need not be there: the user's own are never imported for it.
 
@@ -155,10 +161,13 @@ def is_metric(column: str) -> bool:
 
 def warm_up(definitions: Iterable[Definition] = DEFINITIONS, metrics: Iterable[str] = QUICK_METRICS) -> None:
     """Compile and cache on disk what scoring 8-bit pictures needs: half a minute once per machine, then nothing."""
-    names = list(metrics)
-    for shape in ((24, 24, 3), (24, 24), (24, 29, 3)):  # 29 is a large prime: FSIM has another transform for those
+    known = [find(name) for name in metrics]
+    largest = max((metric.smallest for metric in known), default=1)
+    # 29 is a large prime: FSIM has another transform for those.
+    for side, shape in ((24, (24, 24, 3)), (24, (24, 24)), (24, (24, 29, 3)), (largest, (largest, largest, 3))):
         ramp = np.arange(np.prod(shape)).reshape(shape)
         for definition in definitions:
+            names = [each.name for each in known if definition in each.definitions and each.smallest <= side]
             score((ramp % 251).astype(np.uint8), (ramp % 241).astype(np.uint8), names, definition)
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from srcnn.called import called
 from srcnn.door import answer, sentence
-from srcnn.metrics import DEFINITIONS, METRICS, find, score
+from srcnn.metrics import DEFINITIONS, METRICS, QUICK_METRICS, expanded, find, score
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     p = argparse.ArgumentParser(
         prog=called("srcnn.metrics"),
-        description="Compare a picture with its reference by every metric. METRICS.md explains them.",
+        description="Compare a picture with its reference by full-reference metrics. METRICS.md explains them.",
     )
     p.add_argument("reference", type=Path, help="picture file")
     p.add_argument("estimate", type=Path, help="picture file of the same size")
@@ -29,8 +29,9 @@ def parser() -> argparse.ArgumentParser:
         "--metrics",
         nargs="+",
         metavar="NAME",
-        default=list(METRICS),
-        help=f"default: all of {', '.join(METRICS)}; or your own as package.module:function",
+        default=list(QUICK_METRICS),
+        help=f"any of {', '.join(METRICS)}, or your own as package.module:function; all for all of these "
+        f"(default: {', '.join(QUICK_METRICS)})",
     )
     p.add_argument("--json", action="store_true", help="one JSON object; infinity as a string, undefined as null")
     return p
@@ -44,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
 
     try:
         reference, estimate = read_picture(arguments.reference), read_picture(arguments.estimate)
-        values = score(reference, estimate, arguments.metrics, arguments.definition)
+        values = score(reference, estimate, expanded(arguments.metrics), arguments.definition)
     except ValueError as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
@@ -56,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
         unit = "" if metric.unit == "1" else metric.unit
         better = "higher is better" if metric.higher_is_better else "lower is better"
         shown = "undefined" if value is None else f"{value:.6g}"
-        print(f"{metric.title:6} {shown:>12} {unit:8} {better}")
+        print(f"{metric.title:8} {shown:>12} {unit:8} {better}")
     return 0
 
 

@@ -77,5 +77,6 @@ METRIC = Metric(
     source="Zhang et al. (2011), doi:10.1109/TIP.2011.2109730",
     definitions={"paper": fsim, "package": package_fsim},
     undefined="the pictures are one pixel wide or flat, so there are no features to compare",
+    smallest=2,
     version=2,
 )

@@ -7,7 +7,7 @@ import numpy as np
 from srcnn.metrics import kernels
 from srcnn.metrics.metric import Metric
 from srcnn.metrics.picture import MeasuredPair, MeasuredPicture, byte_luminance
-from srcnn.metrics.ssim import package_ssim, ssim
+from srcnn.metrics.ssim import WINDOW, package_ssim, ssim
 
 A, B, C = 0.3, 0.5, 0.7
 LOW, HIGH = 100, 200  # Canny's thresholds; the paper names none, these are the package's
@@ -65,5 +65,6 @@ METRIC = Metric(
     source="Aljanabi et al. (2018), doi:10.1155/2018/9801308",
     definitions={"paper": issm, "package": package_issm},
     undefined="the picture is smaller than SSIM's window, 11x11 (paper) or 7x7 (package)",
+    smallest=WINDOW,
     version=2,
 )

@@ -55,7 +55,7 @@ class Metric(About):
 
     ``ideal`` is the value of a pair of identical pictures (None: the formula fixes none).
     ``symmetric`` says whether the paper definition gives the same with the pictures exchanged.
-    ``undefined`` says when there is no value.
+    ``undefined`` says when there is no value; ``smallest`` is the shortest side in pixels that has one (paper).
     ``version`` is raised when a change alters values, so that old scores are not mixed with new.
     """
 
@@ -66,6 +66,7 @@ class Metric(About):
     definitions: Mapping[str, Score]
     symmetric: bool = True
     undefined: str = ""
+    smallest: int = 1
     version: int = 1
 
 

@@ -109,6 +109,26 @@ def byte_luminance(picture: MeasuredPicture) -> NDArray[np.uint8]:
     return np.clip(grey + 0.500001, 0, 255).astype(np.uint8)
 
 
+def grey(picture: MeasuredPicture) -> Array:
+    """Return the luminance (H, W) on 0..255: of bytes rounded to uint8, as MATLAB's rgb2gray is, of others float64.
+
+    For metrics whose authors' programs take one band.
+    """
+    bands: Any = picture.feature(planes)
+    if bands.dtype == np.uint8:
+        return bands[0] if len(bands) == 1 else picture.feature(byte_luminance)
+    return on_bytes_scale(bands, picture.data_range)
+
+
+def on_bytes_scale(bands: Any, data_range: float) -> NDArray[np.float64]:
+    """Return 0.299 R + 0.587 G + 0.114 B of three bands, else the mean of all, as float64 (H, W) on 0..255."""
+    scale = 255.0 / data_range
+    if len(bands) == 3:
+        return kernels.reduced.weighted(bands, 0.299 * scale, 0.587 * scale, 0.114 * scale)
+    grey: NDArray[np.float64] = bands.mean(axis=0, dtype=np.float64) * scale
+    return grey
+
+
 def band_sums(picture: MeasuredPicture) -> NDArray[np.float64]:
     """Return the sums of x and of x^2 in each band, as (C, 2); exact for uint8."""
     return kernels.sums.band_sums(picture.feature(planes))

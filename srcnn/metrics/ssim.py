@@ -74,5 +74,6 @@ METRIC = Metric(
     source="Wang et al. (2004), doi:10.1109/TIP.2003.819861",
     definitions={"paper": ssim, "package": package_ssim},
     undefined="the picture is smaller than the window, 11x11 (paper) or 7x7 (package)",
+    smallest=WINDOW,
     version=2,
 )

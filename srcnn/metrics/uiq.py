@@ -59,5 +59,6 @@ METRIC = Metric(
     source="Wang & Bovik (2002), doi:10.1109/97.995823",
     definitions={"paper": uiq, "package": package_uiq},
     undefined="the picture is smaller than the 8x8 window",
+    smallest=WINDOW,
     version=2,
 )

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from unittest.mock import MagicMock
 
+import numpy as np
 import torch
 from pairs import pairs
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
@@ -46,7 +47,33 @@ def values(reference, estimate):
     found["fsim"] = float(piq.fsim(x, y, data_range=255, chromatic=False))
     if reference.ndim == 3:
         found["sam"] = math.degrees(float(spectral_angle_mapper(x, y)))
+    return found | further_values(reference, estimate)
+
+
+def further_values(reference, estimate):
+    """What piq says of the metrics whose authors' definition it keeps; it takes the estimate first.
+
+    Their authors' programs take MATLAB's grey bytes for MS-SSIM, GMSD and VIFp. piq pads scales of odd size at the
+    other end than the authors of MS-SSIM, divides by N, not N - 1, in GMSD, and rounds HaarPSI's colours otherwise.
+    """
+    x, y = (_batch(image) for image in (estimate, reference))
+    grey_x, grey_y = (_batch(_grey(image)) for image in (estimate, reference))
+    height, width = reference.shape[:2]
+    count = -(-height // 2) * -(-width // 2)
+    found = {
+        "gmsd": float(piq.gmsd(grey_x, grey_y, data_range=255)) * math.sqrt(count / (count - 1)),
+        "vifp": float(piq.vif_p(grey_x, grey_y, data_range=255)),
+        "haarpsi": float(piq.haarpsi(x, y, data_range=255)),
+        "mdsi": float(piq.mdsi(x, y, data_range=255)),
+    }
+    if min(height, width) > 160 and not (height % 16 or width % 16):
+        found["ms_ssim"] = float(piq.multi_scale_ssim(grey_x, grey_y, data_range=255))
     return found
+
+
+def _grey(image):
+    """rgb2gray, which rounds."""
+    return image if image.ndim == 2 else np.floor(image @ [0.299, 0.587, 0.114] + 0.500001)
 
 
 def _batch(image):

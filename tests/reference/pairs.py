@@ -14,6 +14,7 @@ def pairs():
         "berkeley": _blurred(np.pad(chelsea, ((0, 21), (0, 30), (0, 0)), mode="reflect"), 5),
         "large": _blurred(coffee, 4),
         "grey": _noisy(camera[100:228, 100:197], 20),
+        "sixteenths": _noisy(coffee[100:276, 200:440], 15),
         "blocks": _blurred(_blocks(), 2),
     }
 

@@ -13,7 +13,11 @@ import torch
 from srcnn.metrics import QUICK_METRICS
 from srcnn.metrics.batched.cos import cos
 from srcnn.metrics.batched.fsim import fsim
+from srcnn.metrics.batched.gmsd import gmsd
+from srcnn.metrics.batched.haarpsi import haarpsi
 from srcnn.metrics.batched.issm import issm
+from srcnn.metrics.batched.mdsi import mdsi
+from srcnn.metrics.batched.ms_ssim import ms_ssim
 from srcnn.metrics.batched.pictures import Pairs, Pictures
 from srcnn.metrics.batched.psnr import psnr
 from srcnn.metrics.batched.rmse import rmse
@@ -21,6 +25,7 @@ from srcnn.metrics.batched.sam import sam
 from srcnn.metrics.batched.sre import sre
 from srcnn.metrics.batched.ssim import ssim
 from srcnn.metrics.batched.uiq import uiq
+from srcnn.metrics.batched.vifp import vifp
 
 __all__ = ["BATCHED", "Pairs", "Pictures", "at_once", "score", "score_pairs", "values"]
 
@@ -35,9 +40,14 @@ BATCHED: dict[str, Callable[[Pairs], torch.Tensor]] = {
     "uiq": uiq,
     "fsim": fsim,
     "issm": issm,
+    "ms_ssim": ms_ssim,
+    "gmsd": gmsd,
+    "vifp": vifp,
+    "haarpsi": haarpsi,
+    "mdsi": mdsi,
 }
 
-_BYTES_PER_VALUE = 130  # of a picture's, that are needed at most while a pair is compared
+_BYTES_PER_VALUE = 200  # of a picture's, that are needed at most while a pair is compared
 
 
 def score(

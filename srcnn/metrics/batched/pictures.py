@@ -133,6 +133,14 @@ def byte_luminance(pictures: Pictures) -> Tensor:
     return (pictures.feature(double_luminance) + 0.500001).clamp(0, 255).byte()
 
 
+def grey(pictures: Pictures) -> Tensor:
+    """Return ``double_luminance``, of bytes rounded to whole numbers as MATLAB's rgb2gray is, as float64 (N, H, W)."""
+    if pictures.images.dtype == torch.uint8:
+        return pictures.feature(byte_luminance).double()
+    luminance: Tensor = pictures.feature(double_luminance)
+    return luminance
+
+
 def sums(bands: Tensor) -> Tensor:
     """Return the sum over the pixels of each band (N, C, H, W), int32 or float64, as float64 (N, C)."""
     exact = torch.float64 if bands.is_floating_point() else torch.int64

@@ -9,9 +9,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from srcnn.metrics.kernels import angle, edges, phase, sums, window
+    from srcnn.metrics.kernels import angle, edges, haar, information, phase, prewitt, reduced, sums, window
 
-__all__ = ["angle", "edges", "phase", "sums", "window"]
+__all__ = ["angle", "edges", "haar", "information", "phase", "prewitt", "reduced", "sums", "window"]
 
 
 def __getattr__(name: str) -> Any:

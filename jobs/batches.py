@@ -61,7 +61,9 @@ class _Subject:
     @property
     def alike(self) -> tuple[Any, ...]:
         """What subjects have in common that are compared in one batch."""
-        return self.lacking, tuple((each.way, each.settings, each.shapes) for each in self.compared)
+        types = tuple(picture.dtype for each in self.compared for picture in each.pictures)
+        compared = tuple((each.way, each.settings, each.shapes) for each in self.compared)
+        return self.lacking, self.to_score.data_range, types, compared
 
     @property
     def size(self) -> int:
@@ -120,7 +122,7 @@ class Batches:
         for group in groups.values():
             # Nothing is fetched before all is sent: the device computes while the next pairs are made ready.
             sent = [
-                (batch, self._scores(batch, pictures, group[0].lacking)) for batch, pictures in self._batches(group)
+                (batch, self._scores(batch, references, group[0].lacking)) for batch, references in self._batches(group)
             ]
             for batch, scores in sent:
                 _keep(group, batch, values(scores))
@@ -133,11 +135,13 @@ class Batches:
             for place, picture in enumerate(compared.pictures):
                 if id(picture) not in there:
                     stack = np.stack([subject.compared[number].pictures[place] for subject in group])
+                    if stack.dtype == np.uint16:  # with which torch does not calculate
+                        stack = stack.astype(np.int32)
                     there[id(picture)] = torch.from_numpy(stack).to(self.device)
             pictures = [there[id(picture)] for picture in compared.pictures]
             for batch in WAYS[compared.way](*pictures, *compared.settings):
                 if references is None or references.images is not batch.references:
-                    references = Pictures(batch.references)
+                    references = Pictures(batch.references, group[0].to_score.data_range)
                 yield batch, references
 
     def _scores(self, batch: Batch, references: Pictures, names: Sequence[str]) -> dict[str, Tensor]:
@@ -149,8 +153,9 @@ class Batches:
             part = slice(first, first + most)
             of = None if batch.of is None else batch.of[part]
             whole = batch.of is not None or len(batch) <= most
-            own = references if whole else Pictures(batch.references[part])
-            found.append(score_pairs(Pairs(own, Pictures(batch.estimates(part)), of), names))
+            own = references if whole else Pictures(batch.references[part], references.data_range)
+            estimates = Pictures(batch.estimates(part), references.data_range)
+            found.append(score_pairs(Pairs(own, estimates, of), names))
         return {name: torch.cat([scores[name] for scores in found]) for name in names}
 
 

@@ -46,6 +46,12 @@ def parser() -> argparse.ArgumentParser:
         help="border pixels left out by protocol luma",
     )
     p.add_argument(
+        "--data-range",
+        type=within(float, 0, 1e30, above=True),
+        metavar="R",
+        help="full span of the values (default: 255 of 8 bits, 65535 of 16; to be said for others)",
+    )
+    p.add_argument(
         "--backend",
         choices=BACKENDS,
         default="cpu",

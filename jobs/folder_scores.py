@@ -38,7 +38,10 @@ def comparison_name(arguments: argparse.Namespace, evaluate: EvaluateConfig) -> 
         "c",
         {
             "folders": [str(folder.resolve()) for folder in (arguments.reference, arguments.estimate)],
-            "settings": [evaluate.model_dump(mode="json"), arguments.protocol, arguments.crop, arguments.shave],
+            "settings": [
+                *(evaluate.model_dump(mode="json"), arguments.protocol, arguments.crop, arguments.shave),
+                *([arguments.data_range] if arguments.data_range else []),
+            ],
             "metrics": {
                 name: find(name).version if name in METRICS else code_digest(name) for name in evaluate.metrics
             },

@@ -41,13 +41,15 @@ class ScoredPicture:
 class ToScore:
     """What is compared of a picture, and what is known of it from an earlier scoring.
 
-    ``state`` tells the files that are compared from later ones of the same name, where that matters.
+    ``state`` tells the files that are compared from later ones of the same name, where that matters. ``data_range`` is
+    the full span of the pictures' values; 255 of bytes.
     """
 
     picture: ScoredPicture
     compared: Iterable[Compared]
     known: Known = field(default_factory=dict)
     state: tuple[str, ...] = ()
+    data_range: float | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ def score_picture(
     state: tuple[str, ...] = ()
     for each in prepare(*arguments):
         comparisons = chain.from_iterable(compared.comparisons() for compared in each.compared)
-        rows += score_comparisons(each.picture, comparisons, evaluate, merged(known or {}, each.known))
+        all_known = merged(known or {}, each.known)
+        rows += score_comparisons(each.picture, comparisons, evaluate, all_known, each.data_range)
         state += each.state
     return Scores(rows, state)
 
@@ -84,7 +87,11 @@ def merged(computed: Known, known: Known) -> Known:
 
 
 def score_comparisons(
-    subject: ScoredPicture, comparisons: Iterable[Comparison], evaluate: EvaluateConfig, known: Known | None = None
+    subject: ScoredPicture,
+    comparisons: Iterable[Comparison],
+    evaluate: EvaluateConfig,
+    known: Known | None = None,
+    data_range: float | None = None,
 ) -> Iterator[Row]:
     """Give a row for every comparison and definition, in the columns of ``score_schema``.
 
@@ -104,7 +111,7 @@ def score_comparisons(
                 estimate = comparison.estimate() if estimate is None else estimate
                 if shared is None or comparison.reference is not shared_image:
                     shared_image = comparison.reference
-                    shared = Reference(shared_image)
+                    shared = Reference(shared_image, data_range)
                 values |= shared.score(estimate, wanted, definition)
             yield {**row, **{name: values[name] for name in evaluate.metrics}}
 

@@ -280,12 +280,22 @@ def _is_grey(image: ImageFile.ImageFile) -> bool:
 def _opened(path: Path) -> Iterator[tuple[ImageFile.ImageFile, BinaryIO]]:
     """Give an opened picture and its file, which is regular and of a format that Pillow reads by itself.
 
-    All pictures are opened here: left to guess, Pillow starts Ghostscript for a PostScript file of any name. Raises
-    PictureError, also for what goes wrong within the block.
+    Left to guess, Pillow starts Ghostscript for a PostScript file of any name. Raises PictureError, also for what goes
+    wrong within the block.
+    """
+    with picture_file(path) as file, Image.open(file, formats=PICTURE_FORMATS) as image:
+        yield image, file
+
+
+@contextmanager
+def picture_file(path: Path) -> Iterator[BinaryIO]:
+    """Give a regular file that is opened for reading a picture; all of them are opened here.
+
+    Raises PictureError for what cannot be opened, and for what reading it within the block raises.
     """
     try:
-        with open_regular(path) as file, Image.open(file, formats=PICTURE_FORMATS) as image:
-            yield image, file
+        with open_regular(path) as file:
+            yield file
     except PictureError:
         raise
     except FileNotFoundError as error:
@@ -332,7 +342,10 @@ def _unusable(image: ImageFile.ImageFile) -> str | None:
     if frames > 1:
         return f"holds {frames} frames; save the one to use on its own"
     if image.mode.startswith(("I", "F")) or any(_is_cut_to_8_bits(tile[0], tile[3]) for tile in image.tile):
-        return "has more than 8 bits a band; convert it to 8 bits first"
+        return (
+            "has more than 8 bits a band, which only srcnn.metrics and jobs.evaluate take as it is; networks are "
+            "trained on 8 bits and restore 8 bits: convert it to 8 bits first"
+        )
     if image.mode not in {"1", "L", "LA", "P", "PA", "RGB", "RGBA"}:
         return f"has colour mode {image.mode}; convert it to RGB first"
     return None

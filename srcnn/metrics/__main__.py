@@ -6,6 +6,7 @@ import math
 import sys
 from pathlib import Path
 
+from srcnn.bounds import within
 from srcnn.called import called
 from srcnn.door import answer, sentence
 from srcnn.metrics import DEFINITIONS, METRICS, QUICK_METRICS, expanded, find, score
@@ -33,6 +34,12 @@ def parser() -> argparse.ArgumentParser:
         help=f"any of {', '.join(METRICS)}, or your own as package.module:function; all for all of these "
         f"(default: {', '.join(QUICK_METRICS)})",
     )
+    p.add_argument(
+        "--data-range",
+        type=within(float, 0, 1e30, above=True),
+        metavar="R",
+        help="full span of the values (default: 255 of 8 bits, 65535 of 16; to be said for others)",
+    )
     p.add_argument("--json", action="store_true", help="one JSON object; infinity as a string, undefined as null")
     return p
 
@@ -41,11 +48,14 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Print the scores; return 0 if the pictures were compared, 2 if they could not be."""
     arguments = parser().parse_args(argv)
-    from srcnn.files import read_picture
+    from srcnn.deep import read_deep, span, stored
 
     try:
-        reference, estimate = read_picture(arguments.reference), read_picture(arguments.estimate)
-        values = score(reference, estimate, expanded(arguments.metrics), arguments.definition)
+        reference, estimate = read_deep(arguments.reference), read_deep(arguments.estimate)
+        data_range = span(arguments.reference, reference, arguments.data_range)
+        if arguments.definition == "package" and reference.dtype != "uint8":
+            raise ValueError(f"{arguments.reference}: has {stored(reference)}, and definition package is of 8 bits")
+        values = score(reference, estimate, expanded(arguments.metrics), arguments.definition, data_range)
     except ValueError as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2

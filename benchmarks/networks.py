@@ -36,20 +36,22 @@ PUBLISHED = {
 
 @dataclass(frozen=True)
 class Arm:
-    """A network, its epochs, and the settings that a study would give it."""
+    """A network, its epochs at x3, and the settings that a study would give it."""
 
     network: str
     epochs: int
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-# A network that is fed low resolution learns from patches of 17 pixels of it, half a patch apart.
-LOW = {"data.patch_size": 51, "data.stride": 25}
+# A network that is fed low resolution learns from patches of LOW_SIDE pixels of it, half a patch apart.
+LOW_SIDE = 17
+LOW = {"training.optimiser": "muon"}
+PAIRED = {**LOW, "training.batch_size": 32, "training.learning_rate": 3e-3}
 ARMS = {
     "9-1-5": Arm("9-1-5", 5),
-    "espcn-60": Arm("espcn", 8, LOW),
-    "espcn": Arm("espcn", 16, LOW),
-    "fsrcnn": Arm("fsrcnn", 42, LOW),
+    "espcn-60": Arm("espcn", 9, PAIRED),
+    "espcn": Arm("espcn", 18, PAIRED),
+    "fsrcnn": Arm("fsrcnn", 40, LOW),
     "edsr": Arm("edsr", 25, {**LOW, "model.blocks": 4, "model.channels": 32, "training.loss": "l1"}),
     "best": Arm("edsr", 46, {**LOW, "model.blocks": 8, "model.channels": 32, "training.loss": "l1"}),  # t91_x3_edsr
 }
@@ -115,6 +117,11 @@ def train(arguments: argparse.Namespace, arm: Arm) -> dict[str, Any]:
 
     torch.set_num_threads(1)
     settings = {"model.name": arm.network, **arm.settings}
+    epochs = arm.epochs / arguments.shorter
+    if arm.settings:  # it is fed low resolution, of which there is less where the scale is larger
+        side = LOW_SIDE * arguments.scale
+        settings |= {"data.patch_size": side, "data.stride": side // 2}
+        epochs *= (arguments.scale / 3) ** 2
     overrides = [f"{key}={value}" for key, value in settings.items()]
     study, _ = load_study(f"t91_x{arguments.scale}", overrides)
     plan = make_plan(study, RootPaths(arguments.root.resolve()), arguments.data_root.resolve())
@@ -127,7 +134,7 @@ def train(arguments: argparse.Namespace, arm: Arm) -> dict[str, Any]:
     assert spec is not None
     precision = precision_for(spec.learns_in_bfloat16, cpu, "auto")
 
-    training = study.training.model_copy(update={"epochs": max(1, round(arm.epochs / arguments.shorter))})
+    training = study.training.model_copy(update={"epochs": max(1, round(epochs))})
     model = build_model(
         config.name, residual=config.residual, seed=0, settings=config.settings, scale=arguments.scale
     ).to(memory_format=torch.channels_last)

@@ -37,7 +37,8 @@ def installed(tmp_path) -> str:
 @pytest.fixture(params=["local", "debug", "threads"])
 def place(request, held, stubs, installed, monkeypatch, capsys) -> Place:
     monkeypatch.setenv("PYTHONPATH", installed)
-    return Place(request.param, held, stubs, capsys, keeps_logs=request.param != "debug")
+    name = request.param
+    return Place(name, held, stubs, capsys, keeps_logs=name != "debug", known_here=name != "threads")
 
 
 def submit(installed: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
@@ -74,7 +75,7 @@ def test_an_installed_package_takes_the_name_of_none_of_ours(installed, tmp_path
 def test_a_study_whose_executor_is_gone_says_so_and_what_helps(held, stubs, capsys):
     """Jobs of it may run that nobody can ask about: nothing of it is sent again or removed."""
     place = Place("debug", held, stubs, capsys)
-    place.submit(tiny_study(held.folder, training={"epochs": 5, "learning_rate": 2.0})).communicate(timeout=300)
+    place.submit_to_the_end(tiny_study(held.folder, training={"epochs": 5, "learning_rate": 2.0}))
     name = place.tasks()["train", "tiny"].name
     folder = new_submission(held.paths)
     Submission(folder, "flux").add(SentArray("train", "f7", (name,), "srcnn-0123456789abcdef"))
@@ -90,9 +91,8 @@ def test_a_study_whose_executor_is_gone_says_so_and_what_helps(held, stubs, caps
         status, said = place.call(name, held.paths.folder, "--yes")
         assert status != 0
         assert words in said
-    process = place.submit(held.paths.folder)
-    said = process.communicate(timeout=300)[0]
-    assert process.returncode == 2
+    status, said = place.call("submit", held.paths.folder, "--executor", "debug")
+    assert status == 2
     assert "tiny has 1 task queued or running on flux; wait for the end" in said
 
 

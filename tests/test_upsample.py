@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from PIL import Image
-from scipy.signal import resample_poly
 
 from srcnn.resize import SINC_RADIUS, windowed_sinc
 from srcnn.upsample import UPSAMPLERS, upsample_images
@@ -141,6 +140,8 @@ def test_zero_stuffing_is_zeros_between_the_samples_and_a_low_pass(factor, shape
 
 
 def test_zero_stuffing_agrees_with_scipys_resample_poly():
+    from scipy.signal import resample_poly  # takes two seconds, here and nowhere else
+
     # An odd factor puts every sample on a pixel, where resample_poly's grid is ours, shifted by one.
     line = np.random.default_rng(0).integers(40, 216, 60).astype(np.uint8)
     scipy = np.roll(resample_poly(line.astype(float), 3, 1), 1)

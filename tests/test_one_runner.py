@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, tiny_study, wait_for
+from stub_stages import installed
 
 from jobs.processes import born, descendants, is_alive
 from runner.record.lock import StudyBusyError, holder, study_lock
 from runner.record.state import study_status
+from runner.submit import main as submitted
 from srcnn.files import read_json, write_json
 from srcnn.paths import StudyPaths
 
@@ -42,21 +44,23 @@ def test_no_task_outlives_a_runner_that_is_killed(held):
     assert (train.state, train.cause) == ("failed", "killed")
     # The same command goes on from there.
     held.let_go()
-    out, _ = started(file).communicate(timeout=300)
+    with installed():
+        assert submitted([str(file), "--executor", "local", "--cores", "1", "--root", str(folder.parent)]) == 0
     (record,) = folder.glob("runs/*/attempts/train-*-2.json")
-    assert (read_json(record)["first"], read_json(record)["outcome"]) == (1, "done"), out
+    assert (read_json(record)["first"], read_json(record)["outcome"]) == (1, "done")
 
 
-def test_of_two_runners_the_second_says_who_is_first(held):
+@pytest.mark.usefixtures("training_alone")
+def test_of_two_runners_the_second_says_who_is_first(held, capsys):
     file, folder = held.study(), held.paths.folder
     first = started(file)
     try:
         held.attempt()
-        second = started(file)
-        out, _ = second.communicate(timeout=300)
-        assert second.returncode == 2
-        assert f"tiny is being run by process {first.pid} on {socket.gethostname()}" in out
-        assert f"python -m runner.cancel {folder}" in out
+        with installed():
+            assert submitted([str(file), "--executor", "local", "--root", str(folder.parent)]) == 2
+        said = capsys.readouterr().err
+        assert f"tiny is being run by process {first.pid} on {socket.gethostname()}" in said
+        assert f"python -m runner.cancel {folder}" in said
         assert len(list(folder.glob("runs/*/attempts/train-*.json"))) == 1
     finally:
         first.terminate()

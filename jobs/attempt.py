@@ -6,6 +6,7 @@ import socket
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from jobs.processes import born
 from srcnn.attempts import read_attempt
 from srcnn.door import sentence
 from srcnn.files import write_json
-from srcnn.schema import Attempt
+from srcnn.schema import Attempt, Outcome
 from srcnn.words import text_of
 
 UPDATE_S = 1.0  # between two writes of the progress
@@ -100,6 +101,24 @@ def run_attempt(
         _under_way.reset(under_way)
         record.end = time.time()
         write_json(path, record.to_json())
+
+
+def close_attempt(folder: Path, attempt: Attempt, outcome: Outcome, cause: str, message: str) -> None:
+    """Record how an attempt ended whose own process did not say it, or did not know."""
+    attempt.outcome, attempt.cause, attempt.message, attempt.end = outcome, cause, message, time.time()
+    write_json(folder / f"{attempt.stage}-{attempt.task}-{attempt.number}.json", attempt.to_json())
+
+
+def record_failure(
+    error: Exception, folder: Path, stage: str, task: str, submission: str, log: str, job_id: str | None
+) -> None:
+    """Record an attempt at a task that ended by an error before it had a process of its own that could say so."""
+
+    def fail(progress: Progress) -> None:
+        raise error
+
+    with suppress(type(error)):
+        run_attempt(fail, folder, stage, task, submission, log, None, job_id)
 
 
 def record_device(device: str) -> None:

@@ -90,7 +90,7 @@ def slurm_says(states, **about):
 def judge_sent(task, answer, job, names=("r1",), earlier=(), folder=Path("submissions")):
     """The state of a task that was sent as a job."""
     array = SentArray(task.stage, job.partition("_")[0], names)
-    sent = SentJob(job, array, Submission(folder / SENT, "slurm", [array]))
+    sent = SentJob(job, task.key, array, Submission(folder / SENT, "slurm", [array]))
     return judge(task, sent, executor("slurm"), answer, {each.key: each for each in earlier}, False)
 
 

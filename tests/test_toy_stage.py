@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, tiny_study, wait_for
 
-from srcnn.files import read_json
+from srcnn.attempts import read_attempt
 from srcnn.paths import StudyPaths
 
 MODULE = """
@@ -119,7 +119,7 @@ def test_a_stage_of_ones_own_is_planned_arranged_run_shown_cancelled_and_cleaned
     (tmp_path / "held").touch()
     runner = start(tmp_path, submit)
     (counting,) = wait_for(lambda: list(paths.runs.glob("*/attempts/count-*-1.json")))
-    wait_for(lambda: read_json(counting).get("total"))
+    wait_for(lambda: (record := read_attempt(counting)) and record.total)  # it may be empty yet
     shown, cancelled = said(tmp_path, ("status", paths.folder), ("cancel", paths.folder))
     assert ("count tiny: line 0 of 1" in shown[0], shown[1]) == (True, 3), shown
     assert ("count 1" in cancelled[0], cancelled[1]) == (True, 0), cancelled

@@ -151,25 +151,26 @@ def _cancel_elsewhere(paths: StudyPaths, part: Part, yes: bool, stopped: bool) -
     status = _look(paths)
     with study_lock(paths, "", "cancel"):  # a submission under way is waited for
         chosen = _chosen(status, queued_jobs(paths), part)
-    question = f"Cancel {_jobs_text(chosen)} of {part.text(paths.folder.name)}?"
-    if any(job.active for _, job in chosen) and not _agreed(yes, question):
+    question = f"Cancel {chosen.text} of {part.text(paths.folder.name)}?"
+    if chosen.active and not _agreed(yes, question):
         return 1
     with study_lock(paths, "", "cancel"):
         chosen = _chosen(status, queued_jobs(paths), part)
         # What waits goes before what it waits for, lest it starts for a moment.
         for stage in reversed(STAGES):
-            _send_word([(executor, job) for executor, job in chosen if job.key[0] == stage])
+            _send_word([(executor, job) for executor, job in chosen.jobs if job.key[0] == stage])
+        _take_back(paths, [job for _, job in chosen.tasks])
     left = _wait_until_gone(paths, chosen)
     if left:
         names = ", ".join(f"{job.id} ({job.key[0]}, {job.state.lower()})" for _, job in left[:8])
         look = " or ".join(dict.fromkeys(executor.look for executor, _ in left if executor.look))
         raise CannotCancel(
-            f"{len(left)} of {len(chosen)} jobs are still there after {GONE_S:.0f} s: {names}"
+            f"{len(left)} of {len(chosen.jobs) + len(chosen.tasks)} jobs are still there after {GONE_S:.0f} s: {names}"
             f"{', ...' * (len(left) > 8)}; {f'look with {look}, or ' * bool(look)}cancel again: "
             f"{_command('cancel', paths)}"
         )
-    if any(job.active for _, job in chosen):
-        print(f"cancelled {_jobs_text(chosen)}; what was done is kept; {_command('submit', paths)} goes on")
+    if chosen.active:
+        print(f"cancelled {chosen.text}; what was done is kept; {_command('submit', paths)} goes on")
     elif not stopped:
         print(f"Nothing of {part.text(paths.folder.name)} is queued or runs.")
     return 0
@@ -181,17 +182,56 @@ def _send_word(jobs: Iterable[Sent]) -> None:
     for executor, job in jobs:
         by_executor.setdefault(executor, []).append(job.id)
     for executor, ids in by_executor.items():
-        executor.cancel(ids)
+        executor.cancel(list(dict.fromkeys(ids)))
 
 
-def _jobs_text(jobs: Iterable[Sent]) -> str:
-    """Return how many jobs there are of which stages; those that were ending anyway do not count."""
-    counts = Counter(job.key[0] for _, job in jobs if job.active)
-    return f"{counted(counts.total(), 'job')}: {_listed(counts)}"
+def _take_back(paths: StudyPaths, jobs: Sequence[QueuedJob]) -> None:
+    """Tell jobs which several tasks share, by the study's record, to leave some of the tasks alone."""
+    for submission in submissions(paths):
+        tokens = {array.token for array in submission.arrays}
+        if keys := {job.key for job in jobs if job.token in tokens}:
+            submission.take_back(keys)
 
 
-def _chosen(status: StudyStatus, jobs: Sequence[Sent], part: Part) -> list[Sent]:
-    """Return the jobs to cancel: all, or those of a stage or run with those that need them.
+@dataclass(frozen=True)
+class Chosen:
+    """What is to be cancelled: whole jobs, and tasks whose jobs go on with others. A job is named by every task."""
+
+    jobs: list[Sent]
+    tasks: list[Sent]
+
+    @property
+    def active(self) -> bool:
+        """Whether any of it is not just ending anyway."""
+        return any(job.active for _, job in (*self.jobs, *self.tasks))
+
+    @property
+    def text(self) -> str:
+        """How many jobs and tasks there are of which stages; those that were ending anyway do not count."""
+        words = []
+        if counts := Counter(job.key[0] for _, job in self.jobs if job.active):
+            jobs = counted(len({(executor.name, job.id) for executor, job in self.jobs if job.active}), "job")
+            tasks = counted(counts.total(), "task")
+            shared = jobs.partition(" ")[0] != tasks.partition(" ")[0]
+            words.append(f"{f'{tasks} in ' * shared}{jobs}: {_listed(counts)}")
+        if counts := Counter(job.key[0] for _, job in self.tasks if job.active):
+            words.append(f"{counted(counts.total(), 'task')} whose jobs go on with others: {_listed(counts)}")
+        return " and ".join(words) or "0 jobs: "
+
+
+def _chosen(status: StudyStatus, jobs: Sequence[Sent], part: Part) -> Chosen:
+    """Return what is to be cancelled: all, or what is of a stage or run with what needs it."""
+    in_job = Counter((executor.name, job.id) for executor, job in jobs)
+    ended = {task.key for task in status.tasks if not task.under_way}
+    jobs = [each for each in jobs if in_job[each[0].name, each[1].id] == 1 or each[1].key not in ended]
+    named = _named(status, jobs, part)
+    others = {(executor.name, job.id) for executor, job in jobs if (executor, job) not in named}
+    whole = [(executor, job) for executor, job in named if (executor.name, job.id) not in others]
+    return Chosen(whole, [each for each in named if each not in whole])
+
+
+def _named(status: StudyStatus, jobs: Sequence[Sent], part: Part) -> list[Sent]:
+    """Return the jobs of all, or of a stage or run with those that need them, by task.
 
     The report goes only with all others: it tells of what is there, and needs none of them for certain.
     """
@@ -230,17 +270,28 @@ def _with_dependents(status: StudyStatus, keys: set[Key]) -> set[Key]:
     return grown
 
 
-def _wait_until_gone(paths: StudyPaths, jobs: list[Sent]) -> list[Sent]:
-    """Wait until jobs are gone and, for a moment, until accounting knows it; return the jobs that are left."""
-    wanted, left = {(executor.name, job.id) for executor, job in jobs}, jobs
+def _wait_until_gone(paths: StudyPaths, chosen: Chosen) -> list[Sent]:
+    """Wait until it is gone and, for a moment, until accounting knows it; return the jobs that are left."""
+    jobs = chosen.jobs
+    wanted, left = {(executor.name, job.id) for executor, job in jobs}, [*jobs, *chosen.tasks]
     start = time.monotonic()
     again, pause = start + AGAIN_S, 0.25
     while left and time.monotonic() < start + GONE_S:
         try:
-            left = [(executor, job) for executor, job in queued_jobs(paths) if (executor.name, job.id) in wanted]
+            queued = queued_jobs(paths)
+            left = [(executor, job) for executor, job in queued if (executor.name, job.id) in wanted]
+            there = {(executor.name, job.id) for executor, job in queued}
+            attempts = [task.attempt for task in known_tasks(paths) if task.attempt]
+            running = {(each.stage, each.task, each.job) for each in attempts if each.outcome == "running"}
+            left += [
+                (executor, job)
+                for executor, job in chosen.tasks
+                if (executor.name, job.id) in there and (*job.key, job.id) in running
+            ]
             if time.monotonic() > again:  # one may have been put back into the queue just then
                 again = time.monotonic() + AGAIN_S
-                _send_word((executor, job) for executor, job in left if job.active)
+                whole = ((executor, job) for executor, job in left if (executor.name, job.id) in wanted)
+                _send_word((executor, job) for executor, job in whole if job.active)
         except SchedulerError as error:
             print(f"note: {error}", file=sys.stderr)
         if left:

@@ -278,7 +278,9 @@ def _send(request: Request, executor: Executor, console: Console) -> int:
         arrays = [array for array in sent if array.stage == stage]
         count = sum(len(array.tasks) for array in arrays)
         jobs = ", ".join(array.job for array in arrays[:6]) + ", ..." * (len(arrays) > 6)
-        console.print(f"{stage}: {counted(count, 'task')}, job{'s' * (len(arrays) > 1)} {jobs}", markup=False)
+        elements = sum(len(set(array.ids)) for array in arrays)
+        shared = f" in {counted(elements, 'job')}" * (elements < count)
+        console.print(f"{stage}: {counted(count, 'task')}{shared}, job{'s' * (len(arrays) > 1)} {jobs}", markup=False)
     study = shlex.quote(str(paths.folder))
     console.print(
         f"Submitted; you may log out. The report will be at {paths.report_page}\n"

@@ -24,7 +24,7 @@ def stages(asked: Circumstances) -> Iterator[Finding]:
     except ConfigError as error:
         yield Finding("WRONG", str(error), "correct the study's cluster section; runner.submit would refuse it")
         return
-    wanted = {stage: with_site_options(asked.cluster.stage(stage)) for stage in STAGES}
+    wanted = {stage: with_site_options(asked.cluster.stage(stage).of_job()) for stage in STAGES}
     for note in site_notes():
         yield Finding("note", note)
     if asked.partition and not any(resources.partition == asked.partition for resources in wanted.values()):
@@ -43,6 +43,7 @@ def _stage(stage: str, resources: StageResources, there: dict[str, Partition]) -
     lacking = {name: list(there[name].lacks(resources)) for name in names if name}
     if lacking and all(lacking.values()):
         better = names_with(there.values(), resources)
+        less = f"{'pack, ' * (resources.at_once > 1)}gpus, cpus, mem_gb, timeout_min"
         option = f"--partition {better[0]}, or " if better and resources.gpu_count else ""
         yield Finding(
             "WRONG",
@@ -50,7 +51,7 @@ def _stage(stage: str, resources: StageResources, there: dict[str, Partition]) -
             + "; ".join(f"partition {name}: {', '.join(reasons)}" for name, reasons in lacking.items()),
             f"{option}cluster.{stage}.partition={better[0]} has all of it"
             if better
-            else f"no partition has all of it; ask for less in cluster.{stage} (gpus, cpus, mem_gb, timeout_min)",
+            else f"no partition has all of it; ask for less in cluster.{stage} ({less})",
         )
         return
     refusal = _refusal(resources)

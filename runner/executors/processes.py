@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import submitit
 
-from jobs.attempt import attempt_files, last_attempt
+from jobs.attempt import close_attempt, last_attempt
 from jobs.job import usable_cores
 from jobs.processes import born, started_with
 from runner.executors.executor import Request, WatchedTask
@@ -30,7 +30,6 @@ from runner.executors.variables import import_environment
 from runner.record.submission_files import CODE
 from runner.study.cluster import ClusterConfig
 from srcnn.door import full_disk
-from srcnn.files import write_json
 from srcnn.schema import Attempt
 
 NO_LIMIT_MIN = 60 * 24 * 365
@@ -208,7 +207,7 @@ def _finish(state: LocalTask) -> None:
         return
     state.state = "failed"
     if attempt and attempt.outcome == "running":  # it died without a word
-        _close(state, attempt, "failed", "Killed", _why_silent(state.task.attempts))
+        close_attempt(state.task.attempts, attempt, "failed", "Killed", _why_silent(state.task.attempts))
     if attempt:
         state.error = attempt.fault()
     else:
@@ -224,11 +223,6 @@ def _why_silent(folder: Path) -> str:
 def _own_attempt(state: LocalTask) -> Attempt | None:
     attempt = last_attempt(state.task.attempts, *state.task.key)
     return attempt if attempt and attempt.submission == state.submission else None
-
-
-def _close(state: LocalTask, attempt: Attempt, outcome: Literal["failed", "interrupted"], cause: str, why: str) -> None:
-    attempt.outcome, attempt.cause, attempt.message, attempt.end = outcome, cause, why, time.time()
-    write_json(attempt_files(state.task.attempts, *state.task.key)[-1], attempt.to_json())
 
 
 def _stop(states: Sequence[LocalTask]) -> None:
@@ -248,5 +242,6 @@ def _stop(states: Sequence[LocalTask]) -> None:
     for state in running:
         attempt = _own_attempt(state)
         if attempt and attempt.outcome == "running":
-            _close(state, attempt, "interrupted", "KeyboardInterrupt", "stopped from the keyboard")
+            why = "stopped from the keyboard"
+            close_attempt(state.task.attempts, attempt, "interrupted", "KeyboardInterrupt", why)
         state.state, state.error = "failed", "interrupted"

@@ -14,7 +14,10 @@ from jobs.attempt import run_attempt
 from jobs.gpus import GPUS_VARIABLE
 from jobs.job import CORES_VARIABLE, Job, Progress, silent
 from runner.executors.inside import HERE, Inside
+from runner.record.submission import Key
+from runner.record.words import unfinished_text
 from srcnn.door import guard_output
+from srcnn.outputs import Output, Shelf
 from srcnn.words import counted
 
 if TYPE_CHECKING:
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
 
 class StartedTooOften(RuntimeError):
     """A task was started again more often than the study allows."""
+
+
+class Lacking(RuntimeError):
+    """Something that a task needs did not finish: it has not begun, and has no attempt on record."""
 
 
 class OtherCode(RuntimeError):
@@ -38,7 +45,8 @@ class TaskCall:
     It holds no progress: a task that is started again finds on disk what was done before.
     ``submission`` is the name of the submission that it belongs to, ``gpus`` how many it asked for (None:
     nobody says). ``requeues`` bounds how often it may be started again; ``inside`` knows the executor that does;
-    ``code`` is the folder of the code that was submitted.
+    ``code`` is the folder of the code that was submitted. ``needs`` are tasks that may have failed when it starts,
+    with what they make.
     """
 
     job: Job
@@ -51,6 +59,7 @@ class TaskCall:
     gpus: int | None = None
     requeues: int | None = None
     code: Path | None = None
+    needs: tuple[tuple[Key, tuple[Output, ...]], ...] = ()
 
     @classmethod
     def of(cls, task: "PlannedTask", folder: Path, inside: Inside, **more: Any) -> Self:
@@ -58,9 +67,11 @@ class TaskCall:
         return cls(task.job, task.stage, task.name, task.attempts, folder.name, inside, **more)
 
     def __call__(self, show: Progress | None = None) -> None:
-        """Do the task; its error is recorded and passed on."""
+        """Do the task; its error is recorded and passed on. Raises Lacking where it cannot begin."""
         self.inside.enter()
         guard_output()
+        if lacking := self.lacking():
+            raise Lacking(lacking)
         logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s")
         if self.cores is not None:
             os.environ[CORES_VARIABLE] = str(self.cores)
@@ -69,6 +80,11 @@ class TaskCall:
         job = _Guarded(self.job, self.requeues, self.inside, self.code)
         place = self.inside.log(), show, self.inside.job_id()
         run_attempt(job, self.attempts, self.stage, self.name, self.submission, *place)
+
+    def lacking(self) -> str:
+        """Return which task that it needs did not finish, in words; empty if none."""
+        shelf = Shelf()
+        return next((unfinished_text(*key) for key, outputs in self.needs if not shelf.is_done(outputs)), "")
 
     def checkpoint(self) -> "DelayedSubmission":
         """Return what submitit sends back to wait for its turn when the time limit or a preemption is near."""

@@ -1,5 +1,6 @@
 """Where each task of a study stands, and why: from the study's own files, then from one question to each executor."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from runner.executors.job_state import Answer, JobState, SchedulerError
 from runner.record.judged import JudgedTask
 from runner.record.lock import Holder, holder
 from runner.record.sent import by_executor
+from runner.record.shared_job import of_one_task
 from runner.record.submission import Key, SentJob, Submission, latest_jobs, submission_number, submissions
 from runner.record.tasks import RecordedTask, known_tasks
 from runner.record.verdict import STATE_OF, Signs, TaskState, verdict
@@ -58,13 +60,14 @@ def study_status(paths: StudyPaths, now: float) -> StudyStatus:
     runner = holder(paths)
     watched = runner is not None and runner.doing == "run"
     judged: dict[Key, JudgedTask] = {}
+    busy = Counter(task.attempt.job for task in tasks if task.attempt and task.attempt.outcome == "running")
     for task in tasks:
         job = jobs.get(task.key)
         executor: Executor | None
         executor, answer = answers[job.submission.executor] if job else (None, Answer())
-        if job and _is_settled(task) and job.id not in answer.states:
+        if job and _is_settled(task) and (job.array.size > 1 or job.id not in answer.states):
             job = None
-        judged[task.key] = judge(task, job, executor, answer, judged, watched)
+        judged[task.key] = judge(task, job, executor, answer, judged, watched, busy[job.id] if job else 0)
     return StudyStatus(paths.folder, list(judged.values()), now, notes, runner)
 
 
@@ -93,11 +96,12 @@ def judge(
     answer: Answer,
     earlier: Mapping[Key, JudgedTask],
     watched: bool,
+    busy: int = 0,
 ) -> JudgedTask:
     """Return where a task stands.
 
     ``sent`` is the last job that it was sent as, with the executor that has it and what that answers; ``earlier`` are
-    the tasks that were judged before it; ``watched``: a process runs the study.
+    the tasks that were judged before it; ``watched``: a process runs the study; ``busy``: how many tasks its job does.
     """
     attempt = task.attempt
     if sent and attempt and attempt.submission != sent.submission.folder.name:
@@ -106,11 +110,13 @@ def judge(
         else:
             attempt = None  # it belongs to an earlier submission, which may have been started again
     job = answer.states.get(sent.id) if sent else None
-    log = attempt.log if attempt else None
-    if not attempt and sent and executor:
-        log = _text(executor.log(sent.submission.folder, task.stage, sent.id))
+    of_job = executor.log(sent.submission.folder, task.stage, sent.id) if sent and executor else None
+    log = attempt.log if attempt else _text(of_job)
     needs = [earlier[need] for need in task.needs if need in earlier]
     waits_for_all = bool(STAGES[task.stage].after)
+    lacking = not waits_for_all and any(need.state == "failed" for need in needs)
+    if sent and sent.array.size > 1:
+        job = of_one_task(job, sent.array, task.name, attempt.outcome if attempt else None, lacking, busy)
     signs = Signs(
         outcome=attempt.outcome if attempt else None,
         alive=_alive(attempt, job),
@@ -120,7 +126,7 @@ def judge(
         complete=answer.complete,
         done=task.complete and (not waits_for_all or all(need.state in ("done", "failed") for need in needs)),
         damaged=bool(task.damaged),
-        lacking=not waits_for_all and any(need.state == "failed" for need in needs),
+        lacking=lacking,
         watched=watched,
     )
     meaning = verdict(signs)
@@ -134,7 +140,7 @@ def judge(
             earlier,
             seen=signs.alive is False,
             full_disk=full_disk(Path(may_be_silent).parent) if may_be_silent else "",
-            says_memory=bool(may_be_silent and executor and executor.says_memory(Path(may_be_silent))),
+            says_memory=_says_memory(executor, may_be_silent, of_job) if may_be_silent and executor else False,
             executor=executor.title if executor else "",
         ),
     )
@@ -166,6 +172,11 @@ def _alive(attempt: Attempt | None, job: JobState | None) -> bool | None:
     if not attempt or attempt.outcome != "running" or (job and job.alive):
         return None
     return is_alive(attempt.host, attempt.pid, attempt.born)
+
+
+def _says_memory(executor: Executor, log: str, of_job: Path | None) -> bool:
+    """Say whether the executor wrote so into a task's log, or into that of the job which it shares with others."""
+    return any(map(executor.says_memory, {Path(log), of_job or Path(log)}))
 
 
 def _text(log: Path | None) -> str | None:

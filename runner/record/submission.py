@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -27,7 +27,8 @@ class SentArray:
     """Tasks that were sent together: the number of their job, and the tasks in the order of its elements.
 
     The array is on record before it is sent, and has no number until the executor has answered. Its ``token`` goes
-    with the job, so that it is found where the answer was never written down. ``name`` is the job's.
+    with the job, so that it is found where the answer was never written down. ``name`` is the job's. So many tasks
+    as ``size`` says share a job, which does ``at_once`` of them at once; those that are ``taken_back`` it leaves alone.
     """
 
     stage: str
@@ -35,18 +36,23 @@ class SentArray:
     tasks: tuple[str, ...]
     token: str = ""
     name: str = ""
+    size: int = 1
+    at_once: int = 1
+    taken_back: tuple[str, ...] = ()
 
     @property
     def ids(self) -> tuple[str, ...]:
         """The id of each task's job, as executors write it; none while it has no number."""
         if not self.job:
             return ()
-        several = len(self.tasks) > 1
-        return tuple(element(self.job, index) for index in range(len(self.tasks))) if several else (self.job,)
+        if len(self.tasks) <= self.size:
+            return (self.job,) * len(self.tasks)
+        return tuple(element(self.job, index // self.size) for index in range(len(self.tasks)))
 
-    def key(self, job: str) -> Key:
-        """Return the task of one of its jobs, by the job's id."""
-        return self.stage, self.tasks[int(job.rpartition("_")[2]) if len(self.tasks) > 1 else 0]
+    def keys(self, job: str) -> list[Key]:
+        """Return the tasks of one of its jobs, by the job's id."""
+        first = self.size * int(job.rpartition("_")[2]) if len(self.tasks) > self.size else 0
+        return [(self.stage, task) for task in self.tasks[first : first + self.size]]
 
 
 @dataclass(frozen=True)
@@ -77,15 +83,22 @@ class Submission:
         self.arrays.append(array)
         self._write()
 
-    def intend(self, stage: str, tasks: Iterable[str], name: str) -> SentArray:
+    def intend(self, stage: str, tasks: Iterable[str], name: str, size: int = 1, at_once: int = 1) -> SentArray:
         """Take on record an array that is about to be sent, with a token of its own."""
-        array = SentArray(stage, "", tuple(tasks), f"srcnn-{uuid.uuid4().hex[:16]}", name)
+        array = SentArray(stage, "", tuple(tasks), f"srcnn-{uuid.uuid4().hex[:16]}", name, size, at_once)
         self.add(array)
         return array
 
     def number(self, array: SentArray, job: str) -> None:
         """Take the number of an array's job on record."""
         self.arrays = [replace(known, job=job) if known.token == array.token else known for known in self.arrays]
+        self._write()
+
+    def take_back(self, keys: Container[Key]) -> None:
+        """Take on record that jobs which several tasks share shall leave some of them alone."""
+        for number, array in enumerate(self.arrays):
+            taken = (task for task in array.tasks if task in array.taken_back or (array.stage, task) in keys)
+            self.arrays[number] = replace(array, taken_back=tuple(taken))
         self._write()
 
     def _write(self) -> None:
@@ -101,16 +114,12 @@ class Submission:
 
 @dataclass(frozen=True)
 class SentJob:
-    """The job that a task was sent as: its id, the array that it is in, the submission that this belongs to."""
+    """The job that a task was sent as: its id, the task, the array that it is in, the submission of that."""
 
     id: str
+    key: Key
     array: SentArray
     submission: Submission
-
-    @property
-    def key(self) -> Key:
-        """The task."""
-        return self.array.key(self.id)
 
     @property
     def origin(self) -> Origin:
@@ -177,17 +186,23 @@ def own_attempt(paths: StudyPaths, attempt: Attempt) -> Attempt:
 def submissions(paths: StudyPaths) -> Iterator[Submission]:
     """Give every submission of a study to an executor elsewhere, oldest first, as it is on record."""
     for file in sorted(paths.submissions.glob(f"*/{JOBS}"), key=lambda file: submission_number(file.parent.name)):
-        sent: _Sent | None = read_json(file, record(_Sent), LOST)
+        sent = read_submission(file.parent)
         if sent and is_own(file.parent):  # and the folder was not taken away since it was listed
-            yield Submission(file.parent, sent.executor, list(sent.arrays), sent.sent_at)
+            yield sent
+
+
+def read_submission(folder: Path) -> Submission | None:
+    """Return a submission as it is on record in its folder; None if nothing was sent."""
+    sent: _Sent | None = read_json(folder / JOBS, record(_Sent), LOST)
+    return Submission(folder, sent.executor, list(sent.arrays), sent.sent_at) if sent else None
 
 
 def sent_jobs(sent: Iterable[Submission]) -> Iterator[SentJob]:
     """Give every job of some submissions, in their order."""
     for submission in sent:
         for array in submission.arrays:
-            for job in array.ids:
-                yield SentJob(job, array, submission)
+            for task, job in zip(array.tasks, array.ids, strict=False):  # it may have no ids yet
+                yield SentJob(job, (array.stage, task), array, submission)
 
 
 def latest_jobs(sent: Iterable[Submission]) -> dict[Key, SentJob]:
@@ -196,7 +211,7 @@ def latest_jobs(sent: Iterable[Submission]) -> dict[Key, SentJob]:
     A job whose number its executor has given to a later one is over, and left out.
     """
     jobs: dict[Key, SentJob] = {}
-    by_id: dict[tuple[str, str], SentJob] = {}
+    by_id: dict[tuple[str, str], SentArray] = {}
     for job in sent_jobs(sent):
-        jobs[job.key] = by_id[job.submission.executor, job.id] = job
-    return {key: job for key, job in jobs.items() if by_id[job.submission.executor, job.id] is job}
+        jobs[job.key], by_id[job.submission.executor, job.id] = job, job.array
+    return {key: job for key, job in jobs.items() if by_id[job.submission.executor, job.id] is job.array}

@@ -105,6 +105,8 @@ TABLE: tuple[tuple[Callable[[Signs], object], Verdict], ...] = (
         lambda s: s.outcome == "running" and s.job and s.job.ending and s.job.end in _ENDED_FROM_OUTSIDE,
         "is being ended",
     ),
+    # It began although something that it needs had failed, saw that, and did nothing.
+    (lambda s: s.lacking and not s.outcome and s.job and s.job.end == "failed", "lacks what it needs"),
     (lambda s: s.job and not s.job.alive, "job ended"),
     (lambda s: s.sent and not s.job and not s.answered and s.outcome == "running", "runs"),
     (lambda s: s.sent and not s.job and not s.answered, "not answered for"),

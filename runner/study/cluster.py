@@ -27,6 +27,17 @@ def _words(command: object) -> object:
     return command
 
 
+AUTO = "auto"
+ON_ONE_GPU = 8  # tasks at once where ``pack: auto`` leaves it to us; on cores it is one after another
+
+
+def _checked_pack(pack: object) -> object:
+    """Return how many tasks share a job. Raises ValueError for what is neither a number from 1 nor auto."""
+    if pack is None or pack == AUTO or (isinstance(pack, int) and 1 <= pack <= MOST_WORKERS):
+        return pack
+    raise ValueError(f"expected how many tasks share a job, 1 to {MOST_WORKERS:,}, or auto, found {pack!r}")
+
+
 class StageResources(Section):
     """Resources of one task of a stage; null leaves the choice to the cluster's default."""
 
@@ -42,6 +53,7 @@ class StageResources(Section):
     timeout_min: Minutes | None = None
     exclusive: bool | Literal["user", "mcs"] | None = None  # whole nodes, shared with nobody, or with one's own jobs
     wckey: PlainText | None = None
+    pack: Annotated[int | Literal["auto"], BeforeValidator(_checked_pack)] | None = None  # tasks that share a job
     parallelism: int | None = Field(None, ge=1, le=1_000_000)  # tasks of the stage that may run at once
     setup: tuple[str, ...] | None = None  # shell lines before Python starts, such as ``module load``
     python: Annotated[tuple[PlainText, ...], BeforeValidator(_words), Field(min_length=1)] | None = None  # on SLURM
@@ -69,6 +81,19 @@ class StageResources(Section):
         """How many GPUs a task asks for; a part of one counts as one."""
         return sum(self.gpu_kinds.values()) or int(names_gpu(self.gres or ""))
 
+    @property
+    def at_once(self) -> int:
+        """How many tasks a job does at once."""
+        if self.pack == AUTO:
+            return ON_ONE_GPU if self.gpu_count else 1
+        return int(self.pack or 1)
+
+    def of_job(self, at_once: int | None = None) -> Self:
+        """Return what a job asks for that does some tasks at once: cores and memory for each, one GPU for all."""
+        number = self.at_once if at_once is None else at_once
+        more = {"cpus": (self.cpus or 1) * number, "mem_gb": self.mem_gb and self.mem_gb * number} if number > 1 else {}
+        return self.model_copy(update={"pack": number, **more})
+
 
 _CLUSTER_DEFAULTS: dict[str, Any] = {"gpus": 0, "parallelism": 64, "setup": ()}
 
@@ -79,6 +104,20 @@ class _Common(StageResources):
     mail: PlainText | None = None  # address that hears of failures, and of the end
     # How often SLURM may start one task again: after its time limit, a preemption, a lost node, a kill.
     requeues: int = Field(20, ge=0, le=10_000)
+
+    @model_validator(mode="after")
+    def _packs_what_can_be_packed(self) -> Self:
+        for name, entry in STAGES.items():
+            if getattr(self, name).pack and not entry.of_run:
+                stages = ", ".join(stage for stage in STAGES if STAGES[stage].of_run)
+                raise ValueError(f"{name}.pack: only tasks of runs share jobs, those of {stages}")
+            resources = self.stage(name)
+            if resources.at_once > 1 and resources.gpu_count > 1:
+                raise ValueError(
+                    f"{name}.pack: tasks that share a job share one GPU, and {resources.gpu_count} are asked for; "
+                    "say gpus: 1"
+                )
+        return self
 
     def stage(self, name: str) -> StageResources:
         """Return the resources of a stage: its own section, then the common settings, then the defaults.
@@ -91,6 +130,8 @@ class _Common(StageResources):
         for layer in (_CLUSTER_DEFAULTS, STAGES[name].resources, common, own):
             sbatch = settings.get("sbatch", {}) | layer.get("sbatch", {})
             settings = _without_what_is_said_anew(settings, layer) | layer | {"sbatch": sbatch}
+        if not STAGES[name].of_run:
+            settings.pop("pack", None)
         return StageResources(**settings)
 
     def with_stage(self, name: str, **resources: Any) -> Self:

@@ -15,11 +15,12 @@ from jobs.processes import is_alive
 from .studies import LITTLE
 
 
-@pytest.fixture
-def place(slurm, held, stubs, monkeypatch, capsys) -> Place:
+@pytest.fixture(params=["jobs of their own", "shared jobs"])
+def place(request, slurm, held, stubs, monkeypatch, capsys) -> Place:
     monkeypatch.setenv("SLURM_CONF", slurm.env["SLURM_CONF"])
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(REPOSITORY / "tests"), str(REPOSITORY)]))
-    return Place("slurm", held, stubs, capsys, cluster=LITTLE)
+    shared = {"pack": 3} if request.param == "shared jobs" else {}
+    return Place("slurm", held, stubs, capsys, cluster=LITTLE | shared)
 
 
 def test_a_task_that_slurm_is_about_to_kill_is_not_called_cancelled_while_it_lives(slurm, place):

@@ -88,6 +88,19 @@ def test_the_doctor_asks_sbatch_about_all_options(slurm, tmp_path, monkeypatch):
     assert "did you mean licenses?" in wrong.what
 
 
+def test_the_doctor_asks_for_all_tasks_that_share_a_job(slurm, tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURM_CONF", slurm.env["SLURM_CONF"])
+    settings = ["cluster.train.pack=4", "cluster.evaluate.pack=9"]
+    study = load_study(str(tiny_study(tmp_path, cluster=LITTLE)), settings)[0]
+    found = list(stages.stages(Circumstances(tmp_path, study=study)))
+    (wrong,) = [each for each in found if each.state == "WRONG"]
+    assert "stage evaluate asks for default partition, 9 cores, 8.1 GB" in wrong.what
+    assert "not 9" in wrong.what
+    assert wrong.remedy.endswith("ask for less in cluster.evaluate (pack, gpus, cpus, mem_gb, timeout_min)")
+    takes = "stage train: SLURM takes default partition, 4 cores, 3.6 GB, 10 min, shared by 4 tasks at once"
+    assert takes in [each.what for each in found]
+
+
 def wrapper(folder: Path, line: str) -> Path:
     """A program that stands for a container: it does a line, then starts Python."""
     program = folder / "my container"

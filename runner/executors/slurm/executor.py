@@ -3,6 +3,7 @@
 import re
 import shlex
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from runner.record.array_ids import collapse
 from runner.record.submission import Submission
 from runner.study.cluster import ClusterConfig
 from runner.study.cost import cost_text
+from runner.study.packs import ALONE, packs_of
 from runner.study.plan import Plan, PlannedTask
 from runner.study.stages import STAGES
 from srcnn.paths import StudyPaths
@@ -52,11 +54,19 @@ class Slurm(Executor):
 
     def asks(self, plan: Plan, tasks: Sequence[PlannedTask], room: Room) -> Mapping[str, str]:
         """Return the resources of each stage."""
-        return {stage: resources_text(plan.study.cluster.stage(stage)) for stage in STAGES}
+        packs, counts = packs_of(plan), Counter(task.stage for task in tasks)
+        words = {}
+        for stage in STAGES:
+            pack, resources = packs.get(stage, ALONE), plan.study.cluster.stage(stage)
+            held = min(pack.size, counts[stage])
+            words[stage] = resources_text(resources.of_job(max(1, min(pack.at_once, held))))
+            if held > pack.at_once:
+                words[stage] += f", {held} tasks a job"
+        return words
 
     def cost(self, plan: Plan, tasks: Sequence[PlannedTask]) -> str:
         """Return the most core-hours and GPU-hours that the tasks may take."""
-        return cost_text(plan.study.cluster, tasks)
+        return cost_text(plan.study.cluster, tasks, packs_of(plan))
 
     def batch_files(self, plan: Plan, tasks: Sequence[PlannedTask]) -> Mapping[str, str]:
         """Return the whole batch file of each stage's first array."""

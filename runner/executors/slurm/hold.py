@@ -13,9 +13,19 @@ import sys
 VARIABLE = "SUBMITIT_PREEMPT_SIGNAL"  # by which submitit warns with another signal
 
 
+def warning() -> signal.Signals:
+    """Return the signal with which SLURM warns of a time limit or a preemption."""
+    return signal.Signals[f"SIG{os.environ.get(VARIABLE, 'USR2')}"]
+
+
 def _held() -> set[signal.Signals]:
     """Return the signals that submitit handles and that would end a process without a handler."""
-    return {signal.Signals[f"SIG{os.environ.get(VARIABLE, 'USR2')}"], signal.SIGTERM}
+    return {warning(), signal.SIGTERM}
+
+
+def hold() -> None:
+    """Let the signals wait, also for what is started from here on."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _held())
 
 
 def release() -> None:
@@ -25,7 +35,7 @@ def release() -> None:
 
 def main() -> None:
     """Become the Python that was asked for, with the signals held."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _held())
+    hold()
     for number in _held():  # the shell that started this ignores them
         signal.signal(number, signal.SIG_DFL)
     script = len(sys.orig_argv) - len(sys.argv)

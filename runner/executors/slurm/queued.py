@@ -30,5 +30,6 @@ def jobs_in_queue(sent: Sequence[Submission]) -> list[QueuedJob]:
         else:  # a site, or its user, gave it another comment
             array = by_id[job].array if job in by_id and fits(by_id[job].origin, name, comment, submit) else None
         if array:
-            jobs.append(QueuedJob(job, array.key(job), state, array.token, state != "COMPLETING"))
+            keys = [key for key in array.keys(job) if key[1] not in array.taken_back]
+            jobs += [QueuedJob(job, key, state, array.token, state != "COMPLETING") for key in keys]
     return jobs

@@ -61,6 +61,7 @@ def resources_text(resources: StageResources) -> str:
         _EXCLUSIVE[resources.exclusive or False],
         *(f"--{name}" if value is True else f"--{name}={value}" for name, value in resources.sbatch.items()),
         f"run by {shlex.join(resources.python)}" if resources.python else "",
+        f"shared by {resources.at_once} tasks at once" if resources.at_once > 1 else "",
     ]
     return ", ".join(part for part in parts if part)
 

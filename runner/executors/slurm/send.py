@@ -18,6 +18,7 @@ from runner.executors.job_state import SchedulerError
 from runner.executors.slurm import requeue, scheduler
 from runner.executors.slurm.arrays import Batch, arrange
 from runner.executors.slurm.inside import InSlurm
+from runner.executors.slurm.pack import PackCall
 from runner.executors.slurm.partitions import listed_partitions
 from runner.executors.slurm.queued import jobs_in_queue
 from runner.executors.slurm.sbatch import sbatch_options
@@ -30,10 +31,12 @@ from runner.record.array_ids import array_of
 from runner.record.submission import Submission
 from runner.record.submission_files import CODE
 from runner.study.cluster import ClusterConfig
+from runner.study.packs import ALONE, packs_of
 from runner.study.plan import Plan, PlannedTask
 from runner.study.stages import STAGES
 
 SIGNAL_DELAY_S = 90  # the warning before a time limit, enough to write a checkpoint; a quarter of a short limit
+LATEST = 2  # no task of several begins later than so many warnings before the limit of their job
 # A shell that ignores the signals which hold.py is about to hold, and becomes the command behind it.
 _HOLD = """sh -c 'trap "" "${SUBMITIT_PREEMPT_SIGNAL:-USR2}" TERM; exec "$@"' hold"""
 
@@ -43,9 +46,9 @@ def job_name(study: str, stage: str) -> str:
     return f"{study}-{stage}"
 
 
-def sbatch_parameters(study: str, stage: str, cluster: ClusterConfig) -> dict[str, Any]:
-    """Return the parameters of one stage in the words of submitit's SlurmExecutor."""
-    resources = cluster.stage(stage)
+def sbatch_parameters(study: str, stage: str, cluster: ClusterConfig, at_once: int = 1) -> dict[str, Any]:
+    """Return the parameters of a stage whose jobs do some tasks at once, in the words of submitit's SlurmExecutor."""
+    resources = cluster.stage(stage).of_job(at_once)
     options = sbatch_options(resources)
     if cluster.mail:
         options |= {"mail-user": cluster.mail, "mail-type": "END,FAIL" if STAGES[stage].per == "study" else "FAIL"}
@@ -56,7 +59,7 @@ def sbatch_parameters(study: str, stage: str, cluster: ClusterConfig) -> dict[st
         "time": resources.timeout_min,  # submitit counts with it
         "array_parallelism": resources.parallelism,
         "setup": list(resources.setup or ()),
-        "signal_delay_s": min(SIGNAL_DELAY_S, 15 * (resources.timeout_min or SIGNAL_DELAY_S)),
+        "signal_delay_s": _warned_s(resources.timeout_min),
         "stderr_to_stdout": True,
         # Unasked, srun starts as many copies as fit into what SLURM gave, which may be more than was asked for: a whole
         # node, both threads of a core, as many CPUs as the memory counts for. srun of SLURM 22.05 to 23.02 does not
@@ -73,6 +76,11 @@ def sbatch_parameters(study: str, stage: str, cluster: ClusterConfig) -> dict[st
         },
     }
     return {key: value for key, value in wanted.items() if value is not None} | {"wckey": None}  # not submitit's own
+
+
+def _warned_s(timeout_min: int | None) -> int:
+    """Return how long before its time limit a job is warned."""
+    return min(SIGNAL_DELAY_S, 15 * (timeout_min or SIGNAL_DELAY_S))
 
 
 def sbatch_script(parameters: dict[str, Any], folder: Path, tasks: int, python: str = "python") -> str:
@@ -93,11 +101,11 @@ def batch_files(plan: Plan, tasks: Sequence[PlannedTask]) -> dict[str, str]:
     except SchedulerError:  # on a laptop
         size = scheduler.ARRAY_SIZE
     files: dict[str, str] = {}
-    for batch in arrange(sending.cluster, tasks, {}, size):
+    for batch in arrange(sending.cluster, tasks, {}, size, packs_of(plan)):
         batch.job, batch.token = f"JOB_{batch.stage.upper()}", "TOKEN"
         if batch.stage not in files:
             parameters, python = sending.parameters(batch), sending.python(batch.stage)
-            files[batch.stage] = sbatch_script(parameters, folder / batch.stage, len(batch.tasks), python)
+            files[batch.stage] = sbatch_script(parameters, folder / batch.stage, len(batch.jobs), python)
     return files
 
 
@@ -116,13 +124,14 @@ def send(request: Request) -> None:
 
 def _send_all(request: Request) -> None:
     study, submission = request.plan.study, request.submission
-    batches = arrange(study.cluster, request.tasks, request.active, _array_size())
+    batches = arrange(study.cluster, request.tasks, request.active, _array_size(), packs_of(request.plan))
     environment = import_environment(take_snapshot(request.plan.experiments, submission.folder)) | KEEP_MEMORY
     sending = _Sending(study.name, study.cluster, submission.folder, environment)
     submission.sent_at = scheduler.controller_time()
     for batch in batches:
         names = [task.name for task in batch.tasks]
-        array = submission.intend(batch.stage, names, job_name(study.name, batch.stage))
+        shape = batch.pack.size, batch.pack.at_once
+        array = submission.intend(batch.stage, names, job_name(study.name, batch.stage), *shape)
         batch.token = array.token
         batch.job = sending.send(batch)
         submission.number(array, batch.job)
@@ -181,9 +190,8 @@ class _Sending:
 
     def send(self, batch: Batch) -> str:
         """Call sbatch for one array, and return the number of its job. Raises SchedulerError with its words."""
-        requeues, gpus = self.cluster.requeues, self.cluster.stage(batch.stage).gpu_count
-        settings: dict[str, Any] = {"gpus": gpus, "requeues": requeues, "code": self.folder / CODE}
-        calls = [TaskCall.of(task, self.folder, InSlurm(), **settings) for task in batch.tasks]
+        requeues = self.cluster.requeues
+        calls = [self._call(batch, tasks) for tasks in batch.jobs]
         parameters, python = self.parameters(batch), self.python(batch.stage)
         try:
             # submitit prints sbatch's words too
@@ -192,9 +200,25 @@ class _Sending:
         except SchedulerError as error:
             raise SchedulerError(_refusal_text(batch.stage, str(error))) from error
 
+    def _call(self, batch: Batch, tasks: Sequence[PlannedTask]) -> TaskCall | PackCall:
+        """Return what one job of an array does."""
+        resources = self.cluster.stage(batch.stage)
+        settings = {"gpus": resources.gpu_count, "requeues": self.cluster.requeues, "code": self.folder / CODE}
+        calls = []
+        for task in tasks:
+            # What shares its job with others may have failed, and they gone well.
+            needs = [(need.key, need.outputs) for need in task.needs if batch.is_unsure and STAGES[need.stage].of_run]
+            calls.append(TaskCall.of(task, self.folder, InSlurm(), **settings, needs=tuple(needs)))
+        if batch.pack is ALONE:
+            return calls[0]
+        limit = resources.timeout_min
+        until_s = 60 * limit - LATEST * _warned_s(limit) if limit else None
+        return PackCall(tuple(calls), self.folder, min(batch.pack.at_once, len(batch.jobs[0])), until_s)
+
     def parameters(self, batch: Batch) -> dict[str, Any]:
         """Return all parameters of one array."""
-        parameters = sbatch_parameters(self.study, batch.stage, self.cluster)
+        at_once = min(batch.pack.at_once, len(batch.jobs[0]))
+        parameters = sbatch_parameters(self.study, batch.stage, self.cluster, at_once)
         parameters["setup"] += [*_exports(self.environment), *_before_the_task(self.folder / batch.stage)]
         parameters["teardown"] = _after_the_task()
         parameters["comment"] = batch.token

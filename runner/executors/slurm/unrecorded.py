@@ -6,6 +6,7 @@ nowhere was never sent.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from jobs.attempt import attempt_files, read_attempt
@@ -44,7 +45,7 @@ def take_on_record(paths: StudyPaths, sent: Sequence[Submission]) -> list[str]:
             submission.number(array, job)
             known = _numbered(array, numbers)
             what = f"{array.stage} job {job} was sent by a process that was killed"
-            if any(known.key(element) in later for element in known.ids):
+            if any((known.stage, task) in later for task in known.tasks):
                 scheduler.cancel([job])
                 lines.append(f"{what}, and sent again since: it is cancelled")
             else:
@@ -54,7 +55,7 @@ def take_on_record(paths: StudyPaths, sent: Sequence[Submission]) -> list[str]:
 
 
 def _numbered(array: SentArray, numbers: Mapping[str, str]) -> SentArray:
-    return SentArray(array.stage, numbers.get(array.token, array.job), array.tasks, array.token, array.name)
+    return replace(array, job=numbers.get(array.token, array.job))
 
 
 def _numbers(paths: StudyPaths, sent: Sequence[Submission]) -> dict[str, str]:

@@ -1,6 +1,9 @@
 """What the report says a metric costs is what a comparison costs, not what loading it costs."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis.sections import contrast
@@ -42,3 +45,15 @@ def test_a_very_slow_metric_is_called_once(clock):
     calls = clock(30.0, 9.9)
     assert contrast._seconds(PICTURE, PICTURE, "psnr", "paper") == pytest.approx(30.0)
     assert len(calls) == 1
+
+
+def test_a_metric_without_a_value_of_so_small_a_patch_costs_nothing_that_could_be_told():
+    study = SimpleNamespace(setting=lambda name, default: [[32, 40]])
+    pictures = pd.DataFrame({"patches": [3]})
+    evidence = SimpleNamespace(
+        metrics=("psnr", "ms_ssim", "vifp"), definitions=("paper",), study=study, pictures=pictures
+    )
+    costs = contrast._costs(evidence).frame.set_index("metric")["paper"]
+    assert costs["PSNR"] > 0
+    assert costs["all"] == costs["PSNR"]
+    assert costs[["MS-SSIM", "VIFp"]].isna().all()

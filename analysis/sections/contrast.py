@@ -129,7 +129,8 @@ def _costs(evidence: Evidence) -> Table | Prose:
     for name in ours:
         row: dict[str, Any] = {"metric": about(name).title}
         for definition in evidence.definitions:
-            known = definition in METRICS[name].definitions
+            # What has no value of so small a patch costs nothing, and that says nothing.
+            known = definition in METRICS[name].definitions and min(height, width) >= METRICS[name].smallest
             row[definition] = 1000 * _seconds(reference, estimate, name, definition) if known else float("nan")
         rows.append(row)
     table = pd.DataFrame(rows)

@@ -59,6 +59,9 @@ def folders(request, tmp_path, monkeypatch):
     sys.modules.pop("own_of_mine", None)
 
 
+before_any_backend = pytest.mark.parametrize("folders", ["cpu"], indirect=True)  # these are decided before it is asked
+
+
 def options(folders, *more: str) -> list[str]:
     """Scoring by the own metric, each call of which is made in another process, and by the backend under test."""
     places = ["--reference", str(folders / "originals"), "--estimate", str(folders / "mine")]
@@ -121,6 +124,7 @@ def test_a_metric_that_raises_costs_the_rows_of_its_picture_and_the_same_command
     assert len((folders / "calls").read_text()) == len(dark) + 1
 
 
+@before_any_backend
 def test_a_metric_whose_code_cannot_be_read_is_refused_in_a_sentence(folders, capsys):
     assert evaluate([*options(folders), "--metrics", "builtins:max"]) == 2
     assert (
@@ -176,6 +180,7 @@ def test_an_interrupted_second_try_loses_no_score_of_the_first(tmp_path):
     assert [(row["image"], row["psnr"]) for row in kept] == [("a", 1.0), ("bb", 2.0)]
 
 
+@before_any_backend
 @pytest.mark.parametrize("out", ["file", "file/below"])
 def test_an_out_that_cannot_be_written_is_refused_before_anything_is_scored(folders, capsys, out):
     (folders / "todo").write_text("")
@@ -185,6 +190,7 @@ def test_an_out_that_cannot_be_written_is_refused_before_anything_is_scored(fold
     assert not (folders / "calls").exists()
 
 
+@before_any_backend
 @pytest.mark.parametrize("content", [b"somebody's", None])
 def test_a_table_from_elsewhere_is_replaced_only_if_told_to(folders, capsys, content):
     (folders / "todo").write_text("")

@@ -105,6 +105,7 @@ CHANGES = {
     "evaluate.definitions": (["package"], SCORING),
     "evaluate.shards": (2, NOTHING),
     "evaluate.workers": (3, NOTHING),
+    "evaluate.backend": ("torch", NOTHING),
     "seed": (1, TRAINING),
 }
 
@@ -206,6 +207,7 @@ DEFAULTS = {
             "definitions": ("paper",),
             "shards": 1,
             "workers": None,
+            "backend": "auto",
         },
     ),
 }

@@ -14,19 +14,20 @@ from analysis.page import PageSection, write_files
 from analysis.records import failures
 from analysis.sections import SCORELESS, SECTIONS
 from analysis.sections.making import commands
-from analysis.study import open_study
+from analysis.study import Restore, open_study
 from srcnn.files import write_text
 from srcnn.metrics import forget_metrics
 from srcnn.words import printable
 
 
-def write_report(study_dir: Path | str) -> Path:
+def write_report(study_dir: Path | str, restore: Restore | None = None) -> Path:
     """Write report/index.html and the files beside it; return the page's path.
 
+    ``restore`` makes the restored pictures that it shows and finds in no file.
     Raises FileNotFoundError if the folder holds no study.
     """
     forget_metrics()
-    study = open_study(study_dir)
+    study = open_study(study_dir, restore)
     evidence = Evidence(study)
     scored = bool(len(evidence.pictures))
     made = [build(evidence) for name, build in SECTIONS.items() if scored or name in SCORELESS]

@@ -18,6 +18,7 @@ from srcnn.files import PictureError, read_text
 from srcnn.patches import Box
 from srcnn.paths import RootPaths, view_folder
 from srcnn.picture_list import read_list
+from srcnn.rendered import picture_file
 from srcnn.upsample import UPSAMPLERS
 from srcnn.views import low_resolution_picture, reduced, reference
 from srcnn.yaml_text import read_yaml
@@ -50,7 +51,10 @@ class Album:
     def restored(self, run: RunResults, epoch: int, set_name: str, image: str, view: str = "full") -> Bytes | None:
         """Return the network's picture at an epoch; view ``zoom_<k>`` is the one at 1/k size."""
         group = self.study.sets[set_name]["group"]
-        return self._rendered(self.study.paths.run(run.run_id).rendered_epoch(group, epoch), set_name, view, image)
+        base = self.study.paths.run(run.run_id).rendered_epoch(group, epoch)
+        if self.study.restore and not picture_file(view_folder(base, set_name, view), image).exists():
+            self.study.restore(run.run_id, epoch, set_name, image)
+        return self._rendered(base, set_name, view, image)
 
     def enlarged(
         self, run: RunResults, epoch: int, set_name: str, image: str, box: Box, zoom: int, upsampler: str
@@ -79,7 +83,7 @@ class Album:
 
     def _rendered(self, base: Path, set_name: str, view: str, image: str) -> Bytes | None:
         try:
-            return _read(str(view_folder(base, set_name, view) / f"{image}.png"))
+            return _read(str(picture_file(view_folder(base, set_name, view), image)))
         except PictureError:
             return None
 

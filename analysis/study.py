@@ -1,6 +1,6 @@
 """The results of a study, as it was last submitted: runs, their settings and variants, their shards."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,12 +38,17 @@ class RunResults:
     multiplications: int = 0
 
 
+# Writes the views of a picture, restored by a run at an epoch; arguments are run_id, epoch, set and picture.
+Restore = Callable[[str, int, str, str], None]
+
+
 @dataclass(frozen=True)
 class StudyResults:
-    """One study's folder, opened to be read."""
+    """One study's folder, opened to be read; ``restore`` makes a restored picture that is kept in no file."""
 
     folder: Path
     contents: Mapping[str, Any]
+    restore: Restore | None = None
 
     @property
     def paths(self) -> StudyPaths:
@@ -143,13 +148,13 @@ class StudyResults:
         return [shard for shard in self.shard_paths() if not has_shard(shard)]
 
 
-def open_study(folder: Path | str) -> StudyResults:
+def open_study(folder: Path | str, restore: Restore | None = None) -> StudyResults:
     """Return the study in a folder. Raises FileNotFoundError if none was submitted into it."""
     folder = Path(folder)
     contents = read_contents(StudyPaths(folder))
     if contents is None:
         raise FileNotFoundError(f"{folder}: holds no study (no contents.json); submit one into it first")
-    return StudyResults(folder, whole(contents))
+    return StudyResults(folder, whole(contents), restore)
 
 
 def distinct_name(name: str, taken: Collection[str], why: str) -> str:

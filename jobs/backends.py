@@ -16,9 +16,10 @@ CPU_KERNELS = "cpu kernels"
 
 
 class Backend(Protocol):
-    """A way to compute scores; ``name`` is what files of scores say of it."""
+    """A way to compute scores; ``name`` is what files of scores say of it, ``device`` what torch calls its device."""
 
     name: str
+    device: str
 
     def score(
         self, prepare: Prepare, calls: Sequence[tuple[Any, ...]], evaluate: EvaluateConfig, workers: int | None
@@ -33,6 +34,7 @@ class CpuKernels:
     """Scoring by the compiled kernels, a picture after the other in each of several processes."""
 
     name = CPU_KERNELS
+    device = "cpu"
 
     def score(
         self, prepare: Prepare, calls: Sequence[tuple[Any, ...]], evaluate: EvaluateConfig, workers: int | None

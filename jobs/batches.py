@@ -75,7 +75,7 @@ class Batches:
     """Scoring on a device, many pairs of one size at once; see ``jobs.backends.Backend``."""
 
     def __init__(self, device: torch.device) -> None:
-        self.device = device
+        self.device = str(device)
         self.name = f"torch, {device_text(device)}"
 
     def score(
@@ -86,7 +86,7 @@ class Batches:
         names = [name for name in evaluate.metrics if name in BATCHED] if "paper" in evaluate.definitions else []
         if left and calls:
             _log.warning("torch has no form in batches of %s: computed by the CPU kernels", ", ".join(left))
-        if self.device.type == "cpu":
+        if self.device == "cpu":
             torch.set_num_threads(threads)
         done = 0
         for pictures in _read_ahead(prepare, calls, names, threads, at_once(1, 1, 1, self._memory_gb())):
@@ -108,7 +108,7 @@ class Batches:
 
     def _memory_gb(self) -> float:
         """Return how much memory of the device pairs may take: at most half of what nobody else uses."""
-        if self.device.type != "cuda":
+        if self.device == "cpu":
             return CPU_GB
         free, _ = torch.cuda.mem_get_info(self.device)
         return min(GPU_GB, free / 2e9)

@@ -81,7 +81,9 @@ class Evaluate(Job):
                     yield Stale(shard, partial(take_scores, shard, of_these, self.sets, self.experiment.evaluate))
 
     def to_read(self) -> Iterator[Path]:
-        """Give the restored pictures that are there and whose scores are missing."""
+        """Give the restored pictures that are there and whose scores are missing, where those need the files."""
+        if not self.experiment.render.keeps_all:
+            return
         pictures = self.pictures() if (epochs := self.missing_epochs()) else []
         views = [view for views in rendered_views(self.experiment.evaluate).values() for view in views]
         for epoch in epochs:

@@ -1,10 +1,11 @@
 """The work of stage ``baseline``: pictures that are interpolated, and scored as they are."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from jobs.backends import backend_of
 from jobs.baseline import Baseline
-from jobs.evaluating import compare_full_size
+from jobs.evaluating import compare_full_size, read_view
 from jobs.folders import open_folder
 from jobs.job import Progress
 from jobs.pictures import Picture, SetRef, load_set, set_ids
@@ -60,8 +61,8 @@ def _to_score(stage: Baseline, set_ref: SetRef, picture: Picture) -> Iterator[To
         return
     earlier = EarlierScores(stage.paths.scores(stage.degradation_id), set_ids(stage.sets), stage.eval_id)
     known = earlier.known(0, set_ref.name, picture.name)
-    base = stage.paths.baseline(stage.degradation_id)
-    full_size = compare_full_size(stage.experiment, original, base, set_ref.name, picture)
+    of_file = partial(read_view, stage.paths.baseline(stage.degradation_id), set_ref.name, picture.name)
+    full_size = compare_full_size(stage.experiment, original, of_file, picture.grey)
     yield ToScore(ScoredPicture(set_ref.name, picture.name, "bicubic"), full_size, known)
     zoomed = (_compare_zoomed(stage, original, picture, zoom) for zoom in settings.used_zooms)
     yield ToScore(ScoredPicture(set_ref.name, picture.name, "direct"), zoomed, known)

@@ -1,4 +1,4 @@
-"""Stage ``render``: every kept epoch of a run applied to every picture of its sets."""
+"""Stage ``render``: the kept epochs of a run applied to every picture of its sets, where files of them are kept."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from srcnn.rendered import rendered_views
 
 @dataclass(frozen=True)
 class Render(Job):
-    """The pictures of one run's sets, restored at every kept epoch."""
+    """The pictures of one run's sets, restored at every kept epoch of which ``render.keep`` wants files."""
 
     root: RootPaths
     paths: RunPaths
@@ -29,19 +29,25 @@ class Render(Job):
 
     @classmethod
     def of(cls, run: PlannedRun) -> Iterator[tuple[str, Self]]:
-        """Give the rendering of a run that has pictures to restore."""
-        if run.sets:
-            yield run.run_id, cls(run.study.root, run.paths, run.experiment, run.sets)
+        """Give the rendering of a run that has pictures to restore and to keep."""
+        job = cls(run.study.root, run.paths, run.experiment, run.sets)
+        if job.outputs():
+            yield run.run_id, job
 
     def outputs(self) -> tuple[Output, ...]:
-        """Return the folders of every view of every set, at every kept epoch."""
+        """Return the folders of every view of every set, at the epochs of which files are kept."""
+        epochs, history = self.experiment.kept_epochs, self.paths.history
+        last, best = (epochs[-1:], None), (epochs, history)
+        chosen = {"scored": (last, best), "best": (best,), "none": ()}
         return tuple(
             Output(
                 "pictures",
                 view_folder(self.paths.each_rendered_epoch(set_ref.group), set_ref.name, view),
-                tuple(self.experiment.kept_epochs),
+                several,
                 self.root.pictures(set_ref.set_id),
+                best_by,
             )
+            for several, best_by in chosen.get(self.experiment.render.keep, ((epochs, None),))
             for set_ref in self.sets
             for views in rendered_views(self.experiment.evaluate).values()
             for view in views
@@ -53,8 +59,12 @@ class Render(Job):
         return "pictures", once * len(self.missing_epochs())
 
     def lost(self, needed: Lost) -> Lost:
-        """Return the pictures that are lacking, and all pictures of an epoch whose checkpoint is."""
-        return {epoch: self.lacking(epoch) for epoch in self.missing_epochs()} | dict(needed)
+        """Return the pictures that are lacking, and all pictures of an epoch whose checkpoint is.
+
+        Where not all pictures are files, scores are not made from files, and outlive them.
+        """
+        lacking = self.missing_epochs() if self.experiment.render.keeps_all else []
+        return {epoch: self.lacking(epoch) for epoch in lacking} | dict(needed)
 
     def stale(self, needed: Lost) -> Iterator[Stale]:
         """Give the folders of epochs whose checkpoint is lost."""
@@ -65,7 +75,7 @@ class Render(Job):
                     yield Stale(folder, partial(_take_folder, folder))
 
     def missing_epochs(self) -> list[int]:
-        """Return the kept epochs that lack a picture."""
+        """Return the epochs that lack a picture of which there is to be a file."""
         shelf = Shelf()
         lacking = {epoch for output in self.outputs() for epoch in shelf.lacking(output)}
         return [epoch for epoch in self.experiment.kept_epochs if epoch in lacking]

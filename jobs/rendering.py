@@ -1,21 +1,18 @@
-"""The work of stage ``render``: pictures restored by the networks of a run's kept epochs."""
+"""The work of stage ``render``: pictures restored by the networks of a run's kept epochs, and written."""
 
 from collections.abc import Iterator, Mapping
 
 import torch
 
-from jobs.checkpoint import Checkpoint, CheckpointError, set_aside_damaged
 from jobs.device import task_device
 from jobs.folders import missing_pictures, open_folder
 from jobs.job import Progress, task_cores
 from jobs.pictures import Picture, SetRef, load_set
 from jobs.render import Render
-from srcnn.deprocess import Floats
+from jobs.restored import RestoringNetwork
 from srcnn.files import PictureError, write_picture
-from srcnn.inference import restore
-from srcnn.paths import RunPaths
 from srcnn.rendered import picture_file, rendered_views
-from srcnn.views import Degraded, as_view, degraded, reduced
+from srcnn.views import degraded, reduced
 from srcnn.words import listed
 
 # A pass of the network over a picture: the zoom that the picture is reduced by, and the epoch of the weights.
@@ -30,9 +27,8 @@ def render(stage: Render, progress: Progress) -> None:
     epochs = stage.missing_epochs()
     device = task_device()
     torch.set_num_threads(task_cores())
-    networks = {
-        epoch: _Network(_checkpoint(stage.paths, epoch), device, stage.experiment.model.name) for epoch in epochs
-    }
+    own = stage.experiment.model.name
+    networks = {epoch: RestoringNetwork(stage.paths, epoch, device, own) for epoch in epochs}
     todo = [
         (set_ref, picture, passes) for set_ref in stage.sets for picture, passes in _to_restore(stage, set_ref, epochs)
     ]
@@ -50,17 +46,6 @@ def render(stage: Render, progress: Progress) -> None:
         raise PictureError(f"could not be restored:{listed(reasons)}")
 
 
-def _checkpoint(paths: RunPaths, epoch: int) -> Checkpoint:
-    """Return the checkpoint of an epoch. A damaged one is moved away, so that submitting again remakes it."""
-    file = paths.checkpoint(epoch)
-    try:
-        return Checkpoint.load(file)
-    except CheckpointError as error:
-        if set_aside_damaged(file):
-            raise CheckpointError(f"{error}; it was set aside: submit the study again to remake it") from error
-        raise
-
-
 def _to_restore(stage: Render, set_ref: SetRef, epochs: list[int]) -> Iterator[tuple[Picture, list[Pass]]]:
     """Give the pictures of a set that lack a view, with the passes that make it."""
     pictures = load_set(stage.root, set_ref.set_id)
@@ -76,7 +61,7 @@ def _to_restore(stage: Render, set_ref: SetRef, epochs: list[int]) -> Iterator[t
 
 
 def _restore(
-    stage: Render, set_ref: SetRef, picture: Picture, passes: list[Pass], networks: Mapping[int, "_Network"]
+    stage: Render, set_ref: SetRef, picture: Picture, passes: list[Pass], networks: Mapping[int, RestoringNetwork]
 ) -> None:
     data = stage.experiment.data
     original = picture.read()
@@ -84,19 +69,6 @@ def _restore(
         hr = reduced(original, data, zoom)
         given = degraded(hr, data, picture.grey)
         for epoch in (epoch for pass_zoom, epoch in passes if pass_zoom == zoom):
-            luma = networks[epoch].restore(given)
-            for view in rendered_views(stage.experiment.evaluate)[zoom]:
-                file = picture_file(stage.view_folder(set_ref, epoch, view), picture.name)
-                write_picture(file, as_view(view, luma, given.interpolated, data, picture.grey))
-
-
-class _Network:
-    """A checkpoint's network on a device, with the scale that it computes in."""
-
-    def __init__(self, checkpoint: Checkpoint, device: torch.device, own: str) -> None:
-        self.model = checkpoint.build(own).to(device)
-        self.scale = checkpoint.standardisation
-
-    def restore(self, picture: Degraded) -> Floats:
-        """Return the restored luma (H, W) of a picture."""
-        return restore(self.model, picture, self.scale)
+            names = rendered_views(stage.experiment.evaluate)[zoom]
+            for view, pixels in networks[epoch].views(names, given, data, picture.grey):
+                write_picture(picture_file(stage.view_folder(set_ref, epoch, view), picture.name), pixels)

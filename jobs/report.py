@@ -6,6 +6,7 @@ from typing import Self
 
 from jobs.job import Job, Progress, silent
 from jobs.planned import PlannedRun
+from jobs.shown_pictures import ShownPictures
 from srcnn.files import write_json
 from srcnn.inputs import inputs_file, report_inputs
 from srcnn.outputs import Output
@@ -32,6 +33,6 @@ class Report(Job):
         from analysis.build import write_report  # pandas and matplotlib, which a plan does without
 
         inputs = report_inputs(self.paths)
-        write_report(self.paths.folder)
+        write_report(self.paths.folder, ShownPictures(self.paths))
         write_json(inputs_file(self.paths), inputs)
         progress(1, 1, str(self.paths.report_page))

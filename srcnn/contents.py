@@ -83,6 +83,7 @@ def _checked(value: Any) -> Contents:
             raise ValueError(f"tasks.{i}.run: the study has no run {shown(task['run'])}")
         for output in task["outputs"]:
             require_own_place(output["place"])
+            require_own_place(output.get("history", output["place"]))
     return contents
 
 

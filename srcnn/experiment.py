@@ -357,10 +357,24 @@ class LogSpacedEpochs(Section):
     log_spaced: int = Field(ge=2, le=MOST_KEPT)
 
 
+Keep = Literal["auto", "all", "scored", "best", "none"]
+
+
 class RenderConfig(Section):
-    """The epochs of which checkpoints, restored pictures and scores are kept."""
+    """The epochs of which checkpoints and scores are kept, and the restored pictures of which of them are files.
+
+    ``keep`` is in no id: what is in no file is restored where it is scored. ``scored`` keeps files of the last epoch
+    and of the best by the held-out loss, ``best`` of that alone, ``none`` of none; ``auto`` is ``all``, and ``scored``
+    where a study would have very many. What the report shows is kept besides.
+    """
 
     epochs: tuple[Annotated[int, Field(ge=0)], ...] | EveryEpochs | LogSpacedEpochs = EveryEpochs(every=1)
+    keep: Keep = "auto"
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether every restored picture is a file, from which it is scored."""
+        return self.keep in ("auto", "all")  # a plan has decided what auto is
 
     def kept(self, epochs: int) -> tuple[int, ...]:
         """Return the kept epochs of a training of ``epochs``, ascending; (0,), the start, if ``epochs`` is 0.

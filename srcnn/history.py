@@ -1,13 +1,13 @@
 """The history of a training: ``history.jsonl``, a line an epoch."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict
 
 from srcnn.files import parsed, read_own
 from srcnn.records import record
-from srcnn.regular import NotRegular, open_regular
+from srcnn.regular import NotRegular, open_regular, read_regular
 
 _LINE = 1 << 16  # bytes that hold a line of any history
 
@@ -61,6 +61,16 @@ def last_epoch(path: Path) -> int:
     except OSError as error:
         error.filename = error.filename or str(path)
         raise
+
+
+def best_epoch(path: Path, epochs: Sequence[int]) -> int:
+    """Return which of some epochs has the lowest held-out loss; the last where a history does not tell."""
+    try:
+        told = [epoch_of(json.loads(line)) for line in read_regular(path).splitlines() if line.strip()]
+    except (FileNotFoundError, IsADirectoryError, NotRegular, ValueError, RecursionError):
+        told = []
+    losses = {record["epoch"]: loss for record in told if (loss := record["holdout_loss"]) is not None}
+    return min((epoch for epoch in epochs if epoch in losses), key=lambda epoch: losses[epoch], default=epochs[-1])
 
 
 def _epochs(content: bytes) -> list[Epoch]:

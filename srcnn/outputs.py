@@ -9,7 +9,7 @@ from typing import Literal, NotRequired, TypedDict, get_args
 
 from srcnn.damage import DamagedFile
 from srcnn.files import holds, names_in
-from srcnn.history import last_epoch
+from srcnn.history import best_epoch, last_epoch
 from srcnn.inputs import inputs_file, report_inputs
 from srcnn.paths import RootPaths, StudyPaths
 from srcnn.picture_list import read_list
@@ -28,6 +28,7 @@ class OutputRecord(TypedDict):
     kind: Kind
     place: str
     epochs: NotRequired[list[int]]
+    history: NotRequired[str]
     set_id: NotRequired[str]
 
 
@@ -37,20 +38,21 @@ class Output:
 
     The kinds: ``file`` is a file, ``history`` one of a training, up to the last of ``epochs``, ``pictures`` a folder
     with every picture of the set whose list is ``pictures``, ``shard`` a file of scores, wherever it lies by now,
-    ``report`` a page that shows what is there.
+    ``report`` a page that shows what is there. With ``history`` only the epoch counts that is best by that file.
     """
 
     kind: Kind
     place: Path
     epochs: tuple[int, ...] = ()
     pictures: Path | None = None
+    history: Path | None = None
 
     def places(self) -> Iterator[tuple[int, Path]]:
         """Give the epochs with their places; epoch 0 for what belongs to none."""
         if EPOCH not in str(self.place):
             yield 0, self.place
             return
-        for epoch in self.epochs:
+        for epoch in (best_epoch(self.history, self.epochs),) if self.history else self.epochs:
             yield epoch, Path(str(self.place).replace(EPOCH, f"{epoch:04d}"))
 
     def to_json(self, study: StudyPaths) -> OutputRecord:
@@ -60,6 +62,8 @@ class Output:
             about["epochs"] = list(self.epochs)
         if self.pictures:
             about["set_id"] = self.pictures.stem
+        if self.history:
+            about["history"] = os.path.relpath(self.history, study.folder)
         return about
 
     @classmethod
@@ -67,7 +71,8 @@ class Output:
         """Return the output that a record describes."""
         place = Path(os.path.normpath(study.folder / about["place"]))
         pictures = study.root.pictures(about["set_id"]) if "set_id" in about else None
-        return cls(about["kind"], place, tuple(about.get("epochs", ())), pictures)
+        history = Path(os.path.normpath(study.folder / about["history"])) if "history" in about else None
+        return cls(about["kind"], place, tuple(about.get("epochs", ())), pictures, history)
 
 
 def require_own_place(place: str) -> None:
@@ -99,6 +104,18 @@ class Shelf:
         """Give the epochs of an output that are not there, 0 for what belongs to none."""
         check = _CHECKS[output.kind]
         return (epoch for epoch, place in output.places() if not check(self, output, place))
+
+    def files_lacking(self, output: Output) -> int:
+        """Return how many files of an output are not there."""
+        return sum(self._lacking_at(output, place) for _, place in output.places())
+
+    def _lacking_at(self, output: Output, place: Path) -> int:
+        if _CHECKS[output.kind](self, output, place):
+            return 0
+        if output.kind != "pictures" or output.pictures is None:
+            return 1
+        there = self._names(place) if made_from(place) == output.pictures.stem else frozenset()
+        return len((self._wanted(output.pictures) or frozenset()).difference(there))
 
     def damaged(self, output: Output) -> Path | None:
         """Return an output's first file of scores or patches that is not whole by its ends; None if there is none."""

@@ -112,7 +112,7 @@ def study_file(tmp_path: Path) -> Path:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a report only that it is there: drawing it takes longer than all else in a tiny study."""
     monkeypatch.setattr(
-        "analysis.build.write_report", lambda folder: write_text(StudyPaths(folder).report_page, "page")
+        "analysis.build.write_report", lambda folder, *_: write_text(StudyPaths(folder).report_page, "page")
     )
 
 

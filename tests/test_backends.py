@@ -45,7 +45,7 @@ def by_kernels(tmp_path_factory):
     Image.fromarray(dark).save(folder / "test" / "dark.png")
     file = tiny_study(folder, training__epochs=1, evaluate__definitions=["paper", "package"], **PROTOCOLS)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("analysis.build.write_report", lambda folder: write_text(StudyPaths(folder).report_page, ""))
+        patch.setattr("analysis.build.write_report", lambda folder, *_: write_text(StudyPaths(folder).report_page, ""))
         assert submit([str(file), "--executor", "debug", "--root", str(folder / "results")]) == 0
     return folder / "results"
 

@@ -33,7 +33,9 @@ def run_once(tmp_path_factory):
     folder = tmp_path_factory.mktemp("once")
     file = tiny_study(folder, keep={"every_s": 0})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("analysis.build.write_report", lambda study: write_text(StudyPaths(study).report_page, "page"))
+        patch.setattr(
+            "analysis.build.write_report", lambda study, *_: write_text(StudyPaths(study).report_page, "page")
+        )
         assert submit.main([str(file), "--executor", "debug", "--root", str(folder / "results")]) == 0
     return folder / "results"
 

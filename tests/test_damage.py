@@ -34,7 +34,7 @@ def _quick_report(monkeypatch):
     monkeypatch.setattr("analysis.build.write_report", quick_report)
 
 
-def quick_report(folder):
+def quick_report(folder, *_):
     load_histories(folder)
     analysis.load(folder)
     write_text(StudyPaths(folder).report_page, "page")

@@ -66,7 +66,7 @@ def test_scores_that_are_divided_otherwise_are_taken_over(finished, monkeypatch)
     before, halves = rows(finished), "evaluate.shards=2"
     assert [task.stage for task in planned(finished, halves).missing()] == ["evaluate", "evaluate", "report"]
     monkeypatch.setattr("jobs.scoring.Reference", None)  # nothing can be computed
-    monkeypatch.setattr("analysis.build.write_report", lambda folder: write_text(finished.report_page, "page"))
+    monkeypatch.setattr("analysis.build.write_report", lambda folder, *_: write_text(finished.report_page, "page"))
     assert submit.main([str(finished.folder), halves, "--executor", "debug"]) == 0
     assert rows(finished) == before
     assert clean.main([str(finished.folder), "--what", "superseded", "--yes"]) == 0

@@ -154,7 +154,7 @@ def test_what_stands_in_the_place_of_a_record_stops_no_command_for_ever_and_subm
     finished, ends, name, thing, monkeypatch
 ):
     # The page takes seconds to draw.
-    monkeypatch.setattr("analysis.build.write_report", lambda folder: write_text(finished.report_page, "page"))
+    monkeypatch.setattr("analysis.build.write_report", lambda folder, *_: write_text(finished.report_page, "page"))
     file = FILES[name](finished)
     file.unlink()
     IN_PLACE[thing](file)

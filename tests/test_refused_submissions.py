@@ -80,7 +80,7 @@ def test_a_lost_picture_costs_its_own_scores_alone(finished, ends, monkeypatch):
     real = Reference.score
     monkeypatch.setattr(Reference, "score", lambda *a, **k: scored.append(1) or real(*a, **k))
     monkeypatch.setattr("jobs.scoring.warm_up", lambda *a: None)  # it scores, too
-    monkeypatch.setattr("analysis.build.write_report", lambda folder: None)  # its figures are scored, too
+    monkeypatch.setattr("analysis.build.write_report", lambda folder, *_: None)  # its figures are scored, too
     before = pq.read_table(shard_of(finished)).sort_by("image").to_pylist()
     lost = next(run_of(finished).rendered_epoch("eval", 1).rglob("luma/*/*.png"))
     pixels = lost.read_bytes()

@@ -9,7 +9,7 @@ from runner.checks.finding import Finding
 from runner.study.config import ConfigError, StudyConfig
 from runner.study.model import own_names
 from runner.study.plan import Plan, make_plan
-from runner.study.space import free_bytes, size, space_needed
+from runner.study.space import files_needed, free_bytes, size, space_needed
 from srcnn.door import sentence
 from srcnn.paths import RootPaths
 from srcnn.words import counted
@@ -76,9 +76,10 @@ def space(asked: Circumstances) -> Iterator[Finding]:
     """Say whether what the study will write fits on the disk."""
     if asked.study is None or not _has_pictures(asked) or _own_code(asked) or isinstance(asked.plan, str):
         return
-    need = space_needed(asked.plan.missing()).total()
+    missing = asked.plan.missing()
+    need = space_needed(missing).total()
     left = free_bytes(asked.root)
-    text = f"about {size(need)} will be written, {size(left)} are free"
+    text = f"about {size(need)} will be written in {files_needed(missing):,} files, {size(left)} are free"
     if need > left:
         yield Finding("WRONG", text, "keep fewer epochs (render.epochs), clean other studies, or choose another --root")
     else:

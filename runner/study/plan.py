@@ -1,6 +1,6 @@
 """The plan of a study: which tasks it has, what each waits for, what is done already."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -29,15 +29,17 @@ from runner.study.graph import missing_keys
 from runner.study.model import ModelContent, checked_own_code, metric_code, model_content, network_numbers
 from runner.study.stages import STAGES
 from srcnn.contents import LAYOUT, Contents, SetContents, TaskContents
-from srcnn.experiment import DataConfig, Experiment
+from srcnn.experiment import DataConfig, Experiment, Keep, RenderConfig
 from srcnn.files import holds, write_json, write_text
 from srcnn.identity import data_id, degradation_id, eval_id, run_id
 from srcnn.outputs import Output, Shelf
 from srcnn.paths import RootPaths, StudyPaths, view_folder
 from srcnn.regular import read_regular
-from srcnn.rendered import picture_file
+from srcnn.rendered import picture_file, rendered_views
 from srcnn.section import Section
 from srcnn.words import counted
+
+MANY_FILES = 10_000  # of restored pictures: file systems and quotas count them
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,32 @@ def make_plan(study: StudyConfig, root: RootPaths, data_root: Path | None = None
     own_code = checked_own_code(run.experiment for run in wanted)
     resolve = _Resolver(paths, data_root, verify, own_code)
     runs = tuple({planned.run_id: planned for run in wanted if (planned := resolve(run))}.values())
+    runs = tuple(_keeping(runs, resolve.notes))
     return Plan(study, paths, runs, tuple(_tasks(runs, paths)), data_root, tuple(resolve.notes))
+
+
+def _keeping(runs: Sequence[PlannedRun], notes: dict[str, None]) -> Iterator[PlannedRun]:
+    """Give the runs with a word for ``auto``, of how many restored pictures are kept; add a note where not all are."""
+    undecided = [run for run in runs if run.experiment.render.keep == "auto"]
+    files = sum(_restored_files(run) for run in undecided)
+    keep: Keep = "scored" if files > MANY_FILES else "all"
+    if keep == "scored":
+        notes[
+            f"restored pictures of the last and the best epoch are kept: those of all would be {files:,} files "
+            "(render.keep=all)"
+        ] = None
+    decided: dict[RenderConfig, RenderConfig] = {}
+    for run in runs:
+        render = run.experiment.render
+        if render.keep == "auto":
+            render = decided.setdefault(render, render.model_copy(update={"keep": keep}))
+        yield replace(run, experiment=run.experiment.model_copy(update={"render": render}))
+
+
+def _restored_files(run: PlannedRun) -> int:
+    pictures = sum(len(load_set(run.study.root, set_ref.set_id).pictures) for set_ref in run.sets)
+    views = sum(len(views) for views in rendered_views(run.experiment.evaluate).values())
+    return len(run.experiment.kept_epochs) * pictures * views
 
 
 class _Data(NamedTuple):
@@ -336,7 +363,7 @@ def _tasks(runs: Iterable[PlannedRun], paths: StudyPaths) -> Iterator[PlannedTas
         jobs, tasks, by_run = entry.tasks(), made.setdefault(stage, {}), of_run.setdefault(stage, {})
         after = [task for ended in entry.after for task in made[ended].values()]
         for run in runs:
-            needs = [task for needed in entry.needs for task in of_run[needed][run.run_id]]
+            needs = list(_needed(entry.needs, run.run_id, of_run))
             attempts = run.paths.attempts if entry.of_run else paths.attempts
             whose = {"run": run.run_id, "label": run.label} if entry.of_run else {}
             of_this = by_run.setdefault(run.run_id, [])
@@ -345,6 +372,12 @@ def _tasks(runs: Iterable[PlannedRun], paths: StudyPaths) -> Iterator[PlannedTas
                     tasks[name] = PlannedTask(stage, name, job, (*needs, *after), attempts, **whose)
                 of_this.append(tasks[name])
         yield from tasks.values()
+
+
+def _needed(stages: Iterable[str], run: str, of_run: dict[str, dict[str, list[PlannedTask]]]) -> Iterator[PlannedTask]:
+    """Give the tasks of a run that are of some stages; for a stage that has none those that it would need itself."""
+    for stage in stages:
+        yield from of_run[stage][run] or _needed(STAGES[stage].needs, run, of_run)
 
 
 def _settings_text(experiment: Experiment, known: dict[tuple[str, int], str]) -> str:

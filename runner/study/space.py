@@ -1,13 +1,19 @@
 """The disk that a study will take, said before it starts."""
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srcnn.outputs import Shelf
+
 if TYPE_CHECKING:
     from runner.study.plan import PlannedTask
+
+
+REMEDY = "keep fewer epochs (render.epochs) or pictures (render.keep), or choose another --root"
 
 
 def existing(folder: Path) -> Path:
@@ -32,13 +38,31 @@ def space_needed(missing: "Iterable[PlannedTask]") -> Counter[str]:
     return need
 
 
+def files_needed(missing: "Iterable[PlannedTask]") -> int:
+    """Return how many files missing tasks will write as their results; the best epoch may also be the last."""
+    shelf = Shelf()
+    return sum(shelf.files_lacking(output) for task in missing for output in task.outputs)
+
+
+def free_files(folder: Path) -> int | None:
+    """Return how many more files the disk takes where a folder lies or will lie; None where it does not count them."""
+    status = os.statvfs(existing(folder))
+    return status.f_favail if status.f_files else None
+
+
 def space_text(folder: Path, missing: "Iterable[PlannedTask]") -> str:
     """Return what missing tasks will write below a folder, beside what is free; a warning where it does not fit."""
-    need, free = space_needed(missing), free_bytes(folder)
+    missing = list(missing)
+    need, free, files, more = space_needed(missing), free_bytes(folder), files_needed(missing), free_files(folder)
     kinds = ", ".join(f"{kind} {size(count)}" for kind, count in need.items())
-    text = f"space: about {size(need.total())} will be written{f' ({kinds})' if kinds else ''}; {size(free)} are free"
+    text = (
+        f"space: about {size(need.total())} will be written in {files:,} files{f' ({kinds})' if kinds else ''}; "
+        f"{size(free)} are free"
+    )
     if need.total() > free:
-        text += "\nWARNING: that does not fit; keep fewer epochs (render.epochs), or choose another --root"
+        text += f"\nWARNING: that does not fit; {REMEDY}"
+    if more is not None and files > more:
+        text += f"\nWARNING: the disk takes no more than {more:,} files; {REMEDY}"
     return text
 
 

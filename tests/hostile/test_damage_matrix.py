@@ -486,7 +486,7 @@ def test_a_submission_makes_the_study_whole_again_with_the_same_scores(
     monkeypatch.setattr("runner.record.lock.GRACE_S", 0.0)
     monkeypatch.setattr("jobs.claim.STALE_S", 0.2)
     if kind not in {*SHOWN, "the page"}:  # a report takes a second
-        monkeypatch.setattr("analysis.build.write_report", lambda _: write_text(tree.paths.report_page, "page"))
+        monkeypatch.setattr("analysis.build.write_report", lambda _, *__: write_text(tree.paths.report_page, "page"))
     try:
         _damaged(path, damage)
         for lost in tree.paths.folder.glob(LOST.get(kind, "nothing")):

@@ -50,7 +50,7 @@ def study(tmp_path_factory) -> Path:
     return paths
 
 
-def _page(folder: Path) -> None:
+def _page(folder: Path, *_: object) -> None:
     """A report that is not drawn yet."""
     write_text(StudyPaths(folder).report_page, "page")
 

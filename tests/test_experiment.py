@@ -97,6 +97,7 @@ CHANGES = {
     "keep.best": (False, NOTHING),
     "keep.every_s": (9.0, NOTHING),
     "render.epochs": ([1, 10], NOTHING),
+    "render.keep": ("none", NOTHING),
     "evaluate.protocols": (["region"], SCORING),
     "evaluate.crops": ([[80, 160]], SCORING),
     "evaluate.upsamplers": (["bicubic"], SCORING),

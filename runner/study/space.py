@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srcnn.outputs import Shelf
-
 if TYPE_CHECKING:
     from runner.study.plan import PlannedTask
 
@@ -40,6 +38,8 @@ def space_needed(missing: "Iterable[PlannedTask]") -> Counter[str]:
 
 def files_needed(missing: "Iterable[PlannedTask]") -> int:
     """Return how many files missing tasks will write as their results; the best epoch may also be the last."""
+    from srcnn.outputs import Shelf  # brings numpy, which the doctor looks for
+
     shelf = Shelf()
     return sum(shelf.files_lacking(output) for task in missing for output in task.outputs)
 

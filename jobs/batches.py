@@ -76,6 +76,8 @@ class Batches:
 
     def __init__(self, device: torch.device) -> None:
         self.device = str(device)
+        # Of a GPU at most half of what nobody else uses.
+        self.memory_gb = CPU_GB if device.type == "cpu" else min(GPU_GB, torch.cuda.mem_get_info()[0] / 2e9)
         self.name = f"torch, {device_text(device)}"
 
     def score(
@@ -89,7 +91,7 @@ class Batches:
         if self.device == "cpu":
             torch.set_num_threads(threads)
         done = 0
-        for pictures in _read_ahead(prepare, calls, names, threads, at_once(1, 1, 1, self._memory_gb())):
+        for pictures in _read_ahead(prepare, calls, names, threads, at_once(1, 1, 1, self.memory_gb)):
             self._compute(subject for picture in pictures if not isinstance(picture, str) for subject in picture)
             results: Iterator[Scores | str] = iter(())
             if left:  # each is read once more, by the process that computes the rest
@@ -105,13 +107,6 @@ class Batches:
                 else:
                     yield next(results) if left else rows_or_reason(_scores, picture, evaluate)
             done += len(pictures)
-
-    def _memory_gb(self) -> float:
-        """Return how much memory of the device pairs may take: at most half of what nobody else uses."""
-        if self.device == "cpu":
-            return CPU_GB
-        free, _ = torch.cuda.mem_get_info(self.device)
-        return min(GPU_GB, free / 2e9)
 
     def _compute(self, subjects: Iterable[_Subject]) -> None:
         """Compute the lacking values of subjects; those that are alike are compared together."""
@@ -147,7 +142,7 @@ class Batches:
     def _scores(self, batch: Batch, references: Pictures, names: Sequence[str]) -> dict[str, Tensor]:
         """Return the values of each metric for the pairs of a batch, part by part where they are many."""
         height, width, *bands = references.images.shape[1:]
-        most = at_once(height, width, bands[0] if bands else 1, self._memory_gb())
+        most = at_once(height, width, bands[0] if bands else 1, self.memory_gb)
         found = []
         for first in range(0, len(batch), most):
             part = slice(first, first + most)

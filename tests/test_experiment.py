@@ -77,6 +77,7 @@ CHANGES = {
     "model.init": ("gaussian", TRAINING),
     "model.weights": ("some.mat", NOTHING),  # their content counts, not where they lie
     "model.weights_scale": ({"mean": 0.4, "std": 0.2}, TRAINING),
+    "model.self_ensemble": (True, TRAINING),
     "training.epochs": (11, TRAINING),
     "training.optimiser": ("sgd", TRAINING),
     "training.last_layer_rate": (0.1, TRAINING),
@@ -175,7 +176,17 @@ DEFAULTS = {
             "allow_leak": False,
         },
     ),
-    "model": (1, {"name": "9-1-5", "residual": True, "init": "default", "weights": None, "weights_scale": None}),
+    "model": (
+        1,
+        {
+            "name": "9-1-5",
+            "residual": True,
+            "init": "default",
+            "weights": None,
+            "weights_scale": None,
+            "self_ensemble": False,
+        },
+    ),
     "training": (
         1,
         {

@@ -157,8 +157,9 @@ def test_a_command_whose_reader_goes_away_works_on_to_its_own_status(tmp_path):
     assert done.stderr == "to the end True\n"
 
 
-# They run in a batch script, by whatever Python a node has and before anything of ours can be imported.
-BESIDE_THE_DOOR = {"runner/executors/slurm/requeue.py", "runner/executors/slurm/hold.py"}
+# Two run in a batch script, by whatever Python a node has and before anything of ours can be imported; the third does
+# a task whose errors its supervisor records.
+BESIDE_THE_DOOR = {f"runner/executors/slurm/{name}.py" for name in ("requeue", "hold", "pack_member")}
 
 
 def test_every_command_goes_through_the_door():

@@ -1,30 +1,15 @@
 """One study and one browser, for all tests of the report's page."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from chromium import browser  # noqa: F401 - a fixture
 from conftest import tiny_study
 
 from analysis.build import write_report
 from runner.study.config import load_study
 from runner.study.plan import make_plan
 from srcnn.paths import RootPaths
-
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
-DRIVER = shutil.which("chromedriver")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-)
 
 
 @pytest.fixture(scope="session")
@@ -43,24 +28,8 @@ def page(tmp_path_factory) -> Path:
         return write_report(plan.paths.folder)
 
 
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory) -> Iterator:
-    """A browser without a window, for all tests."""
-    if not BROWSER or not DRIVER:
-        pytest.skip("no chromium and chromedriver on this machine")
-    selenium = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    options = selenium.ChromeOptions()
-    options.binary_location = BROWSER
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = selenium.Chrome(options=options, service=selenium.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
-
-
 @pytest.fixture
-def opened(browser, page, request):
+def opened(browser, page, request):  # noqa: F811 - a fixture
     """The page at a width and in a colour scheme."""
     width, scheme = getattr(request, "param", (1400, "light"))
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}

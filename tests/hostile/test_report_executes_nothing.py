@@ -8,11 +8,11 @@ from unittest import mock
 from xml.etree import ElementTree
 
 import pytest
+from chromium import browser  # noqa: F401 - a fixture
 from conftest import photograph, tiny_study
 from PIL import Image
 from score_tables import row, write_study
 from test_markup import LABELS, NAMES, RUNS, panels_of, well_formed
-from test_report_in_a_browser import browser  # noqa: F401 - a fixture
 
 from analysis import plot, report, table
 from analysis.panels import save

@@ -177,7 +177,11 @@ def _scores(picture: list[_Subject], evaluate: EvaluateConfig) -> Scores:
         row
         for subject in picture
         for row in score_comparisons(
-            subject.to_score.picture, subject.pairs, evaluate, merged(subject.values, subject.to_score.known)
+            subject.to_score.picture,
+            subject.pairs,
+            evaluate,
+            merged(subject.values, subject.to_score.known),
+            subject.to_score.data_range,
         )
     ]
     return Scores(rows, tuple(state for subject in picture for state in subject.to_score.state))

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from jobs.folders import open_folder
 from jobs.pictures import load_set
 from srcnn.contents import read_contents
-from srcnn.damage import DamagedFile
 from srcnn.experiment import Experiment
 from srcnn.files import read_text, write_picture
 from srcnn.paths import StudyPaths, view_folder
 from srcnn.rendered import picture_file
+from srcnn.words import told
 from srcnn.yaml_text import read_yaml
 
 _log = logging.getLogger(__name__)
@@ -29,8 +29,9 @@ class ShownPictures:
             experiment = Experiment.model_validate(read_yaml(read_text(run.config)))
             if not experiment.render.keeps_all and run.checkpoint(epoch).exists():
                 self._write(experiment, run_id, epoch, set_name, image)
-        except (OSError, ValueError, DamagedFile) as error:  # the page says that a picture is not there
-            _log.warning("%s/%s, epoch %d of run %s cannot be shown: %s", set_name, image, epoch, run_id, error)
+        except Exception as error:  # noqa: BLE001 - a network of the user's own may raise anything
+            # The page says that a picture is not there, and is made all the same.
+            _log.warning("%s/%s, epoch %d of run %s cannot be shown: %s", set_name, image, epoch, run_id, told(error))
 
     def _write(self, experiment: Experiment, run_id: str, epoch: int, set_name: str, image: str) -> None:
         from jobs.restored import restored_views  # torch, which most reports do without

@@ -6,6 +6,7 @@ imitates bfloat16 at a fraction of the speed. A GPU from Ampere on multiplies fl
 float32, or in tf32: read with 10 bits of their mantissa, added up in float32.
 """
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from srcnn.history import Epoch, Precision
 _MUCH_FASTER = 3.0
 # A core with matrix units is done in a tenth of it; one that imitates bfloat16 takes longer for a single product.
 _LOOK_S = 0.1
+_said_by_one = threading.RLock()
 _WITH_MATRIX_UNITS = (8, 0)  # compute capability of the first GPUs that have them for tf32 and bfloat16: Ampere
 
 
@@ -60,7 +62,8 @@ def possible(precision: Precision, device: torch.device) -> Precision:
 def products_in(precision: Precision) -> Iterator[None]:
     """Let a GPU take products of float32 numbers in tf32 within this block if that is said, and else in float32.
 
-    torch itself would take those of convolutions in tf32, and those of matrices not.
+    torch itself would take those of convolutions in tf32, and those of matrices not. What is said holds for the whole
+    process, so another thread's block waits for the end of this one.
     """
     kinds: list[Any] = [torch.backends.cuda.matmul]
     if hasattr(torch.backends.cuda.matmul, "fp32_precision"):
@@ -69,14 +72,15 @@ def products_in(precision: Precision) -> Iterator[None]:
     else:  # before torch 2.9
         name, value = "allow_tf32", precision == "tf32"  # type: ignore[assignment]
         kinds += [torch.backends.cudnn]
-    before = [getattr(kind, name) for kind in kinds]
-    try:
-        for kind in kinds:
-            setattr(kind, name, value)
-        yield
-    finally:
-        for kind, old in zip(kinds, before, strict=True):
-            setattr(kind, name, old)
+    with _said_by_one:
+        before = [getattr(kind, name) for kind in kinds]
+        try:
+            for kind in kinds:
+                setattr(kind, name, value)
+            yield
+        finally:
+            for kind, old in zip(kinds, before, strict=True):
+                setattr(kind, name, old)
 
 
 def tf32_is_taken() -> bool:

@@ -174,6 +174,21 @@ def test_the_report_keeps_the_pictures_that_it_shows(all_kept, trained):
     assert to_do(trained) == ([], [])
 
 
+def test_a_report_is_made_although_a_picture_that_it_would_show_cannot_be_restored(trained, caplog):
+    plan = plan_of(trained, "render.keep=none")
+    plan.save()
+    for stage in ("evaluate", "report"):
+        if stage == "report":
+            for checkpoint in trained.runs.glob("*/checkpoints/*.pt"):
+                checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
+        for task in plan.stage(stage):
+            task.job()
+    assert trained.report_page.exists()
+    assert not pictures(trained)
+    assert "cannot be shown: " in caplog.text
+    assert "is damaged" in caplog.text
+
+
 def test_a_study_of_very_many_pictures_keeps_those_of_two_epochs_and_says_so(trained, monkeypatch):
     assert plan_of(trained).runs[0].experiment.render.keep == "all"
     # Two sets of two pictures and one, of three views, at three epochs.

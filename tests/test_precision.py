@@ -1,6 +1,7 @@
 """Products in bfloat16: where they are taken, and that a network learns as well with them."""
 
 import logging
+from threading import Event, Thread
 
 import numpy as np
 import pandas as pd
@@ -175,6 +176,25 @@ def test_a_run_resumed_on_a_slower_processor_says_so_and_goes_on(tmp_path, monke
         ((_, history),) = train(tmp_path)
     assert [record["precision"] for record in history] == ["bfloat16", "bfloat16", "float32"]
     assert "goes on in float32" in caplog.text
+
+
+def test_a_thread_keeps_its_numbers_when_another_is_done_with_others():
+    begun, first_is_done, found = Event(), Event(), []
+
+    def restore():
+        with products_in("tf32"):
+            begun.set()
+            first_is_done.wait()
+            found.append(tf32_is_taken())
+
+    thread = Thread(target=restore)
+    with products_in("float32"):
+        thread.start()
+        begun.wait(0.5)  # it begins meanwhile, or not before this is done
+        assert not tf32_is_taken()
+    first_is_done.set()
+    thread.join()
+    assert found == [True]
 
 
 def test_no_checkpoint_is_of_another_training_than_the_history(tmp_path, monkeypatch):

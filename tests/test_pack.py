@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -292,6 +293,26 @@ class Warned(BaseException):
     """What submitit's handler ends the process with."""
 
 
+@contextmanager
+def warned(crew, *running, handler):
+    """Within the block SLURM's warning comes once these tasks run (none: nobody sends it), and meets the handler."""
+
+    def warn():
+        for name in running:
+            crew.running(name)
+        if running:
+            os.kill(os.getpid(), signal.SIGUSR2)
+
+    before = signal.signal(signal.SIGUSR2, handler)
+    thread = Thread(target=warn)
+    thread.start()
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+        thread.join()
+
+
 def test_a_warning_interrupts_all_and_the_job_goes_on_with_those_that_have_not_ended(crew, monkeypatch):
     three = crew(3, 2)
     (three.beside / "held").write_text("2")
@@ -303,19 +324,8 @@ def test_a_warning_interrupts_all_and_the_job_goes_on_with_those_that_have_not_e
         sent_back.append(three.pack.checkpoint().function)
         raise Warned
 
-    def warn() -> None:
-        three.running("r1"), three.running("r2")
-        os.kill(os.getpid(), signal.SIGUSR2)
-
-    before = signal.signal(signal.SIGUSR2, handler)
-    thread = Thread(target=warn)
-    thread.start()
-    try:
-        with pytest.raises(Warned):
-            three.pack()
-    finally:
-        signal.signal(signal.SIGUSR2, before)
-        thread.join()
+    with warned(three, "r1", "r2", handler=handler), pytest.raises(Warned):
+        three.pack()
     assert three.outcomes() == [["done"], ["interrupted"], ["interrupted"]]
     (three.beside / "held").unlink()
     sent_back[0]()
@@ -329,12 +339,8 @@ def test_where_no_time_is_left_nothing_begins_and_the_job_goes_back(crew):
     def handler(number: int, frame: object) -> None:
         raise Warned
 
-    before = signal.signal(signal.SIGUSR2, handler)
-    try:
-        with pytest.raises(Warned):
-            two.pack()
-    finally:
-        signal.signal(signal.SIGUSR2, before)
+    with warned(two, handler=handler), pytest.raises(Warned):
+        two.pack()
     assert two.outcomes() == [[], []]
 
 
@@ -349,19 +355,8 @@ def test_when_the_job_is_not_put_back_each_task_says_why(crew):
     def handler(number: int, frame: object) -> None:
         raise UncompletedJobError("Job not requeued because: timed-out too many times.")
 
-    def warn() -> None:
-        two.running("r0")
-        os.kill(os.getpid(), signal.SIGUSR2)
-
-    before = signal.signal(signal.SIGUSR2, handler)
-    thread = Thread(target=warn)
-    thread.start()
-    try:
-        with pytest.raises(UncompletedJobError):
-            two.pack()
-    finally:
-        signal.signal(signal.SIGUSR2, before)
-        thread.join()
+    with warned(two, "r0", handler=handler), pytest.raises(UncompletedJobError):
+        two.pack()
     found = [two.attempts(name)[-1] for name in ("r0", "r1")]
     assert [(each.outcome, each.cause) for each in found] == [("failed", "UncompletedJobError")] * 2
     assert born(found[0].pid) is None

@@ -214,11 +214,11 @@ class Crew:
         return [[each.outcome for each in self.attempts(call.name)] for call in self.pack.calls]
 
     def running(self, name: str, number: int = 1) -> Attempt:
-        """The record of an attempt that halts."""
+        """The record of an attempt that halts after an epoch."""
 
         def found() -> Attempt | None:
             last = last_attempt(self.beside / name / "attempts", "train", name)
-            return last if last and last.number == number and last.outcome == "running" and last.total else None
+            return last if last and last.number == number and last.outcome == "running" and last.done else None
 
         return wait_for(found)
 

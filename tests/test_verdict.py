@@ -92,6 +92,7 @@ def test_every_verdict_has_an_example_a_state_and_words():
 
 TASK = RecordedTask("train", "r1", "", (), False, None, 1)
 ATTEMPT = Attempt("train", "r1", 1, "node7", 1, time.time(), outcome="running")
+WARNED = replace(ATTEMPT, outcome="failed", cause="UncompletedJobError", message="Job not requeued.")
 
 
 @pytest.mark.parametrize(
@@ -114,6 +115,9 @@ ATTEMPT = Attempt("train", "r1", 1, "node7", 1, time.time(), outcome="running")
         ("job ended", Case(TASK, job=replace(FAILED, end="node failure")), "node failure", "its node n failed"),
         ("job ended", Case(TASK, job=replace(FAILED, end="well"), executor="Flux"), "killed", "ended well for Flux"),
         ("job ended", Case(TASK, job=replace(FAILED, end="killed")), "killed", "again and again"),
+        ("said why it failed", Case(TASK, WARNED, job=FAILED), "time limit", "--timeout-min"),
+        ("said why it failed", Case(TASK, WARNED, job=replace(FAILED, early=True)), "preempted", "submit again"),
+        ("said why it failed", Case(TASK, WARNED), "unknown", "the scheduler has not told which"),
         ("was stopped", Case(TASK), "cancelled", "what was done is kept"),
         ("not answered for", Case(TASK), None, "the scheduler, which has not answered for it"),
         ("is being ended", Case(TASK, ATTEMPT), None, "its process still lives"),

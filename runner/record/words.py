@@ -14,6 +14,10 @@ from srcnn.words import counted
 
 MEMORY_TEXT = "it needed more memory than it asked for; submit again with --mem-gb"
 PREEMPTED = "preempted and not put back (PreemptMode=CANCEL, or cluster.requeues=0); submit again"
+UNTOLD = (
+    "it was warned that its job ends, by its time limit or for another job, and the scheduler has not told which; "
+    "submit again, with --timeout-min for more time"
+)
 Words = tuple[Cause | None, str]
 
 
@@ -75,6 +79,8 @@ def own_words(attempt: Attempt, job: JobState | None) -> tuple[Cause, str]:
     if attempt.cause == "UncompletedJobError":  # submitit's, when it does not requeue once more
         if job and (job.end == "preempted" or job.early):
             return "preempted", PREEMPTED  # it takes the warning of a short job for its time limit
+        if job is None:
+            return "unknown", UNTOLD
         return "time limit", f"{attempt.message} Submit again, with --timeout-min for more"
     if cause := _OWN_CAUSES.get(attempt.cause or ""):
         return cause, message

@@ -134,7 +134,8 @@ class Submitted:
 
         def status() -> dict[str, Any] | None:  # accounting may be behind
             found = self.status()
-            return None if {task["state"] for task in found["tasks"]} & {"running", "waiting"} else found
+            states, causes = ({task[what] for task in found["tasks"]} for what in ("state", "cause"))
+            return None if states & {"running", "waiting"} or "unknown" in causes else found
 
         return self.slurm.wait_for(status, "the end of the study", timeout, every=0.3)
 

@@ -19,6 +19,10 @@ from srcnn.files import write_text
 from srcnn.metrics import forget_metrics
 from srcnn.words import printable
 
+STYLES = ("style.css", "light.css")
+# One purpose each, in an order in which whatever is used is there; together they are the page's one script.
+SCRIPTS = ("sort.js", "light_view.js", "light_draw.js", "light_wipe.js")
+
 
 def write_report(study_dir: Path | str, restore: Restore | None = None) -> Path:
     """Write report/index.html and the files beside it; return the page's path.
@@ -43,8 +47,8 @@ def render(evidence: Evidence, sections: Sequence[PageSection]) -> str:
     environment = Environment(
         loader=PackageLoader("analysis"), autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown
     )
-    style = Markup(_file(environment, "style.css") + _widths(sections))
-    script = Markup(_file(environment, "sort.js"))
+    style = Markup("".join(_file(environment, name) for name in STYLES) + _widths(sections))
+    script = Markup("".join(_file(environment, name) for name in SCRIPTS))
     study = evidence.study
     frame, missing = evidence.pictures, len(study.missing())
     failed = failures(study)

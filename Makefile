@@ -4,7 +4,7 @@ DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: study test test-hostile test-browser test-slurm test-gpu test-published test-package storm lint bench clean
+.PHONY: study test test-hostile test-browser test-slurm test-gpu test-published test-package storm lint docs bench clean
 
 study: $(VENV)/ready
 	$(BIN)/python -m runner.submit quickstart --executor local
@@ -51,6 +51,11 @@ lint: $(VENV)/ready-dev
 	PYTHONPATH=. $(BIN)/python -c "import sys; from importlinter.cli import lint_imports_command as main; sys.exit(main())"
 	$(BIN)/python -m mypy
 
+# The documents as pages; a warning, such as of a link that leads nowhere, is an error.
+docs: $(VENV)/ready-docs
+	PYTHONPATH=$(CURDIR) $(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -d build/doctrees docs build/docs
+	@echo build/docs/index.html
+
 # The figures that the documents quote; each script prints a table and writes JSON.
 bench: $(VENV)/ready-dev $(VENV)-package/ready
 	$(BIN)/python -m benchmarks.scoring
@@ -70,6 +75,10 @@ $(VENV)/ready-dev: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	touch $@
 
+$(VENV)/ready-docs: $(VENV)/ready-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	touch $@
+
 # The package demands numpy 1, and an OpenCV that wants a screen's libraries: its needs are listed, with the headless one.
 $(VENV)-package/ready: tests/package/requirements.txt
 	test -x $(VENV)-package/bin/python || $(PYTHON) -m venv $(VENV)-package
@@ -78,4 +87,4 @@ $(VENV)-package/ready: tests/package/requirements.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-package results
+	rm -rf $(VENV) $(VENV)-package results build

@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
         description="Merge the small score files of a study, one file a run. Rows are never lost, whenever it is "
         "stopped; the merged study counts as done and is read like any other.",
     )
-    p.add_argument("study_dir", type=Path)
+    p.add_argument("study_dir", type=Path, help="the study's folder")
     return p
 
 

@@ -15,8 +15,8 @@ def parser() -> argparse.ArgumentParser:
         "patches, with 95%% bootstrap intervals over pictures. A and B are each a study's folder, a run's folder "
         "(STUDY/runs/ID) or STUDY:LABEL. Runs of two studies are paired by label; seeds of one label are averaged.",
     )
-    p.add_argument("a", metavar="A")
-    p.add_argument("b", metavar="B")
+    p.add_argument("a", metavar="A", help="what is taken away")
+    p.add_argument("b", metavar="B", help="what it is taken from")
     p.add_argument("--metric", help="metrics, such as psnr,ssim (default: all that both scored)")
     p.add_argument("--protocol", help="protocols (default: luma and region, as far as scored)")
     return p

@@ -18,7 +18,7 @@ def parser() -> argparse.ArgumentParser:
         description="Draw metrics over any column, a line for each value of another. What is neither --x nor --by nor "
         "chosen by --where (sets, protocols, definitions) becomes panels.",
     )
-    p.add_argument("study_dir", type=Path)
+    p.add_argument("study_dir", type=Path, help="the study's folder")
     p.add_argument(
         "--x", default="epoch", help="a column or setting, such as epoch, upsampler, image, training.learning_rate"
     )

@@ -19,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
         description="Write a study's report: one page that opens offline, with its tables as CSV and its figures as "
         "PNG and PDF beside it. The study may be half finished.",
     )
-    p.add_argument("study_dir", type=Path)
+    p.add_argument("study_dir", type=Path, help="the study's folder")
     return p
 
 

@@ -17,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
         description="Means over pictures as a table. Unless epochs are asked for, each run's last scored epoch counts; "
         "protocols, definitions, zooms and patch sizes are never averaged over.",
     )
-    p.add_argument("study_dir", type=Path)
+    p.add_argument("study_dir", type=Path, help="the study's folder")
     p.add_argument(
         "--by",
         default="set,run,protocol",
@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
         "--where", action="append", default=[], metavar="COLUMN=VALUE[,VALUE]", help="only these rows; may be repeated"
     )
     p.add_argument("--spread", action="store_true", help="add the standard deviation over pictures (sd_)")
-    p.add_argument("--format", choices=FORMATS, default="text")
+    p.add_argument("--format", choices=FORMATS, default="text", help="of the table")
     return p
 
 

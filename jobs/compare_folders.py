@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--estimate", required=True, type=Path, help="folder of restored pictures, or a clip")
     p.add_argument("--out", required=True, type=Path, help="folder for scores.parquet")
     p.add_argument("--overwrite", action="store_true", help="replace a scores.parquet that is from elsewhere")
-    p.add_argument("--protocol", nargs="+", choices=PROTOCOLS, default=["region"], help="default: region")
+    p.add_argument("--protocol", nargs="+", choices=PROTOCOLS, default=["region"], help="what is compared with what")
     p.add_argument(
         "--crop",
         nargs=2,
@@ -36,8 +36,8 @@ def parser() -> argparse.ArgumentParser:
         help="size of the regions (default: the whole picture)",
     )
     p.add_argument("--upsampler", nargs="+", choices=UPSAMPLERS, default=["bicubic"], help="for whole and compound")
-    p.add_argument("--definition", nargs="+", choices=DEFINITIONS, default=["paper"])
-    p.add_argument("--metrics", nargs="+", help="names as METRICS.md has them, or all (default: the first nine)")
+    p.add_argument("--definition", nargs="+", choices=DEFINITIONS, default=["paper"], help="of the metrics")
+    p.add_argument("--metrics", nargs="+", help="by name, or all (default: the usual nine)")
     p.add_argument(
         "--shave",
         type=within(int, 0, 1000),

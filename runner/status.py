@@ -27,7 +27,10 @@ def parser() -> argparse.ArgumentParser:
 
 @answer
 def main(argv: list[str] | None = None) -> int:
-    """Return what ``exit_status`` says of the study; 2 if there is none, 130 on Ctrl-C."""
+    """Return 0 if all is done, 1 if something failed, 2 if there is no study, 3 if it is under way, 4 if a job is held.
+
+    130 on Ctrl-C.
+    """
     arguments = parser().parse_args(argv)
 
     from runner.actions.status import exit_status, show_status

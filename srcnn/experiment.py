@@ -155,23 +155,36 @@ class DataConfig(Section):
     ``train_size`` and ``train_resampling`` prepare the training pictures otherwise than those that are restored.
     """
 
-    train: Sources
-    test: Sets = Field({})
-    eval: Sets = Field({})
-    scale: int = Field(3, ge=2, le=16)
-    blur_sigma: float = Field(0.0, ge=0, le=20)
-    resampling: Resampling = "matlab"
-    crop_to_scale: bool = False  # the literature crops pictures to a multiple of the scale
-    squeeze_to_scale: bool = False  # instead, what is beyond a multiple is squeezed in, by Pillow's bicubic
-    luma: Standard = "bt601"
-    patch_size: int = Field(33, ge=2, le=1024)
-    stride: int = Field(14, ge=1)
-    holdout: float = Field(0.05, ge=0, lt=0.9)
-    holdout_seed: int | None = Field(None, ge=0, lt=2**32)  # null: evenly spread; see srcnn.dataset.held_out_pictures
-    train_size: Crop | None = None  # (height, width) that every training picture is squeezed to, whatever its shape
-    train_resampling: Resampling | None = None  # null: as resampling
-    dtype: Literal["uint8", "float32"] = "uint8"
-    allow_leak: bool = False
+    train: Sources = Field(description="pictures to learn from: public sets, folders, files, globs, clips")
+    test: Sets = Field({}, description="sets to restore and score, by name")
+    eval: Sets = Field({}, description="likewise, and some are watched in training (`training.monitor_pictures`)")
+    scale: int = Field(3, ge=2, le=16, description="how many times networks enlarge, along a side")
+    blur_sigma: float = Field(0.0, ge=0, le=20, description="Gaussian blur before reducing, in pixels of the original")
+    resampling: Resampling = Field(
+        "matlab", description="how pictures are reduced: bicubic as MATLAB's; Pillow's bicubic on 8-bit bands; by means"
+    )
+    crop_to_scale: bool = Field(
+        False, description="crop pictures to a multiple of the scale, as the literature does; else any size is kept"
+    )
+    squeeze_to_scale: bool = Field(
+        False, description="instead of cropping, squeeze them to the nearest smaller multiple, by Pillow's bicubic"
+    )
+    luma: Standard = Field("bt601", description="luma and chroma: 16..235 as the literature, or full range as JPEG")
+    patch_size: int = Field(33, ge=2, le=1024, description="side of a training patch, in pixels of the original")
+    stride: int = Field(14, ge=1, description="from patch to patch, in pixels of the original")
+    holdout: float = Field(0.05, ge=0, lt=0.9, description="share of the training pictures kept for choosing best.pt")
+    holdout_seed: int | None = Field(
+        None,
+        ge=0,
+        lt=2**32,
+        description="null: they are evenly spread; a number: drawn as Keras's validation_split with that seed",
+    )
+    train_size: Crop | None = Field(
+        None, description="[height, width] in pixels that every training picture is squeezed to, whatever its shape"
+    )
+    train_resampling: Resampling | None = Field(None, description="of the training pictures, where it is another")
+    dtype: Literal["uint8", "float32"] = Field("uint8", description="numbers that training data are stored in")
+    allow_leak: bool = Field(False, description="pictures may be among both the training and the scored ones")
 
     @model_validator(mode="after")
     def _sets_are_distinct(self) -> "DataConfig":
@@ -210,8 +223,8 @@ class DataConfig(Section):
 class WeightsScale(Section):
     """The mean and standard deviation of luma, on [0, 1], in the training of given weights."""
 
-    mean: float = 0.0
-    std: float = Field(1.0, gt=0)
+    mean: float = Field(0.0, description="in grey levels of [0, 1]")
+    std: float = Field(1.0, gt=0, description="in grey levels of [0, 1]")
 
 
 class ModelConfig(Section):
@@ -224,12 +237,22 @@ class ModelConfig(Section):
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
-    name: Annotated[str, _own_or_one_of("model", MODELS, "Class")] = "9-1-5"
-    residual: bool = True
-    init: Literal["default", "gaussian"] = "default"  # gaussian is the paper's, and a trap: see srcnn.models.initial
-    weights: str | None = None  # they bring their own scale of luma, so training.standardise does not apply
-    weights_scale: WeightsScale | None = None  # that scale where the file does not tell; null: luma as it is
-    self_ensemble: bool = False
+    name: Annotated[str, _own_or_one_of("model", MODELS, "Class")] = Field(
+        "9-1-5", description="one of the networks below, or a class of your own as package.module:Class"
+    )
+    residual: bool = Field(True, description="it learns what is to be added to the interpolated picture")
+    init: Literal["default", "gaussian"] = Field(
+        "default", description="weights to begin with: torch's; gaussian is the paper's N(0, 0.001), and a trap"
+    )
+    weights: str | None = Field(
+        None, description="file of weights to begin with; their scale of luma replaces training.standardise"
+    )
+    weights_scale: WeightsScale | None = Field(
+        None, description="that scale where the file does not tell; null: luma as it is, in [0, 1]"
+    )
+    self_ensemble: bool = Field(
+        False, description="pictures are restored in eight orientations and the mean taken: eight times the cost"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -277,7 +300,9 @@ class LossConfig(Section):
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
-    name: Annotated[str, _own_or_one_of("loss", LOSSES, "build")] = "mse"
+    name: Annotated[str, _own_or_one_of("loss", LOSSES, "build")] = Field(
+        "mse", description="one of the losses below, or a builder of your own as package.module:build"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -314,32 +339,47 @@ Device = Literal["auto", "cpu", "cuda"]
 class TrainingConfig(Section):
     """How the network is trained; the defaults are a recipe that beats bicubic within seconds."""
 
-    epochs: int = Field(10, ge=0, le=1_000_000)  # 0: model.weights as they are
-    batch_size: int = Field(16, ge=1, le=1_000_000)
-    optimiser: Literal["adam", "muon", "sgd"] = "adam"  # muon: see srcnn.muon; sgd with momentum 0.9, as the paper
-    learning_rate: float = Field(2e-3, gt=0)
-    last_layer_rate: float = Field(1.0, gt=0)  # of learning_rate, for the last layer; the paper's is 0.1
-    schedule: Annotated[str, one_of("schedule", SCHEDULES)] = "cosine"
-    warmup_steps: int = Field(100, ge=0)
-    final_rate: float = Field(0.01, ge=0, le=1)  # of learning_rate, at the end of the schedule
-    loss: LossConfig = LossConfig()
-    standardise: Literal["centre", "dataset", "none"] = "centre"
-    augment: bool = True
-    # auto: bfloat16 products where the processor is much faster with them; in the id only if it is not auto
-    precision: Literal["auto", "float32", "tf32", "bfloat16"] = "auto"
+    epochs: int = Field(10, ge=0, le=1_000_000, description="times that all patches are seen; 0: model.weights as is")
+    batch_size: int = Field(16, ge=1, le=1_000_000, description="patches a step")
+    optimiser: Literal["adam", "muon", "sgd"] = Field(
+        "adam", description="muon takes networks fed low resolution further; sgd with momentum 0.9 is the paper's"
+    )
+    learning_rate: float = Field(2e-3, gt=0, description="step size at its highest, for a loss that is a mean")
+    last_layer_rate: float = Field(
+        1.0, gt=0, description="factor of learning_rate for the last layer; the paper's is 0.1"
+    )
+    schedule: Annotated[str, one_of("schedule", SCHEDULES)] = Field(
+        "cosine", description=f"how the rate falls: {', '.join(SCHEDULES)}"
+    )
+    warmup_steps: int = Field(100, ge=0, description="steps in which the rate rises from 0")
+    final_rate: float = Field(0.01, ge=0, le=1, description="share of learning_rate that is left at the end")
+    loss: LossConfig = Field(LossConfig(), description="what is minimised: a name, or a name with settings")
+    standardise: Literal["centre", "dataset", "none"] = Field(
+        "centre", description="0.45 taken from luma in [0, 1]; brought to the data's mean 0 and deviation 1; as it is"
+    )
+    augment: bool = Field(True, description="patches are flipped and transposed at random")
+    precision: Literal["auto", "float32", "tf32", "bfloat16"] = Field(
+        "auto", description="of products; auto: bfloat16 where the processor is much faster by it; in the id if named"
+    )
     # What follows changes no result, and is in no id.
-    device: Device = "auto"  # auto: a GPU where cluster.train.gpus asks for one, else the CPU; cuda: a GPU or nothing
-    deterministic: bool = False  # on a GPU: only kernels that give the same bits every time; on a CPU it is so anyway
-    monitor_pictures: int = Field(3, ge=0)  # of each eval set, scored after every epoch for history.jsonl
-    tensorboard: bool = False  # events beside history.jsonl; needs the extra of that name
+    device: Device = Field(
+        "auto", description="auto: a GPU where cluster.train.gpus asks for one, else the CPU; cuda: a GPU or nothing"
+    )
+    deterministic: bool = Field(
+        False, description="on a GPU only kernels that give the same bits every time; on a CPU it is so anyway"
+    )
+    monitor_pictures: int = Field(3, ge=0, description="pictures of each eval set that are scored after every epoch")
+    tensorboard: bool = Field(False, description="events beside history.jsonl; needs the extra of that name")
 
 
 class KeepConfig(Section):
     """The states that a run keeps besides those of its rendered epochs. They are in no id."""
 
-    last: int = Field(2, ge=1, le=1000)  # the newest saved; a damaged one is resumed from the one before
-    best: bool = True  # the lowest held-out loss, which restore takes
-    every_s: float = Field(2.0, ge=0)  # at most one save in this time, so that short epochs cost no writing
+    last: int = Field(
+        2, ge=1, le=1000, description="how many of the newest; a damaged one is resumed from the one before"
+    )
+    best: bool = Field(True, description="that of the lowest held-out loss, which jobs.restore takes")
+    every_s: float = Field(2.0, ge=0, description="seconds between two saves at least: short epochs cost no writing")
 
 
 MOST_KEPT = 10_000  # epochs of a run, each with its checkpoint, pictures and scores
@@ -348,13 +388,13 @@ MOST_KEPT = 10_000  # epochs of a run, each with its checkpoint, pictures and sc
 class EveryEpochs(Section):
     """Every n-th epoch, and the last."""
 
-    every: int = Field(ge=1)
+    every: int = Field(ge=1, description="epochs from one that is kept to the next")
 
 
 class LogSpacedEpochs(Section):
     """About n epochs from the first to the last, evenly spaced on a logarithmic scale."""
 
-    log_spaced: int = Field(ge=2, le=MOST_KEPT)
+    log_spaced: int = Field(ge=2, le=MOST_KEPT, description="about how many epochs are kept")
 
 
 Keep = Literal["auto", "all", "scored", "best", "none"]
@@ -368,8 +408,11 @@ class RenderConfig(Section):
     where a study would have very many. What the report shows is kept besides.
     """
 
-    epochs: tuple[Annotated[int, Field(ge=0)], ...] | EveryEpochs | LogSpacedEpochs = EveryEpochs(every=1)
-    keep: Keep = "auto"
+    epochs: tuple[Annotated[int, Field(ge=0)], ...] | EveryEpochs | LogSpacedEpochs = Field(
+        EveryEpochs(every=1),
+        description="epochs that are kept, restored and scored: a list, {every: n}, {log_spaced: n} by logarithm",
+    )
+    keep: Keep = Field("auto", description="of which of them the restored pictures are files")
 
     @property
     def keeps_all(self) -> bool:
@@ -420,31 +463,38 @@ class EvaluateConfig(Section):
         BeforeValidator(_as_list),
         AfterValidator(_no_repeats),
         Field(min_length=1),
-    ] = tuple(PROTOCOLS)
-    crops: Annotated[tuple[Crop, ...], AfterValidator(_no_repeats), Field(min_length=1)] = ((160, 160),)
+    ] = Field(tuple(PROTOCOLS), description=f"what is compared with what: {', '.join(PROTOCOLS)}")
+    crops: Annotated[tuple[Crop, ...], AfterValidator(_no_repeats), Field(min_length=1)] = Field(
+        ((160, 160),), description="[height, width] of patches, in pixels of the original"
+    )
     upsamplers: Annotated[
         tuple[Annotated[str, one_of("upsampler", UPSAMPLERS)], ...],
         BeforeValidator(_as_list),
         AfterValidator(_no_repeats),
         Field(min_length=1),
-    ] = tuple(UPSAMPLERS)
-    zooms: Annotated[tuple[Annotated[int, Field(ge=2, le=16)], ...], AfterValidator(_no_repeats)] = (2,)
+    ] = Field(tuple(UPSAMPLERS), description=f"what enlarges in whole and compound: {', '.join(UPSAMPLERS)}")
+    zooms: Annotated[tuple[Annotated[int, Field(ge=2, le=16)], ...], AfterValidator(_no_repeats)] = Field(
+        (2,), description="how many times compound enlarges; crops are multiples of it"
+    )
     metrics: Annotated[
         tuple[Annotated[str, AfterValidator(_known_metric)], ...],
         BeforeValidator(_with_all),
         BeforeValidator(_as_list),
         AfterValidator(_no_repeats),
         Field(min_length=1),
-    ] = QUICK_METRICS
+    ] = Field(QUICK_METRICS, description="by name, all, or a function of your own as package.module:function")
     definitions: Annotated[
         tuple[Definition, ...], BeforeValidator(_as_list), AfterValidator(_no_repeats), Field(min_length=1)
-    ] = ("paper",)
-    shards: int = Field(1, ge=1, le=10_000)  # blocks of pictures: one task a run and block, one file an epoch and block
+    ] = Field(("paper",), description="of the metrics: as published, or as image-similarity-measures returns them")
+    shards: int = Field(
+        1, ge=1, le=10_000, description="blocks of pictures: tasks a run on a cluster, files of scores an epoch"
+    )
     workers: int | None = Field(
-        None, ge=1, le=MOST_WORKERS
-    )  # processes of one task; null: as many as the task has cores
-    # cpu: compiled kernels; torch: in batches, on any device; auto: torch where the stage asks for a GPU. Values agree.
-    backend: Literal["auto", "cpu", "torch"] = "auto"
+        None, ge=1, le=MOST_WORKERS, description="processes of one task; null: as many as the task has cores"
+    )
+    backend: Literal["auto", "cpu", "torch"] = Field(
+        "auto", description="compiled kernels; torch, in batches; auto: torch where the stage asks for a GPU"
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> "EvaluateConfig":
@@ -483,7 +533,7 @@ class Experiment(Section):
     render: RenderConfig = RenderConfig()
     keep: KeepConfig = KeepConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
-    seed: int = Field(0, ge=0, lt=2**31)
+    seed: int = Field(0, ge=0, lt=2**31, description="number that all chance in training follows from")
 
     @model_validator(mode="after")
     def _epochs_exist(self) -> "Experiment":

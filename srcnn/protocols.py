@@ -1,7 +1,8 @@
 """PROTOCOLS: the pairs of pictures that are compared, made of arrays.
 
 Pictures are uint8 (H, W, 3), luma is uint8 (H, W). Crops are (height, width) in full-size pixels,
-in the order of ``crop_grid``. README.md explains what each protocol measures.
+in the order of ``crop_grid``. docs/explanation/protocols.md says what each
+measures.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -30,7 +30,7 @@ def test_only_what_the_protocols_need_is_rendered():
     assert rendered_views(EvaluateConfig(protocols=["compound"])) == {1: ("full",), 2: ("zoom_2",)}
 
 
-# README: pictures of any size, left whole unless the literature's cropping is asked for.
+# The documents: pictures of any size, left whole unless the literature's cropping is asked for.
 @pytest.mark.parametrize(
     ("crop_to_scale", "zoom", "size"),
     [(False, 1, (50, 71)), (False, 2, (50, 70)), (True, 1, (48, 69)), (True, 2, (48, 66)), (True, 4, (48, 60))],

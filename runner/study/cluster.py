@@ -41,23 +41,35 @@ def _checked_pack(pack: object) -> object:
 class StageResources(Section):
     """Resources of one task of a stage; null leaves the choice to the cluster's default."""
 
-    partition: PlainText | None = None
-    account: PlainText | None = None
-    qos: PlainText | None = None
-    constraint: PlainText | None = None
-    gpus: Annotated[int | str, BeforeValidator(checked_gpus)] | None = None  # a number, or kinds: a100:1
-    gres: PlainText | None = None  # other generic resources, or GPUs in SLURM's words: gpu:1,shard:2
-    cpus: int | None = Field(None, ge=1, le=MOST_WORKERS)
-    mem_gb: float | None = Field(None, gt=0, le=MOST_GB)
-    mem_per_cpu_gb: float | None = Field(None, gt=0, le=MOST_GB)
-    timeout_min: Minutes | None = None
-    exclusive: bool | Literal["user", "mcs"] | None = None  # whole nodes, shared with nobody, or with one's own jobs
-    wckey: PlainText | None = None
-    pack: Annotated[int | Literal["auto"], BeforeValidator(_checked_pack)] | None = None  # tasks that share a job
-    parallelism: int | None = Field(None, ge=1, le=1_000_000)  # tasks of the stage that may run at once
-    setup: tuple[str, ...] | None = None  # shell lines before Python starts, such as ``module load``
-    python: Annotated[tuple[PlainText, ...], BeforeValidator(_words), Field(min_length=1)] | None = None  # on SLURM
-    sbatch: Options = Field({})  # any other option of sbatch, by its long name
+    partition: PlainText | None = Field(None, description="as sbatch knows it")
+    account: PlainText | None = Field(None, description="likewise")
+    qos: PlainText | None = Field(None, description="likewise")
+    constraint: PlainText | None = Field(None, description="likewise")
+    gpus: Annotated[int | str, BeforeValidator(checked_gpus)] | None = Field(
+        None, description="how many GPUs, or kinds such as a100:1, or parts (MIG) such as 1g.10gb:2"
+    )
+    gres: PlainText | None = Field(
+        None, description="other generic resources, or GPUs in SLURM's words: gpu:1, shard:2"
+    )
+    cpus: int | None = Field(None, ge=1, le=MOST_WORKERS, description="cores of a task")
+    mem_gb: float | None = Field(None, gt=0, le=MOST_GB, description="memory of a task in GB")
+    mem_per_cpu_gb: float | None = Field(None, gt=0, le=MOST_GB, description="memory for each core in GB, instead")
+    timeout_min: Minutes | None = Field(None, description="time limit in minutes, or H:MM:SS, or D-HH:MM:SS")
+    exclusive: bool | Literal["user", "mcs"] | None = Field(
+        None, description="whole nodes, shared with nobody, or with one's own jobs"
+    )
+    wckey: PlainText | None = Field(None, description="as sbatch knows it")
+    pack: Annotated[int | Literal["auto"], BeforeValidator(_checked_pack)] | None = Field(
+        None, description="how many tasks share a job and its GPU; of train, render and evaluate"
+    )
+    parallelism: int | None = Field(None, ge=1, le=1_000_000, description="how many tasks of the stage may run at once")
+    setup: tuple[str, ...] | None = Field(
+        None, description="shell lines before Python starts, such as `module load cuda`"
+    )
+    python: Annotated[tuple[PlainText, ...], BeforeValidator(_words), Field(min_length=1)] | None = Field(
+        None, description="words of the command in place of Python on SLURM, such as that of a container"
+    )
+    sbatch: Options = Field({}, description="any other option of sbatch, by its long name; null takes one back")
 
     @model_validator(mode="after")
     def _says_nothing_twice(self) -> Self:
@@ -95,15 +107,19 @@ class StageResources(Section):
         return self.model_copy(update={"pack": number, **more})
 
 
-_CLUSTER_DEFAULTS: dict[str, Any] = {"gpus": 0, "parallelism": 64, "setup": ()}
+CLUSTER_DEFAULTS: dict[str, Any] = {"gpus": 0, "parallelism": 64, "setup": ()}
 
 
 class _Common(StageResources):
     """Settings for all stages, and what is asked of one."""
 
-    mail: PlainText | None = None  # address that hears of failures, and of the end
-    # How often SLURM may start one task again: after its time limit, a preemption, a lost node, a kill.
-    requeues: int = Field(20, ge=0, le=10_000)
+    mail: PlainText | None = Field(None, description="address that hears of failures, and of the end")
+    requeues: int = Field(
+        20,
+        ge=0,
+        le=10_000,
+        description="how often SLURM may start a task again: after its time limit, a preemption, a lost node, a kill",
+    )
 
     @model_validator(mode="after")
     def _packs_what_can_be_packed(self) -> Self:
@@ -127,7 +143,7 @@ class _Common(StageResources):
         common = self.model_dump(include=set(StageResources.model_fields), exclude_none=True)
         own = getattr(self, name).model_dump(exclude_none=True)
         settings: dict[str, Any] = {}
-        for layer in (_CLUSTER_DEFAULTS, STAGES[name].resources, common, own):
+        for layer in (CLUSTER_DEFAULTS, STAGES[name].resources, common, own):
             sbatch = settings.get("sbatch", {}) | layer.get("sbatch", {})
             settings = _without_what_is_said_anew(settings, layer) | layer | {"sbatch": sbatch}
         if not STAGES[name].of_run:

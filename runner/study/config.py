@@ -35,7 +35,12 @@ class ConfigError(ValueError):
 class StudyConfig(Experiment):
     """One YAML file: an experiment, what is varied in it, and where it runs."""
 
-    name: str = Field(min_length=1, max_length=MOST_LETTERS, pattern=f"^{NAME}$")
+    name: str = Field(
+        min_length=1,
+        max_length=MOST_LETTERS,
+        pattern=f"^{NAME}$",
+        description="of the study and its folder",
+    )
     sweep: SweepConfig = SweepConfig()
     cluster: ClusterConfig = ClusterConfig()
 

@@ -20,9 +20,9 @@ NO_RUN = f"it makes no new run (a sweep varies {', '.join(SWEPT)})"
 class SweepConfig(Section):
     """Every combination of a point of ``grid``, a row of ``zip`` and a case of ``cases``."""
 
-    grid: dict[str, Values] = Field({})
-    zip: dict[str, Values] = Field({})
-    cases: dict[str, dict[str, Any]] = Field({})
+    grid: dict[str, Values] = Field({}, description="lists of values by dotted key: every combination is a run")
+    zip: dict[str, Values] = Field({}, description="lists of one length by dotted key, varied together")
+    cases: dict[str, dict[str, Any]] = Field({}, description="settings by dotted key, under a name for each case")
 
     @model_validator(mode="after")
     def _keys_and_lengths(self) -> "SweepConfig":

@@ -29,8 +29,15 @@ LOSSES: dict[str, LossSpec] = {
     "mse": LossSpec("srcnn.losses.mse:build"),
     "l1": LossSpec("srcnn.losses.l1:build"),
     # Lai et al. (2017), doi:10.1109/CVPR.2017.618, on [0, 1].
-    "charbonnier": LossSpec("srcnn.losses.charbonnier:build", settings(epsilon=(float, Field(1e-3, gt=0, le=1)))),
-    "fdpl": LossSpec("srcnn.losses.fdpl:build", settings(quality=(int, Field(50, ge=1, le=100))), block=8),
+    "charbonnier": LossSpec(
+        "srcnn.losses.charbonnier:build",
+        settings(epsilon=(float, Field(1e-3, gt=0, le=1, description="in grey levels of [0, 1]"))),
+    ),
+    "fdpl": LossSpec(
+        "srcnn.losses.fdpl:build",
+        settings(quality=(int, Field(50, ge=1, le=100, description="of the JPEG table that weighs frequencies"))),
+        block=8,
+    ),
 }
 
 

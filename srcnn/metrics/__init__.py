@@ -1,6 +1,6 @@
 """METRICS: the full-reference similarity metrics; adding one is a file and a line here.
 
-``score`` compares two pictures, ``Reference`` many estimates with one. METRICS.md explains the
+``score`` compares two pictures, ``Reference`` many estimates with one. docs/reference/metrics.md explains the
 definitions. Importing this costs little: what is compiled, or another library's work, belongs into
 ``srcnn.metrics.kernels``, whose modules are imported when something is scored.
 """

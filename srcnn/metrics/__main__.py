@@ -16,7 +16,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     p = argparse.ArgumentParser(
         prog=called("srcnn.metrics"),
-        description="Compare a picture with its reference by full-reference metrics. METRICS.md explains them.",
+        description="Compare a picture with its reference by full-reference metrics.",
     )
     p.add_argument("reference", type=Path, help="picture file")
     p.add_argument("estimate", type=Path, help="picture file of the same size")

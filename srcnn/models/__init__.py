@@ -7,6 +7,8 @@ The table says what is known of a network without building it, so that a study i
 
 from typing import Literal
 
+from pydantic import Field
+
 from srcnn.models.spec import Fed, Layer, NetworkSpec, whole
 from srcnn.section import settings
 
@@ -35,7 +37,9 @@ MODELS: dict[str, NetworkSpec] = {
     "espcn": NetworkSpec(
         "srcnn.models.espcn:ESPCN",
         LOW,
-        settings=settings(activation=(Literal["relu", "tanh"], "relu")),
+        settings=settings(
+            activation=(Literal["relu", "tanh"], Field("relu", description="after each layer; the paper's is tanh"))
+        ),
         layers=lambda _, scale: (Layer(1, 64, 5), Layer(64, 32, 3), Layer(32, scale**2, 3)),
         learns_in_bfloat16=True,
     ),
@@ -49,10 +53,13 @@ MODELS: dict[str, NetworkSpec] = {
         "srcnn.models.fsrcnn:FSRCNN",
         LOW,
         settings=settings(
-            d=whole(56, 1, 512),
-            s=whole(12, 1, 512),
-            m=whole(4, 0, 64),
-            end=(Literal["sub-pixel", "transposed"], "sub-pixel"),
+            d=whole(56, 1, 512, "bands of the first layer"),
+            s=whole(12, 1, 512, "bands after shrinking"),
+            m=whole(4, 0, 64, "layers between shrinking and expanding"),
+            end=(
+                Literal["sub-pixel", "transposed"],
+                Field("sub-pixel", description="what enlarges; the paper's is transposed"),
+            ),
         ),
         layers=lambda chosen, scale: (
             Layer(1, chosen.d, 5, chosen.d),
@@ -66,7 +73,9 @@ MODELS: dict[str, NetworkSpec] = {
     "vdsr": NetworkSpec(
         "srcnn.models.vdsr:VDSR",
         INTERPOLATED,
-        settings=settings(layers=whole(20, 2, 128), channels=whole(64, 1, 1024)),
+        settings=settings(
+            layers=whole(20, 2, 128, "layers of 3x3 kernels"), channels=whole(64, 1, 1024, "bands between layers")
+        ),
         layers=lambda chosen, scale: (
             Layer(1, chosen.channels, 3),
             *(chosen.layers - 2) * (Layer(chosen.channels, chosen.channels, 3),),
@@ -77,7 +86,10 @@ MODELS: dict[str, NetworkSpec] = {
     "edsr": NetworkSpec(
         "srcnn.models.edsr:EDSR",
         LOW,
-        settings=settings(blocks=whole(16, 1, 256), channels=whole(64, 1, 1024)),
+        settings=settings(
+            blocks=whole(16, 1, 256, "residual blocks of two layers"),
+            channels=whole(64, 1, 1024, "bands between layers"),
+        ),
         layers=lambda chosen, scale: (
             Layer(1, chosen.channels, 3),
             *2 * chosen.blocks * (Layer(chosen.channels, chosen.channels, 3),),

@@ -61,6 +61,6 @@ class NetworkSpec:
         return round(sum(layer.products for layer in self.layers(settings, scale)) / self.input_scale(scale) ** 2)
 
 
-def whole(default: int, least: int, most: int) -> tuple[type, Any]:
+def whole(default: int, least: int, most: int, description: str) -> tuple[type, Any]:
     """Return a whole number's setting, from ``least`` to ``most``."""
-    return int, Field(default, ge=least, le=most)
+    return int, Field(default, ge=least, le=most, description=description)

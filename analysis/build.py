@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,9 @@ def write_report(study_dir: Path | str, restore: Restore | None = None) -> Path:
     """
     forget_metrics()
     study = open_study(study_dir, restore)
+    study.paths.report.mkdir(exist_ok=True)
+    with tempfile.TemporaryFile(dir=study.paths.report):  # where this may not be, nothing need be read or drawn
+        pass
     evidence = Evidence(study)
     scored = bool(len(evidence.pictures))
     made = [build(evidence) for name, build in SECTIONS.items() if scored or name in SCORELESS]

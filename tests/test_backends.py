@@ -31,14 +31,14 @@ from srcnn.shard_rows import made_from
 from srcnn.shards import find_shard, partial_shard, unfinished_shard
 
 TORCH = "torch, cpu"
-PROTOCOLS = {"evaluate__upsamplers": ["nearest", "bilinear", "bicubic", "lanczos", "zero_stuffing"]}
+PROTOCOLS = {"evaluate__upsamplers": ["bilinear", "zero_stuffing"]}
 
 
 @pytest.fixture(scope="module")
 def by_kernels(tmp_path_factory):
     """A study that the CPU kernels scored: pictures of two sizes, one of them half black, all protocols."""
     folder = tmp_path_factory.mktemp("by kernels")
-    write_pictures(folder / "test", [5, 6, 7])
+    write_pictures(folder / "test", [5])
     write_pictures(folder / "test", [8], height=66, width=90)
     dark = photograph(9)
     dark[:32] = 0
@@ -165,7 +165,7 @@ def test_a_picture_that_cannot_be_scored_costs_its_own_rows_and_is_scored_alone_
     with pytest.raises(ScoringError, match=r"epoch 1, tests/photo\d: .* but the restored picture is"):
         job()
     images = pq.read_table(partial_shard(job.shard(1)))["image"].to_pylist()
-    assert len(set(images)) == 6
+    assert len(set(images)) == 4
     assert files[1].stem not in images
     write_picture(files[1], good)
     computed.clear()
@@ -173,7 +173,7 @@ def test_a_picture_that_cannot_be_scored_costs_its_own_rows_and_is_scored_alone_
     table = pq.read_table(job.shard(1)).to_pandas()
     rows = len(table[table["image"] == files[1].stem])
     assert 0 < len(computed) <= 2 * 2 * rows  # two metrics, two definitions
-    assert len(set(table["image"])) == 7
+    assert len(set(table["image"])) == 5
     assert not partial_shard(job.shard(1)).exists()
 
 

@@ -174,6 +174,7 @@ def test_the_report_keeps_the_pictures_that_it_shows(all_kept, trained):
     assert to_do(trained) == ([], [])
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_report_is_made_although_a_picture_that_it_would_show_cannot_be_restored(trained, caplog):
     plan = plan_of(trained, "render.keep=none")
     plan.save()

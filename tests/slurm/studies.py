@@ -7,6 +7,7 @@ import io
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -52,6 +53,19 @@ def done_with(slurm: Cluster, name: str, *arguments: object, **environment: str)
         except SystemExit as error:  # of argparse
             status = error.code
     return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
+
+
+def in_background(file: Path, environment: dict[str, str], code: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """A process that submits a study by the code of a folder; what it says is in ``submit.log`` beside the file."""
+    command = [sys.executable, "-m", "runner.submit", str(file), "--root", str(file.parent / "results"), *arguments]
+    environment = {**environment, "PYTHONPATH": f"{code}:{file.parent}"}
+    with (file.parent / "submit.log").open("wb") as log:
+        return subprocess.Popen(command, env=environment, cwd=file.parent, stdout=log, stderr=log)
+
+
+def undisturbed(file: Path) -> subprocess.Popen[bytes]:
+    """A process that does a study on one core of this machine, where nothing happens to it."""
+    return in_background(file, {**os.environ, "RUNNER_CPUS": "1"}, REPOSITORY, "--executor", "debug")
 
 
 class Submitted:

@@ -11,7 +11,7 @@ from conftest import tiny_study
 from jobs.processes import born
 
 from .faults import kill, leave_unwatched, preempt
-from .studies import LITTLE, Submitted, hold, let_go, results, stub_study
+from .studies import LITTLE, Submitted, hold, let_go, results, stub_study, undisturbed
 from .test_cancel import cancel, states
 
 EPOCHS = 5
@@ -191,19 +191,18 @@ def test_auto_does_one_run_after_another_in_a_job_by_the_history_of_those_before
 
 def test_runs_that_share_jobs_find_what_they_find_alone(slurm, tmp_path):
     """Real ones, which are warned once while they train, and whose blocks have workers of their own."""
-    found = []
-    for name, pack in (("alone", 1), ("together", 2)):
+    more = {"sweep": sweep(2), "training__epochs": 6, "cluster": LITTLE | {"pack": 2}}
+    more |= {"evaluate__shards": 2, "evaluate__metrics": ["psnr"], "evaluate__protocols": ["luma", "region"]}
+    for name in ("alone", "together"):
         (tmp_path / name).mkdir()
-        cluster = LITTLE | {"pack": pack}
-        training = {"epochs": 6, "batch_size": 8, "warmup_steps": 2, "monitor_pictures": 1}
-        more = {"sweep": sweep(2), "evaluate__shards": 2, "training": training, "cluster": cluster}
-        study = Submitted(slurm, tiny_study(tmp_path / name, **more), real=True)
-        if pack > 1:
-            first = study.wait_for_epoch(1)
-            slurm.run("scancel", "--signal=USR2", first["job"], check=True)
-        study.wait_until_done()
-        found.append(results(study.folder))
-    assert found[0] == found[1]
+    alone = tiny_study(tmp_path / "alone", **more)
+    quiet_run = undisturbed(alone)
+    study = Submitted(slurm, tiny_study(tmp_path / "together", **more), real=True)
+    first = study.wait_for_epoch(1)
+    slurm.run("scancel", "--signal=USR2", first["job"], check=True)
+    study.wait_until_done()
+    assert quiet_run.wait(600) == 0
+    assert results(alone.parent / "results" / "tiny") == results(study.folder)
     assert {a["outcome"] for a in study.attempts("evaluate")} == {"done"}
     assert len(jobs_of(study, "evaluate")) == 2
 

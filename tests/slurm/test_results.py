@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from srcnn.files import write_text
 
 from .cluster import Cluster
 from .faults import environment_of, kill, leave_unwatched, preempt
-from .studies import LITTLE, Submitted, results
+from .studies import LITTLE, Submitted, in_background, results, undisturbed
 
 # A small SRCNN whose training on the cluster halts where a file says after how many epochs.
 NETWORK = """
@@ -91,7 +90,7 @@ def befallen(slurm: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Befall
     gate, here, quiet = folder / "gate", folder / "cluster", folder / "quiet"
     code = NETWORK.format(gate=str(gate), runs=str(here / "results" / "tiny" / "runs"))
     quiet_file, file = real_study(quiet, code), real_study(here, code)
-    quiet_run = in_background(quiet_file, {**os.environ, "RUNNER_CPUS": "1"}, REPOSITORY, "--executor", "debug")
+    quiet_run = undisturbed(quiet_file)
     checkout = folder / "checkout"
     for package in ("srcnn", "jobs", "runner", "analysis"):
         shutil.copytree(REPOSITORY / package, checkout / package)
@@ -145,14 +144,6 @@ def real_study(folder: Path, code: str) -> Path:
         evaluate__protocols=["luma", "region"],
         cluster={**LITTLE, "train": {"gpus": 0, "partition": "low"}},
     )
-
-
-def in_background(file: Path, environment: dict[str, str], code: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """A process that submits a study by the code of a folder; what it says is in ``submit.log`` beside the file."""
-    command = [sys.executable, "-m", "runner.submit", str(file), "--root", str(file.parent / "results"), *arguments]
-    environment = {**environment, "PYTHONPATH": f"{code}:{file.parent}"}
-    with (file.parent / "submit.log").open("wb") as log:
-        return subprocess.Popen(command, env=environment, cwd=file.parent, stdout=log, stderr=log)
 
 
 @contextlib.contextmanager

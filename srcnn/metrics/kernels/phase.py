@@ -220,7 +220,7 @@ def middle(values, count):
     rank = (count - 1) // 2
     step = bits.size // 2048
     if step >= 4:
-        place, _ = _class_of(bits[::step], rank // step)
+        place, _ = _class_of(bits[::step], rank // step, 19)
         low, high = np.int32(max(place - 4, 0) << 19), np.int32((place + 5) << 19)
         few, n, below = np.empty(bits.size, np.int32), 0, 0
         for b in bits:
@@ -237,11 +237,14 @@ def middle(values, count):
 
 
 @jit
-def _class_of(bits, rank):
-    """Return the highest bits of the value of this rank, and its rank among the values that share them."""
+def _class_of(bits, rank, shift):
+    """Return twelve bits, from ``shift`` up, of the value of this rank, and its rank among those that share them.
+
+    All of ``bits`` are alike above these twelve.
+    """
     counts = np.zeros(4096, np.int32)
     for b in bits:
-        counts[b >> 19] += 1
+        counts[(b >> shift) & 4095] += 1
     place = 0
     while rank >= counts[place]:
         rank -= counts[place]
@@ -251,13 +254,18 @@ def _class_of(bits, rank):
 
 @jit
 def _ranked(bits, rank):
-    """Return the value of this rank, 0 being the smallest value's."""
-    place, rank = _class_of(bits, rank)
-    alike, n = np.empty(bits.size, np.int32), 0
-    for b in bits:
-        alike[n] = b
-        n += b >> 19 == place
-    return np.partition(alike[:n], rank)[rank]
+    """Return the value of this rank, 0 being the smallest value's; its bits are found from the highest down.
+
+    numpy's own partition would do, but takes a quarter of the time in which all kernels are compiled.
+    """
+    for shift in (19, 7, 0):
+        place, rank = _class_of(bits, rank, shift)
+        alike, n = np.empty(bits.size, np.int32), 0
+        for b in bits:
+            alike[n] = b
+            n += (b >> shift) & 4095 == place
+        bits = alike[:n]
+    return bits[0]
 
 
 # --- gradients and the similarity that both definitions end in ----------------------------------

@@ -1,5 +1,6 @@
 """What many tests need: the large public data where it is at hand, and a tiny study."""
 
+import gc
 import json
 import os
 import signal
@@ -34,6 +35,16 @@ os.environ |= {"OMP_NUM_THREADS": "1", CORES_VARIABLE: "1"}
 # A shell's background command ignores Ctrl-C, and so would every command that a test starts and interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# What is collected stays until the end: looking through it for what can be freed takes seconds of each process.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """From here on memory is freed again."""
+    gc.enable()
+    gc.freeze()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

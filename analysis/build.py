@@ -10,19 +10,21 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from analysis.charts import legend_of
 from analysis.evidence import Evidence
-from analysis.page import PageSection, write_files
+from analysis.page import PageSection, legend_keys, write_files
 from analysis.records import failures
 from analysis.sections import SCORELESS, SECTIONS
 from analysis.sections.making import commands
 from analysis.study import Restore, open_study
+from analysis.style import Line, run_styles
 from srcnn.files import write_text
 from srcnn.metrics import forget_metrics
 from srcnn.words import printable
 
 STYLES = ("style.css", "light.css")
 # One purpose each, in an order in which whatever is used is there; together they are the page's one script.
-SCRIPTS = ("sort.js", "light_view.js", "light_draw.js", "light_wipe.js")
+SCRIPTS = ("tables.js", "charts.js", "light_view.js", "light_draw.js", "light_wipe.js")
 
 
 def write_report(study_dir: Path | str, restore: Restore | None = None) -> Path:
@@ -56,9 +58,12 @@ def render(evidence: Evidence, sections: Sequence[PageSection]) -> str:
     study = evidence.study
     frame, missing = evidence.pictures, len(study.missing())
     failed = failures(study)
+    legend = page_legend(evidence, sections)
     return environment.get_template("report.html").render(
         study=study.name,
-        runs=len(study.runs),
+        count=len(study.runs),
+        keys=legend_keys(legend),
+        runs=list(legend),
         sets=len(study.sets),
         comparisons=int(frame["patches"].sum()),
         pictures=len(frame[["set", "image"]].drop_duplicates()),
@@ -73,6 +78,14 @@ def render(evidence: Evidence, sections: Sequence[PageSection]) -> str:
         script=script,
         policy=policy(style, script),
     )
+
+
+def page_legend(evidence: Evidence, sections: Sequence[PageSection]) -> dict[str, Line]:
+    """Return the line of each variant and baseline that figures show, which one legend switches in all of them."""
+    styles = run_styles(evidence.study.variants, evidence.study.baseline_names.values())
+    figures = [block for section in sections for block in section.all_blocks() if block.kind == "figure"]
+    there = {name for figure in figures for name in legend_of(figure.panels)}
+    return {name: line for name, line in styles.items() if name in there}
 
 
 def policy(style: str, script: str) -> str:
@@ -97,5 +110,5 @@ def _file(environment: Environment, name: str) -> str:
 
 def _widths(sections: Sequence[PageSection]) -> str:
     """Return style rules for the widths of the page's pictures: a policy of hashes allows no style attributes."""
-    shots = (shot for section in sections for block in section.blocks for shot in getattr(block, "shots", ()))
+    shots = (shot for section in sections for block in section.all_blocks() for shot in getattr(block, "shots", ()))
     return "".join(f".w{width} {{ width: {width}px; }}\n" for width in sorted({shot.width for shot in shots}))

@@ -1,7 +1,8 @@
 """The parts of a page: sections of prose, tables, figures and pictures; and the files beside it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from analysis.panels import Panel, save, to_svg
+from analysis.charts import Panel, as_json, legend_of, numbers
+from analysis.panels import save
 from analysis.spreadsheet import as_csv
 from analysis.style import Line, digits, metric_head, number, with_interval
 from analysis.svg import add, drawing, to_page
@@ -17,7 +19,9 @@ from srcnn.files import clear_place, write_text
 from srcnn.metrics import about
 from srcnn.paths import is_within
 
-SHOWN_ROWS = 200  # of a table; its CSV holds all
+SHOWN_ROWS = 500  # of a table; its CSV holds all
+LONG = 48  # letters of a cell that is broken into lines
+_PLAIN = re.compile(r"[−-]?[\d,]+(\.\d*)?")
 
 
 @dataclass(frozen=True)
@@ -56,21 +60,19 @@ class Table:
 
     @property
     def rows(self) -> list[list[dict[str, Any]]]:
-        """The cells: text, the value they sort by, whether they are the best."""
+        """The cells: their text and kinds, and the value that they sort by where the text is no number."""
         best = {column.key: _best(self.frame, column) for column in self.columns if column.best_in is not None}
         shown = self.frame.head(SHOWN_ROWS)
         return [
-            [
-                {
-                    "text": _text(row, column),
-                    "value": _sort_value(row[column.key]),
-                    "number": self._is_number(column),
-                    "best": index in best.get(column.key, ()),
-                }
-                for column in self.columns
-            ]
+            [self._cell(row, column, index in best.get(column.key, ())) for column in self.columns]
             for index, row in zip(shown.index, _records(shown), strict=True)
         ]
+
+    def _cell(self, row: Mapping[str, Any], column: Column, best: bool) -> dict[str, str]:
+        text = _text(row, column)
+        kinds = {"number": self._is_number(column), "best": best, "long": len(text) > LONG}
+        value = "" if _PLAIN.fullmatch(text) else _sort_value(row[column.key])
+        return {"text": text, "value": value, "kind": " ".join(kind for kind, is_so in kinds.items() if is_so)}
 
     @property
     def hidden(self) -> int:
@@ -85,25 +87,29 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure: panels on the page, and as PNG and PDF; the page draws the legend."""
+    """A figure: panels on the page, and as PNG, PDF and CSV."""
 
     name: str
     title: str
     panels: Sequence[Panel]
     caption: str = ""
-    legend: Mapping[str, Line] = field(default_factory=dict)
-    wide: bool = False
     kind: str = "figure"
 
     @property
-    def svgs(self) -> list[Markup]:
-        """The panels as inline SVG."""
-        return [to_svg(panel) for panel in self.panels]
+    def scales(self) -> list[str]:
+        """The axes that may be logarithmic: those without names or counting in whole numbers."""
+        axes = {"y": [panel.y for panel in self.panels], "x": [panel.x for panel in self.panels]}
+        return [name for name, own in axes.items() if not any(axis.names or axis.whole for axis in own)]
+
+    @property
+    def numbers(self) -> str:
+        """The panels as JSON."""
+        return as_json(self.panels)
 
     @property
     def keys(self) -> list[dict[str, str | Markup]]:
         """The legend: a name and a small drawing of its line."""
-        return [{"name": name, "svg": _sample(line)} for name, line in self.legend.items()]
+        return legend_keys(legend_of(self.panels))
 
 
 @dataclass(frozen=True)
@@ -144,6 +150,23 @@ class Prose:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Blocks side by side where there is room."""
+
+    blocks: Sequence[Any]
+    kind: str = "beside"
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Blocks that are shown when their title is clicked."""
+
+    title: str
+    blocks: Sequence[Any]
+    kind: str = "folded"
+
+
+@dataclass(frozen=True)
 class PageSection:
     """A part of the page."""
 
@@ -152,15 +175,21 @@ class PageSection:
     blocks: Sequence[Any]
     intro: str = ""
 
+    def all_blocks(self) -> Iterator[Any]:
+        """Give the blocks, also those inside of others."""
+        for block in self.blocks:
+            yield block
+            yield from getattr(block, "blocks", ())
+
 
 def write_files(sections: Sequence[PageSection], folder: Path) -> None:
-    """Write every table as CSV and every figure as PNG and PDF, and delete the files of an earlier page.
+    """Write every table as CSV and every figure as PNG, PDF and CSV, and delete the files of an earlier page.
 
     Folders stay, and files outside of the report's folder to which a link leads.
     """
     written = set()
     for section in sections:
-        for block in section.blocks:
+        for block in section.all_blocks():
             table = block if block.kind == "table" else getattr(block, "table", None)
             if table is not None:
                 path = folder / "tables" / f"{table.name}.csv"
@@ -171,7 +200,9 @@ def write_files(sections: Sequence[PageSection], folder: Path) -> None:
                 for file in files:
                     clear_place(file)
                 save(block.panels, *files)
-                written |= set(files)
+                points = folder / "figures" / f"{block.name}.csv"
+                write_text(points, as_csv(numbers(block.panels)))
+                written |= {*files, points}
     for old in [*(folder / "tables").glob("*.csv"), *(folder / "figures").glob("*")]:
         ours = is_within(old, folder.parent) and not (old.is_dir() and not old.is_symlink())
         if ours and old not in written and not old.name.startswith("."):
@@ -231,6 +262,11 @@ _MARKERS: dict[str, tuple[str, dict[str, Any]]] = {
     "P": ("path", {"d": "M11.5 2h3v2.5H17v3h-2.5V10h-3V7.5H9v-3h2.5Z"}),
     "x": ("path", {"d": "M10 3l6 6M16 3l-6 6", "stroke_width": 2}),
 }
+
+
+def legend_keys(legend: Mapping[str, Line]) -> list[dict[str, str | Markup]]:
+    """Return the entries of a legend: a name and a small drawing of its line."""
+    return [{"name": name, "svg": _sample(line)} for name, line in legend.items()]
 
 
 def _sample(line: Line) -> Markup:

@@ -1,129 +1,284 @@
-"""Figures as rows of small panels: inline SVG that wraps on a phone, one PNG and PDF beside the page."""
+"""Figures as files: PNG, PDF and SVG, drawn with the renderers of matplotlib alone.
 
-import io
+Its axes, ticks and layouts are left out: they take ten times as long as what they draw.
+"""
+
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
+import numpy as np
 
-from analysis.drawing import Axes, Figure, Text, matplotlib, ticker
-from analysis.svg import from_matplotlib
+from analysis.charts import Axis, Panel, Series, bounds, legend_of, ticks
+from analysis.drawing import Affine2D, Artist, Bbox, Figure, FontProperties, MarkerStyle, Shape, matplotlib, to_rgb
+from analysis.style import Line
 from srcnn.files import atomic_path
 from srcnn.words import printable
 
-INK = "#1d1d1f"  # stands for the page's text colour and is replaced by it in SVG
-SIZE = (3.5, 2.5)  # inches of one panel
-_STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "text.parse_math": False,  # a $ in a name is a $
-    "svg.hashsalt": "srcnn",
-    "font.size": 8.5,
-    "axes.titlesize": 9,
-    "axes.labelsize": 8.5,
-    "axes.titleweight": "bold",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "axes.grid.axis": "y",
-    "grid.color": "#8e8e93",
-    "grid.alpha": 0.25,
-    "grid.linewidth": 0.6,
-    "axes.linewidth": 0.7,
-    "lines.linewidth": 1.5,
-    "lines.markersize": 4,
-    "axes.formatter.useoffset": False,
-    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
-}
+INK, GRID = "#1d1d1f", "#e3e3e6"
 _OPTIONS: dict[str, dict[str, Any]] = {
     ".pdf": {"metadata": {"CreationDate": None}},
     ".png": {"dpi": 110, "pil_kwargs": {"compress_level": 4}},  # a little larger than the smallest, in half the time
+    ".svg": {"metadata": {"Date": None}},
 }
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One pair of axes: the function that draws it, its size and margins (left, right, bottom, top) in inches.
-
-    Margins are given because finding them means drawing everything once more.
-    """
-
-    draw: Callable[[Axes], None]
-    size: tuple[float, float] = SIZE
-    alt: str = ""
-    margins: tuple[float, float, float, float] = (0.75, 0.1, 0.42, 0.24)
-
-
-def to_svg(panel: Panel) -> Markup:
-    """Return the panel as SVG that stands inside a page and takes its text colour."""
-    buffer = io.StringIO()
-    with _style():
-        figure = _figure([panel], 1)
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    return from_matplotlib(buffer.getvalue(), panel.alt, INK)
+_LETTER, _LINE = 0.062, 0.17  # inches that a letter takes on average, and a line of text
+_MARGIN = 0.12
 
 
 def save(panels: Sequence[Panel], *targets: Path) -> None:
-    """Write all panels as one picture, in the format of each target's suffix (.svg, .png, .pdf)."""
-    with _style():
-        figure = _figure(panels, 2 if len(panels) in (2, 4) else 3)
+    """Write all panels and their legend as one picture, in the format of each target's suffix (.svg, .png, .pdf)."""
+    columns = 2 if len(panels) in (2, 4) else 3
+    rows = [panels[i : i + columns] for i in range(0, len(panels), columns)]
+    heights = [max(panel.size[1] for panel in row) for row in rows]
+    width = max(sum(panel.size[0] for panel in row) for row in rows)
+    keys = _key_rows(legend_of(panels), width)
+    height = sum(heights) + len(keys) * _LINE + (_MARGIN if keys else 0)
+    with _own_look():
+        figure = Figure(figsize=(width, height))
+        figure.add_artist(_Sheet(rows, heights, keys, height))
         for target in targets:
-            options = _OPTIONS.get(target.suffix, {})
             with atomic_path(target) as temporary:
-                figure.savefig(temporary, **options)
+                figure.savefig(temporary, **_OPTIONS.get(target.suffix, {}))
 
 
 @contextmanager
-def _style() -> Iterator[None]:
-    """Set our own look and the library's defaults, whatever the user's matplotlibrc says (usetex needs a TeX)."""
+def _own_look() -> Iterator[None]:
+    """Set the library's defaults, whatever the user's matplotlibrc says (usetex needs a TeX)."""
     with matplotlib.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # a letter that its font lacks is a box
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE)
+        matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "srcnn"})
         yield
 
 
-def _figure(panels: Sequence[Panel], columns: int) -> Figure:
-    """Return a figure of the panels in rows of ``columns``, each at its own size."""
-    rows = [panels[i : i + columns] for i in range(0, len(panels), columns)]
-    heights = [max(panel.size[1] for panel in row) for row in rows]
-    width, height = max(sum(panel.size[0] for panel in row) for row in rows), sum(heights)
-    figure = Figure(figsize=(width, height))
-    top = height
-    for row, row_height in zip(rows, heights, strict=True):
-        left = 0.0
-        for panel in row:
-            (w, h), (west, east, south, north) = panel.size, panel.margins
-            at = (left + west, top - h + south, w - west - east, h - south - north)
-            axis = figure.add_axes((at[0] / width, at[1] / height, at[2] / width, at[3] / height))
-            panel.draw(axis)
-            _few_ticks(axis)
-            _printable_texts(axis)
-            left += w
-        top -= row_height
-    return figure
+def _key_rows(legend: Mapping[str, Line], width: float) -> list[list[tuple[float, str, Line]]]:
+    """Return the entries of the legend with their places, in as many rows as they need."""
+    rows: list[list[tuple[float, str, Line]]] = []
+    left = width
+    for name, line in legend.items():
+        name = shortened(name, 60)
+        wide = 0.55 + _LETTER * len(name)
+        if left + wide > width:
+            rows.append([])
+            left = _MARGIN
+        rows[-1].append((left, name, line))
+        left += wide
+    return rows
 
 
-def _few_ticks(axis: Axes) -> None:
-    """Set no more ticks than a small panel has room for; each costs time, too."""
-    for side in (axis.xaxis, axis.yaxis):
-        if isinstance(side.get_major_locator(), ticker.AutoLocator):
-            side.set_major_locator(ticker.MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
+class _Sheet(Artist):
+    """The whole picture, as something that a figure draws."""
+
+    def __init__(
+        self,
+        rows: Sequence[Sequence[Panel]],
+        heights: Sequence[float],
+        keys: Sequence[Sequence[tuple[float, str, Line]]],
+        height: float,
+    ) -> None:
+        super().__init__()
+        self.rows, self.heights, self.keys, self.height = rows, heights, keys, height
+
+    def draw(self, renderer: Any) -> None:
+        """Draw with a renderer, which knows the format."""
+        pen = _Pen(renderer, self.figure.dpi)
+        top = self.height
+        for row, height in zip(self.rows, self.heights, strict=True):
+            left = 0.0
+            for panel in row:
+                _draw_panel(pen, panel, left, top - height, panel.size[0], height)
+                left += panel.size[0]
+            top -= height
+        for keys in self.keys:
+            top -= _LINE
+            for left, name, line in keys:
+                ends = np.array([[left, top], [left + 0.3, top]])
+                pen.line(ends, line.colour, 1.5, line.dashes)
+                pen.marks(ends.mean(axis=0, keepdims=True), line.marker, line.colour, 4.0)
+                pen.text(left + 0.36, top, name, vertical="middle")
 
 
-def _printable_texts(axis: Axes) -> None:
-    """Make the texts of a figure printable: names from outside hold letters that fonts cannot draw."""
-    for text in axis.findobj(Text):
-        text.set_text(printable(text.get_text(), breaks=True))
-    for side in (axis.xaxis, axis.yaxis):
-        labels = side.get_major_formatter()
-        if isinstance(labels, ticker.FixedFormatter | ticker.FuncFormatter):
-            side.set_major_formatter(_printable_labels(labels))
+class _Pen:
+    """What draws lines, marks and text, all in inches from the lower left; sizes and widths in points."""
+
+    def __init__(self, renderer: Any, dpi: float) -> None:
+        self.renderer, self.dpi = renderer, dpi
+        self.scale = Affine2D().scale(dpi)
+        self.clip: Any = None
+
+    def _context(self, colour: str, width: float = 0.0, alpha: float | None = None) -> Any:
+        context = self.renderer.new_gc()
+        context.set_foreground(_rgb(colour))
+        context.set_linewidth(width)
+        context.set_joinstyle("round")
+        if alpha is not None:
+            context.set_alpha(alpha)
+        if self.clip is not None:
+            context.set_clip_rectangle(self.clip)
+        return context
+
+    def clip_to(self, left: float, bottom: float, width: float, height: float) -> None:
+        """Draw lines inside this box alone."""
+        self.clip = Bbox.from_bounds(*(side * self.dpi for side in (left, bottom, width, height)))
+
+    def line(self, points: Any, colour: str, width: float, dashes: Any = "-") -> None:
+        """Draw a line through points (n, 2), broken where one is nan."""
+        context = self._context(colour, width)
+        if dashes != "-":
+            context.set_dashes(0, [width * part for part in dashes[1]])
+        self.renderer.draw_path(context, Shape(points), self.scale)
+        context.restore()
+
+    def area(self, points: Any, colour: str, alpha: float | None = None) -> None:
+        """Fill a shape of corners (n, 2)."""
+        context = self._context(colour, alpha=alpha)
+        self.renderer.draw_path(context, Shape(points, closed=True), self.scale, _rgb(colour))
+        context.restore()
+
+    def marks(self, points: Any, marker: str, colour: str, size: float) -> None:
+        """Draw a mark at each of the points (n, 2)."""
+        if marker and len(points):
+            shape, transform, filled = _mark(marker)
+            context = self._context(colour, 0.0 if filled else 1.5)
+            scaled = transform + Affine2D().scale(self.renderer.points_to_pixels(size))
+            face = _rgb(colour) if filled else None
+            self.renderer.draw_markers(context, shape, scaled, Shape(points), self.scale, face)
+            context.restore()
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        words: str,
+        colour: str = INK,
+        size: float = 8.5,
+        bold: bool = False,
+        across: float = 0.0,
+        vertical: str = "baseline",
+        angle: float = 0.0,
+    ) -> None:
+        """Write words; ``across`` is the share of their width that lies left of x (0, 0.5 or 1)."""
+        lines = printable(words, breaks=True).split("\n")
+        font = _font(size, bold)
+        for number, line in enumerate(lines):
+            if not line:
+                continue
+            width, _, _ = self.renderer.get_text_width_height_descent(line, font, False)
+            drop = 0.4 * self.renderer.points_to_pixels(size) if vertical == "middle" else 0.0
+            drop += self.renderer.points_to_pixels(1.2 * size) * number
+            turn = np.deg2rad(angle)
+            right, up = -across * width, -drop
+            px = x * self.dpi + right * np.cos(turn) - up * np.sin(turn)
+            py = y * self.dpi + right * np.sin(turn) + up * np.cos(turn)
+            if self.renderer.flipy():
+                py = self.renderer.get_canvas_width_height()[1] - py
+            context = self._context(colour)
+            context.set_clip_rectangle(None)
+            self.renderer.draw_text(context, px, py, line, font, angle, ismath=False)
+            context.restore()
 
 
-def _printable_labels(labels: ticker.Formatter) -> ticker.FuncFormatter:
-    return ticker.FuncFormatter(lambda value, place: printable(labels(value, place), breaks=True))
+def _rgb(colour: str) -> tuple[float, float, float]:
+    found: tuple[float, float, float] = to_rgb(INK if colour == "currentColor" else colour)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _mark(marker: str) -> tuple[Any, Any, bool]:
+    style = MarkerStyle(marker)
+    return style.get_path(), style.get_transform(), style.is_filled()
+
+
+@lru_cache(maxsize=16)
+def _font(size: float, bold: bool) -> Any:
+    return FontProperties(size=size, weight="bold" if bold else "normal")
+
+
+def _draw_panel(pen: _Pen, panel: Panel, left: float, bottom: float, width: float, height: float) -> None:
+    (x_low, x_high), (y_low, y_high) = bounds(panel)
+    x_ticks, y_ticks = ticks(panel.x, x_low, x_high), ticks(panel.y, y_low, y_high)
+    y_texts = [shortened(text) for _, text in y_ticks]
+    x_texts = [shortened(text) for _, text in x_ticks]
+    longest = max((len(text) for text in y_texts), default=0)
+    west = _MARGIN + _LETTER * longest + (0.22 if panel.y.label else 0.0)
+    inner = width - west - _MARGIN
+    slanted = bool(panel.x.names) and max(map(len, x_texts)) * _LETTER > inner / len(x_texts)
+    below = 0.6 * _LETTER * max(map(len, x_texts)) if slanted else 0.0
+    south = 0.26 + below + (0.18 if panel.x.label else 0.0)
+    frame = (left + west, bottom + south, inner, height - south - 0.3)
+    across = _Scale(panel.x, x_low, x_high, frame[0], frame[2])
+    upwards = _Scale(panel.y, y_low, y_high, frame[1], frame[3])
+    right, top = frame[0] + frame[2], frame[1] + frame[3]
+    pen.text(frame[0], top + 0.1, shortened(panel.title, 44), bold=True, size=9)
+    for (value, _), text in zip(y_ticks, y_texts, strict=True):
+        y = upwards.of(value)
+        if not panel.cells:
+            pen.line(np.array([[frame[0], y], [right, y]]), GRID, 0.6)
+        pen.text(frame[0] - 0.06, y, text, size=8, across=1, vertical="middle")
+    for (value, _), text in zip(x_ticks, x_texts, strict=True):
+        x = across.of(value)
+        if slanted:
+            pen.text(x + 0.03, frame[1] - 0.14, text, size=8, across=1, angle=35)
+        else:
+            pen.text(x, frame[1] - 0.17, text, size=8, across=0.5)
+    pen.text(left + 0.14, frame[1] + frame[3] / 2, panel.y.label, across=0.5, angle=90)
+    pen.text(frame[0] + frame[2] / 2, bottom + 0.08, panel.x.label, across=0.5)
+    if not panel.cells:
+        pen.line(np.array([[frame[0], top], [frame[0], frame[1]], [right, frame[1]]]), INK, 0.7)
+    for cell in panel.cells:
+        x, y = across.of(cell.column), upwards.of(cell.row)
+        w, h = frame[2] / len(panel.x.names) / 2, frame[3] / len(panel.y.names) / 2
+        pen.area(np.array([[x - w, y - h], [x + w, y - h], [x + w, y + h], [x - w, y + h]]), cell.colour)
+        pen.text(x, y, cell.text, cell.ink, 7.5, across=0.5, vertical="middle")
+    for series in panel.series:
+        pen.clip_to(frame[0] - 0.04, frame[1] - 0.04, frame[2] + 0.08, frame[3] + 0.08)
+        _draw_series(pen, series, across, upwards, top, (frame[0], right))
+        pen.clip = None
+
+
+def _draw_series(
+    pen: _Pen, series: Series, across: "_Scale", upwards: "_Scale", top: float, sides: tuple[float, float]
+) -> None:
+    look = series.line
+    if series.kind == "level":
+        y = upwards.of(series.y[0])
+        pen.line(np.array([[sides[0], y], [sides[1], y]]), look.colour, series.width, look.dashes)
+        return
+    x, y = across.of(series.x), upwards.of(series.y)
+    if len(series.low):
+        low, high = upwards.of(series.low), upwards.of(series.high)
+        there = np.isfinite(low) & np.isfinite(high)
+        edge = np.concatenate([x[there], x[there][::-1]]), np.concatenate([low[there], high[there][::-1]])
+        if there.any():
+            pen.area(np.stack(edge, axis=1), look.colour, 0.15)
+    points = np.stack([x, np.where(np.isfinite(y), y, np.nan)], axis=1)
+    if series.kind == "line":
+        pen.line(points, look.colour, series.width, look.dashes)
+    pen.marks(points[np.isfinite(points).all(axis=1)], look.marker, look.colour, series.size)
+    for place in x[np.isposinf(np.asarray(series.y, float))]:
+        pen.text(place, top - 0.1, "∞", look.colour, across=0.5)
+
+
+class _Scale:
+    """Where on the paper, in inches, the values of an axis lie."""
+
+    def __init__(self, axis: Axis, low: float, high: float, start: float, length: float) -> None:
+        self.log, self.start = axis.log, start
+        self.low = np.log(low) if axis.log else low
+        self.factor = length / ((np.log(high) if axis.log else high) - self.low)
+
+    def of(self, values: Any) -> Any:
+        """Return the place of each value; nan where a logarithmic axis has none."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            values = np.asarray(values, float)
+            values = np.log(values) if self.log else values
+            return self.start + (values - self.low) * self.factor
+
+
+def shortened(name: str, longest: int = 18) -> str:
+    """Return a name that has at most so many letters, an ellipsis in place of the rest."""
+    name = printable(name)
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"

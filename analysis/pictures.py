@@ -126,7 +126,7 @@ def inside(part: Box, box: Box) -> Box:
 def data_uri(picture: Bytes) -> str:
     """Return the picture as a PNG that stands inside a page."""
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture)).save(buffer, "PNG", compress_level=8)
+    Image.fromarray(np.ascontiguousarray(picture)).save(buffer, "PNG", compress_level=6)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

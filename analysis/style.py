@@ -31,9 +31,10 @@ BASELINE = Line(GREY, (0, (4, 2)), "x")
 
 
 def run_styles(variants: Iterable[str], baselines: Iterable[str]) -> dict[str, Line]:
-    """Return a line style for each variant and baseline; beyond six variants colours return with other dashes."""
+    """Return a line style for each variant and baseline; beyond six, colours return with other dashes and marks."""
     styles = {
-        name: Line(COLOURS[i % 6], DASHES[i // 6 % len(DASHES)], MARKERS[i % 6]) for i, name in enumerate(variants)
+        name: Line(COLOURS[i % 6], DASHES[i // 6 % len(DASHES)], MARKERS[(i + i // 24) % 6])
+        for i, name in enumerate(variants)
     }
     return styles | dict.fromkeys(baselines, BASELINE)
 

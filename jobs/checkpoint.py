@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from srcnn.checkpoint import Checkpoint, CheckpointError, is_sealed
+from srcnn.checkpoint import Checkpoint, CheckpointError
 from srcnn.damage import set_aside
 from srcnn.files import write_bytes
 from srcnn.paths import RunPaths
 from srcnn.regular import NotRegular, read_regular
+from srcnn.whole import is_sealed
 
 __all__ = ["Checkpoint", "CheckpointError", "first_readable", "newest", "save_last", "set_aside_damaged"]
 

@@ -5,10 +5,8 @@ comment holds the SHA-256 of all that comes before it. So a file that a full dis
 drive has damaged is recognised, even where torch would read it without complaint.
 """
 
-import hashlib
 import io
 import math
-import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,7 @@ from srcnn.models.ensemble import as_restoring
 from srcnn.models.network import Network
 from srcnn.models.state import StateError, load_state
 from srcnn.regular import read_regular
-from srcnn.whole import MARK, SEAL, unpacks_to_more
+from srcnn.whole import is_sealed, sealed, unpacks_to_more
 from srcnn.words import said
 
 
@@ -135,20 +133,3 @@ class Checkpoint:
     def standardisation(self) -> Standardisation:
         """The scale that the model was trained on."""
         return Standardisation(self.mean, self.std)
-
-
-def sealed(archive: bytes) -> bytes:
-    """Return a zip archive with the SHA-256 of its content as its comment. Raises ValueError if it has a comment."""
-    # The last two bytes of a zip without a comment are the comment's length, which is not hashed.
-    body, length = archive[:-2], archive[-2:]
-    if length != b"\0\0":
-        raise ValueError("expected a zip archive without a comment")
-    return body + struct.pack("<H", SEAL) + MARK + hashlib.sha256(body).hexdigest().encode()
-
-
-def is_sealed(content: bytes) -> bool:
-    """Say whether the content is what ``sealed`` returned, every bit of it."""
-    end = len(content) - SEAL
-    body, length, comment = content[: end - 2], content[end - 2 : end], content[end:]
-    expected = MARK + hashlib.sha256(body).hexdigest().encode()
-    return end > 2 and length == struct.pack("<H", SEAL) and comment == expected

@@ -131,3 +131,20 @@ def unpacks_to_more(file: Path | BinaryIO, size: int) -> bool:
             return sum(entry.file_size for entry in archive.infolist()) > size
     except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error):
         return False
+
+
+def sealed(archive: bytes) -> bytes:
+    """Return a zip archive with the SHA-256 of its content as its comment. Raises ValueError if it has a comment."""
+    # The last two bytes of a zip without a comment are the comment's length, which is not hashed.
+    body, length = archive[:-2], archive[-2:]
+    if length != b"\0\0":
+        raise ValueError("expected a zip archive without a comment")
+    return body + struct.pack("<H", SEAL) + MARK + hashlib.sha256(body).hexdigest().encode()
+
+
+def is_sealed(content: bytes) -> bool:
+    """Say whether the content is what ``sealed`` returned, every bit of it."""
+    end = len(content) - SEAL
+    body, length, comment = content[: end - 2], content[end - 2 : end], content[end:]
+    expected = MARK + hashlib.sha256(body).hexdigest().encode()
+    return end > 2 and length == struct.pack("<H", SEAL) and comment == expected

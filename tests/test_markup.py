@@ -1,6 +1,7 @@
 """What is drawn and tabled names pictures, runs and settings as they are called, and nothing obeys the names."""
 
 import csv
+import json
 import re
 from xml.etree import ElementTree
 
@@ -9,8 +10,9 @@ import pandas as pd
 import pytest
 from conftest import REPOSITORY
 
+from analysis.charts import Panel, as_json
 from analysis.heatmap import heatmap
-from analysis.panels import Panel, to_svg
+from analysis.panels import save
 from analysis.plots import evaluation_plot, image_plot, line_plot, upsampling_plot
 from analysis.spreadsheet import as_csv
 from analysis.style import run_styles, upsampler_styles
@@ -48,18 +50,21 @@ def panels_of(name: str) -> list[Panel]:
 
 
 def well_formed(name: str) -> None:
-    """Raise AssertionError if a figure with this name in every place is no plain picture."""
-    drawn = [str(to_svg(panel)) for panel in panels_of(name)]
-    drawn.append(str(heatmap(np.zeros((9, 9, 3), np.uint8), [(Box(0, 0, 9, 9), 1.0)], "psnr", name)[0]))
-    for svg in drawn:
-        root = ElementTree.fromstring(svg.encode())
-        assert {element.tag.partition("}")[0] for element in root.iter()} == {"{http://www.w3.org/2000/svg"}
-        assert not {key for element in root.iter() for key in element.attrib if key == "style" or key.startswith("on")}
+    """Raise AssertionError if a picture that has this name is no plain one, or a figure's numbers hold odd letters."""
+    svg = str(heatmap(np.zeros((9, 9, 3), np.uint8), [(Box(0, 0, 9, 9), 1.0)], "psnr", name)[0])
+    root = ElementTree.fromstring(svg.encode())
+    assert {element.tag.partition("}")[0] for element in root.iter()} == {"{http://www.w3.org/2000/svg"}
+    assert not {key for element in root.iter() for key in element.attrib if key == "style" or key.startswith("on")}
+    told = as_json(panels_of(name))
+    json.loads(told)
+    assert told.encode().decode().isprintable()
 
 
 @pytest.mark.parametrize("name", [NAMES[0], NAMES[3], LABELS[-2]])
-def test_a_figure_is_well_formed_whatever_it_names(name):
+def test_a_figure_is_well_formed_whatever_it_names(name, tmp_path):
     well_formed(name)
+    save(panels_of(name)[:1], tmp_path / "a.svg")
+    ElementTree.parse(tmp_path / "a.svg")
 
 
 def test_text_that_a_spreadsheet_would_compute_is_text():

@@ -8,10 +8,10 @@ from small_study import train
 from test_keeping import epochs
 
 from jobs.checkpoint import Checkpoint, CheckpointError, newest, save_last, set_aside_damaged
-from srcnn.checkpoint import is_sealed, sealed
 from srcnn.files import remove_orphans
 from srcnn.history import TIMINGS
 from srcnn.paths import RunPaths
+from srcnn.whole import is_sealed, sealed
 
 
 def _state(epoch):

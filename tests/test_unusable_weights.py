@@ -13,11 +13,11 @@ from small_study import small_plan, train
 from jobs.checkpoint import Checkpoint, CheckpointError
 from jobs.restore import main as restore
 from runner.study.config import ConfigError
-from srcnn.checkpoint import sealed
 from srcnn.models.build import build_model
 from srcnn.models.published import main as published
 from srcnn.models.state import StateError, load_state
 from srcnn.models.weights import WeightsError, as_checkpoint, read_weights
+from srcnn.whole import sealed
 
 KERNEL, BIAS = "extract.weight", "map.bias"
 

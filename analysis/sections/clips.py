@@ -29,13 +29,11 @@ def section(evidence: Evidence) -> PageSection | None:
     ]
     if not panels:
         return None
-    there = set(lines["variant"].astype(str))
     more = len(by_clip) - MOST_CLIPS
     caption = f"Protocol {evidence.main}, last epochs." + (
         f" {counted(more, 'clip')} more not shown." if more > 0 else ""
     )
-    legend = {name: style for name, style in styles.items() if name in there}
-    return PageSection("clips", "Frame by frame", [Figure("frames", "Over the frames", panels, caption, legend)])
+    return PageSection("clips", "Frame by frame", [Figure("frames", "Over the frames", panels, caption)])
 
 
 def frame_lines(evidence: Evidence, metrics: list[str]) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from analysis.statistics import rank_correlation, ranks
 from analysis.style import number
 from srcnn.metrics import METRICS, about, score, warm_up
 
-TIMED_S = 0.1  # a metric is not called again once its calls took this long
+TIMED_S = 0.02  # a metric is not called again once its calls took this long
 SLOW_S = 5.0  # a first call this long is the metric itself, not the loading of what it needs, and is not repeated
 
 
@@ -57,9 +57,7 @@ def _matrix(evidence: Evidence, matrix: np.ndarray, metrics: list[str], rows: in
             f" Furthest apart: {about(low[1]).title} and {about(low[2]).title} ({number(low[0], 'psnr')}); "
             f"closest: {about(high[1]).title} and {about(high[2]).title} ({number(high[0], 'psnr')})."
         )
-    return Figure(
-        "correlation", "Do the metrics order patches alike?", [correlation_plot(matrix, metrics)], caption, wide=True
-    )
+    return Figure("correlation", "Do the metrics order patches alike?", [correlation_plot(matrix, metrics)], caption)
 
 
 def _disagreement(evidence: Evidence, matrix: np.ndarray, metrics: list[str]) -> list[Any]:

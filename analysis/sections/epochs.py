@@ -27,16 +27,15 @@ def section(evidence: Evidence) -> PageSection | None:
     if not evidence.scored_runs:
         return None
     styles = run_styles(evidence.study.variants, evidence.study.baseline_names.values())
-    legend = {name: styles[name] for name in (*evidence.study.variants, evidence.study.baseline_names["bicubic"])}
     blocks: list[Any] = []
     for protocol in dict.fromkeys((evidence.patchwise, evidence.main)):
         metrics = [m for m in evidence.metrics if protocol != "luma" or evidence.main != protocol or m in LUMA_METRICS]
-        figure, table = _metric_figure(evidence, protocol, metrics or list(evidence.metrics), styles, legend)
+        figure, table = _metric_figure(evidence, protocol, metrics or list(evidence.metrics), styles)
         if figure:
             blocks += [figure, table]
     blocks += _losses(evidence, styles)
     blocks += _strip(evidence)
-    blocks += _appearance(evidence, styles, legend)
+    blocks += _appearance(evidence, styles)
     return PageSection("epochs", "Across epochs", blocks)
 
 
@@ -66,12 +65,13 @@ def epoch_lines(evidence: Evidence, protocol: str, metrics: list[str]) -> dict[s
         table["low"] = grouped["rest"].quantile(0.25) + table["easy"]
         table["high"] = grouped["rest"].quantile(0.75) + table["easy"]
         means = base.groupby("set")[metric].mean().rename("mean").reset_index()
+        means["variant"] = evidence.study.baseline_names["bicubic"]
         by_metric[metric] = (table.drop(columns="easy").reset_index(), means)
     return by_metric
 
 
 def _metric_figure(
-    evidence: Evidence, protocol: str, metrics: list[str], styles: dict[str, Line], legend: dict[str, Line]
+    evidence: Evidence, protocol: str, metrics: list[str], styles: dict[str, Line]
 ) -> tuple[Figure | None, Table | None]:
     panels: list[Panel] = []
     for metric, (lines, baseline) in epoch_lines(evidence, protocol, metrics).items():
@@ -85,7 +85,7 @@ def _metric_figure(
         f"Protocol {protocol}, mean over pictures. Bands: the middle half of the pictures after taking out how "
         "hard each one is (its bicubic value)."
     )
-    figure = Figure(f"epochs-{protocol}", f"Every metric over the epochs, protocol {protocol}", panels, caption, legend)
+    figure = Figure(f"epochs-{protocol}", f"Every metric over the epochs, protocol {protocol}", panels, caption)
     return figure, _metric_table(evidence, protocol)
 
 
@@ -122,7 +122,7 @@ def _losses(evidence: Evidence, styles: dict[str, Line]) -> list[Figure]:
     losses = {str(run.settings.get("training.loss", "loss")) for run in evidence.study.runs}
     caption = f"Loss: {', '.join(sorted(losses))} on values in 0..1, on a logarithmic axis. One line a run."
     caption += precision_note(histories)
-    return [Figure("loss", "Training", panels, caption, {name: styles[name] for name in evidence.study.variants})]
+    return [Figure("loss", "Training", panels, caption)]
 
 
 def precision_note(histories: pd.DataFrame) -> str:
@@ -211,11 +211,13 @@ def _scored_shot(
     return Shot(data_uri(picture), picture.shape[1], picture.shape[0], lines, f"{name}, {image}")
 
 
-def _appearance(evidence: Evidence, styles: dict[str, Line], legend: dict[str, Line]) -> list[Any]:
+def _appearance(evidence: Evidence, styles: dict[str, Line]) -> list[Any]:
     """Return brightness and sharpness over the epochs, and before and after enlarging."""
     lines = over_epochs(evidence)
     blocks: list[Any] = []
     titles = {"brightness": "mean luma (0–255)", "sharpness": "gradient energy"}
+    names = {"original": evidence.study.beside_runs("original"), "bicubic": evidence.study.baseline_names["bicubic"]}
+    lines_of = {names["original"]: Line("currentColor", "-", ""), names["bicubic"]: styles[names["bicubic"]]}
     panels = []
     for column, title in titles.items():
         for set_name in evidence.study.sets:
@@ -224,7 +226,10 @@ def _appearance(evidence: Evidence, styles: dict[str, Line], legend: dict[str, L
             if not len(runs):
                 continue
             rows = of_set[of_set["epoch"].isna()]
-            fixed = {str(name): float(value) for name, value in zip(rows["variant"], rows[column], strict=True)}
+            fixed = {
+                names[str(name)]: (float(value), lines_of[names[str(name)]])
+                for name, value in zip(rows["variant"], rows[column], strict=True)
+            }
             panels.append(appearance_plot(runs, column, title, set_name, fixed, styles))
     if panels:
         pictures = int(lines["pictures"].max())
@@ -233,8 +238,7 @@ def _appearance(evidence: Evidence, styles: dict[str, Line], legend: dict[str, L
             "luma step (squared levels) between neighbours: below the original's line the picture is blurred, above "
             "it noisy or ringing."
         )
-        keys = {**legend, evidence.study.beside_runs("original"): Line("currentColor", "-", "")}
-        blocks.append(Figure("appearance", "Brightness and sharpness of the restored pictures", panels, caption, keys))
+        blocks.append(Figure("appearance", "Brightness and sharpness of the restored pictures", panels, caption))
     steps = before_and_after(evidence)
     if len(steps):
         columns = [

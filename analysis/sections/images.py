@@ -180,7 +180,6 @@ def _sorted_charts(evidence: Evidence) -> list[Any]:
     frame = pd.concat(frames)
     metric = evidence.leading
     values = [str(name) for name in frame.columns]
-    keys = {name: styles[name] for name in values[: SHOWN_VARIANTS + 1]}
     # A run may have the name of one of these two columns.
     heads = {name: distinct_name(name, ("set", "image"), "run") for name in values}
     frame = frame.rename(columns=heads).reset_index()
@@ -190,7 +189,7 @@ def _sorted_charts(evidence: Evidence) -> list[Any]:
     columns = [Column("set", "set"), Column("image", "image")]
     columns += [Column(name, heads[name], metric) for name in values[:9]]
     return [
-        Figure("images", "Every picture", panels, caption, keys),
+        Figure("images", "Every picture", panels, caption),
         Table("images", f"Every picture in numbers: {metric_head(metric)}", frame, columns),
     ]
 

@@ -13,7 +13,9 @@ from analysis.page import Column, Figure, PageSection, Prose, Shot, Shots, Table
 from analysis.pictures import data_uri
 from analysis.plots import cost_plot
 from analysis.study import RunResults
-from analysis.style import Line, metric_head, run_styles
+from analysis.style import metric_head, run_styles
+from srcnn.kept_weights import KeptWeights
+from srcnn.regular import read_regular
 from srcnn.words import duration
 
 FILTER_EPOCHS = 6
@@ -82,25 +84,20 @@ def _figure(evidence: Evidence, costs: pd.DataFrame, sets: list[str]) -> list[Fi
     """Return the leading metric against seconds of training, over the epochs, and against multiplications."""
     styles = run_styles(evidence.study.variants, evidence.study.baseline_names.values())
     metric, bicubic = evidence.leading, evidence.study.baseline_names["bicubic"]
-    curves, baseline = _curves(evidence), _baseline(evidence)
+    curves, baseline = _curves(evidence), {name: (bicubic, value) for name, value in _baseline(evidence).items()}
     panels = []
     for name in sets:
         of_set = curves[curves["set"] == name].dropna(subset=["seconds"]) if len(curves) else curves
         if len(of_set):
-            panels.append(
-                cost_plot(of_set, "seconds", metric, styles, f"{name}: seconds of training", baseline.get(name))
-            )
+            panels.append(cost_plot(of_set, "seconds", metric, styles, "seconds of training", name, baseline.get(name)))
         if costs["multiplications"].nunique() > 1:
             marks = costs.assign(**{metric: costs[_reached(name)]})
-            title = f"{name}: multiplications per pixel"
-            panels.append(cost_plot(marks, "multiplications", metric, styles, title, baseline.get(name)))
+            label = "multiplications per pixel"
+            panels.append(cost_plot(marks, "multiplications", metric, styles, label, name, baseline.get(name)))
     if not panels:
         return []
-    legend: dict[str, Line] = {variant: styles[variant] for variant in costs["variant"]}
-    if baseline:
-        legend[bicubic] = styles[bicubic]
     caption = "Over the scored epochs, mean over seeds and pictures; what is spent is on a logarithmic axis."
-    return [Figure("networks", "What is reached for what is spent", panels, caption, legend)]
+    return [Figure("networks", "What is reached for what is spent", panels, caption)]
 
 
 def _curves(evidence: Evidence) -> pd.DataFrame:
@@ -160,16 +157,13 @@ def first_kernels(evidence: Evidence, run: RunResults, epoch: int) -> NDArray[np
 
     The checkpoint is read, and no code of a network's is run for it.
     """
-    from srcnn.checkpoint import Checkpoint, CheckpointError  # torch, which no other section needs
-
     try:
-        state = Checkpoint.load(evidence.study.paths.run(run.run_id).checkpoint(epoch)).model
-    except CheckpointError:
-        return None
-    for value in state.values():
-        if value.ndim == 4 and value.shape[1] == 1 and value.shape[2] == value.shape[3] > 1:
-            kernels: NDArray[np.float32] = value[:, 0].float().numpy()
-            return kernels
+        weights = KeptWeights(read_regular(evidence.study.paths.run(run.run_id).checkpoint(epoch)))
+        for name, shape in weights.shapes.items():
+            if len(shape) == 4 and shape[1] == 1 and shape[2] == shape[3] > 1:
+                return weights.array(name)[:, 0].astype(np.float32)
+    except (OSError, ValueError):
+        pass
     return None
 
 

@@ -39,7 +39,7 @@ def section(evidence: Evidence) -> PageSection | None:
         f"Protocol {protocol}: {PROTOCOLS[protocol]}. Definition {definition}, run {run.label}, epoch "
         f"{evidence.last_epoch[run.run_id]}. Sub-images are numbered down the first column, then the next."
     )
-    figure = Figure("subimages", "Each metric over the sub-images", panels, caption, styles)
+    figure = Figure("subimages", "Each metric over the sub-images", panels, caption)
     return PageSection("subimages", "Sub-image by sub-image", [figure]) if panels else None
 
 

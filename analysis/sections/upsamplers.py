@@ -35,9 +35,8 @@ def section(evidence: Evidence) -> PageSection | None:
             if len(of_set := means[means["set"] == set_name]) and of_set[metric].notna().any()
         ]
         baseline = evidence.study.baseline_names["direct" if protocol == "compound" else "bicubic"]
-        legend = {name: styles[name] for name in (*evidence.study.variants, baseline)}
         caption = f"{sentence(PROTOCOLS[protocol])} Mean over pictures, last epochs; grey: {baseline}."
-        blocks.append(Figure(f"upsamplers-{protocol}", f"Protocol {protocol}", panels, caption, legend))
+        blocks.append(Figure(f"upsamplers-{protocol}", f"Protocol {protocol}", panels, caption))
     table = _against_nearest(evidence)
     if table:
         blocks.insert(1, table)

@@ -42,7 +42,7 @@ return out;
 """
 CLIPPED = """
 const cut = [];
-for (const text of document.querySelectorAll(".panels svg text")) {
+for (const text of document.querySelectorAll(".chart svg text")) {
   const box = text.getBoundingClientRect(), frame = text.closest("svg").getBoundingClientRect();
   const sideways = box.left < frame.left - 1.5 || box.right > frame.right + 1.5;
   if (sideways || box.top < frame.top - 1.5 || box.bottom > frame.bottom + 1.5)
@@ -52,7 +52,7 @@ return cut;
 """
 OVERLAPS = """
 const found = [];
-for (const svg of document.querySelectorAll(".panels svg")) {
+for (const svg of document.querySelectorAll(".chart svg")) {
   const name = svg.getAttribute("aria-label");
   if (name.startsWith("Rank")) continue;  // slanted labels: their boxes meet, their letters do not
   const boxes = [...svg.querySelectorAll("text")].map((t) => [t.textContent.trim(), t.getBoundingClientRect()]);
@@ -76,7 +76,7 @@ def test_the_console_stays_silent_and_no_picture_is_missing(opened):
     broken = "return [...document.images].filter((i) => !i.complete || !i.naturalWidth).map((i) => i.alt)"
     assert opened.execute_script(broken) == []
     assert opened.execute_script("return document.images.length") > 10
-    assert opened.execute_script("return document.querySelectorAll('.panels svg').length") > 20
+    assert opened.execute_script("return document.querySelectorAll('.chart svg').length") > 20
 
 
 @every_view
@@ -104,7 +104,7 @@ def test_tables_sort_by_the_head_that_is_clicked(opened):
 
     def values():
         rows = table.find_elements(By.CSS_SELECTOR, "tbody tr")
-        return [float(row.find_elements(By.TAG_NAME, "td")[column].get_attribute("data-v")) for row in rows]
+        return [float(row.find_elements(By.TAG_NAME, "td")[column].text) for row in rows]
 
     before = values()
     opened.execute_script("arguments[0].click()", head)
@@ -123,6 +123,88 @@ def test_figures_take_the_colour_of_the_scheme(browser, page):
         media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
         browser.get(page.as_uri())
-        script = "return getComputedStyle(document.querySelector('.panels svg text')).fill"
+        script = "return getComputedStyle(document.querySelector('.chart svg text')).fill"
         fills[scheme] = browser.execute_script(script)
     assert fills["light"] != fills["dark"]
+
+
+FIRST = "const chart = charts.find((each) => each.panel.x.label === 'epoch');"
+
+
+def test_a_figure_tells_the_values_under_the_pointer(opened):
+    told = opened.execute_script(
+        FIRST + "chart.box.scrollIntoView(); const frame = chart.box.getBoundingClientRect();"
+        "const at = { clientX: frame.left + chart.px(2), clientY: frame.top + 80, bubbles: true };"
+        "chart.box.dispatchEvent(new PointerEvent('pointermove', at));"
+        "return [tip.textContent, tip.hidden, chart.shown.map((each) => [each.kind, each.name, each.y])];"
+    )
+    assert told[0].startswith("epoch 2")
+    assert not told[1]
+    for kind, name, values in told[2]:
+        value = values[0] if kind == "level" else values[1]
+        assert f"{name} {value:.5g}" in told[0].replace("−", "-")
+
+
+def test_the_legend_switches_a_run_off_in_all_figures_and_shows_it_alone(opened):
+    runs = opened.execute_script("return [...document.querySelectorAll('.runs [data-key]')].map((b) => b.dataset.key)")
+    press = 'document.querySelector(`.runs [data-key="${arguments[0]}"]`).dispatchEvent(new MouseEvent(arguments[1]));'
+    there = "return [...new Set(charts.flatMap((each) => each.shown).map((each) => each.name))]"
+    everything = set(opened.execute_script(there))
+    assert everything >= set(runs)
+    assert set(opened.execute_script(press + there, runs[0], "click")) == everything - {runs[0]}
+    alone = set(opened.execute_script(press + there, runs[1], "dblclick"))
+    assert alone & set(runs) == {runs[1]}
+    back = "document.querySelector('.runs [data-all=on]').click();"
+    assert set(opened.execute_script(back + there)) == everything
+
+
+def test_an_axis_becomes_logarithmic_and_linear_again(opened):
+    button = "document.querySelector('[data-log=y][data-figure=loss]').click();"
+    seen = "return charts.filter((each) => each.panel.title === 'training loss').map((each) => each.y.log)"
+    assert opened.execute_script(seen) == [True]
+    assert opened.execute_script(button + seen) == [False]
+    assert opened.execute_script(button + seen) == [True]
+
+
+ROWS = """
+const table = document.querySelector(`table[data-name=${arguments[0]}]`);
+const rows = () => [...table.tBodies[0].rows].map((row) => row.textContent);
+const tools = table.parentElement.previousElementSibling, more = table.parentElement.nextElementSibling;
+"""
+
+
+def test_a_long_table_is_folded_until_its_button_is_pressed(opened):
+    folded = opened.execute_script(ROWS + "return rows()", "common")
+    everything = opened.execute_script(ROWS + "more.click(); return rows()", "common")
+    assert len(folded) == 12 < len(everything)
+    assert folded == everything[:12]
+
+
+def test_the_rows_of_a_table_are_filtered_and_grouped(opened):
+    everything = opened.execute_script(ROWS + "return rows()", "compound")
+    words = ROWS + "const box = tools.querySelector('input'); box.value = arguments[1];"
+    words += "box.dispatchEvent(new Event('input')); return rows()"
+    wanted = [text for text in everything if "evals" in text and "nearest" in text]
+    assert 0 < len(wanted) < len(everything)
+    assert opened.execute_script(words, "compound", "evals Nearest") == wanted
+    opened.execute_script(words, "compound", "")
+    group = ROWS + "const by = tools.querySelector('select'); by.selectedIndex = 1;"
+    group += "by.dispatchEvent(new Event('change')); return rows()"
+    heads = [text for text in opened.execute_script(group, "compound") if text.startswith("set: ")]
+    assert heads == ["set: tests", "set: evals"]
+
+
+def test_the_same_numbers_have_the_same_ticks_on_the_page_and_in_files(opened):
+    from analysis.charts import Axis, ticks
+
+    for axis, low, high in (
+        (Axis(""), 28.31, 30.02),
+        (Axis("", whole=True), 0.6, 8.4),
+        (Axis("", log=True), 0.02, 900.0),
+        (Axis("", log=True), 0.0021, 0.0026),
+        (Axis("", power=-8), 1.1e-8, 3.4e-8),
+        (Axis("", names=["a", "b"]), -0.5, 1.5),
+    ):
+        shown = {"log": axis.log, "whole": axis.whole, "power": axis.power, "names": axis.names or None}
+        found = opened.execute_script("return ticks(...arguments)", shown, low, high, 5)
+        assert [[pytest.approx(value), text] for value, text in ticks(axis, low, high)] == found

@@ -128,7 +128,7 @@ def test_figures_take_the_colour_of_the_scheme(browser, page):
     assert fills["light"] != fills["dark"]
 
 
-FIRST = "const chart = charts.find((each) => each.panel.x.label === 'epoch');"
+FIRST = "const chart = figures.charts.find((each) => each.panel.x.label === 'epoch');"
 
 
 def test_a_figure_tells_the_values_under_the_pointer(opened):
@@ -136,7 +136,7 @@ def test_a_figure_tells_the_values_under_the_pointer(opened):
         FIRST + "chart.box.scrollIntoView(); const frame = chart.box.getBoundingClientRect();"
         "const at = { clientX: frame.left + chart.px(2), clientY: frame.top + 80, bubbles: true };"
         "chart.box.dispatchEvent(new PointerEvent('pointermove', at));"
-        "return [tip.textContent, tip.hidden, chart.shown.map((each) => [each.kind, each.name, each.y])];"
+        "return [figures.tip.textContent, figures.tip.hidden, chart.shown.map((each) => [each.kind, each.name, each.y])];"
     )
     assert told[0].startswith("epoch 2")
     assert not told[1]
@@ -148,7 +148,7 @@ def test_a_figure_tells_the_values_under_the_pointer(opened):
 def test_the_legend_switches_a_run_off_in_all_figures_and_shows_it_alone(opened):
     runs = opened.execute_script("return [...document.querySelectorAll('.runs [data-key]')].map((b) => b.dataset.key)")
     press = 'document.querySelector(`.runs [data-key="${arguments[0]}"]`).dispatchEvent(new MouseEvent(arguments[1]));'
-    there = "return [...new Set(charts.flatMap((each) => each.shown).map((each) => each.name))]"
+    there = "return [...new Set(figures.charts.flatMap((each) => each.shown).map((each) => each.name))]"
     everything = set(opened.execute_script(there))
     assert everything >= set(runs)
     assert set(opened.execute_script(press + there, runs[0], "click")) == everything - {runs[0]}
@@ -160,7 +160,7 @@ def test_the_legend_switches_a_run_off_in_all_figures_and_shows_it_alone(opened)
 
 def test_an_axis_becomes_logarithmic_and_linear_again(opened):
     button = "document.querySelector('[data-log=y][data-figure=loss]').click();"
-    seen = "return charts.filter((each) => each.panel.title === 'training loss').map((each) => each.y.log)"
+    seen = "return figures.charts.filter((each) => each.panel.title === 'training loss').map((each) => each.y.log)"
     assert opened.execute_script(seen) == [True]
     assert opened.execute_script(button + seen) == [False]
     assert opened.execute_script(button + seen) == [True]
@@ -206,5 +206,5 @@ def test_the_same_numbers_have_the_same_ticks_on_the_page_and_in_files(opened):
         (Axis("", names=["a", "b"]), -0.5, 1.5),
     ):
         shown = {"log": axis.log, "whole": axis.whole, "power": axis.power, "names": axis.names or None}
-        found = opened.execute_script("return ticks(...arguments)", shown, low, high, 5)
+        found = opened.execute_script("return figures.ticks(...arguments)", shown, low, high, 5)
         assert [[pytest.approx(value), text] for value, text in ticks(axis, low, high)] == found

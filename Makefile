@@ -17,7 +17,8 @@ test test-hostile test-browser test-slurm test-published: export PYTHONDONTWRITE
 test: $(VENV)/ready-dev
 	$(BIN)/python -m pytest $(PROCESSES)
 
-# The attack: every kind of file damaged under every command, full disks, code that ends Python, tasks that are killed.
+# The attack: every kind of file damaged under every command, full disks and folders that may not be written, code that
+# ends Python, tasks and their workers killed, two runners at once.
 test-hostile: $(VENV)/ready-dev
 	$(BIN)/python -m pytest tests/hostile $(PROCESSES)
 

@@ -136,7 +136,8 @@ def test_a_figure_tells_the_values_under_the_pointer(opened):
         FIRST + "chart.box.scrollIntoView(); const frame = chart.box.getBoundingClientRect();"
         "const at = { clientX: frame.left + chart.px(2), clientY: frame.top + 80, bubbles: true };"
         "chart.box.dispatchEvent(new PointerEvent('pointermove', at));"
-        "return [figures.tip.textContent, figures.tip.hidden, chart.shown.map((each) => [each.kind, each.name, each.y])];"
+        "const { textContent, hidden } = figures.tip;"
+        "return [textContent, hidden, chart.shown.map((each) => [each.kind, each.name, each.y])];"
     )
     assert told[0].startswith("epoch 2")
     assert not told[1]

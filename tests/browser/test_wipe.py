@@ -21,7 +21,8 @@ def wiped(opened):
         """
         const place = document.createElement("div");
         document.querySelector("h1").before(place);
-        window.made = wipe(place, { image: arguments[0], name: "red" }, { image: arguments[1], name: "blue", scale: 3 });
+        const [red, blue] = arguments;
+        window.made = wipe(place, { image: red, name: "red" }, { image: blue, name: "blue", scale: 3 });
         scrollTo(0, 0);
         """,
         data_uri(red),

@@ -1,7 +1,8 @@
 """Kernels that are compiled afresh, all of them or those that were damaged, score what all others score."""
 
 from conftest import REPOSITORY
-from test_kernel_cache import scored, stamps
+
+from .test_kernel_cache import scored, stamps
 
 EVERYTHING = (
     "import numpy as np, srcnn.metrics\n"

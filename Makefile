@@ -4,7 +4,7 @@ DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: study test test-hostile test-browser test-slurm test-gpu test-published test-package storm lint docs bench clean
+.PHONY: study test test-hostile test-browser test-slurm test-gpu test-published test-package storm lint docs docs-links bench clean
 
 study: $(VENV)/ready
 	$(BIN)/python -m runner.submit quickstart --executor local
@@ -52,10 +52,16 @@ lint: $(VENV)/ready-dev
 	PYTHONPATH=. $(BIN)/python -c "import sys; from importlinter.cli import lint_imports_command as main; sys.exit(main())"
 	$(BIN)/python -m mypy
 
-# The documents as pages; a warning, such as of a link that leads nowhere, is an error.
+# The documents as pages, after all that they say was done: the tutorial, the examples, the notebook. A warning, such as
+# of a link that leads nowhere, is an error.
 docs: $(VENV)/ready-docs
+	PYTHONPATH=$(CURDIR) $(BIN)/python -m pytest tests/documents
 	PYTHONPATH=$(CURDIR) $(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -d build/doctrees docs build/docs
 	@echo build/docs/index.html
+
+# Addresses elsewhere, which needs a network.
+docs-links: $(VENV)/ready-docs
+	PYTHONPATH=$(CURDIR) $(BIN)/python -m sphinx --quiet -b linkcheck -d build/doctrees docs build/links
 
 # The figures that the documents quote; each script prints a table and writes JSON.
 bench: $(VENV)/ready-dev $(VENV)-package/ready

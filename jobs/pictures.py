@@ -69,6 +69,8 @@ UNREAD_SUFFIXES = frozenset(
 class MissingPictures(ValueError):
     """A source of pictures that is not there, with what to do about it."""
 
+    page = "how-to/pictures.md"
+
 
 @dataclass(frozen=True)
 class Picture:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from srcnn.called import called
 from srcnn.door import command, sentence
+from srcnn.pages import more
 from srcnn.paths import StudyPaths
 
 
@@ -36,10 +37,10 @@ def main(argv: list[str] | None = None) -> int:
         paths = StudyPaths(arguments.study.expanduser().resolve())
         return cancel(paths, Part(arguments.stage, arguments.run), arguments.yes)
     except (FileNotFoundError, UnknownName, WrongUse) as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
+        print(f"error: {sentence(error)}{more(error)}", file=sys.stderr)
         return 2
     except (CannotCancel, SchedulerError, StudyBusyError) as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
+        print(f"error: {sentence(error)}{more(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nLeft. What was cancelled until now stays cancelled.", file=sys.stderr)

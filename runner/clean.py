@@ -7,6 +7,7 @@ from pathlib import Path
 from runner.record.removable import REMOVABLE
 from srcnn.called import called
 from srcnn.door import command, sentence
+from srcnn.pages import more
 from srcnn.paths import StudyPaths
 
 
@@ -47,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return clean(StudyPaths(arguments.study.expanduser().resolve()), arguments.what, arguments.yes, arguments.list)
     except (FileNotFoundError, StudyBusyError, StudyUnderWayError, SchedulerError) as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
+        print(f"error: {sentence(error)}{more(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nStopped. What was removed until now is gone.", file=sys.stderr)

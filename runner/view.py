@@ -15,6 +15,7 @@ from runner.record.matching import task_text
 from runner.record.progress import progress_text
 from runner.study.plan import PlannedTask
 from runner.study.stages import STAGES
+from srcnn.pages import page
 from srcnn.words import counted, duration
 
 REFRESH_S = 0.5
@@ -120,3 +121,4 @@ def print_failures(console: Console, states: Sequence[WatchedTask], retry: str) 
     if skipped:
         console.print(f"\nnot started, because what they need failed: {counted(len(skipped), 'task')}")
     console.print(f"\nWhat finished is kept. Try the rest again with:\n  {retry}", highlight=False, soft_wrap=True)
+    console.print(f"more: {page('how-to/jobs.md')}", markup=False, highlight=False, soft_wrap=True)

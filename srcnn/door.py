@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from srcnn.damage import DamagedFile
+from srcnn.pages import OF_COMMANDS, page
 from srcnn.words import printable, said, text_of
 
 _ROOM = "make room (python -m runner.clean STUDY_DIR shows what can go) or choose another folder"
@@ -108,6 +109,9 @@ def _ended(main: Main, words: list[str], debug: bool) -> int:
     except SystemExit as error:
         if error.code == 0 and {"-h", "--help"} & set(words):
             print("\nEvery command also takes --debug: where an error arose is then shown.")
+            command = main.__globals__["__spec__"]  # by the module's own name, also where it is run as __main__
+            if command and command.name in OF_COMMANDS:
+                print(f"More: {page(OF_COMMANDS[command.name])}")
         raise
     except Exception as error:
         if not is_of_the_surroundings(error):

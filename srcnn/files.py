@@ -49,6 +49,8 @@ class EncodingError(UnicodeError):
 class PictureError(ValueError):
     """The error of a picture file that cannot be used: its name, and the reason."""
 
+    page = "how-to/pictures.md"
+
 
 def temporary_path(path: Path) -> Path:
     """Return a name beside ``path``, with its suffix, that no other process of any host or container takes.

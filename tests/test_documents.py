@@ -6,11 +6,13 @@ What takes longer, such as doing what the tutorial says, is in tests/documents.
 import importlib
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY
-from documents import (
+from document_blocks import (
     CHECKED,
     DOCS,
     PAGES,
@@ -23,11 +25,20 @@ from documents import (
 )
 
 from docs.tables import SECTIONS, written
+from jobs.pictures import MissingPictures
+from runner.console import COMMANDS
+from runner.executors.job_state import SchedulerError
+from runner.executors.table import UnknownExecutor
+from runner.record.lock import StudyBusyError
 from runner.study.cluster import ClusterConfig
-from runner.study.config import StudyConfig, load_study, packaged_studies, runs_of
+from runner.study.config import ConfigError, StudyConfig, load_study, packaged_studies, runs_of
+from runner.study.model import PAGES as PAGES_OF_KEYS
+from runner.submit import main as submit
+from srcnn.files import PictureError
 from srcnn.history import Epoch
 from srcnn.losses import LOSSES
 from srcnn.models import MODELS
+from srcnn.pages import OF_COMMANDS, more
 from srcnn.schema import Attempt
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
@@ -162,6 +173,38 @@ def test_every_setting_is_described_and_numbers_with_their_unit(section):
         assert field.description, f"{section.__name__}.{name}"
         if re.search(r"\b(int|float)\b", wanted):
             assert any(unit in field.description for unit in UNITS), f"{section.__name__}.{name}: {field.description}"
+
+
+def test_help_and_errors_lead_to_pages_that_are_there():
+    errors = (
+        ConfigError("x"),
+        MissingPictures(),
+        PictureError(),
+        SchedulerError(),
+        UnknownExecutor(),
+        StudyBusyError(),
+    )
+    names = [*OF_COMMANDS.values(), *PAGES_OF_KEYS.values(), *(error.page for error in errors)]
+    assert [name for name in names if not (DOCS / name).is_file()] == []
+    assert {*OF_COMMANDS} >= {listed.module for listed in COMMANDS.values()}
+
+
+def test_help_ends_with_the_page_that_tells_more():
+    command = [sys.executable, "-m", "runner.clean", "--help"]
+    told = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    assert told.splitlines()[-1] == f"More: {DOCS / 'how-to' / 'clean.md'}"
+
+
+def test_an_error_ends_with_the_page_that_helps(capsys):
+    assert submit(["quickstart", "training.epochz=3"]) == 2
+    assert submit(["quickstart", "model.name=nowhere:Network"]) == 2
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("more: ")]
+    assert told == [f"more: {DOCS / name}" for name in ("reference/study.md", "how-to/network.md")]
+
+
+def test_where_only_the_code_lies_a_page_is_named_by_its_place_in_the_project(monkeypatch, tmp_path):
+    monkeypatch.setattr("srcnn.pages.DOCS", tmp_path)
+    assert more(ConfigError("x")) == "\nmore: docs/reference/study.md in the project's folder"
 
 
 def test_every_packaged_study_is_described():

@@ -37,6 +37,7 @@ from srcnn.aside import Aside
 from srcnn.contents import Contents, OtherLayout, read_contents
 from srcnn.damage import DamagedFile
 from srcnn.door import sentence
+from srcnn.pages import more
 from srcnn.paths import OutsideStudy, RootPaths, StudyPaths, require_within
 from srcnn.words import counted, duration
 
@@ -54,14 +55,15 @@ def submit(arguments: argparse.Namespace, console: Console) -> int:
         if arguments.runs_per_gpu and executor.is_elsewhere:
             raise ConfigError(
                 f"--runs-per-gpu {arguments.runs_per_gpu} is for this machine; on {executor.title} say "
-                f"cluster.train.pack={arguments.runs_per_gpu}"
+                f"cluster.train.pack={arguments.runs_per_gpu}",
+                "how-to/packing.md",
             )
         plan = make_plan(study, RootPaths(root), data_root, arguments.verify)
         for module, home in own_homes(plan.experiments).items():
             if trouble := unusable(home, [COLON]):
                 raise ConfigError(f"{trouble}; move {module} to another folder")
     except (ConfigError, MissingPictures, PictureError, UnknownExecutor) as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
+        print(f"error: {sentence(error)}{more(error)}", file=sys.stderr)
         return 2
 
     if arguments.partition:
@@ -92,7 +94,7 @@ def submit(arguments: argparse.Namespace, console: Console) -> int:
                 end_orphans(plan.tasks)
             return _submit_alone(plan, arguments, executor, console)
     except (ConfigError, StudyBusyError, SchedulerError, OutsideStudy) as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
+        print(f"error: {sentence(error)}{more(error)}", file=sys.stderr)
         return 2
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from runner.checks.circumstances import Circumstances
 from runner.checks.finding import Finding
+from srcnn.pages import page
 from srcnn.words import counted
 
 
@@ -12,7 +13,7 @@ def readable(asked: Circumstances) -> Iterator[Finding]:
     if asked.damage:
         yield Finding("note", asked.damage)
     if asked.error:
-        yield Finding("WRONG", asked.error, "correct the study; README.md shows one with every setting")
+        yield Finding("WRONG", asked.error, f"correct the study; {page('reference/study.md')} has every setting")
     elif asked.study is None:
         yield Finding("note", "no study named: python -m runner.doctor STUDY also looks at its pictures and its space")
     else:

@@ -15,6 +15,8 @@ End = Literal["well", "failed", "killed", "cancelled", "time limit", "node failu
 class SchedulerError(RuntimeError):
     """An executor did not do what was asked; the message holds its own words."""
 
+    page = "how-to/slurm.md"
+
 
 @dataclass(frozen=True)
 class JobState:

@@ -13,6 +13,8 @@ from srcnn.words import told
 class UnknownExecutor(ValueError):
     """No executor is called so, or it cannot be imported; the message says which there are."""
 
+    page = "how-to/executor.md"
+
 
 @lru_cache
 def executor(name: str) -> Executor:

@@ -31,6 +31,8 @@ _BUSY: dict[Doing, str] = {"run": "run", "submit": "submitted", "cancel": "cance
 class StudyBusyError(RuntimeError):
     """Another runner works on the study; the message names it and what to do."""
 
+    page = "how-to/run.md"
+
 
 @dataclass(frozen=True)
 class Holder:

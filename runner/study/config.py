@@ -29,7 +29,11 @@ MOST_SHARDS = 1_000_000  # files of scores: more of them than a file system like
 
 
 class ConfigError(ValueError):
-    """A study that cannot be run as it is written; the message says where and what to do."""
+    """A study that cannot be run as it is written; the message says where and what to do, ``page`` tells more."""
+
+    def __init__(self, message: str, page: str = "reference/study.md") -> None:
+        super().__init__(message)
+        self.page = page
 
 
 class StudyConfig(Experiment):
@@ -261,7 +265,7 @@ def _checked(raw: dict[str, Any], file: Path) -> StudyConfig:
     except ValidationError as error:
         raise ConfigError(_explain(error, file, StudyConfig)) from error
     except ConfigError as error:
-        raise ConfigError(f"{file.name}: {error}") from error
+        raise ConfigError(f"{file.name}: {error}", error.page) from error
     return study
 
 

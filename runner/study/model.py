@@ -11,6 +11,9 @@ from srcnn.metrics import METRICS
 from srcnn.models import is_own_model
 from srcnn.own_code import code_digest
 
+MODEL, METRIC = "model.name", "evaluate.metrics"
+PAGES = {MODEL: "how-to/network.md", LOSS: "how-to/loss.md", METRIC: "how-to/metric.md"}  # that help with each
+
 
 class ModelContent(NamedTuple):
     """Digests of what the settings of model and loss point to, for the run's id, and what was assumed, in words."""
@@ -29,13 +32,15 @@ def model_content(experiment: Experiment) -> ModelContent:
     if experiment.training.tensorboard and not has_tensorboard():
         raise ConfigError(MISSING)
     digests: dict[str, str | None] = {}
-    for content, key, name in (("code", "model.name", config.name), ("loss", LOSS, experiment.training.loss.name)):
+    for content, key, name in (("code", MODEL, config.name), ("loss", LOSS, experiment.training.loss.name)):
         try:
             digests[content] = code_digest(name) if ":" in name else None
         except ValueError as error:
-            raise ConfigError(f"{key}: {error}") from error
+            raise ConfigError(f"{key}: {error}", PAGES[key]) from error
     if config.weights_scale and not config.weights:
-        raise ConfigError("model.weights_scale: is the scale of given weights, and there is no model.weights")
+        raise ConfigError(
+            "model.weights_scale: is the scale of given weights, and there is no model.weights", PAGES[MODEL]
+        )
     digests["weights"], assumed = None, ""
     if config.weights:
         from runner.study.weights import checked_weights  # brings torch, which takes a second
@@ -80,8 +85,8 @@ def _checked(subjects: list[OwnCode]) -> Checked:
     try:
         return check_own_code(subjects)
     except OwnCodeError as error:
-        section = {"model": "model.name", "loss": LOSS, "metric": "evaluate.metrics"}[error.kind]
-        raise ConfigError(f"{section}: {error}") from error
+        key = {"model": MODEL, "loss": LOSS, "metric": METRIC}[error.kind]
+        raise ConfigError(f"{key}: {error}", PAGES[key]) from error
 
 
 def metric_code(names: Iterable[str]) -> dict[str, str]:
@@ -89,7 +94,7 @@ def metric_code(names: Iterable[str]) -> dict[str, str]:
     try:
         return {name: code_digest(name) for name in names if name not in METRICS}
     except ValueError as error:
-        raise ConfigError(f"evaluate.metrics: {error}") from error
+        raise ConfigError(f"{METRIC}: {error}", PAGES[METRIC]) from error
 
 
 class NetworkNumbers(NamedTuple):

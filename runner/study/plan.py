@@ -298,7 +298,7 @@ class _Resolver:
             raise ConfigError(f"data.patch_size: {data.patch_size} is larger than every training picture")
         leaks = [(name, a, b) for name, pictures in sets.items() for a, b in find_leaks(train, pictures)]
         if leaks and not data.allow_leak:
-            raise ConfigError(_leak_text(leaks))
+            raise ConfigError(_leak_text(leaks), "how-to/pictures.md")
         if leaks:
             self.notes[
                 f"{_leaking(leaks)} are among the training pictures, as data.allow_leak permits: "
@@ -312,7 +312,7 @@ def _refuse_too_long(paths: StudyPaths, data: DataConfig, sets: dict[str, Pictur
         folder = view_folder(paths.run("r0123456789").rendered_epoch(group, 1000), name, "zoom_16")
         for picture in sets[name].pictures:
             if fault := too_long(picture_file(folder, picture.name), paths.root.root):
-                raise ConfigError(f"{picture.place} (set {name}): {fault}")
+                raise ConfigError(f"{picture.place} (set {name}): {fault}", "how-to/pictures.md")
 
 
 def _refuse_smaller(pictures: PictureSet, pixels: int, name: str, why: str) -> None:

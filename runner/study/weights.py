@@ -9,6 +9,8 @@ from srcnn.models.build import build_model
 from srcnn.models.state import StateError, load_state
 from srcnn.models.weights import WeightsError, read_weights
 
+PAGE = "how-to/network.md"
+
 
 def checked_weights(config: ModelConfig, scale: int) -> tuple[str, str]:
     """Return the digest of the file of weights, and in words what was assumed of them; ``scale`` is the study's.
@@ -19,7 +21,7 @@ def checked_weights(config: ModelConfig, scale: int) -> tuple[str, str]:
     try:
         weights = read_weights(path, config.stated_scale)
     except WeightsError as error:
-        raise ConfigError(f"model.weights: {error}") from error
+        raise ConfigError(f"model.weights: {error}", PAGE) from error
     if (weights.name, weights.residual) != (config.name, config.residual):
         remedy = (
             f"set model.name={weights.name} and model.residual={str(weights.residual).lower()}"
@@ -28,11 +30,12 @@ def checked_weights(config: ModelConfig, scale: int) -> tuple[str, str]:
         )
         raise ConfigError(
             f"model.weights: {path.name} holds {weights.name} with residual={str(weights.residual).lower()}, but the "
-            f"study says {config.name} with residual={str(config.residual).lower()}; {remedy}"
+            f"study says {config.name} with residual={str(config.residual).lower()}; {remedy}",
+            PAGE,
         )
     try:
         model = build_model(config.name, residual=config.residual, seed=0, settings=config.settings, scale=scale)
         load_state(model, weights.state)
     except StateError as error:
-        raise ConfigError(f"model.weights: {path.name} does not fit {config.name}: {error}") from error
+        raise ConfigError(f"model.weights: {path.name} does not fit {config.name}: {error}", PAGE) from error
     return weights.content, weights.assumed

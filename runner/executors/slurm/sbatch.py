@@ -15,6 +15,8 @@ from runner.study.options import TAKEN, plain
 from runner.study.stages import STAGES
 from srcnn.words import counted
 
+PAGE = "how-to/slurm.md"
+
 
 def sbatch_options(resources: StageResources) -> dict[str, str | bool]:
     """Return options by their long names, also those of the environment; true where an option takes no value."""
@@ -83,7 +85,7 @@ def check_options(cluster: ClusterConfig) -> None:
         try:
             plain(site_options().get(option, "-"))
         except ValueError as error:
-            raise ConfigError(f"{variable} in your environment: {error}") from error
+            raise ConfigError(f"{variable} in your environment: {error}", PAGE) from error
     named: dict[str, str] = {}
     for section, settings in (
         ("cluster", cluster),
@@ -94,7 +96,7 @@ def check_options(cluster: ClusterConfig) -> None:
     known = _listed() if named else []
     for name, section in named.items() if known else ():
         if name not in known and (trouble := _unlisted(name, known)):
-            raise ConfigError(f"{section}.sbatch.{name}: {trouble}")
+            raise ConfigError(f"{section}.sbatch.{name}: {trouble}", PAGE)
 
 
 def _unlisted(name: str, known: list[str]) -> str | None:

@@ -24,7 +24,12 @@ from srcnn.words import printable
 
 STYLES = ("style.css", "light.css")
 # One purpose each, in an order in which whatever is used is there; together they are the page's one script.
-SCRIPTS = ("tables.js", "charts.js", "light_view.js", "light_draw.js", "light_wipe.js")
+SCRIPTS = (
+    "tables.js",
+    "charts.js",
+    *(f"light_{part}.js" for part in ("view", "draw", "wipe", "scores", "enlarge", "pictures", "address")),
+    *(f"light_{part}.js" for part in ("pointer", "keys", "stage", "numbers", "controls", "table")),
+)
 
 
 def write_report(study_dir: Path | str, restore: Restore | None = None) -> Path:
@@ -50,16 +55,13 @@ def write_report(study_dir: Path | str, restore: Restore | None = None) -> Path:
 
 def render(evidence: Evidence, sections: Sequence[PageSection]) -> str:
     """Return the page as HTML, with everything it needs inside."""
-    environment = Environment(
-        loader=PackageLoader("analysis"), autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown
-    )
-    style = Markup("".join(_file(environment, name) for name in STYLES) + _widths(sections))
-    script = Markup("".join(_file(environment, name) for name in SCRIPTS))
     study = evidence.study
     frame, missing = evidence.pictures, len(study.missing())
     failed = failures(study)
     legend = page_legend(evidence, sections)
-    return environment.get_template("report.html").render(
+    return page_of(
+        "report.html",
+        sections,
         study=study.name,
         count=len(study.runs),
         keys=legend_keys(legend),
@@ -67,16 +69,12 @@ def render(evidence: Evidence, sections: Sequence[PageSection]) -> str:
         sets=len(study.sets),
         comparisons=int(frame["patches"].sum()),
         pictures=len(frame[["set", "image"]].drop_duplicates()),
-        sections=sections,
         missing=missing,
         shards=len(study.shard_paths()),
         unscored=[run.label for run in study.runs if run.run_id not in evidence.last_epoch] if len(frame) else [],
         notes=list(study.contents.get("notes", [])),
         failed=int(failed["tasks"].sum()) if len(failed) else 0,
         command=commands(study)[0],
-        style=style,
-        script=script,
-        policy=policy(style, script),
     )
 
 
@@ -88,18 +86,35 @@ def page_legend(evidence: Evidence, sections: Sequence[PageSection]) -> dict[str
     return {name: line for name, line in styles.items() if name in there}
 
 
+def page_of(template: str, sections: Sequence[PageSection], **shown: Any) -> str:
+    """Return a page of sections as HTML: a template with what it shows, our style and our scripts inside."""
+    environment = Environment(
+        loader=PackageLoader("analysis"), autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown
+    )
+    environment.filters["in_script"] = _in_script
+    style = Markup("".join(_file(environment, name) for name in STYLES) + _widths(sections))
+    script = Markup("".join(_file(environment, name) for name in SCRIPTS))
+    made = environment.get_template(template)
+    return made.render(sections=sections, style=style, script=script, policy=policy(style, script), **shown)
+
+
 def policy(style: str, script: str) -> str:
-    """Return the page's security policy, which allows this style, this script and the pictures inside alone."""
+    """Return the page's security policy, of this style, this script, and pictures inside it and beside it."""
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
     return (
-        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; "
+        "img-src data: 'self' file:; base-uri 'none'; form-action 'none'"
     )
 
 
 def _shown(value: Any) -> Any:
     """Return a value as the template may show it: text without control characters, which browsers obey too."""
     return printable(value, breaks=True) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def _in_script(json: str) -> Markup:
+    """Return JSON as it may stand in a script's element: nothing in it ends that."""
+    return Markup(json.replace("<", "\\u003c"))
 
 
 def _file(environment: Environment, name: str) -> str:

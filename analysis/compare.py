@@ -2,9 +2,12 @@
 
 import argparse
 import sys
+from pathlib import Path
 
+from srcnn.bounds import within
 from srcnn.called import called
 from srcnn.door import answer, sentence
+from srcnn.output import refuse_to_replace
 
 
 def parser() -> argparse.ArgumentParser:
@@ -19,6 +22,20 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("b", metavar="B", help="what it is taken from")
     p.add_argument("--metric", help="metrics, such as psnr,ssim (default: all that both scored)")
     p.add_argument("--protocol", help="protocols (default: luma and region, as far as scored)")
+    p.add_argument(
+        "--html",
+        type=Path,
+        metavar="OUT",
+        help="also write a page with the light table of both: the pictures that both have, the methods of both",
+    )
+    p.add_argument(
+        "--pictures-mb",
+        type=within(float, 0, 500),
+        default=15,
+        metavar="MB",
+        help="what that page holds of pictures at most (default: 15); it reads the others from the studies' folders",
+    )
+    p.add_argument("--overwrite", action="store_true", help="replace --html, but never a file of a study")
     return p
 
 
@@ -34,18 +51,32 @@ def main(argv: list[str] | None = None) -> int:
     forget_metrics()
     try:
         a, b = open_side(arguments.a), open_side(arguments.b)
+        folders = (a.study.folder, b.study.folder)
+        if arguments.html and (
+            refusal := refuse_to_replace(arguments.html, arguments.overwrite, *folders, option="--html")
+        ):
+            raise ValueError(refusal)
         pairs = paired_runs(a, b)
-        print(settings_text(a, b, pairs))
+        settings = settings_text(a, b, pairs)
+        print(settings)
         table, metrics = effect(
             a, b, pairs, split(arguments.metric or "") or None, split(arguments.protocol or "") or None
         )
+        scores = effect_text(table, metrics) if len(table) else ""
+        said = f"B minus A, last scored epochs, paired over the same patches:\n{scores}" if scores else ""
+        if arguments.html:
+            from analysis.comparison_page import write_comparison
+
+            write_comparison(a, b, [settings, said], arguments.html, arguments.pictures_mb)
     except (FileNotFoundError, ValueError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
-    if not len(table):
+    if arguments.html:
+        print(f"\n{arguments.html}")
+    if not said:
         print("The two have no scored patch in common.", file=sys.stderr)
         return 1
-    print(f"\nB minus A, last scored epochs, paired over the same patches:\n{effect_text(table, metrics)}")
+    print(f"\n{said}")
     return 0
 
 

@@ -140,6 +140,14 @@ class Shots:
 
 
 @dataclass(frozen=True)
+class LightTable:
+    """A light table; ``data`` is the JSON that it reads."""
+
+    data: str
+    kind: str = "light"
+
+
+@dataclass(frozen=True)
 class Prose:
     """A paragraph; ``tone`` sets it as an answer, a warning or a remark; ``code`` is a command to follow it."""
 

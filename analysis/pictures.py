@@ -17,7 +17,7 @@ from srcnn.experiment import DataConfig
 from srcnn.files import PictureError, read_text
 from srcnn.patches import Box
 from srcnn.paths import RootPaths, view_folder
-from srcnn.picture_list import read_list
+from srcnn.picture_list import ListedPicture, read_list
 from srcnn.rendered import picture_file
 from srcnn.upsample import UPSAMPLERS
 from srcnn.views import low_resolution_picture, reduced, reference
@@ -35,18 +35,28 @@ class Album:
 
     def original(self, run: RunResults, set_name: str, image: str, zoom: int = 1) -> Bytes | None:
         """Return the reference picture as it was scored."""
-        place = _places(self.study, set_name).get(image)
-        data = _data_config(self.study, run)
+        place = listed(self.study, set_name).get(image)
+        data = data_config(self.study, run)
         if place is None or data is None:
             return None
         try:
-            return reference(_read(*place), data, zoom)
+            return reference(_pixels(place), data, zoom)
         except (PictureError, ValueError):
             return None
 
     def interpolated(self, run: RunResults, set_name: str, image: str) -> Bytes | None:
         """Return the degraded and interpolated picture, before the network."""
         return self._rendered(self.study.paths.baseline(run.degradation_id), set_name, "full", image)
+
+    def low_resolution(self, run: RunResults, set_name: str, image: str, zoom: int = 1) -> Bytes | None:
+        """Return the small picture that a method is given to restore, here from the original at 1/zoom size."""
+        place, data = listed(self.study, set_name).get(image), data_config(self.study, run)
+        if place is None or data is None:
+            return None
+        try:
+            return low_resolution_picture(reduced(_pixels(place), data, zoom), data, place["grey"])
+        except (PictureError, ValueError):
+            return None
 
     def restored(self, run: RunResults, epoch: int, set_name: str, image: str, view: str = "full") -> Bytes | None:
         """Return the network's picture at an epoch; view ``zoom_<k>`` is the one at 1/k size."""
@@ -70,11 +80,11 @@ class Album:
         self, run: RunResults, set_name: str, image: str, box: Box, zoom: int, upsampler: str
     ) -> Bytes | None:
         """Return the same region from the low-resolution pixels alone, as the baseline of ``compound``."""
-        place, data = _places(self.study, set_name).get(image), _data_config(self.study, run)
+        place, data = listed(self.study, set_name).get(image), data_config(self.study, run)
         if place is None or data is None or upsampler not in UPSAMPLERS:
             return None
         try:
-            original = _read(*place)
+            original = _pixels(place)
             full = reference(original, data, zoom)
             lr = low_resolution_picture(reduced(original, data, zoom), data)
         except (PictureError, ValueError):
@@ -93,18 +103,23 @@ def _read(path: str, frame: int | None = None) -> Bytes:
     return read_pixels(Path(path), frame)
 
 
+def _pixels(picture: ListedPicture) -> Bytes:
+    return _read(picture["path"], picture["frame"])
+
+
 @lru_cache(maxsize=64)
-def _places_of(root: RootPaths, set_id: str, _seen: Identity | None) -> dict[str, tuple[str, int | None]]:
-    return {picture["name"]: (picture["path"], picture["frame"]) for picture in read_list(root, set_id) or ()}
+def _listed(root: RootPaths, set_id: str, _seen: Identity | None) -> dict[str, ListedPicture]:
+    return {picture["name"]: picture for picture in read_list(root, set_id) or ()}
 
 
-def _places(study: StudyResults, set_name: str) -> dict[str, tuple[str, int | None]]:
-    """Return the file of each picture of a set by its name, and which frame of that file it is."""
+def listed(study: StudyResults, set_name: str) -> dict[str, ListedPicture]:
+    """Return the pictures of a set by their names, as last submitted; none if there is no such list."""
     root, set_id = study.paths.root, study.sets[set_name]["set_id"]
-    return _places_of(root, set_id, identity(root.pictures(set_id)))
+    return _listed(root, set_id, identity(root.pictures(set_id)))
 
 
-def _data_config(study: StudyResults, run: RunResults) -> DataConfig | None:
+def data_config(study: StudyResults, run: RunResults) -> DataConfig | None:
+    """Return the section ``data`` of a run's configuration; None if that is gone."""
     try:
         text = read_text(study.paths.run(run.run_id).config)
         return DataConfig.model_validate(read_yaml(text)["data"])

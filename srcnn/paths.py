@@ -116,6 +116,11 @@ class StudyPaths:
         return self.folder / "report"
 
     @property
+    def report_pictures(self) -> Path:
+        """Folder of the pictures that the report shows and that lie nowhere else in the study."""
+        return self.report / "pictures"
+
+    @property
     def report_page(self) -> Path:
         """The report to open."""
         return self.report / "index.html"

@@ -10,6 +10,7 @@ from analysis.sections import (
     contrast,
     epochs,
     images,
+    light,
     making,
     networks,
     numbers,
@@ -20,6 +21,7 @@ from analysis.sections import (
 
 SECTIONS: dict[str, Callable[[Evidence], PageSection | None]] = {
     "answer": answer.section,
+    "light": light.section,
     "seeds": seeds.section,
     "epochs": epochs.section,
     "networks": networks.section,

@@ -1,5 +1,5 @@
 // Pictures drawn into frames of a canvas: pixel by pixel, never smoothed where a pixel covers one of the screen or more.
-// A source is { image, scale }: what can be drawn, and how many pixels of the full size each of its pixels covers.
+// A source is { image, width, height }: what can be drawn, and the pixels of the full size that it covers.
 
 // Make the canvas as fine as the screen; return its context and size in screen pixels.
 function sizedContext(canvas) {
@@ -17,21 +17,23 @@ function imageSize(image) {
 
 // Draw the part of a source that a view shows in a frame.
 function drawSource(context, source, frame, view) {
-  const zoom = view.zoom * source.scale, origin = originOf(view, frame), size = imageSize(source.image);
-  const first = (start, begin) => Math.max(0, Math.floor((begin - start) / zoom));
-  const last = (start, end, length) => Math.min(length, Math.ceil((end - start) / zoom));
-  const left = first(origin.x, frame.x), right = last(origin.x, frame.x + frame.width, size.width);
-  const top = first(origin.y, frame.y), bottom = last(origin.y, frame.y + frame.height, size.height);
+  const size = imageSize(source.image), origin = originOf(view, frame);
+  const zoom = { x: (view.zoom * source.width) / size.width, y: (view.zoom * source.height) / size.height };
+  // The pixels that are seen, and no others: they are few where they are large.
+  const first = (start, begin, step) => Math.max(0, Math.floor((begin - start) / step));
+  const last = (start, end, step, length) => Math.min(length, Math.ceil((end - start) / step));
+  const left = first(origin.x, frame.x, zoom.x), right = last(origin.x, frame.x + frame.width, zoom.x, size.width);
+  const top = first(origin.y, frame.y, zoom.y), bottom = last(origin.y, frame.y + frame.height, zoom.y, size.height);
   if (right <= left || bottom <= top) return;
   context.save();
   context.beginPath();
   context.rect(frame.x, frame.y, frame.width, frame.height);
   context.clip();
-  context.imageSmoothingEnabled = zoom < 1;
+  context.imageSmoothingEnabled = zoom.x < 1;
   context.imageSmoothingQuality = "high";
   context.drawImage(
     source.image, left, top, right - left, bottom - top,
-    origin.x + left * zoom, origin.y + top * zoom, (right - left) * zoom, (bottom - top) * zoom,
+    origin.x + left * zoom.x, origin.y + top * zoom.y, (right - left) * zoom.x, (bottom - top) * zoom.y,
   );
   context.restore();
 }
@@ -39,7 +41,6 @@ function drawSource(context, source, frame, view) {
 // Draw one source to the left of a line and the other to its right; return the line's place.
 function drawWipe(context, left, right, frame, view, part) {
   const line = Math.round(frame.x + part * frame.width);
-  // Frames of the same centre: each side is cut off by what is drawn, never shifted.
   clipped(context, { ...frame, width: line - frame.x }, () => left && drawSource(context, left, frame, view));
   const rest = { ...frame, x: line, width: frame.x + frame.width - line };
   clipped(context, rest, () => right && drawSource(context, right, frame, view));

@@ -1,6 +1,6 @@
 // wipe(element, left, right): two pictures of one scene in one frame, and a line between them that is dragged or moved
-// by keys. left and right are { image, name, scale }: an image element or its address; scale is 1 unless each pixel of
-// the picture covers more of the full size. `part` shows a rectangle { x, y, width, height } of the full size alone.
+// by keys. left and right are { image, name }: an image element or its address; the smaller is stretched over the larger.
+// `part` shows a rectangle { x, y, width, height } of the larger alone.
 // Returns { set(share) }, which moves the line: 0 is the left edge, 1 the right one.
 function wipe(element, left, right, part = null) {
   const canvas = document.createElement("canvas"), slider = document.createElement("input");
@@ -11,15 +11,15 @@ function wipe(element, left, right, part = null) {
   slider.setAttribute("aria-label", `Line between ${left.name} and ${right.name}`);
   element.append(canvas, slider);
 
-  const sides = [left, right].map((side) => ({ name: side.name, scale: side.scale ?? 1, image: imageOf(side.image) }));
+  const sides = [left, right].map((side) => ({ image: imageOf(side.image) }));
   const ready = (side) => side.image.complete && side.image.naturalWidth > 0;
   let shaped = false;
 
   function draw() {
-    const known = sides.find(ready);
-    if (!known) return;
-    const full = imageSize(known.image);
-    const shown = part ?? { x: 0, y: 0, width: full.width * known.scale, height: full.height * known.scale };
+    const known = sides.filter(ready).map((side) => imageSize(side.image)).sort((a, b) => b.width - a.width);
+    if (!known.length) return;
+    const full = known[0], shown = part ?? { x: 0, y: 0, ...full };
+    for (const side of sides) Object.assign(side, full);
     if (!shaped) Object.assign(canvas, { width: shown.width, height: shown.height });  // its shape, before it is measured
     shaped = true;
     const ratio = window.devicePixelRatio || 1, width = Math.max(1, Math.round(canvas.clientWidth * ratio));

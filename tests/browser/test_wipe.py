@@ -13,7 +13,7 @@ RED, BLUE = (200, 30, 30), (30, 30, 200)
 
 @pytest.fixture
 def wiped(opened):
-    """A wipe from a red picture to a blue one of a third of the size, whose pixels cover three each."""
+    """A wipe from a red picture to a blue one of a third of the size, which is stretched."""
     red, blue = (
         np.full((height, width, 3), colour, np.uint8) for height, width, colour in ((60, 90, RED), (20, 30, BLUE))
     )
@@ -22,7 +22,7 @@ def wiped(opened):
         const place = document.createElement("div");
         document.querySelector("h1").before(place);
         const [red, blue] = arguments;
-        window.made = wipe(place, { image: red, name: "red" }, { image: blue, name: "blue", scale: 3 });
+        window.made = wipe(place, { image: red, name: "red" }, { image: blue, name: "blue" });
         scrollTo(0, 0);
         """,
         data_uri(red),
@@ -36,9 +36,9 @@ def wiped(opened):
 def colours(browser, *shares):
     """The colours in the lower part of the picture, at shares of its width."""
     script = """
-    const canvas = document.querySelector(".wipe-picture"), context = canvas.getContext("2d");
+    const canvas = document.querySelector(".wipe-picture"), y = Math.floor(canvas.height * 0.9);
     return arguments[0].map((share) =>
-      [...context.getImageData(Math.floor(share * (canvas.width - 1)), canvas.height * 0.9, 1, 1).data].slice(0, 3));
+      [...readPixels(canvas, Math.floor(share * (canvas.width - 1)), y, 1, 1).data].slice(0, 3));
     """
     return [tuple(colour) for colour in browser.execute_script(script, list(shares))]
 

@@ -1,0 +1,206 @@
+"""The scores of patches for a light table: packed as whole numbers, as far as a budget goes.
+
+Scores come in sheets: one method at one epoch, by one protocol and upsampler, of all pictures. A sheet's values are
+rounded as the report prints them and stand as 16 bits each, metric by metric, picture by picture, box by box.
+"""
+
+import base64
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.evidence import Evidence
+from analysis.light.methods import BICUBIC, DIRECT, RUN, Method, Picture, Table
+from analysis.scores import load
+from analysis.style import digits
+
+MISSING, INFINITE, NEGATIVE = 65535, 65534, 65533  # what no number stands for: no value, infinity, minus infinity
+LARGEST = 65532
+PROTOCOLS = ("luma", "region", "compound")  # whose boxes lie in the restored picture
+LETTERS = 8 / 3  # of base64 for each value
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What a sheet holds: a method at an epoch (0 where it has none), a protocol, an upsampler and its zoom."""
+
+    method: Method
+    epoch: int
+    protocol: str
+    upsampler: str = ""
+    zoom: int = 1
+
+    @property
+    def key(self) -> str:
+        """The name of the sheet in the page."""
+        return "|".join((self.method.key, str(self.epoch), self.protocol, self.upsampler, str(self.zoom)))
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The boxes of a protocol at a zoom: those of each picture, which many share, as (n, 4) of x, y, width, height."""
+
+    protocol: str
+    zoom: int
+    boxes: list[NDArray[np.int64]]
+    of_picture: list[int]
+
+
+def grids_of(evidence: Evidence, pictures: Sequence[Picture]) -> list[Grid]:
+    """Return the grids in which a study's pictures were scored, as far as they are of the table's pictures."""
+    run = next(iter(evidence.scored_runs), None)
+    sides = ["x", "y", "width", "height"]
+    grids = []
+    for protocol in (name for name in PROTOCOLS if name in evidence.protocols):
+        where: dict[str, Any] = {"protocol": protocol, "definition": evidence.definition}
+        columns = ["set", "image", "zoom", *sides, "run_id"]
+        frame = load(evidence.study, columns, run=run.run_id if run else [], epoch=_last(evidence, run), **where)
+        for zoom in sorted(int(zoom) for zoom in frame["zoom"].unique()):
+            of_zoom = frame[frame["zoom"] == zoom]
+            boxes: dict[bytes, int] = {}
+            unique: list[NDArray[np.int64]] = []
+            places = {}
+            for key, rows in of_zoom.groupby(["set", "image"], observed=True, sort=False):
+                own = rows[sides].drop_duplicates().sort_values(["height", "width", "x", "y"]).to_numpy(np.int64)
+                if own.tobytes() not in boxes:
+                    boxes[own.tobytes()] = len(unique)
+                    unique.append(own)
+                places[key] = boxes[own.tobytes()]
+            grids.append(Grid(protocol, zoom, unique, [places.get((p.set, p.name), -1) for p in pictures]))
+    return grids
+
+
+def _last(evidence: Evidence, run: Any) -> list[int]:
+    return [evidence.last_epoch[run.run_id]] if run else []
+
+
+def sheets(table: Table, grids: Sequence[Sequence[Grid]], best: Sequence[Method], most: int) -> dict[str, Any]:
+    """Return the sheets by key, those first that tell most, as far as ``most`` letters go; ``grids`` are each study's.
+
+    A sheet holds for each metric of its study the least value, the step, and whether it has any value; and the packed
+    numbers.
+    """
+    chosen: dict[str, Any] = {}
+    held: dict[tuple[int, str, tuple[int, ...]], pd.DataFrame] = {}
+    for sheet in wanted(table, best):
+        study = sheet.method.study
+        grid = next((g for g in grids[study] if (g.protocol, g.zoom) == (sheet.protocol, sheet.zoom)), None)
+        if grid is None:
+            continue
+        evidence = table.studies[study]
+        size = sum(len(grid.boxes[place]) for place in grid.of_picture if place >= 0)
+        letters = int(size * len(evidence.metrics) * LETTERS) + 200
+        if letters > most or not size:
+            continue
+        frame = _rows(evidence, sheet, held)
+        if len(frame):
+            chosen[sheet.key] = packed(_values(frame, grid, table.pictures, evidence.metrics), evidence.metrics)
+            most -= letters
+    return chosen
+
+
+def wanted(table: Table, best: Sequence[Method]) -> Iterator[Sheet]:
+    """Give the sheets that a table could show, those first that tell most."""
+    settings = [_upsampled(evidence) for evidence in table.studies]
+    runs = [*best, *(method for method in table.methods if method.kind == RUN and method not in best)]
+    baselines = [method for method in table.methods if method.kind == BICUBIC]
+
+    def plain(method: Method, epoch: int) -> Iterator[Sheet]:
+        yield Sheet(method, epoch, "luma")
+        yield Sheet(method, epoch, "region")
+
+    def enlarged(method: Method, epoch: int) -> Iterator[Sheet]:
+        for upsampler in settings[method.study] if method.zooms else ():
+            yield from (Sheet(method, epoch, "compound", upsampler, zoom) for zoom in method.zooms)
+
+    lasts = [(method, table.studies[method.study].last_epoch.get(method.run_of.run_id)) for method in runs]
+    for method in baselines:
+        yield from plain(method, 0)
+    for method, last in lasts:
+        yield from plain(method, last) if last is not None else ()
+    for method in (method for method in table.methods if method.kind == DIRECT):
+        yield from enlarged(method, 0)
+    for method, last in lasts:
+        yield from enlarged(method, last) if last is not None else ()
+    for method, last in lasts:
+        for epoch in reversed(method.epochs):
+            yield from plain(method, epoch) if epoch != last else ()
+    for method, last in lasts:
+        for epoch in reversed(method.epochs):
+            yield from enlarged(method, epoch) if epoch != last else ()
+
+
+def _upsampled(evidence: Evidence) -> list[str]:
+    names = evidence.pictures.loc[evidence.pictures["protocol"] == "compound", "upsampler"].dropna().unique()
+    return [str(name) for name in names]
+
+
+def _rows(evidence: Evidence, sheet: Sheet, held: dict[Any, pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of a sheet; what was read last is held, for several sheets are of one shard."""
+    run = sheet.method.run_of
+    key = (sheet.method.study, sheet.method.kind == RUN and run.run_id, sheet.epoch, sheet.protocol, run.degradation_id)
+    if key not in held:
+        columns = ["run_id", "set", "image", "method", "upsampler", "zoom", "x", "y", "width", "height"]
+        where: dict[str, Any] = {"protocol": sheet.protocol, "definition": evidence.definition}
+        where |= {"run": run.run_id, "epoch": sheet.epoch} if sheet.method.kind == RUN else {"run": []}
+        held.clear()
+        held[key] = load(evidence.study, [*columns, *evidence.metrics], **where)
+    frame = held[key]
+    if sheet.method.kind == RUN:
+        frame = frame[frame["run_id"] == run.run_id]
+    else:
+        frame = frame[(frame["method"] == sheet.method.kind) & (frame["degradation_id"] == run.degradation_id)]
+    if sheet.upsampler:
+        frame = frame[(frame["upsampler"] == sheet.upsampler) & (frame["zoom"] == sheet.zoom)]
+    return frame
+
+
+def _values(
+    frame: pd.DataFrame, grid: Grid, pictures: Sequence[Picture], metrics: Sequence[str]
+) -> NDArray[np.float64]:
+    """Return the values (metrics, n), nan where there is none, in the order of pictures and of their boxes."""
+    sides = ["x", "y", "width", "height"]
+    own = {
+        (set_name, image): dict(
+            zip(map(tuple, rows[sides].to_numpy().tolist()), rows[list(metrics)].to_numpy(float), strict=True)
+        )
+        for (set_name, image), rows in frame.groupby(["set", "image"], observed=True, sort=False)
+    }
+    nothing = np.full(len(metrics), np.nan)
+    values = [
+        own.get((picture.set, picture.name), {}).get(tuple(box), nothing)
+        for picture, place in zip(pictures, grid.of_picture, strict=True)
+        if place >= 0
+        for box in grid.boxes[place].tolist()
+    ]
+    return np.array(values, float).T
+
+
+def packed(values: NDArray[np.float64], metrics: Sequence[str]) -> dict[str, Any]:
+    """Return values (metrics, n) as ``data``, base64 of 16 bits each, little endian, metric by metric.
+
+    A value is ``low`` plus its number times ``step``, one of each for a metric; MISSING, INFINITE and NEGATIVE are no
+    numbers. Values of a step that the report does not print are rounded to it.
+    """
+    lows, steps, numbers = [], [], []
+    for name, own in zip(metrics, values, strict=True):
+        finite = own[np.isfinite(own)]
+        low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
+        printed = 10.0 ** -digits(name)
+        step = max(printed, (high - low) / LARGEST)
+        if max(abs(low), abs(high)) < 100 * printed:  # which are printed with a power of ten
+            step = (high - low) / LARGEST or 1.0
+        else:
+            low = float(np.floor(low / printed) * printed)
+        codes = np.full(len(own), MISSING, "<u2")
+        codes[np.isfinite(own)] = np.clip(np.rint((finite - low) / step), 0, LARGEST)
+        codes[own == np.inf], codes[own == -np.inf] = INFINITE, NEGATIVE
+        lows.append(low)
+        steps.append(step)
+        numbers.append(codes)
+    data = base64.b64encode(np.concatenate(numbers).tobytes()).decode() if numbers else ""
+    return {"low": lows, "step": steps, "data": data}

@@ -23,8 +23,14 @@ function pictureControls(table) {
     choice("Picture", options, String(state.picture), (value) => table.change({ picture: Number(value) })),
     button("›", "Next picture (N)", () => table.step(1), { "data-id": "next" }),
     element("span", { class: "faint" }, `${place} of ${order.list.length}`),
-    choice(`Order of pictures${order.words}`, Object.entries(SORTS), state.sort, (sort) => table.change({ sort })),
-    element("span", { class: "faint light-order" }, order.words),
+  ];
+}
+
+function orderControls(table) {
+  const order = table.order();
+  return [
+    choice("Order of pictures", Object.entries(SORTS), table.state.sort, (sort) => table.change({ sort })),
+    element("span", { class: "faint" }, order.words),
   ];
 }
 
@@ -74,7 +80,7 @@ function upsamplerChoice(table, i) {
 const MODES = { side: "Side by side", wipe: "Wipe", flip: "Flip", difference: "Difference" };
 
 function modeControls(table) {
-  const { state, data, scopes } = table;
+  const { state } = table;
   const modes = Object.entries(MODES).map(([mode, text]) =>
     button(text, `${text} (${mode[0].toUpperCase()})`, () => table.change({ mode }), { "aria-pressed": String(state.mode === mode), "data-id": mode }),
   );
@@ -85,6 +91,12 @@ function modeControls(table) {
     button("Fit", "The whole picture (0)", () => table.change({ view: null }), { "data-id": "fit" }),
     button("1:1", "One pixel for one (Z)", () => table.toggleZoom(), { "data-id": "one" }),
   ];
+  const fill = button(table.full ? "Leave full window" : "Full window", "Full window (X)", () => table.fill(), { "data-id": "fill" });
+  return [element("span", { class: "light-group" }, ...modes), element("span", { class: "light-group" }, ...zoom), fill];
+}
+
+function moreControls(table) {
+  const { state, data, scopes } = table;
   const grids = [["none", "no grid"], ["patches", "patches"], ["pixels", "pixels"]];
   const more = [
     choice("Grid", grids, state.grid, (grid) => table.change({ grid })),
@@ -98,8 +110,7 @@ function modeControls(table) {
     const text = table.still ? "Next epoch" : table.playing ? "Stop" : "Play epochs";
     more.push(button(text, "Play through the epochs (L)", () => table.play(), { "aria-pressed": String(Boolean(table.playing)), "data-id": "play" }));
   }
-  more.push(button(table.full ? "Leave full window" : "Full window", "Full window (X)", () => table.fill(), { "data-id": "fill" }));
-  return [element("span", { class: "light-group" }, ...modes), element("span", { class: "light-group" }, ...zoom), ...more];
+  return more;
 }
 
 function zoomText(zoom) {

@@ -31,8 +31,10 @@ class LightTable {
   }
 
   build() {
-    const part = (name) => element("div", { class: `light-${name}` });
-    Object.assign(this, { top: part("row"), chosen: part("row"), modes: part("row"), below: part("row"), aside: part("numbers") });
+    const row = (name) => element("div", { class: `light-row light-${name}` });
+    this.rows = { picture: pictureControls, order: orderControls, methods: shownControls, modes: modeControls, more: moreControls, below: belowControls };
+    this.places = Object.fromEntries(Object.keys(this.rows).map((name) => [name, row(name)]));
+    this.aside = element("div", { class: "light-numbers" });
     this.canvas = element("canvas", { class: "light-canvas" });
     this.over = element("canvas", { class: "light-canvas light-over" });
     const id = `light-map-${document.querySelectorAll(".light-stage").length}`;
@@ -44,8 +46,10 @@ class LightTable {
     const { budget } = this.data, megabytes = (budget.held / 1e6).toFixed(1);
     this.said = element("p", { class: "faint" }, `This page holds ${megabytes} MB of pictures, of ${budget.pictures} MB at most; the others are read from the study's folder, where the page lies in it. The address says what is shown and can be sent.`);
     this.told = element("p", { class: "light-told", role: "status" });
-    this.root.append(this.top, this.chosen, this.modes, element("div", { class: "light-body" },
-      element("div", { class: "light-left" }, this.stage, this.below), this.aside), this.told, this.keys, this.said);
+    const { picture, order, methods, modes, more, below } = this.places, bar = (...parts) => element("div", { class: "light-bar" }, ...parts);
+    this.root.append(bar(picture, order), methods, bar(modes, more),
+      element("div", { class: "light-body" }, element("div", { class: "light-left" }, this.stage, below), this.aside),
+      this.told, this.keys, this.said);
   }
 
   follow() {
@@ -266,10 +270,7 @@ class LightTable {
   show() {
     this.state.front = Math.min(this.state.front, this.state.shown.length - 1);
     this.draw();
-    refresh(this.top, pictureControls(this));
-    refresh(this.chosen, shownControls(this));
-    refresh(this.modes, modeControls(this));
-    refresh(this.below, belowControls(this));
+    for (const [name, controls] of Object.entries(this.rows)) refresh(this.places[name], controls(this));
     this.count();
   }
 

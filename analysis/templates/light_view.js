@@ -3,10 +3,10 @@
 // those of the device, so that a zoom of 1 is one pixel for one.
 const LARGEST_ZOOM = 64;
 
-// The zoom at which a whole picture fits into a frame.
+// The largest zoom at which a whole picture fits into a frame, and all of its pixels are equally large.
 function fittingZoom(size, frame) {
   const fit = Math.min(frame.width / size.width, frame.height / size.height);
-  return fit >= 2 ? Math.floor(fit) : fit;
+  return fit >= 1 ? Math.floor(fit) : fit;
 }
 
 // The view of a whole picture in a frame.

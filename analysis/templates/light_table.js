@@ -9,7 +9,7 @@ class LightTable {
     this.scores = new Scores(data);
     this.scopes = this.scores.scopes();
     if (!this.scopes.length) this.scopes = [{ name: "whole", whole: true }];
-    this.pictures = new Pictures(data, () => this.draw());
+    this.pictures = new Pictures(data, () => this.arrived());
     this.differences = new Map();
     this.still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.state = this.start();
@@ -274,6 +274,11 @@ class LightTable {
     this.count();
   }
 
+  arrived() {
+    this.draw();
+    this.count();
+  }
+
   count() {
     this.aside.replaceChildren(...numbersTable(this));
   }
@@ -305,7 +310,9 @@ class LightTable {
   }
 
   draw() {
-    const { context, width, height, ratio } = sizedContext(this.canvas), layers = this.layers();
+    const layers = this.layers();
+    this.stage.classList.toggle("light-low", this.isLow(layers.length));
+    const { context, width, height, ratio } = sizedContext(this.canvas);
     this.frames = framesIn(layers.length, this.size(), width, height, 6 * ratio);
     const mapped = this.state.mode === "difference" && !this.held;
     this.canvas.classList.toggle("light-mapped", mapped);
@@ -326,6 +333,13 @@ class LightTable {
     if (this.told.textContent !== missing.join(" ")) this.told.textContent = missing.join(" ");
     const names = this.state.shown.map(shownName).join(", "), { set, name } = this.size();
     this.stage.setAttribute("aria-label", `${set}/${name}: ${names}; ${MODES[this.state.mode]}`);
+  }
+
+  // Whether pictures side by side leave much of a high stage empty.
+  isLow(count) {
+    const size = this.size(), width = this.stage.clientWidth, high = Math.min(0.74 * innerHeight, 704);
+    const frames = framesIn(count, size, width, high, 6), zoom = Math.min(frames[0].width / size.width, frames[0].height / size.height);
+    return count > 1 && frames.at(-1).y + zoom * size.height < 0.68 * high;
   }
 
   difference(a, b) {

@@ -99,8 +99,9 @@ def test_two_frames_show_the_same_pixels_wherever_it_is_moved(table, stage):
         table, "return table.frames.map((frame) => pictureAt(table.view(), frame, { x: frame.x + 9, y: frame.y + 9 }))"
     )
     assert first == pytest.approx(second)
-    box = stage.rect
-    ActionChains(table).move_to_element_with_offset(stage, -round(box["width"] / 4), 0).perform()
+    middle = run(table, "const f = table.frames[0]; return [f.x + f.width / 2, f.y + f.height / 2]")
+    x, y = (round(at - side / 2) for at, side in zip(middle, (stage.size["width"], stage.size["height"]), strict=True))
+    ActionChains(table).move_to_element_with_offset(stage, x, y).perform()
     assert run(table, "return table.state.point !== null")
     texts = [cell.text for cell in table.find_elements(By.CSS_SELECTOR, ".light-pixel td")]
     assert all(len(text.split()) == 3 for text in texts)

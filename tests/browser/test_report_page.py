@@ -123,6 +123,7 @@ def test_figures_take_the_colour_of_the_scheme(browser, page):
         media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
         browser.get(page.as_uri())
+        browser.execute_script("figures.drawAll()")
         script = "return getComputedStyle(document.querySelector('.chart svg text')).fill"
         fills[scheme] = browser.execute_script(script)
     assert fills["light"] != fills["dark"]

@@ -17,6 +17,7 @@ from runner.record.progress import progress_text
 from runner.record.state import StudyStatus
 from runner.record.verdict import STATES
 from runner.study.stages import STAGES
+from srcnn.pages import page as document
 from srcnn.paths import StudyPaths
 from srcnn.words import counted
 
@@ -184,7 +185,7 @@ def _failure_lines(group: TaskGroup) -> list[Text]:
 
 
 def _advice(status: StudyStatus, study: str) -> list[str]:
-    """Return the commands that help now, the most helpful first."""
+    """Return the commands that help now, the most helpful first, and the page that tells of failures."""
     causes = {task.cause for task in status.of("failed")}
     helps = (("out of memory", "--mem-gb GB"), ("time limit", "--timeout-min MIN"))
     raised = [option for cause, option in helps if cause in causes]
@@ -197,4 +198,6 @@ def _advice(status: StudyStatus, study: str) -> list[str]:
         advice.append(f"python -m runner.logs {study} --failed")
     if status.of("running"):
         advice.append(f"python -m runner.logs {study} --follow")
+    if causes:
+        advice.append(f"more: {document('how-to/jobs.md')}")
     return advice

@@ -5,6 +5,7 @@ What takes longer, such as doing what the tutorial says, is in tests/documents.
 
 import importlib
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -124,6 +125,14 @@ def test_every_block_of_python_compiles():
     for block in all_blocks():
         if block.language == "python":
             compile(block.text, str(block), "exec")
+
+
+@pytest.mark.parametrize("notebook", sorted(DOCS.rglob("*.ipynb")), ids=lambda notebook: notebook.name)
+def test_a_notebook_is_kept_without_outputs_and_compiles(notebook):
+    for cell in json.loads(notebook.read_text())["cells"]:
+        if cell["cell_type"] == "code":
+            assert (cell["outputs"], cell["execution_count"]) == ([], None), "make docs runs it; keep no outputs"
+            compile("".join(cell["source"]), notebook.name, "exec")
 
 
 def _anchor(heading: str) -> str:

@@ -241,6 +241,14 @@ def _folded(words: Iterable[str], width: int = 100) -> str:
     return "\n".join(lines).strip()
 
 
+# --- the report -------------------------------------------------------------------------------
+def light_keys() -> str:
+    """Return the keys of the report's light table."""
+    script = (FOLDER.parent / "analysis" / "templates" / "light_keys.js").read_text()
+    rows = re.findall(r'^  \["([^"]+)", "([^"]+)", ', script, re.MULTILINE)
+    return table("Key | Does", [[" ".join(f"`{key}`" for key in keys.split()), words] for keys, words in rows])
+
+
 # --- writing ----------------------------------------------------------------------------------
 TABLES: dict[str, Callable[[], str]] = {
     **{name: partial(keys, section) for name, section in SECTIONS.items()},
@@ -251,6 +259,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "losses": losses,
     "columns": columns,
     "commands": commands,
+    "light_keys": light_keys,
 }
 
 

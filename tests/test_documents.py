@@ -25,6 +25,7 @@ from document_blocks import (
     inline_commands,
 )
 
+from analysis.sections import SECTIONS as SECTIONS_OF_REPORT
 from docs.tables import SECTIONS, written
 from jobs.pictures import MissingPictures
 from runner.console import COMMANDS
@@ -214,6 +215,14 @@ def test_an_error_ends_with_the_page_that_helps(capsys):
 def test_where_only_the_code_lies_a_page_is_named_by_its_place_in_the_project(monkeypatch, tmp_path):
     monkeypatch.setattr("srcnn.pages.DOCS", tmp_path)
     assert more(ConfigError("x")) == "\nmore: docs/reference/study.md in the project's folder"
+
+
+def test_every_part_of_the_report_has_its_line():
+    sources = "".join(file.read_text() for file in (REPOSITORY / "analysis" / "sections").glob("*.py"))
+    titles = re.findall(r'PageSection\(\s*"\w+", "([^"]+)"', sources)
+    text = (DOCS / "how-to" / "report.md").read_text()
+    assert len(titles) == len(SECTIONS_OF_REPORT)
+    assert [title for title in titles if f"| {title} |" not in text] == []
 
 
 def test_every_packaged_study_is_described():

@@ -198,7 +198,7 @@ def _command(name: str, listed: Listed) -> str:
         f"```text\n{_folded(usage)}\n```",
         table("Argument | Default | Meaning", rows),
         *([parser.epilog] if parser.epilog else []),
-        f"Exit status: {status}",
+        *([] if "Exit status" in (parser.description or "") else [f"Exit status: {status}"]),
     ]
     return "\n\n".join(parts)
 

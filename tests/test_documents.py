@@ -57,6 +57,12 @@ UNITS = (
 )
 
 
+@every_page
+def test_code_stands_in_blocks_that_are_checked(page):
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    assert re.findall(r"\n\n(    \S.*)", text) == []
+
+
 def test_every_block_says_what_it_is_and_why_it_is_not_run():
     for block in all_blocks():
         known = block.language in (*CHECKED, SHOWN) or block.reason
@@ -89,7 +95,7 @@ def _parse(words: list[str], page: Path, studies: Path) -> None:
         targets = re.findall(r"^([\w-]+(?: [\w-]+)*):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
         assert words[1] in " ".join(targets).split()
         return
-    if words == ["srcnn", "--help"]:
+    if words == ["srcnn", "--help"] or (len(words) == 1 and (REPOSITORY / words[0]).is_file()):
         return
     found = as_module(words)
     assert found, "is no command of ours; mark the block with the reason why it is not run"

@@ -13,6 +13,8 @@ from .conftest import follow, typed
 def test_the_tutorial_leads_to_a_report_and_to_enlarged_photographs(photographs):
     printed = follow(DOCS / "tutorial" / "laptop.md", photographs)
     assert "10 of 10 tasks done" in printed
+    trained = [line.split()[1:4] for line in printed.splitlines() if line.startswith("train ")]  # tasks, done, to do
+    assert trained == [["2", "0", "2"], ["2", "0", "2"], ["2", "2", "0"], ["6", "2", "4"]]
     assert (photographs / "results" / "first" / "report" / "index.html").exists()
     assert len(list((photographs / "enlarged").glob("*.png"))) == 3
 

@@ -7,6 +7,7 @@ rounded as the report prints them and stand as 16 bits each, metric by metric, p
 import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from analysis.style import digits
 MISSING, INFINITE, NEGATIVE = 65535, 65534, 65533  # what no number stands for: no value, infinity, minus infinity
 LARGEST = 65532
 PROTOCOLS = ("luma", "region", "compound")  # whose boxes lie in the restored picture
+SIDES = ["x", "y", "width", "height"]
 LETTERS = 8 / 3  # of base64 for each value
 
 
@@ -49,15 +51,21 @@ class Grid:
     boxes: list[NDArray[np.int64]]
     of_picture: list[int]
 
+    @cached_property
+    def places(self) -> pd.DataFrame:
+        """A row for each value of a sheet: the picture's place on the table, and the box."""
+        known = [(i, place) for i, place in enumerate(self.of_picture) if place >= 0]
+        rows = [np.column_stack([np.full(len(self.boxes[place]), i), self.boxes[place]]) for i, place in known]
+        return pd.DataFrame(np.concatenate(rows) if rows else np.empty((0, 5), int), columns=["picture", *SIDES])
+
 
 def grids_of(evidence: Evidence, pictures: Sequence[Picture]) -> list[Grid]:
     """Return the grids in which a study's pictures were scored, as far as they are of the table's pictures."""
     run = next(iter(evidence.scored_runs), None)
-    sides = ["x", "y", "width", "height"]
     grids = []
     for protocol in (name for name in PROTOCOLS if name in evidence.protocols):
         where: dict[str, Any] = {"protocol": protocol, "definition": evidence.definition}
-        columns = ["set", "image", "zoom", *sides, "run_id"]
+        columns = ["set", "image", "zoom", *SIDES, "run_id"]
         frame = load(evidence.study, columns, run=run.run_id if run else [], epoch=_last(evidence, run), **where)
         for zoom in sorted(int(zoom) for zoom in frame["zoom"].unique()):
             of_zoom = frame[frame["zoom"] == zoom]
@@ -65,7 +73,7 @@ def grids_of(evidence: Evidence, pictures: Sequence[Picture]) -> list[Grid]:
             unique: list[NDArray[np.int64]] = []
             places = {}
             for key, rows in of_zoom.groupby(["set", "image"], observed=True, sort=False):
-                own = rows[sides].drop_duplicates().sort_values(["height", "width", "x", "y"]).to_numpy(np.int64)
+                own = rows[SIDES].drop_duplicates().sort_values(["height", "width", "x", "y"]).to_numpy(np.int64)
                 if own.tobytes() not in boxes:
                     boxes[own.tobytes()] = len(unique)
                     unique.append(own)
@@ -92,7 +100,7 @@ def sheets(table: Table, grids: Sequence[Sequence[Grid]], best: Sequence[Method]
         if grid is None:
             continue
         evidence = table.studies[study]
-        size = sum(len(grid.boxes[place]) for place in grid.of_picture if place >= 0)
+        size = len(grid.places)
         letters = int(size * len(evidence.metrics) * LETTERS) + 200
         if letters > most or not size:
             continue
@@ -163,21 +171,11 @@ def _values(
     frame: pd.DataFrame, grid: Grid, pictures: Sequence[Picture], metrics: Sequence[str]
 ) -> NDArray[np.float64]:
     """Return the values (metrics, n), nan where there is none, in the order of pictures and of their boxes."""
-    sides = ["x", "y", "width", "height"]
-    own = {
-        (set_name, image): dict(
-            zip(map(tuple, rows[sides].to_numpy().tolist()), rows[list(metrics)].to_numpy(float), strict=True)
-        )
-        for (set_name, image), rows in frame.groupby(["set", "image"], observed=True, sort=False)
-    }
-    nothing = np.full(len(metrics), np.nan)
-    values = [
-        own.get((picture.set, picture.name), {}).get(tuple(box), nothing)
-        for picture, place in zip(pictures, grid.of_picture, strict=True)
-        if place >= 0
-        for box in grid.boxes[place].tolist()
-    ]
-    return np.array(values, float).T
+    names = {(picture.set, picture.name): i for i, picture in enumerate(pictures)}
+    of_picture = [names.get(key, -1) for key in zip(frame["set"], frame["image"], strict=True)]
+    rows = frame[[*SIDES, *metrics]].assign(picture=of_picture).drop_duplicates(["picture", *SIDES])
+    found = grid.places.merge(rows, "left", ["picture", *SIDES])
+    return found[list(metrics)].to_numpy(float).T
 
 
 def packed(values: NDArray[np.float64], metrics: Sequence[str]) -> dict[str, Any]:

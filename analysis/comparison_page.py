@@ -16,7 +16,7 @@ def write_comparison(a: Side, b: Side, texts: Sequence[str], page: Path, most_mb
     if a.study.folder.resolve() == b.study.folder.resolve():
         data = light_table([Evidence(a.study)], page, [a.name], most_mb, [_ids(a) | _ids(b)], write=False)
     else:
-        names = [a.name, b.name] if a.name != b.name else ["A", "B"]
+        names = [a.study.name, b.study.name] if a.study.name != b.study.name else ["A", "B"]
         studies = [Evidence(side.study) for side in (a, b)]
         data = light_table(studies, page, names, most_mb, [_ids(a), _ids(b)], write=False)
     if data is None:
@@ -24,7 +24,7 @@ def write_comparison(a: Side, b: Side, texts: Sequence[str], page: Path, most_mb
             f"{a.study.folder} and {b.study.folder} have no picture of one set, name and content in common"
         )
     section = PageSection("light", "Light table", [LightTable(data)])
-    write_text(page, page_of("compare.html", [section], title=f"{a.name} and {b.name}", texts=texts))
+    write_text(page, page_of("compare.html", [section], title=f"A: {a.name}, B: {b.name}", texts=texts))
 
 
 def _ids(side: Side) -> set[str]:

@@ -46,7 +46,10 @@ def light_table(
         own = methods_of(evidence, i, prefix, beside)
         methods += [method for method in own if _is_wanted(method, methods, runs)]
     table = Table(tuple(studies), tuple(pictures), tuple(methods))
-    best = [method for i, evidence in enumerate(studies) for method in _best(methods, i, evidence)]
+    if len(studies) == 1 and runs is not None:
+        best = [method for method in methods if method.kind == RUN][:2]
+    else:
+        best = [method for i, evidence in enumerate(studies) for method in _best(methods, i, evidence)]
     order = telling_order(studies[0], pictures)
     if write:
         write_sources(table, order)
@@ -57,7 +60,6 @@ def light_table(
         "budget": {"pictures": most_mb, "scores": SCORES_MB, "held": sum(map(len, inside.values()))},
         "bases": [_between(page.parent, evidence.study.folder) for evidence in studies],
         "pictures": [_picture(picture) for picture in pictures],
-        "first": order[0],
         "methods": [_method(table, method) for method in methods],
         "best": [method.key for method in best],
         "metrics": _metrics(studies),

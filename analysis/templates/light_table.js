@@ -13,6 +13,7 @@ class LightTable {
     this.differences = new Map();
     this.still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.state = this.start();
+    this.state.picture = this.order().list[0];
     this.build();
     this.follow();
     Object.assign(this.state, stateOf(location.hash, data, this.scopes) ?? {});
@@ -26,7 +27,7 @@ class LightTable {
     const best = data.best.map(method), base = data.methods.find((each) => each.kind === "bicubic") ?? data.methods[0];
     const shown = (best.length > 1 ? best : [base, best[0] ?? data.methods.find((each) => each !== base)]).map((each) => shownAt(each));
     const scope = this.scopes.find((each) => !each.whole) ?? this.scopes[0];
-    return { picture: data.first, shown, mode: "side", front: 1, view: null, line: 0.5, scale: 4, grid: "none",
+    return { picture: 0, shown, mode: "side", front: 1, view: null, line: 0.5, scale: 4, grid: "none",
       metric: data.leading, scope, sort: "gain", point: null };
   }
 
@@ -335,11 +336,11 @@ class LightTable {
     this.stage.setAttribute("aria-label", `${set}/${name}: ${names}; ${MODES[this.state.mode]}`);
   }
 
-  // Whether pictures side by side leave much of a high stage empty.
+  // Whether pictures leave much of a high stage empty.
   isLow(count) {
     const size = this.size(), width = this.stage.clientWidth, high = Math.min(0.74 * innerHeight, 704);
-    const frames = framesIn(count, size, width, high, 6), zoom = Math.min(frames[0].width / size.width, frames[0].height / size.height);
-    return count > 1 && frames.at(-1).y + zoom * size.height < 0.68 * high;
+    const frames = framesIn(count, size, width, high, 6), zoom = fittingZoom(size, frames[0]);
+    return frames.at(-1).y + zoom * size.height < 0.68 * high;
   }
 
   difference(a, b) {

@@ -10,6 +10,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from analysis import compare
 from analysis.scores import load
 from srcnn.upsample import UPSAMPLERS
 
@@ -283,3 +284,21 @@ def test_epochs_play_and_do_not_where_motion_is_not_wanted(table, page):
     assert "Next epoch" in buttons
     run(table, "table.play()")
     assert run(table, "return [table.state.shown[1].epoch, Boolean(table.playing)]") == [epochs[0], False]
+
+
+def test_two_studies_lie_on_one_table(browser, page, tmp_path):
+    study = page.parent.parent
+    shutil.copytree(study.parent / "data", tmp_path / "data")
+    other = shutil.copytree(study, tmp_path / "other")
+    out = tmp_path / "both.html"
+    assert compare.main([str(study), str(other), "--html", str(out)]) == 0
+    browser.get_log("browser")
+    browser.get(out.as_uri())
+    wait(browser)
+    shown = run(browser, "return table.state.shown.map((each) => [each.method.study, each.method.kind])")
+    assert shown == [[0, "run"], [1, "run"]]
+    assert len(set(run(browser, "return table.state.shown.map(shownName)"))) == 2
+    run(browser, "table.change({ mode: 'difference', view: { zoom: 4, x: 14, y: 12 } })")
+    assert pixels(browser, [(x + 0.5, 9.5) for x in (8, 14, 17)]) == [[0, 0, 0]] * 3
+    assert browser.find_elements(By.CSS_SELECTOR, "#settings pre")
+    assert browser.get_log("browser") == []

@@ -18,6 +18,7 @@ from analysis.light.scores import INFINITE, MISSING, NEGATIVE, grids_of, packed
 from analysis.light.table import common_pictures, light_table, telling_order
 from analysis.scores import load
 from analysis.study import open_study
+from jobs.shown_pictures import ShownPictures
 from runner.study.config import load_study
 from runner.study.plan import make_plan
 from srcnn.paths import RootPaths, StudyPaths
@@ -149,3 +150,15 @@ def test_two_studies_share_the_pictures_of_one_content(finished_once, study, tmp
     for file in lists:
         file.write_text(file.read_text().replace('"digest": "', '"digest": "0'))
     assert common_pictures([Evidence(open_study(folder)) for folder in sides]) == []
+
+
+def test_what_no_file_keeps_is_restored_for_the_table(tmp_path):
+    folder = made(tmp_path, render__keep="none")
+    without = table_of(folder)
+    (run,) = [method for method in without["methods"] if method["kind"] == "run"]
+    assert run["files"] == {"1|full": [], "2|full": []}
+    evidence = Evidence(open_study(folder, ShownPictures(StudyPaths(folder))))
+    table = json.loads(light_table([evidence], StudyPaths(folder).report_page))
+    (run,) = [method for method in table["methods"] if method["kind"] == "run"]
+    assert run["files"] == {"1|full": 1, "2|full": 1}
+    assert {f"{run['key']}|{epoch}|full|{i}" for epoch in (1, 2) for i in (0, 1)} <= set(table["held"])

@@ -39,7 +39,8 @@ def by_picture(tables: Iterable[pa.Table], metrics: Sequence[str]) -> pd.DataFra
         return pd.DataFrame({name: [] for name in [*PICTURE_KEY, "crop", "patches", *metrics]})
     table = pa.concat_tables(parts, promote_options="default").unify_dictionaries()
     del parts
-    frame = table.to_pandas(self_destruct=True)
+    frame = table.to_pandas(self_destruct=True, split_blocks=True)  # a block of all columns would hold them twice
+    pa.default_memory_pool().release_unused()
     frame["crop"] = _crop_names(frame)
     for name in metrics:
         if f"n_{name}" in frame:

@@ -29,6 +29,7 @@ SCRIPTS = (
     "charts.js",
     *(f"light_{part}.js" for part in ("view", "draw", "wipe", "scores", "enlarge", "pictures", "address")),
     *(f"light_{part}.js" for part in ("pointer", "keys", "stage", "numbers", "controls", "table")),
+    "wipes.js",
 )
 
 
@@ -126,4 +127,4 @@ def _file(environment: Environment, name: str) -> str:
 def _widths(sections: Sequence[PageSection]) -> str:
     """Return style rules for the widths of the page's pictures: a policy of hashes allows no style attributes."""
     shots = (shot for section in sections for block in section.all_blocks() for shot in getattr(block, "shots", ()))
-    return "".join(f".w{width} {{ width: {width}px; }}\n" for width in sorted({shot.width for shot in shots}))
+    return "".join(f".w{width} {{ width: {width}px; }}\n" for width in sorted({shot.shown_width for shot in shots}))

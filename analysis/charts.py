@@ -202,7 +202,7 @@ def _step(least: float, whole: bool) -> float:
     """Return the smallest of 1, 2, 2.5 and 5 times a power of ten that is not below ``least``."""
     unit = 10.0 ** math.floor(math.log10(least))
     step = next(m * unit for m in (1, 2, 2.5, 5, 10) if m * unit >= least * (1 - 1e-9))
-    return step if not whole else 5.0 if step == 2.5 else max(1.0, step)
+    return step if not whole else 2.0 if step == 2.5 else max(1.0, step)
 
 
 def _plain(value: float) -> str:

@@ -84,6 +84,16 @@ class Evidence:
         frame = self.pictures
         return next((name for name in self.metrics if frame[name].notna().any()), self.metrics[0])
 
+    @cached_property
+    def telling(self) -> dict[str, list[str]]:
+        """The metrics that tell comparisons of a protocol apart: not all can (the SAM of one band is 0)."""
+        grouped = self.pictures.groupby("protocol", observed=True)[list(self.metrics)]
+        alike, alone = grouped.max() <= grouped.min(), grouped.size() == 1
+        return {
+            str(protocol): [name for name in self.metrics if alone[protocol] or not alike.at[protocol, name]]
+            for protocol in alike.index
+        }
+
     def of_page(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the rows of a frame that are of the page's protocol (``main``) and definition."""
         return frame[(frame["protocol"] == self.main) & (frame["definition"] == self.definition)]
@@ -159,6 +169,12 @@ class Evidence:
             return self.scored_runs[0]
         ranked = means.sort_values(self.leading, ascending=not about(self.leading).higher_is_better)
         return next(run for run in self.study.runs if run.label == ranked.iloc[0]["label"])
+
+    @cached_property
+    def headline(self) -> str:
+        """The set of which the page's first sentences speak: the one with most pictures, the first of several."""
+        pictures = self.last.groupby(self.last["set"].astype(str))["image"].nunique()
+        return max(self.study.sets, key=lambda name: int(pictures.get(name, 0)))
 
     @cached_property
     def histories(self) -> pd.DataFrame:

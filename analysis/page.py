@@ -62,17 +62,12 @@ class Table:
     def rows(self) -> list[list[dict[str, Any]]]:
         """The cells: their text and kinds, and the value that they sort by where the text is no number."""
         best = {column.key: _best(self.frame, column) for column in self.columns if column.best_in is not None}
+        numeric = {column.key for column in self.columns if self._is_number(column)}
         shown = self.frame.head(SHOWN_ROWS)
         return [
-            [self._cell(row, column, index in best.get(column.key, ())) for column in self.columns]
+            [_cell(row, column, column.key in numeric, index in best.get(column.key, ())) for column in self.columns]
             for index, row in zip(shown.index, _records(shown), strict=True)
         ]
-
-    def _cell(self, row: Mapping[str, Any], column: Column, best: bool) -> dict[str, str]:
-        text = _text(row, column)
-        kinds = {"number": self._is_number(column), "best": best, "long": len(text) > LONG}
-        value = "" if _PLAIN.fullmatch(text) else _sort_value(row[column.key])
-        return {"text": text, "value": value, "kind": " ".join(kind for kind, is_so in kinds.items() if is_so)}
 
     @property
     def hidden(self) -> int:
@@ -114,13 +109,18 @@ class Figure:
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: PNG as a data URI, or inline SVG, its size on the page, lines below it."""
+    """One picture: PNG as a data URI, or inline SVG, its size in pixels, lines below it."""
 
     source: str | Markup
     width: int
     height: int
     lines: Sequence[str]
     alt: str
+
+    @property
+    def shown_width(self) -> int:
+        """The width on the page, in which small pictures have larger pixels."""
+        return self.width * (1 if self.svg or self.width > 170 else 2 if self.width > 80 else 3)
 
     @property
     def svg(self) -> bool:
@@ -145,6 +145,17 @@ class LightTable:
 
     data: str
     kind: str = "light"
+
+
+@dataclass(frozen=True)
+class Wipe:
+    """Two pictures of one scene in one frame, with a line between them that is moved."""
+
+    title: str
+    left: Shot
+    right: Shot
+    caption: str = ""
+    kind: str = "wipe"
 
 
 @dataclass(frozen=True)
@@ -220,6 +231,13 @@ def write_files(sections: Sequence[PageSection], folder: Path) -> None:
 def metric_columns(metrics: Sequence[str], best_in: tuple[str, ...] | None = None) -> list[Column]:
     """Return a column for each metric."""
     return [Column(metric_head(name), name, metric=name, best_in=best_in) for name in metrics]
+
+
+def _cell(row: Mapping[str, Any], column: Column, is_number: bool, best: bool) -> dict[str, str]:
+    text = _text(row, column)
+    kinds = {"number": is_number, "best": best, "long": len(text) > LONG}
+    value = "" if _PLAIN.fullmatch(text) else _sort_value(row[column.key])
+    return {"text": text, "value": value, "kind": " ".join(kind for kind, is_so in kinds.items() if is_so)}
 
 
 def _text(row: Mapping[str, Any], column: Column) -> str:

@@ -133,6 +133,13 @@ def shown_part(box: Box, largest: int = LARGEST) -> Box:
     return Box(box.x + (box.width - width) // 2, box.y + (box.height - height) // 2, width, height)
 
 
+def widened(box: Box, width: int, height: int, shape: tuple[int, int] = (320, 240)) -> Box:
+    """Return the box of this shape round the middle of another, or as much of it as a picture of this size has."""
+    w, h = min(width, shape[0]), min(height, shape[1])
+    x, y = box.x + (box.width - w) // 2, box.y + (box.height - h) // 2
+    return Box(min(max(0, x), width - w), min(max(0, y), height - h), w, h)
+
+
 def inside(part: Box, box: Box) -> Box:
     """Return ``part`` in the coordinates of ``box``."""
     return Box(part.x - box.x, part.y - box.y, part.width, part.height)

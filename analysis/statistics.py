@@ -7,7 +7,6 @@ averaged first, and the bootstrap draws pictures. Frames of one clip are not ind
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ from analysis.aggregate import groups
 from srcnn.metrics import about
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 # Two rows of the score table that agree in these columns are the same comparison by two methods.
 PAIR_KEY = ("set", "image", "protocol", "upsampler", "zoom", "definition", "x", "y", "width", "height")
 RESAMPLES = 2000
@@ -126,8 +126,9 @@ def paired_differences(a: pd.DataFrame, b: pd.DataFrame, metrics: Sequence[str])
     """
     key = list(PAIR_KEY)
     shared = [name for name in key if name in b]
-    how: Literal["1:1", "m:1"] = "1:1" if shared == key else "m:1"
-    pairs = a[[*key, *metrics]].merge(b[[*shared, *metrics]], on=shared, suffixes=("", "_b"), validate=how)
+    keys_a, keys_b = _shared_codes(a, b, shared)
+    partners = pd.Index(keys_b).get_indexer(pd.Index(keys_a))  # raises InvalidIndexError if b has two rows of one kind
+    pairs, partners = a[partners >= 0], partners[partners >= 0]
     by = [name for name in key if name not in ("x", "y")]
     inverse, first = groups(pairs, by)
     size = len(first)
@@ -139,13 +140,36 @@ def paired_differences(a: pd.DataFrame, b: pd.DataFrame, metrics: Sequence[str])
     left_out = np.zeros(size)
     for name in metrics:
         with np.errstate(invalid="ignore"):
-            difference = pairs[name].to_numpy(float) - pairs[f"{name}_b"].to_numpy(float)
+            difference = pairs[name].to_numpy(float) - b[name].to_numpy(float)[partners]
         there = np.isfinite(difference)
         count = np.bincount(inverse, there, size)
         with np.errstate(invalid="ignore", divide="ignore"):
             table[name] = np.bincount(inverse, np.where(there, difference, 0.0), size) / count
         left_out += np.bincount(inverse, ~there, size)
     return pd.DataFrame(table.assign(left_out=left_out.astype(int)))
+
+
+def _shared_codes(a: pd.DataFrame, b: pd.DataFrame, names: Sequence[str]) -> tuple[Integers, Integers]:
+    """Return a number for each row of both tables, the same where they agree in all of these columns."""
+    codes, size = np.zeros(len(a) + len(b), np.int64), 1
+    for name in names:
+        column, distinct = _codes(a[name], b[name])
+        codes = codes * distinct + column
+        size *= distinct
+        if size > 2**31:  # times the next column's it might be too large
+            codes, found = pd.factorize(codes)
+            size = len(found)
+    return codes[: len(a)], codes[len(a) :]
+
+
+def _codes(a: pd.Series, b: pd.Series) -> tuple[Integers, int]:
+    """Return the number of each value of a, then of b, and how many numbers there are; 0 is that of no value."""
+    if not all(isinstance(column.dtype, pd.CategoricalDtype) for column in (a, b)):
+        codes, found = pd.factorize(pd.concat([a, b], ignore_index=True))
+        return np.asarray(codes, np.int64) + 1, len(found) + 1
+    places = {value: i for i, value in enumerate(dict.fromkeys([*a.cat.categories, *b.cat.categories]), 1)}
+    parts = [np.array([*map(places.get, each.cat.categories), 0], np.int64)[each.cat.codes] for each in (a, b)]
+    return np.concatenate(parts), len(places) + 1
 
 
 def summarise(

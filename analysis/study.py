@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from srcnn.contents import read_contents
@@ -177,11 +178,16 @@ def with_frames(pictures: pd.DataFrame, study: StudyResults) -> pd.DataFrame:
 def with_names(pictures: pd.DataFrame, study: StudyResults) -> pd.DataFrame:
     """Return the rows of ``by_picture`` with ``run`` and ``variant``: the names that people see, baselines' too."""
     frame = pictures.copy(deep=False)
-    own = frame["method"].astype(object).map(study.baseline_names)
+    labels, methods = (frame[name].astype("category").cat for name in ("label", "method"))
     variants = {run.label: run.variant for run in study.runs}
     for column, names in (("run", dict(zip(variants, variants, strict=True))), ("variant", variants)):
-        of_runs = frame["label"].astype(object).map(names)
-        frame[column] = of_runs.where(frame["label"].notna(), own).astype("category")
+        known: list[Any] = sorted({*names.values(), *study.baseline_names.values()})
+        of_runs, of_methods = (
+            np.array([known.index(own[name]) if name in own else -1 for name in of.categories] + [-1])
+            for of, own in ((labels, names), (methods, study.baseline_names))
+        )
+        codes = np.where(labels.codes >= 0, of_runs[labels.codes], of_methods[methods.codes])
+        frame[column] = pd.Categorical.from_codes(codes, pd.Index(known)).remove_unused_categories()
     return frame
 
 

@@ -9,7 +9,7 @@ from score_tables import row, write_study
 
 from analysis.charts import legend_of
 from analysis.evidence import Evidence
-from analysis.sections.networks import ACROSS, DOT, cost_table, drawn_kernels, section, training_seconds
+from analysis.sections.networks import ACROSS, DOT, cost_table, drawn_kernels, section, time_panels, training_seconds
 from analysis.study import open_study
 from srcnn.checkpoint import Checkpoint
 from srcnn.files import write_text
@@ -65,9 +65,10 @@ def test_seconds_of_training_add_up_over_the_epochs(study):
 def test_the_figure_sets_what_is_reached_against_seconds_and_multiplications(study):
     made = section(Evidence(study))
     (figure,) = [block for block in made.blocks if block.kind == "figure"]
-    assert len(figure.panels) == 2
-    assert [panel.x.log for panel in figure.panels] == [True, True]
-    assert set(legend_of(figure.panels)) == {"model.name=small", "model.name=cheap", "bicubic"}
+    panels = [time_panels(Evidence(study))["test"], *figure.panels]  # that of the first set stands with the answer
+    assert [panel.x.label for panel in panels] == ["seconds of training", "multiplications per pixel"]
+    assert [panel.x.log for panel in panels] == [True, True]
+    assert set(legend_of(panels)) == {"model.name=small", "model.name=cheap", "bicubic"}
 
 
 def test_networks_that_take_the_same_are_not_drawn_against_it(study):
@@ -76,8 +77,7 @@ def test_networks_that_take_the_same_are_not_drawn_against_it(study):
         run["multiplications"] = 8_032
     study.paths.contents.write_text(json.dumps(contents))
     made = section(Evidence(open_study(study.folder)))
-    (figure,) = [block for block in made.blocks if block.kind == "figure"]
-    assert [panel.alt for panel in figure.panels] == ["PSNR against test: seconds of training"]
+    assert [block for block in made.blocks if block.kind == "figure"] == []
 
 
 def test_kernels_are_shown_over_the_epochs_and_missing_ones_are_named(study):

@@ -6,10 +6,14 @@ import pandas as pd
 
 from analysis.aggregate import mean_over_pictures, per_picture
 from analysis.evidence import Evidence
-from analysis.page import Column, PageSection, Prose, Table
+from analysis.page import Beside, Column, Figure, Folded, PageSection, Prose, Shot, Table, Wipe
+from analysis.pictures import Album, data_uri, widened
+from analysis.sections.images import region_gains
+from analysis.sections.networks import time_panels
 from analysis.statistics import FEWEST, better, bootstrap_interval, seed_spread, summarise
 from analysis.style import metric_head, number
 from srcnn.metrics import about
+from srcnn.patches import Box
 from srcnn.protocols import PROTOCOLS
 from srcnn.words import counted
 
@@ -18,10 +22,16 @@ def section(evidence: Evidence) -> PageSection | None:
     """Return the headline sentences and the tables that they are taken from."""
     if not evidence.scored_runs:
         return None
-    ranking = run_table(evidence)
-    blocks: list[Any] = [Prose(sentence, "answer") for sentence in _best_sentences(evidence, ranking)]
-    blocks += [Prose(sentence, "answer") for sentence in _compound_sentences(evidence)]
+    ranking, compound = run_table(evidence), compound_table(evidence)
+    sentences = [*_best_sentences(evidence, ranking), *_compound_sentences(evidence, compound)]
+    first = [text for name, text in sentences if name == evidence.headline][:2]
+    first = first or [text for _, text in sentences][:2]
+    others = [Prose(text) for _, text in sentences if text not in first]
+    blocks: list[Any] = [Prose(text, "answer") for text in first]
+    blocks += [Folded("The same of the other sets", others)] if others else []
     metric = evidence.leading
+    shown = [*_wipe(evidence), *_against_time(evidence)]
+    blocks += [Beside(shown)] if shown else []
     columns = [
         Column("set", "set"),
         Column("run", "variant"),
@@ -40,7 +50,6 @@ def section(evidence: Evidence) -> PageSection | None:
         f"{clips}."
     )
     blocks.append(Table("best", "Runs", ranking, columns, caption))
-    compound = compound_table(evidence)
     if len(compound):
         blocks.append(_compound_block(evidence, compound))
     return PageSection("answer", "The answer", blocks)
@@ -137,7 +146,40 @@ def _gains(evidence: Evidence) -> pd.DataFrame:
     )
 
 
-def _best_sentences(evidence: Evidence, ranking: pd.DataFrame) -> list[str]:
+def _wipe(evidence: Evidence) -> list[Wipe]:
+    """Return the region on which the best run gained most, interpolated and restored, with what lies round it."""
+    gains, run, metric = region_gains(evidence), evidence.best_run, evidence.leading
+    if gains is None or not len(gains) or run is None:
+        return []
+    row, album, epoch = gains.iloc[0], Album(evidence.study), evidence.last_epoch[run.run_id]
+    set_name, image = str(row["set"]), str(row["image"])
+    before, after = album.interpolated(run, set_name, image), album.restored(run, epoch, set_name, image)
+    if before is None or after is None or before.shape != after.shape:
+        return []
+    box = Box(*(int(row[side]) for side in ("x", "y", "width", "height")))
+    part = widened(box, after.shape[1], after.shape[0])
+    left, right = (
+        Shot(data_uri(part.cut(picture)), part.width, part.height, [name], f"{name}: {image}")
+        for name, picture in ((evidence.study.baseline_names["bicubic"], before), (run.label, after))
+    )
+    unit = "" if about(metric).unit == "1" else f" {about(metric).unit}"
+    values = [number(row[key], metric) for key in (f"{metric}_base", metric)]
+    caption = (
+        f"{set_name}/{image}, around the region {box.width}x{box.height} at {box.x}, {box.y}: there "
+        f"{about(metric).title} went from {values[0]} to {values[1]}{unit}."
+    )
+    return [Wipe("Where the best run gained most", left, right, caption)]
+
+
+def _against_time(evidence: Evidence) -> list[Figure]:
+    panel = time_panels(evidence).get(evidence.headline)
+    title = f"{about(evidence.leading).title} against training time"
+    caption = "Over the scored epochs, mean over seeds and pictures."
+    return [Figure("training-time", title, [panel], caption)] if panel else []
+
+
+def _best_sentences(evidence: Evidence, ranking: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return, for each set, its name and a sentence on its best run."""
     metric = evidence.leading
     facts = about(metric)
     unit = "" if facts.unit == "1" else f" {facts.unit}"
@@ -154,7 +196,7 @@ def _best_sentences(evidence: Evidence, ranking: pd.DataFrame) -> list[str]:
             else:
                 sentence += f" ({_too_few(best)})"
         sentence += _against_second(evidence, str(set_name), of_set)
-        sentences.append(sentence + ".")
+        sentences.append((str(set_name), sentence + "."))
     return sentences
 
 
@@ -185,8 +227,8 @@ def _against_second(evidence: Evidence, set_name: str, of_set: pd.DataFrame) -> 
     return f"; {second} is {ahead}{unit} behind ({low} to {high}{sure})"
 
 
-def _compound_sentences(evidence: Evidence) -> list[str]:
-    table = compound_table(evidence)
+def _compound_sentences(evidence: Evidence, table: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return, for each set and zoom, the set's name and a sentence on whether enlarging its regions paid."""
     if not len(table) or evidence.best_run is None:
         return []
     metric = evidence.leading
@@ -206,11 +248,12 @@ def _compound_sentences(evidence: Evidence) -> list[str]:
             if best["low_best"] == best["low_best"]
             else _too_few(best)
         )
-        sentences.append(
+        text = (
             f"Enlarging regions of the SRCNN output {zoom} times {verdict} on {set_name}: {best['upsampler']} on "
             f"{best['variant']} reaches {number(best['value'], metric)}{unit}, {number(abs(against), metric)}{unit} "
             f"{'better' if against > 0 else 'worse'} than the best direct interpolation of the same low-resolution "
             f"pixels ({interval}); {int((gains > 0).sum())} of {len(rows)} upsamplers gained over themselves applied "
             f"directly."
         )
+        sentences.append((str(set_name), text))
     return sentences

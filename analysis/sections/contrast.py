@@ -16,7 +16,7 @@ from analysis.style import number
 from srcnn.metrics import METRICS, about, score, warm_up
 
 TIMED_S = 0.02  # a metric is not called again once its calls took this long
-SLOW_S = 5.0  # a first call this long is the metric itself, not the loading of what it needs, and is not repeated
+SLOW_S = 0.5  # a first call this long is the metric itself, not the loading of what it needs, and is not repeated
 
 
 def section(evidence: Evidence) -> PageSection | None:
@@ -101,7 +101,7 @@ def _ranking(evidence: Evidence, what: str, title: str) -> Table | None:
         return None
     means = mean_over_pictures(rows, [what], evidence.metrics)
     table = means[[what]].astype(str)
-    shown = [name for name in evidence.metrics if means[name].notna().any()]
+    shown = [name for name in evidence.telling[protocol] if means[name].notna().any()]
     for name in shown:
         table[name] = means[name].rank(ascending=not about(name).higher_is_better, method="min")
     table["mean"] = table[shown].mean(axis=1).round(2)

@@ -29,8 +29,9 @@ def section(evidence: Evidence) -> PageSection | None:
     styles = run_styles(evidence.study.variants, evidence.study.baseline_names.values())
     blocks: list[Any] = []
     for protocol in dict.fromkeys((evidence.patchwise, evidence.main)):
-        metrics = [m for m in evidence.metrics if protocol != "luma" or evidence.main != protocol or m in LUMA_METRICS]
-        figure, table = _metric_figure(evidence, protocol, metrics or list(evidence.metrics), styles)
+        telling = evidence.telling[protocol]
+        metrics = [m for m in telling if protocol != "luma" or evidence.main != protocol or m in LUMA_METRICS]
+        figure, table = _metric_figure(evidence, protocol, metrics or telling, styles)
         if figure:
             blocks += [figure, table]
     blocks += _losses(evidence, styles)
@@ -98,7 +99,7 @@ def _metric_table(evidence: Evidence, protocol: str) -> Table:
     means = mean_over_pictures(chosen, by, evidence.metrics, spread=True)
     means = evidence.in_order(means.astype({"epoch": int}), by)
     columns = [Column("set", "set"), Column("run", "variant"), *(Column(name, name) for name in by[2:])]
-    columns += [Column(f"{about(m).title}", m, m) for m in evidence.metrics if means[m].notna().any()]
+    columns += [Column(f"{about(m).title}", m, m) for m in evidence.telling[protocol] if means[m].notna().any()]
     columns.append(Column("pictures", "pictures"))
     return Table(f"epochs-{protocol}", f"Over the epochs in numbers, protocol {protocol}", means, columns)
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from analysis.aggregate import mean_over_pictures
 from analysis.appearance import thinned
+from analysis.charts import Panel
 from analysis.evidence import Evidence
 from analysis.page import Column, Figure, PageSection, Prose, Shot, Shots, Table
 from analysis.pictures import data_uri
@@ -80,16 +81,26 @@ def training_seconds(evidence: Evidence, run: RunResults) -> dict[int, float]:
     return dict(zip(own["epoch"].astype(int), own["seconds"].cumsum().astype(float), strict=True))
 
 
-def _figure(evidence: Evidence, costs: pd.DataFrame, sets: list[str]) -> list[Figure]:
-    """Return the leading metric against seconds of training, over the epochs, and against multiplications."""
+def time_panels(evidence: Evidence) -> dict[str, Panel]:
+    """Return, by set, the leading metric against seconds of training, over the epochs; no set without times."""
+    curves, baseline = _curves(evidence), _baseline(evidence)
+    curves = curves[curves["seconds"] > 0]
     styles = run_styles(evidence.study.variants, evidence.study.baseline_names.values())
-    metric, bicubic = evidence.leading, evidence.study.baseline_names["bicubic"]
-    curves, baseline = _curves(evidence), {name: (bicubic, value) for name, value in _baseline(evidence).items()}
-    panels = []
+    return {
+        name: cost_plot(of_set, "seconds", evidence.leading, styles, "seconds of training", name, baseline.get(name))
+        for name in evidence.study.sets
+        if len(of_set := curves[curves["set"] == name])
+    }
+
+
+def _figure(evidence: Evidence, costs: pd.DataFrame, sets: list[str]) -> list[Figure]:
+    """Return the leading metric against multiplications, and against the seconds of training on further sets."""
+    styles = run_styles(evidence.study.variants, evidence.study.baseline_names.values())
+    metric, baseline = evidence.leading, _baseline(evidence)
+    times, panels = time_panels(evidence), []
     for name in sets:
-        of_set = curves[curves["set"] == name].dropna(subset=["seconds"]) if len(curves) else curves
-        if len(of_set):
-            panels.append(cost_plot(of_set, "seconds", metric, styles, "seconds of training", name, baseline.get(name)))
+        if name in times and name != evidence.headline:
+            panels.append(times[name])
         if costs["multiplications"].nunique() > 1:
             marks = costs.assign(**{metric: costs[_reached(name)]})
             label = "multiplications per pixel"
@@ -113,11 +124,12 @@ def _curves(evidence: Evidence) -> pd.DataFrame:
     return means.assign(seconds=[float(np.mean(spent.get(key, [np.nan]))) for key in keys])
 
 
-def _baseline(evidence: Evidence) -> dict[str, float]:
-    """Return the leading metric of bicubic interpolation by set."""
+def _baseline(evidence: Evidence) -> dict[str, tuple[str, float]]:
+    """Return the name and the leading metric of bicubic interpolation by set."""
     last, metric = evidence.of_page(evidence.last), evidence.leading
     means = mean_over_pictures(last[last["method"] == "bicubic"], ["set"], [metric])
-    return {str(name): float(value) for name, value in zip(means["set"], means[metric], strict=True)}
+    name = evidence.study.baseline_names["bicubic"]
+    return {str(of): (name, float(value)) for of, value in zip(means["set"], means[metric], strict=True)}
 
 
 def _filters(evidence: Evidence) -> list[Any]:

@@ -35,7 +35,7 @@ def _all_metrics(evidence: Evidence) -> list[Table]:
         for name in by:
             means[name] = means[name].astype(object).where(means[name].notna(), None)
         best_in = tuple(name for name in by if name in ("set", "definition", "zoom"))
-        shown = [name for name in evidence.metrics if means[name].notna().any()]
+        shown = [name for name in evidence.telling[protocol] if means[name].notna().any()]
         columns = [Column(_HEADS.get(name, name), name) for name in by]
         columns += metric_columns(shown, best_in)
         columns += [Column(name, name) for name in ("pictures", "comparisons", "infinite", "null")]
@@ -55,7 +55,8 @@ def _left_out(evidence: Evidence) -> list[Any]:
     for metric in evidence.metrics:
         if f"n_{metric}" not in frame:
             continue
-        for (protocol, definition), group in frame.groupby(["protocol", "definition"], observed=True):
+        counts = frame[["protocol", "definition", "patches", f"inf_{metric}", f"null_{metric}"]]
+        for (protocol, definition), group in counts.groupby(["protocol", "definition"], observed=True):
             infinite, null = int(group[f"inf_{metric}"].sum()), int(group[f"null_{metric}"].sum())
             if infinite or null:
                 rows.append((about(metric).title, protocol, definition, infinite, null, int(group["patches"].sum())))

@@ -29,7 +29,7 @@ def section(evidence: Evidence) -> PageSection | None:
         metrics = evidence.metrics if protocol == "compound" or "compound" not in evidence.protocols else FEW
         panels = [
             upsampler_plot(of_set, set_name, metric, order, styles)
-            for metric in evidence.metrics
+            for metric in evidence.telling[protocol]
             if metric in metrics
             for set_name in evidence.study.sets
             if len(of_set := means[means["set"] == set_name]) and of_set[metric].notna().any()

@@ -41,7 +41,7 @@ const figures = (() => {
     }
     const unit = 10 ** (axis.power ?? 0), least = (high - low) / unit / most, tens = 10 ** Math.floor(Math.log10(least));
     let step = [1, 2, 2.5, 5, 10].map((m) => m * tens).find((each) => each >= least * (1 - 1e-9));
-    if (axis.whole) step = step === 2.5 ? 5 : Math.max(1, step);
+    if (axis.whole) step = step === 2.5 ? 2 : Math.max(1, step);
     let digits = 0;
     while (Math.abs(step - Number(step.toFixed(digits))) > 1e-9 * step) digits++;
     const found = [];

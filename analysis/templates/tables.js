@@ -1,7 +1,7 @@
 // Tables sort by the head that is clicked, show the rows in which all words of a filter stand, gather rows that have
 // one value in common, and are folded where they are long.
 {
-  const FOLDED = 12, FILTERED_FROM = 8;
+  const FOLDED = 12, FILTERED_FROM = 11;
   const keyOf = (row, column) => row.cells[column].dataset.v ?? row.cells[column].textContent.trim();
   const isEmpty = (text) => text === "" || text === "–";
   const numberOf = (text) => (isEmpty(text) ? NaN : Number(text.replace("−", "-").replaceAll(",", "")));

@@ -164,7 +164,7 @@ def _bounds(axis: Axis, values: Iterator[float]) -> tuple[float, float]:
         spare = max((high / low) ** 0.05, 1.05)
         return low / spare, high * spare
     spare = 0.05 * (high - low) or 0.05 * abs(high) or 0.5
-    return low - spare, high + spare
+    return (0.0 if low >= 0 > low - spare else low - spare), high + spare
 
 
 def ticks(axis: Axis, low: float, high: float, most: int = 5) -> list[tuple[float, str]]:
@@ -183,7 +183,7 @@ def ticks(axis: Axis, low: float, high: float, most: int = 5) -> list[tuple[floa
     step = _step((high - low) / most, axis.whole)
     digits = next(places for places in range(20) if abs(step - round(step, places)) < 1e-9 * step)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    texts = [(n * step * unit, f"{n * step:,.{digits}f}".replace("-", "−")) for n in range(first, last + 1)]
+    texts = [(n * step * unit, f"{n * step + 0.0:,.{digits}f}".replace("-", "−")) for n in range(first, last + 1)]
     return [(value, text) for value, text in texts if value > 0 or not axis.log]
 
 

@@ -46,7 +46,7 @@ const figures = (() => {
     while (Math.abs(step - Number(step.toFixed(digits))) > 1e-9 * step) digits++;
     const found = [];
     for (let n = Math.ceil(low / unit / step - 1e-9); n <= high / unit / step + 1e-9; n++)
-      if (n > 0 || !axis.log) found.push([n * step * unit, signed((n * step).toLocaleString("en",
+      if (n > 0 || !axis.log) found.push([n * step * unit, signed((n * step || 0).toLocaleString("en",
         { minimumFractionDigits: digits, maximumFractionDigits: digits }))]);
     return found;
   }
@@ -80,7 +80,7 @@ const figures = (() => {
         [low, high] = [low / spare, high * spare];
       } else {
         const spare = 0.05 * (high - low) || 0.05 * Math.abs(high) || 0.5;
-        [low, high] = [low - spare, high + spare];
+        [low, high] = [low >= 0 && low < spare ? 0 : low - spare, high + spare];
       }
       return { ...axis, log: able, low, high };
     }

@@ -130,12 +130,16 @@ class Shot:
 
 @dataclass(frozen=True)
 class Shots:
-    """Pictures side by side under one heading, with an optional table of their numbers."""
+    """Pictures side by side under one heading, with an optional table of their numbers.
+
+    ``link`` leads to the same on the light table.
+    """
 
     title: str
     shots: Sequence[Shot]
     caption: str = ""
     table: Table | None = None
+    link: str = ""
     kind: str = "shots"
 
 

@@ -1,29 +1,23 @@
-"""The study across epochs: every metric, losses, the look of one region, brightness and sharpness."""
+"""The study across epochs: every metric, losses, brightness and sharpness; the light table plays the pictures."""
 
 from typing import Any
 
 import pandas as pd
 
 from analysis.aggregate import mean_over_pictures, per_picture
-from analysis.appearance import before_and_after, over_epochs, thinned
+from analysis.appearance import before_and_after, over_epochs
 from analysis.evidence import Evidence
-from analysis.page import Column, Figure, PageSection, Prose, Shot, Shots, Table
+from analysis.page import Column, Figure, PageSection, Prose, Table
 from analysis.panels import Panel
-from analysis.pictures import Album, data_uri, shown_part
 from analysis.plots import appearance_plot, evaluation_plot, loss_plot
-from analysis.scores import load
-from analysis.sections.images import region_gains
-from analysis.style import Line, number, run_styles
+from analysis.style import Line, run_styles
 from srcnn.metrics import about
-from srcnn.patches import Box
 
-STRIP_EPOCHS = 8
-STRIP_RUNS = 3
 LUMA_METRICS = ("psnr", "ssim")  # of the literature's protocol; the others tell little of one band
 
 
 def section(evidence: Evidence) -> PageSection | None:
-    """Return what training changed, as figures, a strip of pictures, and tables."""
+    """Return what training changed, as figures and tables."""
     if not evidence.scored_runs:
         return None
     styles = run_styles(evidence.study.variants, evidence.study.baseline_names.values())
@@ -35,7 +29,6 @@ def section(evidence: Evidence) -> PageSection | None:
         if figure:
             blocks += [figure, table]
     blocks += _losses(evidence, styles)
-    blocks += _strip(evidence)
     blocks += _appearance(evidence, styles)
     return PageSection("epochs", "Across epochs", blocks)
 
@@ -137,79 +130,6 @@ def precision_note(histories: pd.DataFrame) -> str:
     counted = " and ".join(f"{count} of {len(histories)} epochs in {name}" for name, count in narrow.items())
     others = ", the others in float32" if sum(narrow.values()) < len(histories) else ""
     return f" Products were taken: {counted}{others}."
-
-
-def _strip(evidence: Evidence) -> list[Any]:
-    """Return one region of one picture over the epochs, for the best runs."""
-    best = evidence.best_run
-    place = _telling_region(evidence)
-    if best is None or place is None:
-        return []
-    set_name, image, box = place
-    album, part = Album(evidence.study), shown_part(box)
-    original, interpolated = album.original(best, set_name, image), album.interpolated(best, set_name, image)
-    if original is None or interpolated is None:
-        return [Prose("No strip of pictures: the original or the interpolated picture is not there.", "faint")]
-    ranked = [best, *(run for name, (run, *_) in evidence.study.variants.items() if name != best.variant)]
-    strips = []
-    for run in [run for run in ranked if run.run_id in evidence.last_epoch][:STRIP_RUNS]:
-        shots = [
-            Shot(data_uri(part.cut(original)), part.width, part.height, ["original"], f"original, {image}"),
-            _scored_shot(evidence, part.cut(interpolated), "bicubic", None, None, set_name, image, box),
-        ]
-        for epoch in thinned(list(run.epochs), STRIP_EPOCHS):
-            restored = album.restored(run, epoch, set_name, image)
-            if restored is not None:
-                shots.append(
-                    _scored_shot(evidence, part.cut(restored), f"epoch {epoch}", run.label, epoch, set_name, image, box)
-                )
-        strips.append(
-            Shots(
-                f"One region over the epochs: {run.label}",
-                shots,
-                f"{set_name}/{image}, pixels {part.x}, {part.y} onwards",
-            )
-        )
-    return strips
-
-
-def _telling_region(evidence: Evidence) -> tuple[str, str, Box] | None:
-    """Return the region on which the best run gained most, by the leading metric."""
-    gains = region_gains(evidence)
-    if gains is None or not len(gains):
-        return None
-    row = gains.iloc[0]
-    return str(row["set"]), str(row["image"]), Box(int(row["x"]), int(row["y"]), int(row["width"]), int(row["height"]))
-
-
-def _scored_shot(
-    evidence: Evidence,
-    picture: Any,
-    name: str,
-    label: str | None,
-    epoch: int | None,
-    set_name: str,
-    image: str,
-    box: Box,
-) -> Shot:
-    lines = [name]
-    if evidence.patchwise == "region":
-        where: dict[str, Any] = {
-            "protocol": "region",
-            "definition": evidence.definition,
-            "set": set_name,
-            "image": image,
-        }
-        where |= {"x": box.x, "y": box.y, "width": box.width, "height": box.height}
-        metric = evidence.leading
-        rows = load(evidence.study, ["run_id", metric], run=[label] if label else [], epoch=[epoch or 0], **where)
-        rows = rows[rows["run_id"].notna() if label else rows["run_id"].isna()]
-        if len(rows):
-            unit = about(metric).unit
-            lines.append(
-                f"{about(metric).title} {number(rows[metric].iloc[0], metric)}{'' if unit == '1' else ' ' + unit}"
-            )
-    return Shot(data_uri(picture), picture.shape[1], picture.shape[0], lines, f"{name}, {image}")
 
 
 def _appearance(evidence: Evidence, styles: dict[str, Line]) -> list[Any]:

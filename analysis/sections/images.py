@@ -8,6 +8,7 @@ import pandas as pd
 from analysis.aggregate import mean_over_pictures, per_picture
 from analysis.evidence import Evidence
 from analysis.heatmap import heatmap, scale_note
+from analysis.light.address import address
 from analysis.page import Column, Figure, PageSection, Prose, Shot, Shots, Table
 from analysis.panels import Panel
 from analysis.pictures import Album, data_uri, inside, shown_part
@@ -94,7 +95,8 @@ def region_shots(evidence: Evidence, run: RunResults, row: Any, title: str, note
     )
     name = "".join(letter for letter in title.lower().replace(" ", "-") if letter.isalnum() or letter == "-")
     name = name[:LONGEST_NAME]  # the user's own metrics may have any name
-    return Shots(title, shots, f"{caption} {note}".strip(), _number_table(f"region-{name}", numbers))
+    link = address(evidence, run, set_name, image, box)
+    return Shots(title, shots, f"{caption} {note}".strip(), _number_table(f"region-{name}", numbers), link)
 
 
 def _numbers(

@@ -17,7 +17,11 @@ class LightTable {
     this.build();
     this.follow();
     Object.assign(this.state, stateOf(location.hash, data, this.scopes) ?? {});
-    window.addEventListener("hashchange", () => this.visit());
+    window.addEventListener("hashchange", () => this.visit(location.hash));
+    document.addEventListener("click", (event) => {
+      const link = event.target.closest('a[href^="#light?"]');
+      if (link) this.visit(link.hash);  // also where the address is that already
+    });
     this.show();
     if (location.hash.startsWith("#light?")) root.scrollIntoView();
   }
@@ -85,10 +89,10 @@ class LightTable {
     }
   }
 
-  visit() {
-    const changes = stateOf(location.hash, this.data, this.scopes);
+  visit(fragment) {
+    const changes = stateOf(fragment, this.data, this.scopes);
     if (!changes) return;
-    Object.assign(this.state, { view: null }, changes);
+    Object.assign(this.state, { view: null, point: null }, changes);
     this.show();
     this.root.scrollIntoView();
   }

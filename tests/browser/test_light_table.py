@@ -209,6 +209,22 @@ def test_the_address_holds_what_is_shown(table, page):
     assert table.get_log("browser") == []
 
 
+def test_regions_of_the_page_lead_to_the_table(table):
+    for _ in range(2):
+        link = table.find_element(By.PARTIAL_LINK_TEXT, "On the light table")
+        table.execute_script("arguments[0].click()", link)
+        wait(table, "table.state.view?.zoom === 3")
+        assert run(table, "return [table.state.grid, ...table.state.shown.map((each) => each.method.kind)]") == [
+            "patches",
+            "bicubic",
+            "run",
+        ]
+        top = run(table, "return table.root.getBoundingClientRect().top")
+        assert abs(top) < 40
+        run(table, "table.change({ view: null }); scrollTo(0, 9999)")
+    assert table.get_log("browser") == []
+
+
 @pytest.mark.parametrize("upsampler", list(UPSAMPLERS))
 def test_the_browser_enlarges_as_the_study_does(table, upsampler):
     small = np.random.default_rng(3).integers(0, 256, (13, 17, 3), dtype=np.uint8)

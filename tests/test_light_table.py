@@ -96,7 +96,9 @@ def test_pictures_are_held_up_to_the_budget_and_lie_beside_the_page(study):
     half = sum(sizes.values()) / 2
     some = table_of(study, most_mb=half / 1e6)
     assert half / 3 < sum(map(len, some["held"].values())) <= half
-    assert list(some["held"]) == list(everything)[: len(some["held"])]
+    last = [f"{method['key']}|{method['epochs'][-1] if method['epochs'] else 0}|full" for method in some["methods"]]
+    for i in range(len(some["pictures"])):  # what is compared is held together, or not at all
+        assert sum(f"{key}|{i}" in some["held"] for key in last) in (0, len(last))
     for method in some["methods"]:
         for picture in some["pictures"]:
             base = method["bases"][picture["set"]].replace("{epoch}", "0002")

@@ -4,6 +4,7 @@ import base64
 import io
 import shutil
 from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 from PIL import Image
@@ -17,6 +18,7 @@ from srcnn.regular import NotRegular, read_regular
 MADE = (ORIGINAL, LOW, DIRECT)  # the kinds of methods whose pictures a study keeps in no file
 WRITTEN = 200  # pictures of which originals and inputs are written beside a page
 RESTORED = 60  # pictures that are restored for a page, where a study keeps no files of them
+MISSES = 8  # groups that do not fit into a page, after which no more are looked for
 FIRST, FILMED = 6, 2  # pictures that a page holds of every run, and at every epoch, before it holds others of one run
 
 
@@ -71,7 +73,7 @@ def restore_first(table: Table, order: Sequence[int], best: Sequence[Method]) ->
     """Have those pictures restored that a page would hold first and that no file holds, as far as RESTORED goes."""
     left = RESTORED
     albums = [Album(evidence.study) for evidence in table.studies]
-    for piece in pieces(table, order, best):
+    for piece in chain.from_iterable(groups(table, order, best)):
         if piece.method.kind != RUN or piece.view != "full" or albums[piece.method.study].study.restore is None:
             continue
         if not table.file(piece).exists():
@@ -85,15 +87,16 @@ def restore_first(table: Table, order: Sequence[int], best: Sequence[Method]) ->
 def held(table: Table, order: Sequence[int], best: Sequence[Method], most: int) -> dict[Piece, str]:
     """Return the pieces that a page holds, as base64 of their files; together no more than ``most`` letters."""
     chosen: dict[Piece, str] = {}
-    for piece in pieces(table, order, best):
-        content = None if piece in chosen else _content(table, piece)
-        if not content:
-            continue
-        letters = base64.b64encode(content).decode()
-        if len(letters) > most:
+    misses = 0
+    for group in groups(table, order, best):
+        contents = {piece: _content(table, piece) for piece in group if piece not in chosen}
+        letters = {piece: base64.b64encode(content).decode() for piece, content in contents.items() if content}
+        size = sum(map(len, letters.values()))
+        if size <= most:
+            chosen |= letters
+            most -= size
+        elif (misses := misses + 1) == MISSES:
             break
-        chosen[piece] = letters
-        most -= len(letters)
     return chosen
 
 
@@ -105,8 +108,8 @@ def _content(table: Table, piece: Piece) -> bytes | None:
         return _made(table, piece) if piece.method.kind in MADE else None
 
 
-def pieces(table: Table, order: Sequence[int], best: Sequence[Method]) -> Iterator[Piece]:
-    """Give all pieces, those first that tell most; some come twice.
+def groups(table: Table, order: Sequence[int], best: Sequence[Method]) -> Iterator[list[Piece]]:
+    """Give all pieces, those first that tell most; some come twice. Those of a group tell nothing without each other.
 
     ``order`` are the places of the pictures by what they tell, ``best`` each study's best run.
     """
@@ -115,30 +118,27 @@ def pieces(table: Table, order: Sequence[int], best: Sequence[Method]) -> Iterat
     runs = [*best, *(method for method in table.methods if method.kind == RUN and method not in best)]
     first, rest = order[:FIRST], order[FIRST:]
 
-    def inputs_and_best(i: int) -> Iterator[Piece]:
-        yield from (Piece(method, 0, i) for method in inputs)
-        yield from (Piece(method, method.epochs[-1], i) for method in best)
+    def inputs_and_best(i: int) -> list[Piece]:
+        return [*(Piece(method, 0, i) for method in inputs), *(Piece(method, method.epochs[-1], i) for method in best)]
 
-    def last_of_others(i: int) -> Iterator[Piece]:
-        yield from (Piece(method, method.epochs[-1], i) for method in runs[len(best) :])
+    def last_of_others(i: int) -> Iterator[list[Piece]]:
+        yield from ([Piece(method, method.epochs[-1], i)] for method in runs[len(best) :])
 
-    def to_enlarge(i: int, methods: Sequence[Method]) -> Iterator[Piece]:
+    def to_enlarge(i: int, methods: Sequence[Method]) -> Iterator[list[Piece]]:
         for method in methods:
             epoch = method.epochs[-1] if method.epochs else 0
-            yield from (Piece(method, epoch, i, f"zoom_{zoom}") for zoom in method.zooms)
+            yield from ([Piece(method, epoch, i, f"zoom_{zoom}")] for zoom in method.zooms)
 
-    def all_epochs(i: int, methods: Sequence[Method]) -> Iterator[Piece]:
-        yield from (Piece(method, epoch, i) for method in methods for epoch in reversed(method.epochs))
+    def all_epochs(i: int, methods: Sequence[Method]) -> Iterator[list[Piece]]:
+        yield from ([Piece(method, epoch, i)] for method in methods for epoch in reversed(method.epochs))
 
-    for i in first:
-        yield from inputs_and_best(i)
+    yield from map(inputs_and_best, first)
     for i in first:
         yield from last_of_others(i)
         yield from to_enlarge(i, [*direct, *best])
     for i in first[:FILMED]:
         yield from all_epochs(i, best)
-    for i in rest:
-        yield from inputs_and_best(i)
+    yield from map(inputs_and_best, rest)
     for i in rest:
         yield from last_of_others(i)
     for i in order:

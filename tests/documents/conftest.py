@@ -36,10 +36,11 @@ def typed(line: str, folder: Path) -> str:
     return done.stdout
 
 
-def follow(page: Path, folder: Path) -> str:
+def follow(page: Path, folder: Path, executor: str = "local") -> str:
     """Do what a page says, from its first block to its last, and return what was printed.
 
-    Blocks that are files are written, commands are typed. RUN_ID is the study's first run.
+    Blocks that are files are written, commands are typed. RUN_ID is the study's first run. Studies run on an executor:
+    debug starts one Python, where local starts one for each task.
     """
     printed = ""
     for block in blocks(page):
@@ -52,7 +53,7 @@ def follow(page: Path, folder: Path) -> str:
                 if "RUN_ID" in line:
                     (study,) = (folder / "results").glob("[!d]*")
                     line = line.replace("RUN_ID", shlex.quote(min(run.name for run in (study / "runs").iterdir())))
-                printed += typed(line, folder)
+                printed += typed(line.replace("--executor local", f"--executor {executor}"), folder)
         elif block.language == "python":
             exec(compile(block.text, str(block), "exec"), {"__name__": "page"})
     return printed

@@ -342,7 +342,8 @@ class LightTable {
 
   // Whether pictures leave much of a high stage empty.
   isLow(count) {
-    const size = this.size(), width = this.stage.clientWidth, high = Math.min(0.74 * innerHeight, 704);
+    const size = this.size(), ratio = window.devicePixelRatio || 1;
+    const width = ratio * this.stage.clientWidth, high = ratio * Math.min(0.74 * innerHeight, 704);  // as light.css has it
     const frames = framesIn(count, size, width, high, 6), zoom = fittingZoom(size, frames[0]);
     return frames.at(-1).y + zoom * size.height < 0.68 * high;
   }

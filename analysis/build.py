@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from analysis.charts import legend_of
-from analysis.evidence import Evidence
+from analysis.evidence import PICTURES_MB, Evidence
 from analysis.page import PageSection, legend_keys, write_files
 from analysis.records import failures
 from analysis.sections import SCORELESS, SECTIONS
@@ -33,10 +33,11 @@ SCRIPTS = (
 )
 
 
-def write_report(study_dir: Path | str, restore: Restore | None = None) -> Path:
+def write_report(study_dir: Path | str, restore: Restore | None = None, pictures_mb: float = PICTURES_MB) -> Path:
     """Write report/index.html and the files beside it; return the page's path.
 
-    ``restore`` makes the restored pictures that it shows and finds in no file.
+    ``restore`` makes the restored pictures that it shows and finds in no file; its light table holds pictures up to
+    ``pictures_mb``.
     Raises FileNotFoundError if the folder holds no study.
     """
     forget_metrics()
@@ -44,7 +45,7 @@ def write_report(study_dir: Path | str, restore: Restore | None = None) -> Path:
     study.paths.report.mkdir(exist_ok=True)
     with tempfile.TemporaryFile(dir=study.paths.report):  # where this may not be, nothing need be read or drawn
         pass
-    evidence = Evidence(study)
+    evidence = Evidence(study, pictures_mb)
     scored = bool(len(evidence.pictures))
     made = [build(evidence) for name, build in SECTIONS.items() if scored or name in SCORELESS]
     sections = [section for section in made if section]

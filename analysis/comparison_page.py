@@ -14,11 +14,11 @@ from srcnn.files import write_text
 def write_comparison(a: Side, b: Side, texts: Sequence[str], page: Path, most_mb: float) -> None:
     """Write the page; it holds pictures up to ``most_mb``. Raises ValueError if the two have no picture in common."""
     if a.study.folder.resolve() == b.study.folder.resolve():
-        data = light_table([Evidence(a.study)], page, [a.name], most_mb, [_ids(a) | _ids(b)], write=False)
+        data = light_table([Evidence(a.study, most_mb)], page, [a.name], [_ids(a) | _ids(b)], write=False)
     else:
         names = [a.study.name, b.study.name] if a.study.name != b.study.name else ["A", "B"]
-        studies = [Evidence(side.study) for side in (a, b)]
-        data = light_table(studies, page, names, most_mb, [_ids(a), _ids(b)], write=False)
+        studies = [Evidence(side.study, most_mb) for side in (a, b)]
+        data = light_table(studies, page, names, [_ids(a), _ids(b)], write=False)
     if data is None:
         raise ValueError(
             f"{a.study.folder} and {b.study.folder} have no picture of one set, name and content in common"

@@ -15,14 +15,16 @@ from srcnn.metrics import METRICS, QUICK_METRICS, about
 from srcnn.protocols import PROTOCOLS
 from srcnn.upsample import UPSAMPLERS
 
+PICTURES_MB = 15.0  # that a page holds at most
 SAMPLE_ROWS = 200_000  # of the patches that rank correlations are computed from
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """A study, and the tables of what was scored in it."""
+    """A study, and the tables of what was scored in it; ``pictures_mb`` is what a page of it holds of pictures."""
 
     study: StudyResults
+    pictures_mb: float = PICTURES_MB
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:

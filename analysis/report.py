@@ -8,6 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from srcnn.bounds import within
 from srcnn.called import called
 from srcnn.door import command, sentence
 
@@ -20,6 +21,13 @@ def parser() -> argparse.ArgumentParser:
         "PNG and PDF beside it. The study may be half finished.",
     )
     p.add_argument("study_dir", type=Path, help="the study's folder")
+    p.add_argument(
+        "--pictures-mb",
+        type=within(float, 0, 500),
+        default=15,
+        metavar="MB",
+        help="what the page holds of pictures at most (default: 15); it reads the others from the study's folder",
+    )
     return p
 
 
@@ -32,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     from srcnn.metrics import MetricsDiffer
 
     try:
-        print(write_report(arguments.study_dir))
+        print(write_report(arguments.study_dir, pictures_mb=arguments.pictures_mb))
     except (FileNotFoundError, MetricsDiffer) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2

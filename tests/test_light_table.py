@@ -48,9 +48,8 @@ def study(finished_once, tmp_path):
     return root / finished_once.name
 
 
-def table_of(study, **how):
-    evidence = Evidence(open_study(study))
-    return json.loads(light_table([evidence], StudyPaths(study).report_page, **how))
+def table_of(study, most_mb=15.0):
+    return json.loads(light_table([Evidence(open_study(study), most_mb)], StudyPaths(study).report_page))
 
 
 def numbers(sheet, metrics, size):

@@ -19,7 +19,7 @@ from analysis.style import digits
 from srcnn.metrics import about
 from srcnn.words import printable
 
-PICTURES_MB, SCORES_MB = 15, 5  # that a page holds at most
+SCORES_MB = 5  # that a page holds at most
 MEGABYTE = 1_000_000
 
 
@@ -27,13 +27,13 @@ def light_table(
     studies: Sequence[Evidence],
     page: Path,
     names: Sequence[str] = ("",),
-    most_mb: float = PICTURES_MB,
     runs: Sequence[Collection[str]] | None = None,
     write: bool = True,
 ) -> str | None:
     """Return the light table of one study or two for a page, as JSON; None if they have no picture in common.
 
-    ``page`` is where the page will be: files are named from there. ``names`` tell two studies apart; ``runs`` are the
+    ``page`` is where the page will be: files are named from there. It holds as much of pictures as the first of
+    ``studies`` says. ``names`` tell two studies apart; ``runs`` are the
     ids of those that are shown, all without it. With ``write``, originals and low-resolution pictures are written
     beside each study's report, where they are not there yet; without it the page alone holds them.
     """
@@ -54,10 +54,10 @@ def light_table(
     if write:
         write_sources(table, order)
         restore_first(table, order, best)
-    inside = held(table, order, best, int(most_mb * MEGABYTE))
+    inside = held(table, order, best, int(studies[0].pictures_mb * MEGABYTE))
     grids = [grids_of(evidence, pictures) for evidence in studies]
     value = {
-        "budget": {"pictures": most_mb, "scores": SCORES_MB, "held": sum(map(len, inside.values()))},
+        "budget": {"pictures": studies[0].pictures_mb, "scores": SCORES_MB, "held": sum(map(len, inside.values()))},
         "bases": [_between(page.parent, evidence.study.folder) for evidence in studies],
         "pictures": [_picture(picture) for picture in pictures],
         "methods": [_method(table, method) for method in methods],

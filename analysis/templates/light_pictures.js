@@ -127,5 +127,7 @@ function differenceOf(a, b) {
   context.drawImage(a.image, 0, 0, a.width, a.height);
   context.globalCompositeOperation = "difference";
   context.drawImage(b.image, 0, 0, b.width, b.height);
+  context.globalCompositeOperation = "destination-in";  // where one shows nothing, there is no difference
+  for (const each of [a, b]) context.drawImage(each.image, 0, 0, each.width, each.height);
   return { image: canvas, width: canvas.width, height: canvas.height };
 }

@@ -258,6 +258,18 @@ def test_a_region_is_enlarged_from_its_own_part(table, page):
     assert np.abs(np.array(found) - wanted[9, 10]).max() <= 1
 
 
+def test_where_one_shows_nothing_there_is_no_difference(table):
+    script = """
+    const [whole, regions] = [20, 10].map((side) => {
+      const image = Object.assign(document.createElement("canvas"), { width: 20, height: 20 });
+      image.getContext("2d").fillRect(0, 0, side, side);
+      return { image, width: 20, height: 20 };
+    });
+    return [5, 15].map((at) => readPixels(differenceOf(whole, regions).image, at, at, 1, 1).data[3]);
+    """
+    assert run(table, script) == [255, 0]
+
+
 def test_what_the_page_does_not_hold_is_read_beside_it_and_said_to_be_missing_elsewhere(table, page, tmp_path):
     text = page.read_text()
     start = text.index('"held":{') + len('"held":')

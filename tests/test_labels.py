@@ -60,7 +60,7 @@ def test_the_report_compares_a_run_with_the_baseline_of_its_name(study, ends):
     } == {name: gain for name, gain in of_runs.items() if name not in ("set", "image")}
     page = (study / "report" / "index.html").read_text()
     legend = re.search(r'<ul class="legend">.*?</ul>', page, re.S)[0]
-    assert legend.count("<li>") == len(LABELS) + 1
+    assert legend.count("data-key=") == len(LABELS) + 1
 
 
 def test_a_plot_draws_a_line_for_the_run_and_one_for_the_baseline(study, ends, tmp_path):

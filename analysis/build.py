@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import shlex
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,12 +14,15 @@ from markupsafe import Markup
 from analysis.charts import legend_of
 from analysis.evidence import PICTURES_MB, Evidence
 from analysis.page import PageSection, legend_keys, write_files
+from analysis.progress import progress_sentence
 from analysis.records import failures
 from analysis.sections import SCORELESS, SECTIONS
 from analysis.sections.making import commands
 from analysis.study import Restore, open_study
 from analysis.style import Line, run_styles
+from srcnn.changed import tell_pages
 from srcnn.files import write_text
+from srcnn.inputs import newest_input
 from srcnn.metrics import forget_metrics
 from srcnn.words import printable
 
@@ -30,6 +34,7 @@ SCRIPTS = (
     *(f"light_{part}.js" for part in ("view", "draw", "wipe", "scores", "enlarge", "pictures", "address")),
     *(f"light_{part}.js" for part in ("pointer", "keys", "stage", "numbers", "controls", "table")),
     "wipes.js",
+    "older.js",
 )
 
 
@@ -45,18 +50,20 @@ def write_report(study_dir: Path | str, restore: Restore | None = None, pictures
     study.paths.report.mkdir(exist_ok=True)
     with tempfile.TemporaryFile(dir=study.paths.report):  # where this may not be, nothing need be read or drawn
         pass
+    made_at = newest_input(study.paths)
     evidence = Evidence(study, pictures_mb)
     scored = bool(len(evidence.pictures))
     made = [build(evidence) for name, build in SECTIONS.items() if scored or name in SCORELESS]
     sections = [section for section in made if section]
-    page = render(evidence, sections)
+    page = render(evidence, sections, made_at)
     write_files(sections, study.paths.report)
     write_text(study.paths.report_page, page)
+    tell_pages(study.paths, newest_input(study.paths))  # there may be more by now
     return study.paths.report_page
 
 
-def render(evidence: Evidence, sections: Sequence[PageSection]) -> str:
-    """Return the page as HTML, with everything it needs inside."""
+def render(evidence: Evidence, sections: Sequence[PageSection], made_at: int) -> str:
+    """Return the page as HTML, with everything it needs inside; ``made_at`` is when its newest input was written."""
     study = evidence.study
     frame, missing = evidence.pictures, len(study.missing())
     failed = failures(study)
@@ -77,6 +84,9 @@ def render(evidence: Evidence, sections: Sequence[PageSection]) -> str:
         notes=list(study.contents.get("notes", [])),
         failed=int(failed["tasks"].sum()) if len(failed) else 0,
         command=commands(study)[0],
+        made_at=made_at,
+        anew=f"python -m analysis.report {shlex.quote(str(study.folder))}",
+        progress=progress_sentence(evidence.progress) if len(evidence.progress) else "",
     )
 
 
@@ -104,7 +114,7 @@ def policy(style: str, script: str) -> str:
     """Return the page's security policy, of this style, this script, and pictures inside it and beside it."""
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
     return (
-        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; "
+        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}' 'strict-dynamic'; "
         "img-src data: 'self' file:; base-uri 'none'; form-action 'none'"
     )
 

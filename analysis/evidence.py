@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.aggregate import by_picture, last_epochs, mean_over_pictures, scanned_columns
+from analysis.progress import progress
 from analysis.scores import load, load_histories, scan
 from analysis.statistics import paired_differences
 from analysis.study import RunResults, StudyResults, with_names
@@ -177,6 +178,11 @@ class Evidence:
         """The set of which the page's first sentences speak: the one with most pictures, the first of several."""
         pictures = self.last.groupby(self.last["set"].astype(str))["image"].nunique()
         return max(self.study.sets, key=lambda name: int(pictures.get(name, 0)))
+
+    @cached_property
+    def progress(self) -> pd.DataFrame:
+        """The tasks of a study that is not finished, by stage; no rows of one that is."""
+        return progress(self.study) if self.study.missing() else pd.DataFrame()
 
     @cached_property
     def histories(self) -> pd.DataFrame:

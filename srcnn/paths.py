@@ -220,6 +220,12 @@ def require_within(place: Path, folder: Path) -> None:
         )
 
 
+def study_of(attempts: Path) -> StudyPaths:
+    """Return the study whose own folder of attempts this is, or that of one of its runs."""
+    owner = attempts.parent
+    return StudyPaths(owner.parents[1] if owner.parent.name == "runs" else owner)
+
+
 def view_folder(base: Path, set_name: str, view: str) -> Path:
     """Return the folder of one set's pictures in one view: ``full``, ``luma`` or ``zoom_<k>``.
 

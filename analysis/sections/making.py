@@ -15,7 +15,7 @@ from srcnn.words import duration
 def section(evidence: Evidence) -> PageSection:
     """Return everything that is known of the making, also when nothing was scored."""
     study = evidence.study
-    blocks: list[Any] = [_settings(study)]
+    blocks: list[Any] = [_progress(evidence), _settings(study)]
     failed = failures(study)
     if len(failed):
         heads = ["stage", "tasks", "cause", "message", "which", "log"]
@@ -27,6 +27,15 @@ def section(evidence: Evidence) -> PageSection:
     blocks.append(Prose("Go on, or make what is missing:", code=command))
     blocks.append(Prose("Repeat it from the start in another folder:", code=anew))
     return PageSection("making", "How it was made", [block for block in blocks if block])
+
+
+def _progress(evidence: Evidence) -> Table | None:
+    if not len(evidence.progress):
+        return None
+    columns = [Column(name, name) for name in ("stage", "tasks", "done", "running", "failed")]
+    columns.append(Column("work left", "seconds", text=lambda value: duration(value) if value == value else "–"))
+    caption = "For each task that is left, the time that those of its stage took that are done."
+    return Table("progress", "How far each stage is", evidence.progress, columns, caption)
 
 
 def commands(study: StudyResults) -> tuple[str, str]:

@@ -16,8 +16,10 @@ from jobs.job import CORES_VARIABLE, Job, Progress, silent
 from runner.executors.inside import HERE, Inside
 from runner.record.submission import Key
 from runner.record.words import unfinished_text
+from srcnn.changed import tell_pages_of
 from srcnn.door import guard_output
 from srcnn.outputs import Output, Shelf
+from srcnn.paths import study_of
 from srcnn.words import counted
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ class TaskCall:
         job = _Guarded(self.job, self.requeues, self.inside, self.code)
         place = self.inside.log(), show, self.inside.job_id()
         run_attempt(job, self.attempts, self.stage, self.name, self.submission, *place)
+        tell_pages_of(study_of(self.attempts), self.job.outputs())
 
     def lacking(self) -> str:
         """Return which task that it needs did not finish, in words; empty if none."""

@@ -1,6 +1,7 @@
 """The report opened in a real browser: no error, no missing picture, sortable, readable, nothing overflows."""
 
 import pytest
+from selenium.webdriver.support.wait import WebDriverWait
 
 WIDTHS, SCHEMES = (400, 1400), ("light", "dark")
 
@@ -210,3 +211,18 @@ def test_the_same_numbers_have_the_same_ticks_on_the_page_and_in_files(opened):
         shown = {"log": axis.log, "whole": axis.whole, "power": axis.power, "names": axis.names or None}
         found = opened.execute_script("return figures.ticks(...arguments)", shown, low, high, 5)
         assert [[pytest.approx(value), text] for value, text in ticks(axis, low, high)] == found
+
+
+def test_an_opened_page_tells_when_its_study_has_got_further(browser, page, opened):
+    note = "return document.querySelector('.older').hidden"
+    assert opened.execute_script(note)
+    script = page.with_name("changed.js")
+    before = script.read_text()
+    try:
+        script.write_text("studyChanged(9e12);\n")
+        opened.get(page.as_uri())
+        WebDriverWait(opened, 30).until(lambda seen: not seen.execute_script(note))
+        assert opened.get_log("browser") == []
+        assert "python -m analysis.report" in opened.execute_script("return document.querySelector('.older').innerText")
+    finally:
+        script.write_text(before)

@@ -26,6 +26,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 _LETTER, _LINE = 0.062, 0.17  # inches that a letter takes on average, and a line of text
 _MARGIN = 0.12
+MANY = 12  # series of a panel, beyond which bands and marks would hide the lines
 
 
 def save(panels: Sequence[Panel], *targets: Path) -> None:
@@ -235,12 +236,12 @@ def _draw_panel(pen: _Pen, panel: Panel, left: float, bottom: float, width: floa
         pen.text(x, y, cell.text, cell.ink, 7.5, across=0.5, vertical="middle")
     for series in panel.series:
         pen.clip_to(frame[0] - 0.04, frame[1] - 0.04, frame[2] + 0.08, frame[3] + 0.08)
-        _draw_series(pen, series, across, upwards, top, (frame[0], right))
+        _draw_series(pen, series, across, upwards, top, (frame[0], right), many=len(panel.series) > MANY)
         pen.clip = None
 
 
 def _draw_series(
-    pen: _Pen, series: Series, across: "_Scale", upwards: "_Scale", top: float, sides: tuple[float, float]
+    pen: _Pen, series: Series, across: "_Scale", upwards: "_Scale", top: float, sides: tuple[float, float], many: bool
 ) -> None:
     look = series.line
     if series.kind == "level":
@@ -248,7 +249,7 @@ def _draw_series(
         pen.line(np.array([[sides[0], y], [sides[1], y]]), look.colour, series.width, look.dashes)
         return
     x, y = across.of(series.x), upwards.of(series.y)
-    if len(series.low):
+    if len(series.low) and not many:
         low, high = upwards.of(series.low), upwards.of(series.high)
         there = np.isfinite(low) & np.isfinite(high)
         edge = np.concatenate([x[there], x[there][::-1]]), np.concatenate([low[there], high[there][::-1]])
@@ -257,7 +258,8 @@ def _draw_series(
     points = np.stack([x, np.where(np.isfinite(y), y, np.nan)], axis=1)
     if series.kind == "line":
         pen.line(points, look.colour, series.width, look.dashes)
-    pen.marks(points[np.isfinite(points).all(axis=1)], look.marker, look.colour, series.size)
+    if not many or series.kind == "marks" or len(points) == 1:
+        pen.marks(points[np.isfinite(points).all(axis=1)], look.marker, look.colour, series.size)
     for place in x[np.isposinf(np.asarray(series.y, float))]:
         pen.text(place, top - 0.1, "∞", look.colour, across=0.5)
 

@@ -62,5 +62,5 @@ def progress_sentence(table: pd.DataFrame) -> str:
         text += f", the rest is about {duration(known)} of work" if known else ""
     elif known:
         text += f"; the rest is about {duration(known)} of work"
-        text += f", {duration(known / running)} if as many go on at once" if running > 1 else ""
+        text += f", {duration(known / running)} with {running} at a time" if running > 1 else ""
     return f"{text}."

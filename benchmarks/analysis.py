@@ -1,8 +1,9 @@
-"""``python benchmarks/analysis.py``: seconds and memory to aggregate and report ten million rows.
+"""``python -m benchmarks.analysis``: seconds and memory to aggregate and report ten million rows.
 
 Makes the rows unless FOLDER holds them, then times, each in a process of its own: one table of means,
 the whole report, loading one column of one run, and merging thousands of small files. Prints a table
-and writes benchmarks/analysis.json.
+and writes benchmarks/analysis.json. ``--study`` reports a study of yours as well; ``--before`` does every
+report by the code of another checkout, too (``git worktree add``), one after the other in the same run.
 """
 
 import argparse
@@ -15,8 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-TARGETS = {"report": (60.0, 1.5)}  # seconds, GB
-STEPS = ("table", "report", "load one run", "compact", "table, compacted")
+TARGETS = {"report": (20.0, 0.9)}  # seconds, GB
 FILES = 4000
 
 
@@ -26,7 +26,7 @@ def step(name, study):
         from analysis.table import main
 
         main([str(study), "--by", "variant,epoch,protocol", "--metric", "psnr,ssim", "--format", "csv"])
-    elif name == "report":
+    elif name.startswith("report"):
         from analysis.build import write_report
 
         write_report(study)
@@ -42,8 +42,8 @@ def step(name, study):
         main([str(study)])
 
 
-def measure(name, study):
-    """Return wall seconds, CPU seconds and peak memory (GB) of one step in a fresh process."""
+def measure(name, study, root):
+    """Return wall seconds, CPU seconds and peak memory (GB) of one step by the code in a folder, in a new process."""
     code = (
         "import sys, time, json, resource, runpy; sys.path.insert(0, '.'); start = time.perf_counter()\n"
         f"module = runpy.run_path({str(Path(__file__))!r}); from pathlib import Path\n"
@@ -52,13 +52,22 @@ def measure(name, study):
         "cpu, memory = used.ru_utime + used.ru_stime, used.ru_maxrss / 1e6\n"
         "print('MEASURED', json.dumps([time.perf_counter() - start, cpu, memory]))\n"
     )
-    root = Path(__file__).resolve().parents[1]
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
+    surroundings = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, env=surroundings, capture_output=True, text=True, check=False
+    )
     lines = [line for line in done.stdout.splitlines() if line.startswith("MEASURED ")]
     if not lines:
         raise SystemExit(f"{name} failed:\n{done.stderr}")
     wall, cpu, memory = json.loads(lines[-1].removeprefix("MEASURED "))
     return {"wall_s": round(wall, 1), "cpu_s": round(cpu, 1), "peak_gb": round(memory, 2)}
+
+
+def small_files(folder, rows_in, rows):
+    """Make a tenth of the rows in thousands of files; return the study."""
+    shutil.rmtree(folder / "small-files", ignore_errors=True)  # the last time merged them
+    epochs = max(1, round(rows / 10 / 26_800 / 20))
+    return rows_in("small-files", rows / 10, max(1, min(200, FILES // (20 * epochs))))
 
 
 def main():
@@ -67,6 +76,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=lambda text: int(float(text.replace("_", ""))), default=10_000_000)
     parser.add_argument("--folder", type=Path, help="where the rows are or will be (default: a temporary folder)")
+    parser.add_argument("--study", type=Path, action="append", default=[], help="a study to report, too")
+    parser.add_argument("--before", type=Path, help="another checkout, whose reports are timed beside ours")
+    parser.add_argument("--reports", action="store_true", help="time reports only")
     from benchmarks.written import add_json, require_free, write_figures
 
     add_json(parser, "benchmarks/analysis.json")
@@ -85,21 +97,25 @@ def main():
             return folder / name / "bench"
 
         large = rows_in("large", arguments.rows, 1)
-        epochs = max(1, round(arguments.rows / 10 / 26_800 / 20))
-        shutil.rmtree(folder / "small-files", ignore_errors=True)  # the last time merged them
-        small = rows_in("small-files", arguments.rows / 10, max(1, min(200, FILES // (20 * epochs))))
+        here = make.parents[1]
+        codes = {"": here} | ({", before": arguments.before.resolve()} if arguments.before else {})
+        steps = [
+            (f"{name}{when}", study.resolve(), root)
+            for name, study in [("report", large), *((f"report of {study.name}", study) for study in arguments.study)]
+            for when, root in codes.items()
+        ]
+        if not arguments.reports:
+            small = small_files(folder, rows_in, arguments.rows)
+            steps += [(name, large, here) for name in ("table", "load one run")]
+            steps += [(name, small, here) for name in ("table", "compact", "table, compacted")]
         import pyarrow.parquet as pq
 
-        count = {
-            study: [pq.read_metadata(f).num_rows for f in study.glob("scores/*/*.parquet")] for study in (large, small)
-        }
         figures = []
-        for name, study in [("table", large), ("report", large), ("load one run", large)] + [
-            (name, small) for name in ("table", "compact", "table, compacted")
-        ]:
-            figures.append({"step": name, "rows": sum(count[study]), "files": len(count[study])} | measure(name, study))
+        for name, study, root in steps:
+            count = [pq.read_metadata(file).num_rows for file in study.glob("scores/*/*.parquet")]
+            figures.append({"step": name, "rows": sum(count), "files": len(count)} | measure(name, study, root))
             print(
-                "{step:<18} {rows:>12,} rows {files:>6,} files {wall_s:>7} s {cpu_s:>7} s CPU {peak_gb:>6} GB".format(
+                "{step:<30} {rows:>12,} rows {files:>6,} files {wall_s:>7} s {cpu_s:>7} s CPU {peak_gb:>6} GB".format(
                     **figures[-1]
                 ),
                 flush=True,

@@ -1,7 +1,7 @@
 // Figures: drawn from the numbers that stand beside them once they come into view, and anew when a run is switched on
 // or off, an axis is made logarithmic or the window changes. What lies under the pointer is told beside it.
 const figures = (() => {
-  const NS = "http://www.w3.org/2000/svg", FONT = 12, MOST_TOLD = 12;
+  const NS = "http://www.w3.org/2000/svg", FONT = 12, MOST_TOLD = 12, MANY = 12;
   const off = new Set(), drawn = new Set();
   const ruler = document.createElement("canvas").getContext("2d");
   ruler.font = `${FONT}px system-ui, sans-serif`;
@@ -152,7 +152,8 @@ const figures = (() => {
         return;
       }
       const points = series.x.map((value, place) => [px(value), py(series.y[place])]);
-      if (series.low) {
+      const many = this.shown.length > MANY && series.kind === "line" && series.x.length > 1;
+      if (series.low && !many) {
         const edge = (values) => series.x.map((value, place) => [px(value), py(values[place])]).filter((p) => p.every(Number.isFinite));
         const around = [...edge(series.low), ...edge(series.high).reverse()];
         if (around.length) add(group, "path", { d: `M${around.map((p) => p.join(" ")).join("L")}Z`, fill: "currentColor", "fill-opacity": 0.13, stroke: "none" });
@@ -165,7 +166,7 @@ const figures = (() => {
         }
         if (d) add(group, "path", { ...line, d });
       }
-      if (series.marker) for (const point of points) if (point.every(Number.isFinite)) mark(group, series.marker, ...point, series.size * 0.8);
+      if (series.marker && !many) for (const point of points) if (point.every(Number.isFinite)) mark(group, series.marker, ...point, series.size * 0.8);
       series.y.forEach((value, place) => {
         if (value === "∞") add(group, "text", { x: px(series.x[place]), y: this.top + 10, "text-anchor": "middle", fill: "currentColor", stroke: "none" }, "∞");
       });

@@ -109,6 +109,7 @@ class _Pen:
         self.renderer, self.dpi = renderer, dpi
         self.scale = Affine2D().scale(dpi)
         self.clip: Any = None
+        self.widths: dict[tuple[str, float, bool], float] = {}  # of words, which figures repeat
 
     def _context(self, colour: str, width: float = 0.0, alpha: float | None = None) -> Any:
         context = self.renderer.new_gc()
@@ -149,6 +150,12 @@ class _Pen:
             self.renderer.draw_markers(context, shape, scaled, Shape(points), self.scale, face)
             context.restore()
 
+    def _width(self, words: str, size: float, bold: bool) -> float:
+        key = words, size, bold
+        if key not in self.widths:
+            self.widths[key] = self.renderer.get_text_width_height_descent(words, _font(size, bold), False)[0]
+        return self.widths[key]
+
     def text(
         self,
         x: float,
@@ -167,7 +174,7 @@ class _Pen:
         for number, line in enumerate(lines):
             if not line:
                 continue
-            width, _, _ = self.renderer.get_text_width_height_descent(line, font, False)
+            width = self._width(line, size, bold) if across else 0.0
             drop = 0.4 * self.renderer.points_to_pixels(size) if vertical == "middle" else 0.0
             drop += self.renderer.points_to_pixels(1.2 * size) * number
             turn = np.deg2rad(angle)

@@ -120,9 +120,14 @@ def listed(study: StudyResults, set_name: str) -> dict[str, ListedPicture]:
 
 def data_config(study: StudyResults, run: RunResults) -> DataConfig | None:
     """Return the section ``data`` of a run's configuration; None if that is gone."""
+    config = study.paths.run(run.run_id).config
+    return _data_config(config, identity(config))
+
+
+@lru_cache(maxsize=64)
+def _data_config(config: Path, _seen: Identity | None) -> DataConfig | None:
     try:
-        text = read_text(study.paths.run(run.run_id).config)
-        return DataConfig.model_validate(read_yaml(text)["data"])
+        return DataConfig.model_validate(read_yaml(read_text(config))["data"])
     except (FileNotFoundError, KeyError, TypeError, ValueError):
         return None
 

@@ -180,6 +180,7 @@ KINDS: dict[str, tuple[str, Find]] = {
     "who works on it": ("whole", lambda paths: paths.lock),
     "the page": ("whole", lambda paths: paths.report_page),
     "what the page is made from": ("whole", lambda paths: paths.report / "inputs.json"),
+    "what tells pages that they are old": ("whole", lambda paths: paths.report / "changed.js"),
     "a table": ("whole", lambda paths: paths.report / "tables" / "luma.csv"),
     "a figure": ("whole", lambda paths: paths.report / "figures" / "loss.png"),
     "patches": ("whole", lambda paths: _first(paths.root.data, "d*.h5")),
@@ -402,7 +403,7 @@ def on(monkeypatch, ends, tmp_path, without_figures):
     monkeypatch.setattr("runner.actions.doctor.CHECKS", {"study": checks.CHECKS["study"]})  # all others read no study
 
     def run(tree: Tree, command: str):
-        for remembered in (load_set, pictures._read, pictures._places_of):
+        for remembered in (load_set, pictures._read, pictures._listed, pictures._data_config):
             remembered.cache_clear()
         monkeypatch.setattr("sys.stdin", Terminal("n\n" * 9))
         main, arguments = COMMANDS[command]
@@ -466,7 +467,11 @@ LOST = {
 }
 KEPT = {"the study", "jobs"}  # what cannot be made again is named, and stays
 AT_ONCE = {"a restored picture", "a restored luma", "a baseline's picture"}  # found before they are scored
-SHOWN = {"a table", "a figure"}  # no submission looks at them: whoever wants them again makes a report
+SHOWN = {
+    "what tells pages that they are old",
+    "a table",
+    "a figure",
+}  # no submission looks at them: whoever wants them again makes a report
 
 
 def _pairs() -> Iterator[tuple[str, str]]:

@@ -6,13 +6,14 @@ An error that a page helps with states its name, ``page``; the table below has t
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+CLUSTER = "how-to/slurm.md"
 # Of the module that holds the command.
 OF_COMMANDS = {
     "runner.console": "index.md",
     "runner.submit": "how-to/run.md",
     "runner.status": "how-to/jobs.md",
     "runner.logs": "how-to/jobs.md",
-    "runner.cancel": "how-to/slurm.md",
+    "runner.cancel": CLUSTER,
     "runner.clean": "how-to/clean.md",
     "runner.doctor": "how-to/install.md",
     "jobs.compare_folders": "how-to/folders.md",

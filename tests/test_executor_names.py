@@ -23,6 +23,7 @@ EXCEPTIONS = {
     "runner/study/config.py": "the setting cluster.sbatch",
     "runner/study/options.py": "what that setting may hold, which people read in the words of sbatch --help",
     "runner/study/minutes.py": "times that mean one thing to SLURM and another to people",
+    "srcnn/pages.py": "the name of a page of the documents",
     "jobs/job.py": "commands that a user starts in a job of his own keep to the cores of that job",
 }
 

@@ -16,7 +16,7 @@ from analysis.style import number
 from srcnn.metrics import METRICS, about, score, warm_up
 
 TIMED_S = 0.02  # a metric is not called again once its calls took this long
-SLOW_S = 0.5  # a first call this long is the metric itself, not the loading of what it needs, and is not repeated
+SLOW_S = 5.0  # a first call this long is the metric itself, not the loading of what it needs, and is not repeated
 
 
 def section(evidence: Evidence) -> PageSection | None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from srcnn.pages import CLUSTER
+
 HeldBy = Literal["user", "administrator", "scheduler"]
 Phase = Literal["waiting", "running", "ended"]
 End = Literal["well", "failed", "killed", "cancelled", "time limit", "node failure", "preempted", "out of memory"]
@@ -15,7 +17,7 @@ End = Literal["well", "failed", "killed", "cancelled", "time limit", "node failu
 class SchedulerError(RuntimeError):
     """An executor did not do what was asked; the message holds its own words."""
 
-    page = "how-to/slurm.md"
+    page = CLUSTER
 
 
 @dataclass(frozen=True)

@@ -298,6 +298,7 @@ def test_training_data_of_clips_hold_out_whole_clips(tmp_path, root):
 # --- a study ----------------------------------------------------------------------------------
 def run_study(folder, test, eval_, train="train"):
     evaluate = {"crops": [[32, 40]], "upsamplers": ["bicubic"], "protocols": ["luma", "region"], "workers": 1}
+    evaluate["metrics"] = ["psnr", "ssim"]
     study = tiny_study(folder, data__test={"walk": test}, data__eval={"other": eval_}, evaluate=evaluate)
     text = study.read_text().replace("train: train", f"train: {train}")
     study.write_text(text)
@@ -316,7 +317,7 @@ def study_of_clips(tmp_path_factory):
         return run_study(folder, "walk.avi", "other.mkv"), frames, other
 
 
-@pytest.mark.usefixtures("without_figures")
+@pytest.mark.usefixtures("undrawn")
 def test_a_clip_scores_as_its_frames_do_to_the_bit(tmp_path, study_of_clips):
     as_clips, frames, other = study_of_clips
     save_frames(tmp_path / "walk", frames)

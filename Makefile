@@ -55,13 +55,13 @@ lint: $(VENV)/ready-dev
 # The documents as pages, after all that they say was done: the tutorial, the examples, the notebook. A warning, such as
 # of a link that leads nowhere, is an error.
 docs: $(VENV)/ready-docs
-	PYTHONPATH=$(CURDIR) $(BIN)/python -m pytest tests/documents
-	PYTHONPATH=$(CURDIR) $(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -d build/doctrees docs build/docs
+	PYTHONPATH="$(CURDIR)" $(BIN)/python -m pytest tests/documents
+	PYTHONPATH="$(CURDIR)" $(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -d build/doctrees docs build/docs
 	@echo build/docs/index.html
 
 # Addresses elsewhere, which needs a network.
 docs-links: $(VENV)/ready-docs
-	PYTHONPATH=$(CURDIR) $(BIN)/python -m sphinx --quiet -b linkcheck -d build/doctrees docs build/links
+	PYTHONPATH="$(CURDIR)" $(BIN)/python -m sphinx --quiet -b linkcheck -d build/doctrees docs build/links
 
 # The figures that the documents quote; each script prints a table and writes JSON.
 bench: $(VENV)/ready-dev $(VENV)-package/ready

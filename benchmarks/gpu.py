@@ -3,21 +3,21 @@
 ``python -m benchmarks.gpu [--data-root FOLDER] [--device cuda|cpu] [--only SECTION ...] [--quick]
 [--json FILE]``
 
-Without a GPU it runs smaller on the CPU, where nothing is recorded. The seconds until 32.39 dB need T91 and Set5
-(--data-root); without them the patches are noise, whose training takes as long.
+Without a GPU it runs smaller on the CPU, where nothing is recorded. Seconds until so many dB need T91, Set5, Set14 and
+B100 (--data-root); without them patches are noise, whose training takes as long, and three sections are left out.
 """
 
 import argparse
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.gpu_scoring import scoring
+from benchmarks.gpu_networks import networks, sharing, some_of
+from benchmarks.gpu_scoring import scoring, stage
 from benchmarks.written import add_json, require_free, write_figures
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ BATCHES = (16, 128)
 PRECISIONS: "tuple[Precision, ...]" = ("float32", "tf32", "bfloat16")
 NETWORKS = ("9-1-5", "9-5-5")
 OWN_KERNELS = ("9-1-5", "9-1-7")
-SECTIONS = ("throughput", "restoring", "scoring", "training")
+SECTIONS = ("throughput", "restoring", "scoring", "stage", "training", "networks", "sharing")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,6 +55,8 @@ def main() -> None:
     require_free(arguments)
     device = torch.device(arguments.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     arguments.quick |= device.type == "cpu"
+    if device.type == "cpu":
+        torch.set_num_threads(1)  # its threads would wait for one another on a core that others use
     result: dict[str, Any] = about(device)
     print(", ".join(f"{name} {value}" for name, value in result.items()))
     wanted = set(arguments.only)
@@ -66,8 +68,14 @@ def main() -> None:
         result["restoring"] = restoring(device, arguments.quick)
     if "scoring" in wanted:
         result["scoring"] = scoring(device, arguments.quick, result["cores"])
+    if "stage" in wanted:
+        result["stage"] = stage(device, arguments.quick, result["cores"])
     if patches is not None and "training" in wanted and arguments.data_root and not arguments.quick:
         result["training"] = [until_wanted(arguments, patches, *each) for each in TRAININGS]
+    if arguments.data_root and "networks" in wanted:
+        result["networks"] = networks(arguments, device)
+    if arguments.data_root and "sharing" in wanted:
+        result["sharing"] = sharing(arguments, device)
     result["seconds"] = round(time.perf_counter() - start, 1)
     write_figures(arguments, "gpu", result)
     print(f"\n{result['seconds']} s; written to {arguments.json}")
@@ -163,7 +171,6 @@ def _rate(
     """Return patches per second (median of three epochs of so many steps) and the weights after a hundred steps."""
     import torch
 
-    from srcnn.batches import Patches
     from srcnn.experiment import TrainingConfig
     from srcnn.training import new_optimiser, train_epoch
 
@@ -171,12 +178,7 @@ def _rate(
 
     def epochs(count: int, wanted: int) -> Any:
         config = TrainingConfig(batch_size=batch, epochs=count, warmup_steps=10)
-        chosen = (torch.arange(wanted * batch) % len(patches)).to(device)
-        cuts = (
-            replace(each, starts=each.starts[chosen], widths=each.widths[chosen])
-            for each in (patches.inputs, patches.targets)
-        )
-        some = Patches(*cuts, patches.standardisation)
+        some = some_of(patches, wanted * batch)
         model = network(name, device)
         model.own_kernels = own
         optimiser = new_optimiser(model, config)

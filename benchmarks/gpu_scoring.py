@@ -7,6 +7,8 @@ often as there are comparisons, so reading them is decoding and no waiting for a
 import multiprocessing
 import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -75,6 +77,37 @@ def _show(row: dict[str, Any], cores: int) -> None:
     print(f"   alone: decoding by {decoding}; copying {row['copying_s']:.2f}; {metrics}")
     apart = ", ".join(f"{name} {apart:.0e}" for name, apart in row["apart"].items())
     print(f"   farthest from the kernels, relatively: {apart}", flush=True)
+
+
+# --- the command --------------------------------------------------------------------------------
+def stage(device: "torch.device", quick: bool, cores: int) -> list[dict[str, Any]]:
+    """Return the seconds of ``jobs.evaluate``, its start counted, by torch and by the CPU kernels, for each size."""
+    print("\npython -m jobs.evaluate, nine metrics, RGB, from PNG files to Parquet; seconds with its start")
+    backends = {"torch": QUICK if quick else COMPARISONS, "cpu": QUICK_ON_CPU if quick else ON_CPU}
+    hidden = {"CUDA_VISIBLE_DEVICES": ""} if device.type == "cpu" else {}
+    rows = []
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for height, width in SIZES:
+            written = _write(folder, height, width, 2 if quick else REFERENCES, cores)
+            row: dict[str, Any] = {"height": height, "width": width}
+            for backend, comparisons in backends.items():
+                sides = [folder / f"{side}_{backend}_{height}" for side in ("reference", "estimate")]
+                for side in sides:
+                    side.mkdir()
+                for number in range(comparisons):
+                    group = written[number // ESTIMATES % len(written)]
+                    for side, file in zip(sides, (group.reference, group.estimates[number % ESTIMATES]), strict=True):
+                        os.link(file, side / f"{number}.png")
+                command = [sys.executable, "-m", "jobs.evaluate", "--reference", str(sides[0]), "--estimate"]
+                command += [str(sides[1]), "--out", str(folder / f"scores_{backend}_{height}"), "--backend", backend]
+                start = time.perf_counter()
+                subprocess.run(command, env={**os.environ, **hidden}, check=True, stdout=subprocess.DEVNULL)
+                row[backend] = {"comparisons": comparisons, "seconds": time.perf_counter() - start}
+            rows.append(row)
+            figures = (f"{key} {row[key]['comparisons']} in {row[key]['seconds']:.2f} s" for key in backends)
+            print(f"{width}x{height}: {', '.join(figures)} on {cores} cores", flush=True)
+    return rows
 
 
 # --- the pictures -------------------------------------------------------------------------------

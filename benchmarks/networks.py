@@ -53,7 +53,7 @@ ARMS = {
     "espcn": Arm("espcn", 18, PAIRED),
     "fsrcnn": Arm("fsrcnn", 40, LOW),
     "edsr": Arm("edsr", 25, {**LOW, "model.blocks": 4, "model.channels": 32, "training.loss": "l1"}),
-    "best": Arm("edsr", 46, {**LOW, "model.blocks": 8, "model.channels": 32, "training.loss": "l1"}),  # t91_x3_edsr
+    "best": Arm("edsr", 30, {**LOW, "model.blocks": 8, "model.channels": 32, "training.loss": "l1"}),  # t91_x3_edsr
 }
 
 
@@ -101,21 +101,30 @@ def main() -> None:
     print(f"written to {arguments.json}")
 
 
-def train(arguments: argparse.Namespace, arm: Arm) -> dict[str, Any]:
-    """Return what an arm reached, and after how many seconds of CPU time."""
+@dataclass(frozen=True)
+class Begun:
+    """An arm before its first epoch."""
+
+    settings: dict[str, Any]
+    model: Any
+    patches: Any
+    training: Any  # the section of the study
+    precision: Any
+    cpu_part: int | None
+
+
+def begin(arguments: argparse.Namespace, arm: Arm, device: Any) -> Begun:
+    """Return an arm on the device, as the train stage would begin it."""
     import torch
 
     from runner.study.config import load_study
     from runner.study.plan import make_plan
     from srcnn.batches import Patches
     from srcnn.dataset import read_planes
-    from srcnn.deprocess import CENTRE, Standardisation
     from srcnn.models.build import build_model
     from srcnn.paths import RootPaths
     from srcnn.precision import precision_for
-    from srcnn.training import new_optimiser, new_steps, train_epoch
 
-    torch.set_num_threads(1)
     settings = {"model.name": arm.network, **arm.settings}
     epochs = arm.epochs / arguments.shorter
     if arm.settings:  # it is fed low resolution, of which there is less where the scale is larger
@@ -128,19 +137,36 @@ def train(arguments: argparse.Namespace, arm: Arm) -> dict[str, Any]:
     job: Any = plan.stage("prepare")[0].job
     if not job.is_done():
         job()
-    scale, cpu = Standardisation(CENTRE, 1.0), torch.device("cpu")
-    patches = Patches.cut_from(read_planes(job.root.patches(job.name)), "train", scale, cpu)
+    patches = Patches.cut_from(read_planes(job.root.patches(job.name)), "train", standardised(), device)
     config, spec = study.model, study.model.spec
     assert spec is not None
-    precision = precision_for(spec.learns_in_bfloat16, cpu, "auto")
-
-    training = study.training.model_copy(update={"epochs": max(1, round(epochs))})
     model = build_model(
         config.name, residual=config.residual, seed=0, settings=config.settings, scale=arguments.scale
-    ).to(memory_format=torch.channels_last)
+    ).to(device)
+    training = study.training.model_copy(update={"epochs": max(1, round(epochs))})
+    precision = precision_for(spec.learns_in_bfloat16, device, "auto")
+    return Begun(settings, model.to(memory_format=torch.channels_last), patches, training, precision, spec.cpu_part)
+
+
+def standardised() -> Any:
+    """Return how the packaged studies standardise."""
+    from srcnn.deprocess import CENTRE, Standardisation
+
+    return Standardisation(CENTRE, 1.0)
+
+
+def train(arguments: argparse.Namespace, arm: Arm) -> dict[str, Any]:
+    """Return what an arm reached, and after how many seconds of CPU time."""
+    import torch
+
+    from srcnn.training import new_optimiser, new_steps, train_epoch
+
+    torch.set_num_threads(1)
+    begun = begin(arguments, arm, torch.device("cpu"))
+    model, patches, training, precision = begun.model, begun.patches, begun.training, begun.precision
     optimiser = new_optimiser(model, training)
-    steps = new_steps(model, optimiser, patches, training, precision, spec.cpu_part)
-    pictures = {name: monitored(arguments, name) for name in ("Set5", "Set14")}
+    steps = new_steps(model, optimiser, patches, training, precision, begun.cpu_part)
+    pictures, scale = {name: monitored(arguments, name) for name in ("Set5", "Set14")}, standardised()
     marks, spent, curve = list(MARKS), 0.0, []
     for number in range(1, training.epochs + 1):
         start = time.process_time()
@@ -153,7 +179,7 @@ def train(arguments: argparse.Namespace, arm: Arm) -> dict[str, Any]:
     weights = sum(parameter.numel() for parameter in model.parameters())
     return {
         "network": arm.network,
-        "settings": settings,
+        "settings": begun.settings,
         "weights": weights,
         "precision": precision,
         "epochs": training.epochs,

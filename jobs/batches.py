@@ -105,7 +105,7 @@ class Batches:
                 if isinstance(picture, str):
                     yield picture
                 else:
-                    yield next(results) if left else rows_or_reason(_scores, picture, evaluate)
+                    yield next(results) if left else _scores(picture, evaluate)
             done += len(pictures)
 
     def _compute(self, subjects: Iterable[_Subject]) -> None:

@@ -344,6 +344,17 @@ def test_a_gpu_that_torch_does_not_see_stops_the_training_at_once(tmp_path, two_
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a torch that sees no GPU")
+def test_tasks_of_the_process_that_submits_ask_for_the_gpu_too(tmp_path, two_gpus, monkeypatch, capsys):
+    monkeypatch.setenv(GPUS_VARIABLE, "0")  # put back afterwards: the tasks set it here
+    file = tiny_study(tmp_path, data__eval={}, data__test={}, training__epochs=1)
+    arguments = [str(file), "--executor", "debug", "--root", str(tmp_path / "results")]
+    assert main([*arguments, "--dry-run"]) == 0
+    assert "1 GPU, 1 core" in capsys.readouterr().out
+    assert main(arguments) == 1
+    assert "1 GPU asked for, and torch sees none" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a torch that sees no GPU")
 def test_the_remedies_of_a_missing_gpu_give_the_cpu(two_gpus, monkeypatch):
     monkeypatch.setenv(GPUS_VARIABLE, "1")
     with pytest.raises(NoGpu, match=r"gpus=0 of the stage .*, or training.device=cpu"):

@@ -36,4 +36,5 @@ def test_only_edges_wait_for_the_gpu(cuda):
     first = compare()  # weights and filters are made
     with waiting_is_an_error():
         second = compare()
-    assert all(torch.equal(first[name], second[name]) for name in names)
+    for name in names:  # MS-SSIM has no value for pictures that are so small
+        torch.testing.assert_close(second[name], first[name], rtol=0, atol=0, equal_nan=True)

@@ -4,15 +4,15 @@ DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: study test test-hostile test-browser test-slurm test-gpu test-published test-package storm lint docs docs-links bench clean
+.PHONY: study test test-hostile test-browser test-slurm test-gpu test-published test-package storm lint docs docs-links bench ready clean
 
 study: $(VENV)/ready
 	$(BIN)/python -m runner.submit quickstart --executor local
 
 PROCESSES := -n $$(($$(nproc) + 1)) --maxprocesses 8 --dist loadfile  # one more: tests wait for processes
 
-# Tests start a thousand Pythons, which need not compile everything anew, whatever is said elsewhere.
-test test-hostile test-browser test-slurm test-published: export PYTHONDONTWRITEBYTECODE :=
+# What is installed is compiled when it is first imported, a tenth of it, and then kept, whatever is said elsewhere.
+export PYTHONDONTWRITEBYTECODE :=
 
 test: $(VENV)/ready-dev
 	$(BIN)/python -m pytest $(PROCESSES)
@@ -72,25 +72,37 @@ bench: $(VENV)/ready-dev $(VENV)-package/ready
 	$(BIN)/python -m benchmarks.status
 	$(BIN)/python -m benchmarks.submit  # on a throw-away SLURM: make test-slurm installs what it needs
 
-$(VENV)/ready: setup.cfg pyproject.toml constraints.txt
+PIP := -m pip install --quiet --disable-pip-version-check --no-compile
+INSTALL := $(BIN)/python $(PIP) -c constraints.txt
+
+$(BIN)/python:
 	@$(PYTHON) -c "import sys; sys.exit(None if sys.version_info >= (3, 11) else 'Python 3.11 or later is needed, not ' + sys.version.split()[0] + '; say make PYTHON=/path/to/python3.11')"
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/ready: setup.cfg pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e .
 	touch $@
 
 $(VENV)/ready-dev: $(VENV)/ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(INSTALL) -e ".[dev]"
 	touch $@
 
 $(VENV)/ready-docs: $(VENV)/ready-dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	$(INSTALL) -e ".[docs]"
 	touch $@
+
+# Both environments with all that any target needs, by one call of pip instead of three: make -j2 ready.
+ready: $(VENV)/ready-all $(VENV)-package/ready
+
+$(VENV)/ready-all: setup.cfg pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e ".[dev,docs]"
+	touch $(VENV)/ready $(VENV)/ready-dev $(VENV)/ready-docs $@
 
 # The package demands numpy 1, and an OpenCV that wants a screen's libraries: its needs are listed, with the headless one.
 $(VENV)-package/ready: tests/package/requirements.txt
 	test -x $(VENV)-package/bin/python || $(PYTHON) -m venv $(VENV)-package
-	$(VENV)-package/bin/python -m pip install --quiet --disable-pip-version-check -r tests/package/requirements.txt
-	$(VENV)-package/bin/python -m pip install --quiet --disable-pip-version-check --no-deps image-similarity-measures==0.3.6
+	$(VENV)-package/bin/python $(PIP) -r tests/package/requirements.txt
+	$(VENV)-package/bin/python $(PIP) --no-deps image-similarity-measures==0.3.6
 	touch $@
 
 clean:

@@ -163,8 +163,7 @@ def warm_up(definitions: Iterable[Definition] = DEFINITIONS, metrics: Iterable[s
     """Compile and cache on disk what scoring 8-bit pictures needs: half a minute once per machine, then nothing."""
     known = [find(name) for name in metrics]
     largest = max((metric.smallest for metric in known), default=1)
-    # 29 is a large prime: FSIM has another transform for those.
-    for side, shape in ((24, (24, 24, 3)), (24, (24, 24)), (24, (24, 29, 3)), (largest, (largest, largest, 3))):
+    for side, shape in ((24, (24, 24, 3)), (24, (24, 24)), (largest, (largest, largest, 3))):
         ramp = np.arange(np.prod(shape)).reshape(shape)
         for definition in definitions:
             names = [each.name for each in known if definition in each.definitions and each.smallest <= side]

@@ -1,97 +1,40 @@
-"""Filtering in the frequency domain: the inverse DFT of X F_n, of one picture's spectrum X and many filters F_n."""
+"""Filtering in the frequency domain: the inverse DFT of X F_n, of one picture's spectrum X and many filters F_n.
 
-from collections.abc import Iterator
-from typing import Protocol
+By scipy at every size. Sides with large prime factors, such as the Berkeley pictures' 321 = 3 * 107 and 481 = 13 * 37,
+cost twice as much as others; padding would change the filters, which are periodic at the exact size.
+"""
 
 import numpy as np
 from scipy import fft
 
 from srcnn.metrics.kernels.compiled import jit
-from srcnn.metrics.kernels.kept import kept_by_thread
-from srcnn.metrics.kernels.prime import PrimeTransform, split
 
 SCALES = 4
-_ROUGH = 23  # sizes with no larger prime factor are left to scipy
 
 
-class Transform(Protocol):
-    """What filters pictures of one size, in buffers that are kept from call to call.
-
-    ``pixels`` is the number of places of a response, of which ``spare`` hold no pixel.
-    """
-
-    pixels: int
-    spare: np.ndarray
-
-    def filters(self, filters: list[np.ndarray]) -> np.ndarray:
-        """Return filters (H, W) of the four scales, zero frequency first, as ``blocks`` wants them."""
-        ...
-
-    def spectrum(self, picture: np.ndarray) -> np.ndarray:
-        """Return the spectrum of a float32 picture (H, W), which is overwritten by the next one's."""
-        ...
-
-    def blocks(self, spectrum: np.ndarray, filters: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-        """Give the responses block by block: the block's places, and real and imaginary parts there, float32 (4, n).
-
-        A block is overwritten by the next one.
-        """
-        ...
-
-    def picture(self, values: np.ndarray) -> np.ndarray:
-        """Return values (pixels) in the order of the responses' places as a new picture (H, W)."""
-        ...
-
-
-@kept_by_thread(maxsize=4)
-def transform(height: int, width: int) -> Transform:
-    """Return the quicker transform for one size."""
-    splits = split(height), split(width)
-    if splits[0] and splits[1] and max(_prime_factors(height) + _prime_factors(width)) > _ROUGH:
-        return PrimeTransform(height, width, splits[0], splits[1], SCALES)
-    return FastTransform(height, width)
-
-
-class FastTransform:
-    """The Transform by scipy, for sizes of small prime factors and for those that do not ``split``."""
+class Transform:
+    """What filters pictures (H, W) of one size, in buffers that are kept from call to call."""
 
     def __init__(self, height: int, width: int):
-        self.shape = height, width
         self.pixels = height * width
-        self.spare = np.empty(0, np.intp)
         self._products = np.empty((SCALES, height, width), np.complex64)
         self._parts = np.empty((2, SCALES, self.pixels), np.float32)
 
     def filters(self, filters: list[np.ndarray]) -> np.ndarray:
-        """See Transform."""
+        """Return filters (H, W) of the four scales, zero frequency first, as ``responses`` wants them."""
         return (np.stack(filters) / self.pixels).astype(np.float32)
 
     def spectrum(self, picture: np.ndarray) -> np.ndarray:
-        """See Transform."""
+        """Return the spectrum of a float32 picture (H, W)."""
         return fft.fft2(picture)
 
-    def blocks(self, spectrum: np.ndarray, filters: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-        """See Transform."""
+    def responses(self, spectrum: np.ndarray, filters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return real and imaginary parts of the responses, float32 (4, H W), which the next call overwrites."""
         multiply(spectrum, filters, self._products)
         responses = fft.ifft2(self._products, norm="forward", overwrite_x=True)
         even, odd = self._parts
         take_apart(responses.reshape(SCALES, -1).view(np.float32), even, odd)
-        yield slice(0, self.pixels), even, odd
-
-    def picture(self, values: np.ndarray) -> np.ndarray:
-        """See Transform."""
-        return values.reshape(self.shape).copy()
-
-
-def _prime_factors(n: int) -> list[int]:
-    """Return the prime factors of ``n``, each as often as it divides; [1] for 1."""
-    factors, p = [], 2
-    while n > 1:
-        while n % p == 0:
-            factors.append(p)
-            n //= p
-        p += 1
-    return factors or [1]
+        return even, odd
 
 
 @jit

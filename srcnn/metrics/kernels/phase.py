@@ -23,7 +23,7 @@ from srcnn.metrics.kernels.bank import (
     radial_filters,
 )
 from srcnn.metrics.kernels.compiled import inlined, jit, summing
-from srcnn.metrics.kernels.dft import Transform, transform
+from srcnn.metrics.kernels.dft import Transform
 from srcnn.metrics.kernels.kept import kept_by_thread
 
 
@@ -31,8 +31,8 @@ from srcnn.metrics.kernels.kept import kept_by_thread
 class Bank:
     """The filters of one picture size, four scales for each orientation, as the transform wants them.
 
-    ``noise`` is the factor from an orientation's median response to its threshold T; ``maps`` are buffers
-    (4, places of a response) that are kept from picture to picture.
+    ``noise`` is the factor from an orientation's median response to its threshold T; ``maps`` are buffers (4, H W)
+    that are kept from picture to picture.
     """
 
     transform: Transform
@@ -44,7 +44,7 @@ class Bank:
 @kept_by_thread(maxsize=4)
 def paper_bank(height: int, width: int) -> Bank:
     """Return the bank of ``paper_filters``."""
-    return _laid_out(transform(height, width), *paper_filters(height, width))
+    return _laid_out(Transform(height, width), *paper_filters(height, width))
 
 
 @kept_by_thread(maxsize=4)
@@ -63,7 +63,7 @@ def package_bank(height: int, width: int) -> Bank:
         filters.append([radial_filter * spread for radial_filter in radial])
         rayleigh = (1.0 - 0.5**SCALES) / (1.0 - 0.5) / np.sqrt(np.log(4.0))
         noise.append(float(above_noise(rayleigh)))
-    return _laid_out(transform(height, width), filters, noise)
+    return _laid_out(Transform(height, width), filters, noise)
 
 
 def _laid_out(plan: Transform, filters: list[list[np.ndarray]], noise: list[float]) -> Bank:
@@ -82,19 +82,19 @@ def paper_congruency(picture: np.ndarray) -> np.ndarray:
     energy, amplitude, power, along = bank.maps
     bank.maps[:2] = 0.0
     for filters, noise in zip(bank.filters, bank.noise, strict=True):
-        for at, even, odd in plan.blocks(spectrum, filters):
-            add_paper_block(even, odd, power[at], along[at], amplitude[at])
-        low, high = _median(power, plan)
+        even, odd = plan.responses(spectrum, filters)
+        add_paper_orientation(even, odd, power, along, amplitude)
+        low, high = middle(power)
         add_above(along, np.float32(noise * np.sqrt((low + high) / 2.0)), energy)
-    return plan.picture(ratio(energy, amplitude))
+    return ratio(energy, amplitude).reshape(picture.shape).copy()
 
 
 def package_congruency(band: np.ndarray) -> np.ndarray:
     """Return phasepack's sum over j of W_j max(E_j - T_j, 0) / sum over n of A_nj of a float32 band (H, W), as (H, W).
 
-    W_j weights how many frequencies respond, see ``package_block``. A flat band has no response: 0 / 0 is nan, unless
-    the package's own transform of that size is inexact (prime factors do it), which leaves it 0 / tiny. Both sides
-    must be at least 2.
+    W_j weights how many frequencies respond, see ``package_orientation``. A flat band has no response: 0 / 0 is nan,
+    unless the package's own transform of that size is inexact (prime factors do it), which leaves it 0 / tiny. Both
+    sides must be at least 2.
     """
     if band.min() == band.max():
         left = fft.fft2(band.astype(np.float64)).ravel()[1:].any()
@@ -105,23 +105,17 @@ def package_congruency(band: np.ndarray) -> np.ndarray:
     total, weights, power, along = bank.maps
     total[:] = 0.0
     for filters, noise in zip(bank.filters, bank.noise, strict=True):
-        for at, even, odd in plan.blocks(spectrum, filters):
-            package_block(even, odd, power[at], along[at], weights[at])
-        low, high = _median(power, plan)
+        even, odd = plan.responses(spectrum, filters)
+        package_orientation(even, odd, power, along, weights)
+        low, high = middle(power)
         threshold = max(1e-4, noise * (np.sqrt(low) + np.sqrt(high)) / 2.0)
         add_weighted_above(along, np.float32(threshold), weights, total)
-    return plan.picture(total)
+    return total.reshape(band.shape).copy()
 
 
 def _centred(picture: np.ndarray) -> np.ndarray:
     """Return the picture less its level, which no filter passes, so that float32 holds more of the rest."""
     return picture - np.float32(np.rint(picture.mean()))
-
-
-def _median(power: np.ndarray, plan: Transform) -> tuple[float, float]:
-    """Return the two middle values of the smallest scale's squared amplitudes, equal where their number is odd."""
-    power[plan.spare] = np.inf  # above all others, where it does not count
-    return middle(power, power.size - plan.spare.size)
 
 
 @inlined
@@ -138,10 +132,10 @@ def _along(e0, e1, e2, e3, o0, o1, o2, o3):
 
 
 @summing
-def add_paper_block(even, odd, power, along, amplitude):
-    """Write A_1^2 to ``power`` and E to ``along``, and add the sum over n of A_n to ``amplitude``, all (places).
+def add_paper_orientation(even, odd, power, along, amplitude):
+    """Write A_1^2 to ``power`` and E to ``along``, and add the sum over n of A_n to ``amplitude``, all (H W).
 
-    ``even`` and ``odd`` are responses (4 scales, places) in one orientation.
+    ``even`` and ``odd`` are responses (4 scales, H W) in one orientation.
     """
     for i in range(power.size):
         e0, e1, e2, e3 = even[0, i], even[1, i], even[2, i], even[3, i]
@@ -156,17 +150,17 @@ def add_paper_block(even, odd, power, along, amplitude):
 
 @summing
 def add_above(along, threshold, energy):
-    """Add max(E - T, 0), the energy above the noise, to ``energy``, all (places)."""
+    """Add max(E - T, 0), the energy above the noise, to ``energy``, all (H W)."""
     for i in range(energy.size):
         energy[i] += max(along[i] - threshold, np.float32(0.0))
 
 
 @summing
-def package_block(even, odd, power, along, weights):
-    """Write A_1^2 to ``power``, E to ``along`` and W / sum over n of A_n to ``weights``, all (places).
+def package_orientation(even, odd, power, along, weights):
+    """Write A_1^2 to ``power``, E to ``along`` and W / sum over n of A_n to ``weights``, all (H W).
 
     W = 1 / (1 + exp(10 (0.5 - s))) with the spread of the frequencies s = (sum over n of A_n / max A_n - 1) / 3.
-    ``even`` and ``odd`` are responses (4 scales, places) in one orientation.
+    ``even`` and ``odd`` are responses (4 scales, H W) in one orientation.
     """
     one, epsilon = np.float32(1.0), np.float32(EPSILON)
     third, half = np.float32(1.0 / 3.0), np.float32(0.5)
@@ -195,7 +189,7 @@ def package_block(even, odd, power, along, weights):
 
 @summing
 def add_weighted_above(along, threshold, weights, total):
-    """Add ``weights`` max(E - T, 0), the weighted energy above the noise, to ``total``, all (places)."""
+    """Add ``weights`` max(E - T, 0), the weighted energy above the noise, to ``total``, all (H W)."""
     for i in range(total.size):
         total[i] += weights[i] * max(along[i] - threshold, np.float32(0.0))
 
@@ -210,14 +204,14 @@ def ratio(energy, amplitude):
 
 
 @jit
-def middle(values, count):
-    """Return the two middle values of the ``count`` smallest of ``values``; they are equal where ``count`` is odd.
+def middle(values):
+    """Return the two middle values, which are equal where the number of ``values`` is odd.
 
     ``values`` are float32 and not negative, so that they are ordered as their bits are. A sample tells within which
     bounds the middle is likely to be, and only the few values there are looked at closely.
     """
     bits = values.view(np.int32)
-    rank = (count - 1) // 2
+    rank = (bits.size - 1) // 2
     step = bits.size // 2048
     if step >= 4:
         place, _ = _class_of(bits[::step], rank // step, 19)
@@ -231,7 +225,7 @@ def middle(values, count):
         if below <= rank and rank + 1 < below + n:
             bits, rank = few[:n], rank - below
     first = _ranked(bits, rank)
-    second = _ranked(bits, rank + 1) if count % 2 == 0 else first
+    second = _ranked(bits, rank + 1) if values.size % 2 == 0 else first
     pair = np.array([first, second], np.int32).view(np.float32)
     return float(pair[0]), float(pair[1])
 

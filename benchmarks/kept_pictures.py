@@ -69,13 +69,18 @@ def main() -> None:
     places = ("--root", str(arguments.root), "--data-root", str(arguments.data_root))
     submit("report", *SHORT, "render.keep=none", *places)
     study = StudyPaths(arguments.root / "report")
-    rows = [measured(study, keep) for keep in KEEP]
-    print(f"{'render.keep':12}{'files':>8}{'MB':>8}{'render s':>10}{'evaluate s':>12}{'CPU s':>8}{'of all':>8}")
-    for row in rows:
+    rows: list[dict[str, Any]] = []
+    print(
+        f"{'render.keep':12}{'files':>8}{'MB':>8}{'render s':>10}{'evaluate s':>12}{'CPU s':>8}{'of all':>8}",
+        flush=True,
+    )
+    for keep in KEEP:
+        rows.append(row := measured(study, keep))
         ratio = row["cpu"] / rows[0]["cpu"]
         print(
-            f"{row['keep']:12}{row['files']:8}{row['MB']:8.0f}{row['render']:10.1f}{row['evaluate']:12.1f}"
-            f"{row['cpu']:8.0f}{ratio:8.2f}"
+            f"{keep:12}{row['files']:8}{row['MB']:8.0f}{row['render']:10.1f}{row['evaluate']:12.1f}"
+            f"{row['cpu']:8.0f}{ratio:8.2f}",
+            flush=True,
         )
     write_figures(arguments, "kept_pictures", {"rows": rows})
 

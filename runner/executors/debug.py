@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from jobs.attempt import cause_of
 from runner.executors.executor import Request, Room, WatchedTask
@@ -21,7 +20,7 @@ class Debug(Here):
 
     def asks(self, plan: Plan, tasks: Sequence[PlannedTask], room: Room) -> Mapping[str, str]:
         """Return one core and, where it would use one, a GPU."""
-        return super().asks(plan, tasks, replace(room, cores=1))
+        return super().asks(plan, tasks, Room(cores=1))
 
     def submit(self, request: Request) -> Sequence[WatchedTask]:
         """Run the tasks in order and return how each ended; a failed task stops only those that need it."""

@@ -303,10 +303,19 @@ def test_a_gpu_is_shared_by_no_more_than_was_said_and_the_plan_says_it(tmp_path,
     assert [state.gpu_index for state in states[4:]] == [1, 1]
 
 
-def test_on_slurm_runs_share_a_gpu_by_the_studys_own_word(study_file, tmp_path, capsys):
-    arguments = [str(study_file), "--executor", "slurm", "--dry-run", "--root", str(tmp_path / "results")]
-    assert main([*arguments, "--runs-per-gpu", "2"]) == 2
-    assert "is for this machine; on SLURM say cluster.train.pack=2" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("executor", "flag", "remedy"),
+    [
+        ("slurm", "--runs-per-gpu", "on SLURM say cluster.train.pack=2"),
+        ("slurm", "--cores", "on SLURM say cluster.cpus=2"),
+        ("debug", "--runs-per-gpu", "leave --runs-per-gpu out"),
+        ("debug", "--cores", "leave --cores out"),
+    ],
+)
+def test_what_an_executor_cannot_heed_is_refused(study_file, tmp_path, capsys, executor, flag, remedy):
+    arguments = [str(study_file), "--executor", executor, "--dry-run", "--root", str(tmp_path / "results")]
+    assert main([*arguments, flag, "2"]) == 2
+    assert f"{flag} 2 is for --executor local; {remedy}" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("training_alone")

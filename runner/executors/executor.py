@@ -86,6 +86,7 @@ class Executor(Protocol):
     name: str
     title: str
     is_elsewhere: bool
+    heeds_room: bool = False  # whether tasks take no more of this machine than Request.room says
     look: str = ""  # the command with which people look at its jobs
     troubles: tuple[Trouble, ...] = ()  # what the name of a folder of results may not hold
 

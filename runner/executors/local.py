@@ -19,6 +19,7 @@ class Local(Here):
     """Processes of this machine."""
 
     name = "local"
+    heeds_room = True
     troubles = FOR_SUBMITIT
 
     def presence(self) -> Presence:

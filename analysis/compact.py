@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from srcnn.called import called
-from srcnn.door import command, sentence
+from srcnn.door import Refused, command
 from srcnn.words import counted
 
 
@@ -35,8 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         done = compact_study(arguments.study_dir)
     except FileNotFoundError as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        return 2
+        raise Refused(error) from error
     for merged in done:
         files = f"{counted(merged.files_before, 'file')} -> {merged.files_after}"
         print(f"{merged.folder.name}: {merged.rows:,} rows, {files}")

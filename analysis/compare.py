@@ -6,7 +6,7 @@ from pathlib import Path
 
 from srcnn.bounds import within
 from srcnn.called import called
-from srcnn.door import answer, sentence
+from srcnn.door import Refused, answer
 from srcnn.output import refuse_to_replace
 
 
@@ -69,8 +69,7 @@ def main(argv: list[str] | None = None) -> int:
 
             write_comparison(a, b, [settings, said], arguments.html, arguments.pictures_mb)
     except (FileNotFoundError, ValueError) as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        return 2
+        raise Refused(error) from error
     if arguments.html:
         print(f"\n{arguments.html}")
     if not said:

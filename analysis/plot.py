@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from srcnn.called import called
-from srcnn.door import command, sentence
+from srcnn.door import Refused, command
 from srcnn.output import refuse_to_replace
 
 SUFFIXES = (".svg", ".png", ".pdf")
@@ -37,12 +37,10 @@ def main(argv: list[str] | None = None) -> int:
     """Return 0 if the figure was written, 1 if no row matches, 2 if it cannot be made."""
     arguments = parser().parse_args(argv)
     if arguments.out.suffix not in SUFFIXES:
-        print(f"error: --out {arguments.out}: its suffix is one of {', '.join(SUFFIXES)}", file=sys.stderr)
-        return 2
+        raise Refused(f"--out {arguments.out}: its suffix is one of {', '.join(SUFFIXES)}")
 
     if refusal := refuse_to_replace(arguments.out, arguments.overwrite, arguments.study_dir):
-        print(f"error: {refusal}", file=sys.stderr)
-        return 2
+        raise Refused(refusal)
 
     from analysis.drawn import draw
     from analysis.panels import save
@@ -55,8 +53,7 @@ def main(argv: list[str] | None = None) -> int:
         study = open_study(arguments.study_dir)
         panels = draw(study, arguments.x, split(arguments.y), arguments.by, parse_where(arguments.where))
     except (FileNotFoundError, ValueError) as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        return 2
+        raise Refused(error) from error
     if not panels:
         print("no scores match", file=sys.stderr)
         return 1

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from srcnn.bounds import within
 from srcnn.called import called
-from srcnn.door import command, sentence
+from srcnn.door import Refused, command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,8 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         print(write_report(arguments.study_dir, pictures_mb=arguments.pictures_mb))
     except (FileNotFoundError, MetricsDiffer) as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        return 2
+        raise Refused(error) from error
     return 0
 
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from srcnn.called import called
-from srcnn.door import answer, sentence
+from srcnn.door import Refused, answer
 
 FORMATS = ("text", "csv", "markdown")
 
@@ -49,8 +49,7 @@ def main(argv: list[str] | None = None) -> int:
         by = split(arguments.by)
         table, added = means(study, by, metrics, parse_where(arguments.where), arguments.spread)
     except (FileNotFoundError, ValueError) as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        return 2
+        raise Refused(error) from error
     if not len(table):
         print("no scores match", file=sys.stderr)
         return 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from srcnn.bounds import MOST_WORKERS, within
 from srcnn.called import called
-from srcnn.door import command, sentence
+from srcnn.door import Refused, command
 from srcnn.output import refuse_to_replace
 from srcnn.words import counted
 
@@ -80,8 +80,7 @@ def main(argv: list[str] | None = None) -> int:
         evaluate, pairs, alone = check_arguments(arguments)
         comparison = comparison_name(arguments, evaluate)
     except ValueError as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        return 2
+        raise Refused(error) from error
 
     target = arguments.out / "scores.parquet"
     kept = KeptScores(arguments.out / f"scores.{comparison}.unfinished.jsonl")
@@ -89,8 +88,7 @@ def main(argv: list[str] | None = None) -> int:
     inputs = [file for pair in pairs for file in (pair.reference, pair.estimate)]
     for file, is_ours in ((target, is_own), (kept.file, is_kept)):
         if refusal := refuse_to_replace(file, arguments.overwrite, *inputs, is_own=is_ours):
-            print(f"error: {refusal}", file=sys.stderr)
-            return 2
+            raise Refused(refusal)
     if not is_kept(kept.file):  # rows are added to what is kept
         kept.file.unlink(missing_ok=True)
     for folder in (arguments.reference, arguments.estimate):
@@ -106,15 +104,13 @@ def main(argv: list[str] | None = None) -> int:
         print(f"what was scored is kept in {kept.file}; the same command goes on from there", file=sys.stderr)
         if not isinstance(error, WorkerKilled | TerminatedWorkerError):
             raise
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        return 1
+        raise Refused(error, 1) from error
     for reason in (*alone, *failed):
         print(f"left out: {reason}", file=sys.stderr)
     if not (rows and failed):
         kept.file.unlink(missing_ok=True)
     if not rows:
-        print("error: nothing could be scored", file=sys.stderr)
-        return 2
+        raise Refused("nothing could be scored")
     print(means(rows, evaluate))
     pictures = len({row["image"] for row in rows})
     print(f"{counted(len(rows), 'comparison')} of {counted(pictures, 'picture')} in {target}")

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from srcnn.called import called
-from srcnn.door import command, sentence
+from srcnn.door import Refused, command
 from srcnn.paths import RootPaths
 
 NAMES = ("bsds500", "set5", "set14", "t91")
@@ -36,8 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     names = list(dict.fromkeys(arguments.names))
     if arguments.url and len(names) > 1:
-        print(f"error: --url is the address of one set, not of {len(names)}: {', '.join(names)}", file=sys.stderr)
-        return 2
+        raise Refused(f"--url is the address of one set, not of {len(names)}: {', '.join(names)}")
 
     from jobs.download import fetch_and_say
     from jobs.registry import PACKAGED, RegistryError, read_registry
@@ -46,12 +45,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         sets = read_registry(file).sets
     except RegistryError as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        return 2
+        raise Refused(error) from error
     absent = [name for name in names if name not in sets]
     if absent:
-        print(f"error: {file}: lists {', '.join(sets)}, not {', '.join(absent)}", file=sys.stderr)
-        return 2
+        raise Refused(f"{file}: lists {', '.join(sets)}, not {', '.join(absent)}")
     downloads = RootPaths(arguments.root.expanduser().resolve()).downloads
     try:
         return max([fetch_and_say(sets[name], downloads / name, arguments.url) for name in names])

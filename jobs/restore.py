@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from srcnn.bounds import within
 from srcnn.called import called
-from srcnn.door import command, sentence
+from srcnn.door import Refused, command, sentence
 from srcnn.models.scale_option import add_weights_scale
 from srcnn.output import refuse_to_replace
 
@@ -84,11 +84,9 @@ def main(argv: list[str] | None = None) -> int:
         model = checkpoint.build(own)
         factor = require_factor(arguments.upsample, model)
     except CheckpointError as error:
-        print(f"error: {place}: {error}", file=sys.stderr)
-        return 2
+        raise Refused(f"{place}: {error}") from error
     except (ValueError, FileNotFoundError) as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        return 2
+        raise Refused(error) from error
     if model.scale == 1 and arguments.upsample and arguments.upsample != checkpoint.data.scale:
         print(f"note: the model was trained for scale {checkpoint.data.scale}, not {arguments.upsample}")
 
@@ -127,16 +125,14 @@ def _restore_clip(clip: Path, arguments: argparse.Namespace, restore: "Callable[
     out: Path = arguments.out
     model = checkpoint_file(named_model(arguments.model)[0])
     if refusal := refuse_to_replace(out, arguments.overwrite, clip, model):
-        print(f"error: {refusal}", file=sys.stderr)
-        return 2
+        raise Refused(refusal)
     make_folder(out.parent)
     try:
         facts, note = restore_clip(
             clip, out, restore, lambda frames, total: track(frames, "restoring", total=total, console=Terminal())
         )
     except PictureError as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        return 1
+        raise Refused(error, 1) from error
     if note:
         print(f"note: {note}", file=sys.stderr)
     print(f"{facts.frames} frames of {facts.width}x{facts.height} at {facts.rate:g} a second in {out}")

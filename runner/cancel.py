@@ -5,8 +5,7 @@ import sys
 from pathlib import Path
 
 from srcnn.called import called
-from srcnn.door import command, sentence
-from srcnn.pages import more
+from srcnn.door import Refused, command
 from srcnn.paths import StudyPaths
 
 
@@ -37,11 +36,9 @@ def main(argv: list[str] | None = None) -> int:
         paths = StudyPaths(arguments.study.expanduser().resolve())
         return cancel(paths, Part(arguments.stage, arguments.run), arguments.yes)
     except (FileNotFoundError, UnknownName, WrongUse) as error:
-        print(f"error: {sentence(error)}{more(error)}", file=sys.stderr)
-        return 2
+        raise Refused(error) from error
     except (CannotCancel, SchedulerError, StudyBusyError) as error:
-        print(f"error: {sentence(error)}{more(error)}", file=sys.stderr)
-        return 1
+        raise Refused(error, 1) from error
     except KeyboardInterrupt:
         print("\nLeft. What was cancelled until now stays cancelled.", file=sys.stderr)
         return 130

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from runner.record.removable import REMOVABLE
 from srcnn.called import called
-from srcnn.door import command, sentence
-from srcnn.pages import more
+from srcnn.door import Refused, command
 from srcnn.paths import StudyPaths
 
 
@@ -48,8 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return clean(StudyPaths(arguments.study.expanduser().resolve()), arguments.what, arguments.yes, arguments.list)
     except (FileNotFoundError, StudyBusyError, StudyUnderWayError, SchedulerError) as error:
-        print(f"error: {sentence(error)}{more(error)}", file=sys.stderr)
-        return 2
+        raise Refused(error) from error
     except KeyboardInterrupt:
         print("\nStopped. What was removed until now is gone.", file=sys.stderr)
         return 130

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from srcnn.called import called
-from srcnn.door import answer, sentence
+from srcnn.door import Refused, answer
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,8 +34,7 @@ def main(argv: list[str] | None = None) -> int:
         asked = circumstances(arguments)
         return report_json(asked) if arguments.json else report(asked)
     except FileNotFoundError as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        return 2
+        raise Refused(error) from error
     except KeyboardInterrupt:
         return 130
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from runner.record.tail import ALONE, AMONG
 from srcnn.bounds import within
 from srcnn.called import called
-from srcnn.door import answer, sentence
+from srcnn.door import Refused, answer
 
 
 def parser() -> argparse.ArgumentParser:
@@ -51,8 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         show_logs(arguments)
     except (FileNotFoundError, UnknownName) as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        return 2
+        raise Refused(error) from error
     except KeyboardInterrupt:
         return 130
     return 0

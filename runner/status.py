@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from srcnn.called import called
-from srcnn.door import answer, sentence
+from srcnn.door import Refused, answer
 from srcnn.paths import StudyPaths
 
 WATCH_S = 5.0  # between two looks: each asks the scheduler once
@@ -39,8 +39,7 @@ def main(argv: list[str] | None = None) -> int:
         paths = StudyPaths(arguments.study.expanduser().resolve())
         status = show_status(paths, arguments.json, WATCH_S if arguments.watch else None)
     except FileNotFoundError as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        return 2
+        raise Refused(error) from error
     except KeyboardInterrupt:
         return 130
     return exit_status(status)

@@ -55,6 +55,17 @@ _PLEASE = "This is a fault of the program, not of yours: please report it, with 
 Main = Callable[..., int]
 
 
+class Refused(Exception):
+    """The error of what cannot be done as asked: its sentence, or the error that says it, and the exit status.
+
+    The door prints it with the page that helps: the error's own (``page``), or that of the command.
+    """
+
+    def __init__(self, why: BaseException | str, status: int = 2) -> None:
+        super().__init__(why)
+        self.why, self.status = why, status
+
+
 def command(main: Main) -> Main:
     """Return a ``main`` that ends in one sentence and status 2 where its surroundings are at fault.
 
@@ -109,10 +120,15 @@ def _ended(main: Main, words: list[str], debug: bool) -> int:
     except SystemExit as error:
         if error.code == 0 and {"-h", "--help"} & set(words):
             print("\nEvery command also takes --debug: where an error arose is then shown.")
-            command = main.__globals__["__spec__"]  # by the module's own name, also where it is run as __main__
-            if command and command.name in OF_COMMANDS:
-                print(f"More: {page(OF_COMMANDS[command.name])}")
+            if name := _page_of(main):
+                print(f"More: {page(name)}")
         raise
+    except Refused as refusal:
+        why = refusal.why
+        print(f"error: {why if isinstance(why, str) else sentence(why)}", file=sys.stderr)
+        if name := getattr(why, "page", None) or _page_of(main):
+            print(f"more: {page(name)}", file=sys.stderr)
+        return refusal.status
     except Exception as error:
         if not is_of_the_surroundings(error):
             error.add_note(_PLEASE)
@@ -124,6 +140,12 @@ def _ended(main: Main, words: list[str], debug: bool) -> int:
             print(trace, file=sys.stderr)
         print(f"error: {sentence(error)}{where}", file=sys.stderr)
         return 2
+
+
+def _page_of(main: Main) -> str | None:
+    """Return the page that helps with a command, by its module's own name, also where that is run as __main__."""
+    module = main.__globals__["__spec__"]
+    return OF_COMMANDS.get(module.name) if module else None
 
 
 def is_of_the_surroundings(error: Exception) -> bool:

@@ -34,9 +34,3 @@ def page(name: str) -> str:
     """Return where a page of the documents lies: its file, or its name where only the code was installed or copied."""
     file = DOCS / name
     return str(file) if file.is_file() else f"docs/{name} in the project's folder"
-
-
-def more(error: BaseException) -> str:
-    """Return a line that points to the page that helps with an error, to be put after what it says; or nothing."""
-    name = getattr(error, "page", None)
-    return f"\nmore: {page(name)}" if isinstance(name, str) else ""

@@ -36,11 +36,11 @@ from runner.study.cluster import ClusterConfig
 from runner.study.config import ConfigError, StudyConfig, load_study, packaged_studies, runs_of
 from runner.study.model import PAGES as PAGES_OF_KEYS
 from runner.submit import main as submit
+from srcnn import pages
 from srcnn.files import PictureError
 from srcnn.history import Epoch
 from srcnn.losses import LOSSES
 from srcnn.models import MODELS
-from srcnn.pages import OF_COMMANDS, more
 from srcnn.schema import Attempt
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
@@ -200,9 +200,9 @@ def test_help_and_errors_lead_to_pages_that_are_there():
         UnknownExecutor(),
         StudyBusyError(),
     )
-    names = [*OF_COMMANDS.values(), *PAGES_OF_KEYS.values(), *(error.page for error in errors)]
+    names = [*pages.OF_COMMANDS.values(), *PAGES_OF_KEYS.values(), *(error.page for error in errors)]
     assert [name for name in names if not (DOCS / name).is_file()] == []
-    assert {*OF_COMMANDS} >= {listed.module for listed in COMMANDS.values()}
+    assert {*pages.OF_COMMANDS} >= {listed.module for listed in COMMANDS.values()}
 
 
 def test_help_ends_with_the_page_that_tells_more():
@@ -218,9 +218,32 @@ def test_an_error_ends_with_the_page_that_helps(capsys):
     assert told == [f"more: {DOCS / name}" for name in ("reference/study.md", "how-to/network.md")]
 
 
+# Of each command but submit, words that it cannot follow.
+REFUSED = {
+    **dict.fromkeys(("status", "logs", "cancel", "clean", "doctor", "report", "table", "compact"), ("nothing-here",)),
+    "plot": ("nothing-here", "--out", "figure.png"),
+    "compare": ("nothing-here", "nothing-there"),
+    "evaluate": ("--reference", "nothing-here", "--estimate", "nothing-there", "--out", "scores"),
+    "restore": ("nothing-here", "--model", "nothing-there", "--out", "restored"),
+    "fetch": ("set5", "set14", "--url", "https://localhost/set5.zip"),
+    "metrics": ("nothing-here.png", "nothing-there.png"),
+}
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "submit"])
+def test_a_refusal_ends_with_the_page_that_helps(name, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    module = COMMANDS[name].module
+    assert importlib.import_module(module).main([*REFUSED[name]]) == 2
+    error, told = capsys.readouterr().err.splitlines()
+    assert error.startswith("error: ")
+    assert told in [f"more: {DOCS / name}" for name in (pages.OF_COMMANDS[module], PictureError.page)]
+    assert not list(tmp_path.iterdir())
+
+
 def test_where_only_the_code_lies_a_page_is_named_by_its_place_in_the_project(monkeypatch, tmp_path):
     monkeypatch.setattr("srcnn.pages.DOCS", tmp_path)
-    assert more(ConfigError("x")) == "\nmore: docs/reference/study.md in the project's folder"
+    assert pages.page("reference/study.md") == "docs/reference/study.md in the project's folder"
 
 
 def test_every_part_of_the_report_has_its_line():

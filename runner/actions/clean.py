@@ -19,6 +19,7 @@ from runner.record.tasks import submitted_contents
 from runner.record.under_way import attempts_of, refuse_if_under_way
 from runner.study.space import size
 from runner.study.stages import remade_by
+from srcnn.door import Refused
 from srcnn.paths import StudyPaths, is_within
 from srcnn.schema import Attempt
 from srcnn.terminal import Terminal
@@ -145,8 +146,7 @@ def _table(groups: list[FoundFiles]) -> Table:
 def _agreed(question: str) -> bool:
     """Say whether somebody at a terminal agrees; where there is none, --yes has to."""
     if not sys.stdin.isatty():
-        print("error: nothing was removed: there is no terminal to ask at; add --yes to remove it", file=sys.stderr)
-        return False
+        raise Refused("nothing was removed: there is no terminal to ask at; add --yes to remove it", 1)
     if agrees(question):
         return True
     print("Nothing was removed.")

@@ -36,8 +36,7 @@ from runner.view import plan_table, print_failures, watching
 from srcnn.aside import Aside
 from srcnn.contents import Contents, OtherLayout, read_contents
 from srcnn.damage import DamagedFile
-from srcnn.door import sentence
-from srcnn.pages import more
+from srcnn.door import Refused
 from srcnn.paths import OutsideStudy, RootPaths, StudyPaths, require_within
 from srcnn.words import counted, duration
 
@@ -52,31 +51,23 @@ def submit(arguments: argparse.Namespace, console: Console) -> int:
             raise ConfigError(f"--data-root {data_root}: no such folder")
         executor = _executor(arguments.executor, arguments.partition, console)
         executor.refuse(study.cluster, root)
-        if arguments.runs_per_gpu and executor.is_elsewhere:
-            raise ConfigError(
-                f"--runs-per-gpu {arguments.runs_per_gpu} is for this machine; on {executor.title} say "
-                f"cluster.train.pack={arguments.runs_per_gpu}",
-                "how-to/packing.md",
-            )
+        _refuse_room(arguments, executor)
         plan = make_plan(study, RootPaths(root), data_root, arguments.verify)
         for module, home in own_homes(plan.experiments).items():
             if trouble := unusable(home, [COLON]):
                 raise ConfigError(f"{trouble}; move {module} to another folder")
     except (ConfigError, MissingPictures, PictureError, UnknownExecutor) as error:
-        print(f"error: {sentence(error)}{more(error)}", file=sys.stderr)
-        return 2
+        raise Refused(error) from error
 
     if arguments.partition:
         plan = plan.with_cluster(plan.study.cluster.with_gpu_partition(arguments.partition))
     for note in [*plan.notes, *executor.notes()]:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
     if foreign := _foreign(plan):
-        print(
-            f"error: {foreign} is there already and belongs to no submitted study; move it away, or submit to "
-            "another folder with name=NAME or --root",
-            file=sys.stderr,
+        raise Refused(
+            f"{foreign} is there already and belongs to no submitted study; move it away, or submit to another folder "
+            "with name=NAME or --root"
         )
-        return 2
     if arguments.dry_run:
         missing = plan.missing()
         status = _status(plan.paths)
@@ -94,8 +85,7 @@ def submit(arguments: argparse.Namespace, console: Console) -> int:
                 end_orphans(plan.tasks)
             return _submit_alone(plan, arguments, executor, console)
     except (ConfigError, StudyBusyError, SchedulerError, OutsideStudy) as error:
-        print(f"error: {sentence(error)}{more(error)}", file=sys.stderr)
-        return 2
+        raise Refused(error) from error
 
 
 def _submit_alone(plan: Plan, arguments: argparse.Namespace, executor: Executor, console: Console) -> int:
@@ -235,6 +225,17 @@ def _print_plan(
         if cost := executor.cost(plan, todo):
             console.print(cost, soft_wrap=True, markup=False)
         console.print(space_text(plan.paths.folder, todo), soft_wrap=True)
+
+
+def _refuse_room(arguments: argparse.Namespace, executor: Executor) -> None:
+    """Raise ConfigError where the command line says how much of this machine to take, to an executor that cannot."""
+    for flag, number, setting in (
+        ("--cores", arguments.cores, "cluster.cpus"),
+        ("--runs-per-gpu", arguments.runs_per_gpu, "cluster.train.pack"),
+    ):
+        if number and not executor.heeds_room:
+            remedy = f"on {executor.title} say {setting}={number}" if executor.is_elsewhere else f"leave {flag} out"
+            raise ConfigError(f"{flag} {number} is for --executor local; {remedy}", "how-to/packing.md")
 
 
 def _room(arguments: argparse.Namespace) -> Room:

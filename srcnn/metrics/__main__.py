@@ -8,7 +8,7 @@ from pathlib import Path
 
 from srcnn.bounds import within
 from srcnn.called import called
-from srcnn.door import answer, sentence
+from srcnn.door import Refused, answer
 from srcnn.metrics import DEFINITIONS, METRICS, QUICK_METRICS, expanded, find, score
 
 
@@ -57,8 +57,7 @@ def main(argv: list[str] | None = None) -> int:
             raise ValueError(f"{arguments.reference}: has {stored(reference)}, and definition package is of 8 bits")
         values = score(reference, estimate, expanded(arguments.metrics), arguments.definition, data_range)
     except ValueError as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        return 2
+        raise Refused(error) from error
     if arguments.json:
         print(json.dumps({name: str(v) if v is not None and math.isinf(v) else v for name, v in values.items()}))
         return 0

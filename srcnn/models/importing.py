@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from srcnn.checkpoint import Checkpoint, CheckpointError
-from srcnn.door import sentence
+from srcnn.door import Refused
 from srcnn.files import PICTURE_SUFFIXES, PictureError, is_grey_file, read_picture
 from srcnn.models.scale_option import MOST_SCALE
 from srcnn.models.weights import WeightsError, as_checkpoint, read_weights, stated_scale
@@ -26,8 +26,7 @@ def import_weights(arguments: argparse.Namespace) -> int:
         if refusal := refuse_to_replace(out, arguments.overwrite, arguments.file, *arguments.score):
             raise WeightsError(refusal)
     except WeightsError as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        return 2
+        raise Refused(error) from error
     if weights.assumed:
         print(f"note: {weights.assumed}")
     checkpoint = as_checkpoint(weights, scale)
@@ -40,8 +39,7 @@ def import_weights(arguments: argparse.Namespace) -> int:
         for folder in arguments.score:
             left_out += _print_score(checkpoint, folder)
     except (CheckpointError, FloatingPointError) as error:
-        print(f"error: {arguments.file}: {error}", file=sys.stderr)
-        return 2
+        raise Refused(f"{arguments.file}: {error}") from error
     for reason in left_out:
         print(f"left out: {reason}", file=sys.stderr)
     return int(bool(left_out))

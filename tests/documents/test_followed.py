@@ -12,7 +12,7 @@ from .conftest import follow, typed
 
 
 def test_the_tutorial_leads_to_a_report_and_to_enlarged_photographs(photographs):
-    printed = follow(DOCS / "tutorial" / "laptop.md", photographs)
+    printed = follow(DOCS / "tutorial" / "laptop.md", photographs, executor="debug")
     assert "10 of 10 tasks done" in printed
     trained = re.findall(r"^train +(\d+) +(\d+) +(\d+) ", printed, re.MULTILINE)  # tasks, done, to do of each plan
     assert trained == [("2", "0", "2"), ("2", "0", "2"), ("2", "2", "0"), ("6", "2", "4")]

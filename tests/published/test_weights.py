@@ -41,8 +41,9 @@ def _check(found, expected, prefix=""):
         assert found[f"{prefix}ssim"] == pytest.approx(ssim, abs=0.0005)
 
 
-# B100 takes a minute a scale: SRCNN_SLOW=1 includes it.
-SHOWN = [key for key in PUBLISHED if key[0] != "B100" or os.environ.get("SRCNN_SLOW")]
+# SRCNN_SLOW=1 includes what takes minutes: B100, and the large network on Set14 at every scale.
+SLOW = bool(os.environ.get("SRCNN_SLOW"))
+SHOWN = [key for key in PUBLISHED if key[0] != "B100" or SLOW]
 
 
 @pytest.mark.parametrize(("name", "scale"), SHOWN)
@@ -50,6 +51,8 @@ def test_the_authors_weights_give_their_published_figures(data_root, name, scale
     bicubic, *trained = PUBLISHED[name, scale]
     pictures = _pictures(data_root, name, scale)
     for (model, stem), expected in zip(FILES.items(), trained, strict=True):
+        if (model, name) == ("9-5-5", "Set14") and scale != 3 and not SLOW:
+            continue
         weights = read_weights(data_root / "weights" / f"{stem}_x{scale}.mat")
         assert weights.name == model
         found = mean_scores(_built(weights), pictures, weights.scale)[name]
@@ -57,7 +60,7 @@ def test_the_authors_weights_give_their_published_figures(data_root, name, scale
         _check(found, expected)
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4] if os.environ.get("SRCNN_SLOW") else [3])
+@pytest.mark.parametrize("scale", [2, 3, 4] if SLOW else [3])
 def test_bicubic_gives_the_published_figures_of_b100(data_root, scale):
     values = [picture.bicubic["bicubic_psnr"] for picture in _pictures(data_root, "B100", scale)]
     assert len(values) == 100

@@ -4,7 +4,7 @@ DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: study test test-hostile test-browser test-slurm test-gpu test-published test-package storm lint docs docs-links bench ready clean
+.PHONY: study test test-hostile test-browser test-slurm test-gpu test-published test-package storm lint kernels docs docs-links bench ready clean
 
 study: $(VENV)/ready
 	$(BIN)/python -m runner.submit quickstart --executor local
@@ -14,8 +14,12 @@ PROCESSES := -n $$(($$(nproc) + 1)) --maxprocesses 8 --dist loadfile  # one more
 # What is installed is compiled when it is first imported, a tenth of it, and then kept, whatever is said elsewhere.
 export PYTHONDONTWRITEBYTECODE :=
 
-test: $(VENV)/ready-dev
+test: kernels
 	$(BIN)/python -m pytest $(PROCESSES)
+
+# The scoring kernels of this checkout, compiled once; else each process of the tests compiles them for itself.
+kernels: $(VENV)/ready-dev
+	PYTHONPATH=. $(BIN)/python -c "from srcnn.metrics import METRICS, warm_up; warm_up(metrics=METRICS)"
 
 # The attack: every kind of file damaged under every command, full disks and folders that may not be written, code that
 # ends Python, tasks and their workers killed, two runners at once.

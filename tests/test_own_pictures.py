@@ -54,6 +54,13 @@ def test_two_folders_are_scored_to_the_same_columns_as_a_study(folders, capsys):
     assert "3 comparisons of 3 pictures" in capsys.readouterr().out
 
 
+def test_two_workers_write_what_one_writes(folders):
+    assert run(folders) == 0
+    alone = scores(folders)
+    assert run(folders, "--workers", "2") == 0
+    assert scores(folders).equals(alone)
+
+
 def test_crops_protocols_upsamplers_and_definitions_multiply(folders):
     assert run(folders, "--protocol", "region", "whole", "--crop", "32", "40", "--upsampler", "nearest", "lanczos",
                "--definition", "paper", "package") == 0  # fmt: skip

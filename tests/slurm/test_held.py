@@ -72,6 +72,7 @@ def test_jobs_that_a_person_holds_are_told_from_those_that_wait(slurm, tmp_path)
     assert {task["state"] for task in study.tasks("render")} == {"waiting"}
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_a_job_that_was_put_back_in_held_state_is_named_and_released(slurm, tmp_path):
     study = Submitted(slurm, hold(stub_study(tmp_path), after=3))
     job = study.wait_for_epoch(3)["job"]

@@ -116,6 +116,7 @@ def test_tasks_run_with_the_command_that_a_study_names_for_python(slurm, tmp_pat
     assert (tmp_path / "started").read_text() == "tiny-render\n"
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_a_task_that_would_import_other_code_than_was_submitted_fails_and_says_why(slurm, tmp_path):
     elsewhere = f"{REPOSITORY}:{REPOSITORY}/tests"
     program = wrapper(tmp_path, f"export PYTHONPATH={shlex.quote(elsewhere)}")
@@ -128,6 +129,7 @@ def test_a_task_that_would_import_other_code_than_was_submitted_fails_and_says_w
 
 
 @pytest.mark.parametrize("lacks", ["PATH", "SLURM_CONF"])  # SLURM's programs, or what leads them to the controller
+@pytest.mark.usefixtures("training_alone")
 def test_a_task_that_cannot_reach_slurm_from_its_container_is_put_back_when_it_is_warned(slurm, tmp_path, lacks):
     program = wrapper(tmp_path, f"export {lacks}=/nowhere")
     study = Submitted(slurm, hold(stub_study(tmp_path, cluster={"train": {"gpus": 0, "python": [str(program)]}})))

@@ -64,8 +64,8 @@ def nothing_is_done_twice(study: Submitted) -> None:
         assert all(before["done"] <= after["first"] for before, after in pairwise(attempts)), attempts
 
 
-def test_a_sweep_is_done_by_few_jobs_whatever_befalls_them(slurm, tmp_path, monkeypatch):
-    monkeypatch.setenv("STUB_STAGES_WITHOUT", "render evaluate")
+@pytest.mark.usefixtures("training_alone")
+def test_a_sweep_is_done_by_few_jobs_whatever_befalls_them(slurm, tmp_path):
     cluster = packed(8, partition="low", mem_gb=0.5)
     study = Submitted(slurm, hold(stub_study(tmp_path, sweep=sweep(RUNS), cluster=cluster, epochs=EPOCHS)))
     jobs = math.ceil(RUNS / 8)
@@ -103,6 +103,7 @@ def test_a_sweep_is_done_by_few_jobs_whatever_befalls_them(slurm, tmp_path, monk
     assert len(set.union(*logs.values())) == RUNS
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_a_supervisor_that_nobody_watches_is_ended_with_its_tasks_and_begins_again(slurm, tmp_path):
     study = Submitted(slurm, hold(stub_study(tmp_path, sweep=sweep(2), cluster=packed(2), epochs=EPOCHS)))
     running = halted(slurm, study, 2)
@@ -173,6 +174,7 @@ def test_all_runs_of_jobs_that_wait_and_run_are_cancelled_with_them(slurm, tmp_p
     assert states(study)["train"] == {("failed", "cancelled")}
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_auto_does_one_run_after_another_in_a_job_by_the_history_of_those_before(slurm, tmp_path):
     file = stub_study(tmp_path, sweep=sweep(2), cluster=packed("auto"), epochs=EPOCHS)
     study = Submitted(slurm, file)
@@ -211,6 +213,7 @@ def test_runs_that_share_jobs_find_what_they_find_alone(slurm, tmp_path):
 
 
 @pytest.mark.parametrize("accounting", ["with accounting", "without"])
+@pytest.mark.usefixtures("training_alone")
 def test_a_job_that_is_killed_for_its_memory_says_so_of_each_of_its_runs(slurm, tmp_path, accounting):
     if accounting == "without":
         slurm.call("stop-accounting")

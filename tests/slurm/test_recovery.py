@@ -28,6 +28,7 @@ def test_nothing_follows_a_task_that_nobody_watched_for_the_last_time_that_is_fo
 
 
 @pytest.mark.parametrize("warned", ["by a preemption", "by hand"])
+@pytest.mark.usefixtures("training_alone")
 def test_a_task_that_is_warned_while_python_still_imports_runs_again(slurm, tmp_path, warned):
     """Its Python starts slowly, until a file says that it may go on."""
     slow = tmp_path / "slow"
@@ -65,6 +66,7 @@ def is_warned(pid):
     return any(bits >> (signal.SIGUSR2 - 1) & 1 for bits in pending)
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_every_element_of_an_array_that_is_killed_goes_back_by_itself(slurm, tmp_path):
     # One element bears the number of its array, by which the whole array could be meant.
     study = Submitted(slurm, hold(stub_study(tmp_path, sweep={"grid": {"seed": [1, 2, 3]}})))
@@ -77,6 +79,7 @@ def test_every_element_of_an_array_that_is_killed_goes_back_by_itself(slurm, tmp
     assert sorted((a["outcome"], a["first"]) for a in study.attempts()) == [("done", 1)] * 3 + [("running", 0)] * 3
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_a_task_that_is_killed_again_and_again_is_given_up_and_a_new_submission_finishes_it(slurm, tmp_path):
     study = Submitted(slurm, hold(stub_study(tmp_path)))
     record = study.wait_for_epoch(1)
@@ -92,6 +95,7 @@ def test_a_task_that_is_killed_again_and_again_is_given_up_and_a_new_submission_
     study.wait_until_done()
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_a_restart_of_the_controller_disturbs_nothing(slurm, tmp_path):
     study = Submitted(slurm, hold(stub_study(tmp_path)))
     study.wait_for_epoch(1)
@@ -101,6 +105,7 @@ def test_a_restart_of_the_controller_disturbs_nothing(slurm, tmp_path):
     assert [a["outcome"] for a in study.attempts()] == ["done"]
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_the_jobs_of_a_node_that_fails_go_on_elsewhere(slurm, tmp_path):
     study = Submitted(slurm, hold(stub_study(tmp_path)))
     node = node_of(slurm, study.wait_for_epoch(1)["job"])
@@ -136,6 +141,7 @@ def test_a_task_that_fails_for_its_own_reasons_is_tried_once(slurm, tmp_path):
     assert states["report", ""] == ("done", None)
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_a_task_that_slurm_starts_too_often_is_given_up(slurm, tmp_path):
     study = Submitted(slurm, hold(stub_study(tmp_path, cluster={"requeues": 1})))
     for attempt in (1, 2):
@@ -146,6 +152,7 @@ def test_a_task_that_slurm_starts_too_often_is_given_up(slurm, tmp_path):
     assert "cluster.requeues=1" in train["detail"]
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_a_task_that_needs_more_memory_says_so_and_ends_well_with_more(slurm, tmp_path):
     (tmp_path / "hoard").write_text("300")
     study = Submitted(slurm, hold(stub_study(tmp_path, cluster={"train": {"gpus": 0, "mem_gb": 0.1}})))

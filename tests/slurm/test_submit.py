@@ -66,6 +66,7 @@ def test_a_run_does_not_wait_for_other_runs(slurm, tmp_path):
     study.wait_until_done()
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_arrays_are_split_where_the_cluster_allows_no_larger_ones(tmp_path):
     with started(MAX_ARRAY_SIZE="3") as small:
         file = stub_study(tmp_path, sweep={"grid": {"seed": [1, 2, 3, 4]}})

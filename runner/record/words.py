@@ -79,9 +79,9 @@ def own_words(attempt: Attempt, job: JobState | None) -> tuple[Cause, str]:
     if attempt.cause == "UncompletedJobError":  # submitit's, when it does not requeue once more
         if job and (job.end == "preempted" or job.early):
             return "preempted", PREEMPTED  # it takes the warning of a short job for its time limit
-        if job is None:
-            return "unknown", UNTOLD
-        return "time limit", f"{attempt.message} Submit again, with --timeout-min for more"
+        if job and (job.end == "time limit" or job.early is False):
+            return "time limit", f"{attempt.message} Submit again, with --timeout-min for more"
+        return "unknown", UNTOLD
     if cause := _OWN_CAUSES.get(attempt.cause or ""):
         return cause, message
     return "exception", attempt.fault()

@@ -91,9 +91,11 @@ class SlurmJob:
         return self.node if self.started else self.earlier_node
 
     @property
-    def ended_early(self) -> bool:
-        """Whether it ended well before its time limit, so that the limit did not end it."""
-        return bool(self.limit_min and self.elapsed_s is not None and self.elapsed_s < 60 * self.limit_min - WARNED_S)
+    def ended_early(self) -> bool | None:
+        """Whether it ended well before its time limit, so that the limit did not end it; None if that is not known."""
+        if not self.limit_min or self.elapsed_s is None:
+            return None
+        return self.elapsed_s < 60 * self.limit_min - WARNED_S
 
     @property
     def started(self) -> bool:

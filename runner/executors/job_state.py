@@ -27,8 +27,8 @@ class JobState:
     Of a job that waits: ``why`` in words for people (empty: for its turn), ``begins`` the time before which it does
     not start, ``held_by`` who must release it first, ``never`` whether what it waits for can no longer come.
     Of one that has ended: how (``end``), its ``exit_code``, whether it was cancelled ``for_want`` of what it needed,
-    whether its processes may be ``ending`` still. ``early`` is whether its time limit was
-    far when this was told; None where the executor does not say how long it ran, or may run.
+    whether its processes may be ``ending`` still. ``early`` is whether its time limit was far when
+    this was told; None where the executor does not say how long it ran, or may run.
     ``node`` is where it runs or ran last; it has not ``started`` if it never had one in this execution.
     """
 

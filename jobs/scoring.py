@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 import numpy as np
@@ -24,6 +25,7 @@ Key = tuple[Any, ...]
 # Values known from an earlier scoring, by key and metric.
 Known = Mapping[Key, Mapping[str, float | None]]
 Result = TypeVar("Result")
+LOOK_S = 1.0  # for a signal, while a picture is scored
 
 
 @dataclass(frozen=True)
@@ -158,21 +160,43 @@ def in_parallel(
 def rows_or_reason(function: Callable[..., Result], *arguments: Any) -> Result | str:
     """Return what a call returns, or why it failed: one bad picture costs its own rows and no others.
 
-    The call is made in a thread of its own. Signals arrive in the main thread, which waits here: so whatever the
+    The call is made in another thread. Signals arrive in the main thread, which waits here: so whatever the
     call raises, even KeyboardInterrupt, comes from its own code, and it does not catch what ends the whole task.
+    The next call is made in the same thread, which has what kernels keep for each thread.
     """
-    outcome: list[Result | str] = []
-
-    def call() -> None:
+    calls = _idle.pop() if _idle else _new_thread()
+    outcome: SimpleQueue[Result | str] = SimpleQueue()
+    calls.put((outcome, function, arguments))
+    while True:
         try:
-            outcome.append(function(*arguments))
-        except BaseException as error:  # noqa: BLE001 - the user's own metric may raise anything
-            outcome.append(reason_of(error))
+            result = outcome.get(timeout=LOOK_S)
+        except Empty:  # a signal that came just as the wait began is answered now
+            continue
+        _idle.append(calls)  # not where a signal ended the wait: its call goes on
+        return result
 
-    thread = threading.Thread(target=call, daemon=True)
-    thread.start()
-    thread.join()
-    return outcome[0]
+
+_Calls = SimpleQueue[tuple[SimpleQueue[Any], Callable[..., Any], tuple[Any, ...]]]
+_idle: list[_Calls] = []  # what threads that wait for a call wait for
+
+
+def _new_thread() -> _Calls:
+    calls: _Calls = SimpleQueue()
+    threading.Thread(target=_answer, args=(calls,), daemon=True).start()
+    return calls
+
+
+def _answer(calls: _Calls) -> None:
+    while True:
+        _answer_one(*calls.get())
+
+
+def _answer_one(outcome: SimpleQueue[Any], function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    try:
+        result = function(*arguments)
+    except BaseException as error:  # noqa: BLE001 - the user's own metric may raise anything
+        result = reason_of(error)
+    outcome.put(result)
 
 
 def reason_of(error: BaseException) -> str:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from itertools import count
 
 import numpy as np
@@ -18,7 +19,7 @@ from analysis.compact import main as compact
 from jobs import batches
 from jobs.backends import CPU_KERNELS, backend_of
 from jobs.device import NoGpu
-from jobs.scoring import ScoringError
+from jobs.scoring import ScoringError, rows_or_reason
 from runner.study.config import ConfigError, load_study
 from runner.study.plan import make_plan
 from runner.submit import main as submit
@@ -261,3 +262,29 @@ def test_a_gpu_for_a_stage_whose_backend_is_the_cpu_is_refused(tmp_path):
     load_study(str(file))
     with pytest.raises(ConfigError, match=r"cluster.evaluate asks for a GPU, which evaluate.backend: cpu leaves idle"):
         load_study(str(file), ["evaluate.backend=cpu"])
+
+
+def test_one_thread_scores_picture_after_picture_with_what_kernels_keep():
+    scoring = rows_or_reason(threading.get_ident)
+    assert scoring == rows_or_reason(threading.get_ident)
+    assert scoring != threading.get_ident()
+
+
+def test_a_call_after_one_that_a_signal_ended_does_not_wait_for_it():
+    ended = threading.Event()
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    def goes_on():
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+        ended.wait()
+
+    before = signal.signal(signal.SIGUSR1, stop)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            rows_or_reason(goes_on)
+        assert rows_or_reason(int) == 0
+    finally:
+        ended.set()
+        signal.signal(signal.SIGUSR1, before)

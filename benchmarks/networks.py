@@ -49,8 +49,7 @@ LOW = {"training.optimiser": "muon"}
 PAIRED = {**LOW, "training.batch_size": 32, "training.learning_rate": 3e-3}
 ARMS = {
     "9-1-5": Arm("9-1-5", 5),
-    "espcn-60": Arm("espcn", 9, PAIRED),
-    "espcn": Arm("espcn", 18, PAIRED),
+    "espcn": Arm("espcn", 28, PAIRED),
     "fsrcnn": Arm("fsrcnn", 40, LOW),
     "edsr": Arm("edsr", 25, {**LOW, "model.blocks": 4, "model.channels": 32, "training.loss": "l1"}),
     "best": Arm("edsr", 30, {**LOW, "model.blocks": 8, "model.channels": 32, "training.loss": "l1"}),  # t91_x3_edsr

@@ -74,11 +74,11 @@ def number(value: Any, metric: str, signed: bool = False) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     places = digits(metric)
-    if value and abs(value) < 0.5 * 10.0**-places:
-        text = f"{value:+.1e}" if signed else f"{value:.1e}"
+    if value and abs(value) < 0.5 * 10.0**-places:  # its first digit tells it from nothing
+        form = ".1g" if abs(value) >= 1e-4 else ".1e"
     else:
-        text = f"{value:+.{places}f}" if signed else f"{value:.{places}f}"
-    return text.replace("-", "−")
+        form = f".{places}f"
+    return f"{value:{'+' if signed else ''}{form}}".replace("-", "−")
 
 
 def with_interval(mean: float, low: float, high: float, metric: str) -> str:

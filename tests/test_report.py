@@ -98,7 +98,7 @@ def test_the_answer_names_the_best_run_its_gain_and_its_interval(page):
 
 def test_the_answer_says_whether_enlarging_regions_paid(page):
     text = answers(page)[1]
-    assert "Enlarging regions of the SRCNN output 2 times paid on test: bicubic on loss=good" in text
+    assert "Enlarging regions of the restored picture 2 times paid on test: bicubic on loss=good" in text
     assert "2 of 2 upsamplers gained" in text
 
 
@@ -257,6 +257,7 @@ def test_compare_takes_folders_of_runs(study, capsys):
 
 def test_small_numbers_are_written_so_that_they_can_be_read():
     assert number(1.25e-8, "cos") == "1.2e−08"
+    assert number(-0.00041, "psnr", signed=True) == "−0.0004"
     assert number(math.inf, "psnr") == "∞"
     assert number(None, "psnr") == number(math.nan, "psnr") == "–"
     assert power_of_ten(3.2e-8) == -8

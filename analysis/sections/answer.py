@@ -249,7 +249,7 @@ def _compound_sentences(evidence: Evidence, table: pd.DataFrame) -> list[tuple[s
             else _too_few(best)
         )
         text = (
-            f"Enlarging regions of the SRCNN output {zoom} times {verdict} on {set_name}: {best['upsampler']} on "
+            f"Enlarging regions of the restored picture {zoom} times {verdict} on {set_name}: {best['upsampler']} on "
             f"{best['variant']} reaches {number(best['value'], metric)}{unit}, {number(abs(against), metric)}{unit} "
             f"{'better' if against > 0 else 'worse'} than the best direct interpolation of the same low-resolution "
             f"pixels ({interval}); {int((gains > 0).sum())} of {len(rows)} upsamplers gained over themselves applied "

@@ -4,7 +4,9 @@
 report is then made from those lines.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -34,7 +36,7 @@ def by_picture(tables: Iterable[pa.Table], metrics: Sequence[str]) -> pd.DataFra
     ``luma``. ``tables`` come from ``analysis.scores.scan``, one a shard, which holds whole pictures;
     few are in memory at a time.
     """
-    parts = [_reduced(table, metrics) for table in _batches(tables)]
+    parts = list(_all_reduced(_batches(tables), metrics))
     if not parts:
         return pd.DataFrame({name: [] for name in [*PICTURE_KEY, "crop", "patches", *metrics]})
     table = pa.concat_tables(parts, promote_options="default").unify_dictionaries()
@@ -48,6 +50,18 @@ def by_picture(tables: Iterable[pa.Table], metrics: Sequence[str]) -> pd.DataFra
                 instead = frame["patches"] if kind == "n" else 0
                 frame[f"{kind}_{name}"] = frame[f"{kind}_{name}"].fillna(instead).astype("int32")
     return frame.drop(columns=["width", "height"])
+
+
+def _all_reduced(tables: Iterable[pa.Table], metrics: Sequence[str]) -> Iterator[pa.Table]:
+    """Give ``_reduced`` of the tables, in order, computed by a thread while the next are read."""
+    waiting: deque[Future[pa.Table]] = deque()
+    with ThreadPoolExecutor(1) as thread:
+        for table in tables:
+            waiting.append(thread.submit(_reduced, table, metrics))
+            if len(waiting) > 2:
+                yield waiting.popleft().result()
+        for future in waiting:
+            yield future.result()
 
 
 def _batches(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

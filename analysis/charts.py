@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -73,6 +74,11 @@ class Panel:
     alt: str = ""
     size: tuple[float, float] = SIZE
 
+    @cached_property
+    def bounds(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """The lowest and the highest x and y that the axes reach."""
+        return _bounds(self.x, _values(self, "x")), _bounds(self.y, _values(self, "y"))
+
 
 def legend_of(panels: Sequence[Panel]) -> dict[str, Line]:
     """Return the line of every name in the panels."""
@@ -140,11 +146,6 @@ def numbers(panels: Sequence[Panel]) -> pd.DataFrame:
 
 def _named(value: float, axis: Axis) -> Any:
     return axis.names[int(value)] if axis.names and value == value else float(value)
-
-
-def bounds(panel: Panel) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return the lowest and the highest x and y that the axes of a panel reach."""
-    return _bounds(panel.x, _values(panel, "x")), _bounds(panel.y, _values(panel, "y"))
 
 
 def _values(panel: Panel, which: str) -> Iterator[float]:

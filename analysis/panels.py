@@ -7,12 +7,13 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from analysis.charts import Axis, Panel, Series, bounds, legend_of, ticks
+from analysis.charts import Axis, Panel, Series, legend_of, ticks
 from analysis.drawing import Affine2D, Artist, Bbox, Figure, FontProperties, MarkerStyle, Shape, matplotlib, to_rgb
 from analysis.style import Line
 from srcnn.files import atomic_path
@@ -26,6 +27,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 _LETTER, _LINE = 0.062, 0.17  # inches that a letter takes on average, and a line of text
 _MARGIN = 0.12
+_SHARED = 0.1  # inches under a panel whose horizontal axis has its words under another
 MANY = 12  # series of a panel, beyond which bands and marks would hide the lines
 
 
@@ -33,13 +35,12 @@ def save(panels: Sequence[Panel], *targets: Path) -> None:
     """Write all panels and their legend as one picture, in the format of each target's suffix (.svg, .png, .pdf)."""
     columns = 2 if len(panels) in (2, 4) else 3
     rows = [panels[i : i + columns] for i in range(0, len(panels), columns)]
-    heights = [max(panel.size[1] for panel in row) for row in rows]
     width = max(sum(panel.size[0] for panel in row) for row in rows)
     keys = _key_rows(legend_of(panels), width)
-    height = sum(heights) + len(keys) * _LINE + (_MARGIN if keys else 0)
+    sheet = _Sheet(rows, keys)
     with _own_look():
-        figure = Figure(figsize=(width, height))
-        figure.add_artist(_Sheet(rows, heights, keys, height))
+        figure = Figure(figsize=(width, sheet.height))
+        figure.add_artist(sheet)
         for target in targets:
             with atomic_path(target) as temporary:
                 figure.savefig(temporary, **_OPTIONS.get(target.suffix, {}))
@@ -73,24 +74,29 @@ def _key_rows(legend: Mapping[str, Line], width: float) -> list[list[tuple[float
 class _Sheet(Artist):
     """The whole picture, as something that a figure draws."""
 
-    def __init__(
-        self,
-        rows: Sequence[Sequence[Panel]],
-        heights: Sequence[float],
-        keys: Sequence[Sequence[tuple[float, str, Line]]],
-        height: float,
-    ) -> None:
+    def __init__(self, rows: Sequence[Sequence[Panel]], keys: Sequence[Sequence[tuple[float, str, Line]]]) -> None:
         super().__init__()
-        self.rows, self.heights, self.keys, self.height = rows, heights, keys, height
+        self.rows, self.keys = rows, keys
+        self.wests = [max(map(_west, filter(None, column))) for column in zip_longest(*rows)]
+        self.souths = [
+            _SHARED if _serves(under, row) else max(map(_south, row, self.wests))
+            for row, under in zip_longest(rows, rows[1:], fillvalue=())
+        ]
+        words = max(self.souths)
+        self.heights = [
+            max(panel.size[1] for panel in row) - (words - south if south == _SHARED else 0.0)
+            for row, south in zip(rows, self.souths, strict=True)
+        ]
+        self.height = sum(self.heights) + len(keys) * _LINE + (_MARGIN if keys else 0)
 
     def draw(self, renderer: Any) -> None:
         """Draw with a renderer, which knows the format."""
         pen = _Pen(renderer, self.figure.dpi)
         top = self.height
-        for row, height in zip(self.rows, self.heights, strict=True):
+        for row, height, south in zip(self.rows, self.heights, self.souths, strict=True):
             left = 0.0
-            for panel in row:
-                _draw_panel(pen, panel, left, top - height, panel.size[0], height)
+            for panel, west in zip(row, self.wests, strict=False):
+                _draw_panel(pen, panel, left, top - height, height, west, south)
                 left += panel.size[0]
             top -= height
         for keys in self.keys:
@@ -205,18 +211,44 @@ def _font(size: float, bold: bool) -> Any:
     return FontProperties(size=size, weight="bold" if bold else "normal")
 
 
-def _draw_panel(pen: _Pen, panel: Panel, left: float, bottom: float, width: float, height: float) -> None:
-    (x_low, x_high), (y_low, y_high) = bounds(panel)
+def _west(panel: Panel) -> float:
+    """Return the inches that a panel's vertical axis and its words take."""
+    longest = max((len(shortened(text)) for _, text in ticks(panel.y, *panel.bounds[1])), default=0)
+    return _MARGIN + _LETTER * longest + (0.22 if panel.y.label else 0.0)
+
+
+def _south(panel: Panel, west: float) -> float:
+    """Return the inches that a panel's horizontal axis and its words take."""
+    slant = 0.6 * _LETTER * max(map(len, _across(panel))) if _slanted(panel, west) else 0.0
+    return 0.26 + slant + (0.18 if panel.x.label else 0.0)
+
+
+def _across(panel: Panel) -> list[str]:
+    return [shortened(text) for _, text in ticks(panel.x, *panel.bounds[0])]
+
+
+def _slanted(panel: Panel, west: float) -> bool:
+    """Say whether the names along a panel's horizontal axis are too long to stand side by side."""
+    texts = _across(panel)
+    return bool(panel.x.names) and max(map(len, texts)) * _LETTER > (panel.size[0] - west - _MARGIN) / len(texts)
+
+
+def _serves(under: Sequence[Panel], row: Sequence[Panel]) -> bool:
+    """Say whether the words of the horizontal axes under a row serve it, too: each of its panels has the same."""
+
+    def same(panel: Panel, lower: Panel) -> bool:
+        alike = panel.x == lower.x and panel.size == lower.size and not panel.cells
+        return alike and panel.bounds[0] == lower.bounds[0]
+
+    return len(under) == len(row) and all(map(same, row, under))
+
+
+def _draw_panel(pen: _Pen, panel: Panel, left: float, bottom: float, height: float, west: float, south: float) -> None:
+    """Draw a panel, with the words of its horizontal axis if there is room for them in the ``south``."""
+    (x_low, x_high), (y_low, y_high) = panel.bounds
     x_ticks, y_ticks = ticks(panel.x, x_low, x_high), ticks(panel.y, y_low, y_high)
     y_texts = [shortened(text) for _, text in y_ticks]
-    x_texts = [shortened(text) for _, text in x_ticks]
-    longest = max((len(text) for text in y_texts), default=0)
-    west = _MARGIN + _LETTER * longest + (0.22 if panel.y.label else 0.0)
-    inner = width - west - _MARGIN
-    slanted = bool(panel.x.names) and max(map(len, x_texts)) * _LETTER > inner / len(x_texts)
-    below = 0.6 * _LETTER * max(map(len, x_texts)) if slanted else 0.0
-    south = 0.26 + below + (0.18 if panel.x.label else 0.0)
-    frame = (left + west, bottom + south, inner, height - south - 0.3)
+    frame = (left + west, bottom + south, panel.size[0] - west - _MARGIN, height - south - 0.3)
     across = _Scale(panel.x, x_low, x_high, frame[0], frame[2])
     upwards = _Scale(panel.y, y_low, y_high, frame[1], frame[3])
     right, top = frame[0] + frame[2], frame[1] + frame[3]
@@ -226,14 +258,18 @@ def _draw_panel(pen: _Pen, panel: Panel, left: float, bottom: float, width: floa
         if not panel.cells:
             pen.line(np.array([[frame[0], y], [right, y]]), GRID, 0.6)
         pen.text(frame[0] - 0.06, y, text, size=8, across=1, vertical="middle")
-    for (value, _), text in zip(x_ticks, x_texts, strict=True):
+    shared, slanted = south == _SHARED, _slanted(panel, west)
+    for (value, _), text in zip(x_ticks, _across(panel), strict=True):
         x = across.of(value)
-        if slanted:
+        if shared:
+            pen.line(np.array([[x, frame[1]], [x, frame[1] - 0.04]]), INK, 0.7)
+        elif slanted:
             pen.text(x + 0.03, frame[1] - 0.14, text, size=8, across=1, angle=35)
         else:
             pen.text(x, frame[1] - 0.17, text, size=8, across=0.5)
     pen.text(left + 0.14, frame[1] + frame[3] / 2, panel.y.label, across=0.5, angle=90)
-    pen.text(frame[0] + frame[2] / 2, bottom + 0.08, panel.x.label, across=0.5)
+    if not shared:
+        pen.text(frame[0] + frame[2] / 2, bottom + 0.08, panel.x.label, across=0.5)
     if not panel.cells:
         pen.line(np.array([[frame[0], top], [frame[0], frame[1]], [right, frame[1]]]), INK, 0.7)
     for cell in panel.cells:

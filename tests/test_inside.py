@@ -9,7 +9,7 @@ from score_tables import row, write_study
 
 from analysis.charts import legend_of
 from analysis.evidence import Evidence
-from analysis.sections.networks import ACROSS, DOT, cost_table, drawn_kernels, section, time_panels, training_seconds
+from analysis.sections.networks import ACROSS, CELL, cost_table, drawn_kernels, section, time_panels, training_seconds
 from analysis.study import open_study
 from srcnn.checkpoint import Checkpoint
 from srcnn.files import write_text
@@ -102,9 +102,10 @@ def test_a_weight_is_as_bright_as_it_is_large():
     kernels = np.zeros((ACROSS + 1, 3, 3), np.float32)
     kernels[0, 0, 0], kernels[-1, 2, 2] = 2.0, -2.0
     picture = drawn_kernels(kernels, 2.0)
-    cell = 4 * DOT
-    assert picture.shape == (2 * cell + DOT, ACROSS * cell + DOT, 3)
-    assert (picture[DOT : 2 * DOT, DOT : 2 * DOT] == 255).all()
-    assert (picture[cell + 3 * DOT : cell + 4 * DOT, 3 * DOT : 4 * DOT] == 0).all()
-    assert set(np.unique(picture[DOT : 4 * DOT, cell + DOT : cell + 4 * DOT])) == {128}
-    assert (picture[:DOT] == 255).all()
+    dot = CELL // 4
+    cell = 4 * dot
+    assert picture.shape == (2 * cell + dot, ACROSS * cell + dot, 3)
+    assert (picture[dot : 2 * dot, dot : 2 * dot] == 255).all()
+    assert (picture[cell + 3 * dot : cell + 4 * dot, 3 * dot : 4 * dot] == 0).all()
+    assert set(np.unique(picture[dot : 4 * dot, cell + dot : cell + 4 * dot])) == {128}
+    assert (picture[:dot] == 255).all()

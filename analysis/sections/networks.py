@@ -22,7 +22,7 @@ from srcnn.words import duration
 FILTER_EPOCHS = 6
 FILTER_RUNS = 3
 ACROSS = 8  # filters in a row
-DOT = 3  # pixels of the page that a weight is drawn as
+CELL = 30  # pixels of the page that a kernel and its edge take at most: four sheets of ACROSS lie side by side
 
 
 def section(evidence: Evidence) -> PageSection | None:
@@ -182,12 +182,13 @@ def first_kernels(evidence: Evidence, run: RunResults, epoch: int) -> NDArray[np
 def drawn_kernels(kernels: NDArray[np.float32], largest: float) -> NDArray[np.uint8]:
     """Return kernels (n, k, k) side by side as a picture (H, W, 3); those of one length have one look in all epochs."""
     count, size = kernels.shape[:2]
-    cell, rows = size * DOT + DOT, -(-count // ACROSS)
-    sheet = np.full((rows * cell + DOT, min(count, ACROSS) * cell + DOT), 255, np.uint8)
+    dot, rows = max(1, CELL // (size + 1)), -(-count // ACROSS)
+    cell = (size + 1) * dot
+    sheet = np.full((rows * cell + dot, min(count, ACROSS) * cell + dot), 255, np.uint8)
     levels = np.rint(127.5 + 127.5 * kernels / (largest or 1.0)).astype(np.uint8)
     for number, square in enumerate(levels):
-        y, x = (place * cell + DOT for place in divmod(number, ACROSS))
-        sheet[y : y + size * DOT, x : x + size * DOT] = square.repeat(DOT, axis=0).repeat(DOT, axis=1)
+        y, x = (place * cell + dot for place in divmod(number, ACROSS))
+        sheet[y : y + size * dot, x : x + size * dot] = square.repeat(dot, axis=0).repeat(dot, axis=1)
     return np.repeat(sheet[..., None], 3, axis=2)
 
 

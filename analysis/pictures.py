@@ -25,6 +25,7 @@ from srcnn.yaml_text import read_yaml
 
 Bytes = NDArray[np.uint8]
 LARGEST = 192  # pixels of a picture on the page, each way: more would swell the file
+WIPED = (320, 240)  # width and height of a part in which two pictures are wiped
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,19 @@ def shown_part(box: Box, largest: int = LARGEST) -> Box:
     return Box(box.x + (box.width - width) // 2, box.y + (box.height - height) // 2, width, height)
 
 
-def widened(box: Box, width: int, height: int, shape: tuple[int, int] = (320, 240)) -> Box:
+def most_mended(original: Bytes, before: Bytes, after: Bytes, shape: tuple[int, int] = WIPED) -> Box:
+    """Return the box of this shape, or of as much as pictures (H, W, ...) have, in which squared errors fell most."""
+    height, width = original.shape[:2]
+    w, h = min(width, shape[0]), min(height, shape[1])
+    errors = [(each.astype(float) - original) ** 2 for each in (before, after)]
+    fell = (errors[0] - errors[1]).reshape(height, width, -1).sum(axis=2)
+    sums = np.pad(fell.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    of_box = sums[h:, w:] - sums[:-h, w:] - sums[h:, :-w] + sums[:-h, :-w]
+    y, x = np.unravel_index(of_box.argmax(), of_box.shape)
+    return Box(int(x), int(y), w, h)
+
+
+def widened(box: Box, width: int, height: int, shape: tuple[int, int] = WIPED) -> Box:
     """Return the box of this shape round the middle of another, or as much of it as a picture of this size has."""
     w, h = min(width, shape[0]), min(height, shape[1])
     x, y = box.x + (box.width - w) // 2, box.y + (box.height - h) // 2

@@ -16,18 +16,20 @@ from analysis.evidence import Evidence
 from analysis.light.methods import Picture
 from analysis.light.scores import INFINITE, MISSING, NEGATIVE, grids_of, packed
 from analysis.light.table import common_pictures, light_table, telling_order
+from analysis.pictures import most_mended
 from analysis.scores import load
 from analysis.study import open_study
 from jobs.shown_pictures import ShownPictures
 from runner.study.config import load_study
 from runner.study.plan import make_plan
+from srcnn.patches import Box
 from srcnn.paths import RootPaths, StudyPaths
 
 
 def made(folder, name="tiny", **changes):
     """A study with pictures and scores of one run; its folder."""
     settings = {"evaluate__metrics": ["psnr", "ssim"], "evaluate__protocols": ["region", "luma"]}
-    file = tiny_study(folder, **settings, **changes)
+    file = tiny_study(folder, **settings | changes)
     study, _ = load_study(str(file), [f"name={name}"])
     plan = make_plan(study, RootPaths(folder / "results"))
     plan.save()
@@ -163,3 +165,23 @@ def test_what_no_file_keeps_is_restored_for_the_table(tmp_path):
     (run,) = [method for method in table["methods"] if method["kind"] == "run"]
     assert run["files"] == {"1|full": 1, "2|full": 1}
     assert {f"{run['key']}|{epoch}|full|{i}" for epoch in (1, 2) for i in (0, 1)} <= set(table["held"])
+
+
+def test_a_study_of_whole_pictures_begins_with_the_part_that_was_mended_most(tmp_path):
+    folder = made(tmp_path, training__epochs=1, evaluate__protocols=["luma"])
+    write_report(folder)
+    page = StudyPaths(folder).report_page.read_text()
+    assert "Where the best run gained most" in page
+    assert re.search(r"the part \d+x\d+ at \d+, \d+; of the whole picture PSNR went from", page)
+
+
+def test_errors_are_counted_where_they_fell_not_where_they_are():
+    original, after = (np.zeros((240, 400), np.uint8) for _ in range(2))
+    before = original.copy()
+    before[200:220, 300:330] = 40  # mended
+    before[10:30, 10:60] = after[10:30, 10:60] = 90  # as wrong as it was
+    part = most_mended(original, before, after, (50, 40))
+    assert (part.width, part.height) == (50, 40)
+    assert part.x <= 300 <= 330 <= part.x + 50
+    assert part.y <= 200 <= 220 <= part.y + 40
+    assert most_mended(original, before, after, (500, 500)) == Box(0, 0, 400, 240)

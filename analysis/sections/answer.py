@@ -7,8 +7,8 @@ import pandas as pd
 from analysis.aggregate import mean_over_pictures, per_picture
 from analysis.evidence import Evidence
 from analysis.page import Beside, Column, Figure, Folded, PageSection, Prose, Shot, Table, Wipe
-from analysis.pictures import Album, data_uri, widened
-from analysis.sections.images import region_gains
+from analysis.pictures import Album, data_uri, most_mended, widened
+from analysis.sections.images import gains_of
 from analysis.sections.networks import time_panels
 from analysis.statistics import FEWEST, better, bootstrap_interval, seed_spread, summarise
 from analysis.style import metric_head, number
@@ -147,9 +147,14 @@ def _gains(evidence: Evidence) -> pd.DataFrame:
 
 
 def _wipe(evidence: Evidence) -> list[Wipe]:
-    """Return the region on which the best run gained most, interpolated and restored, with what lies round it."""
-    gains, run, metric = region_gains(evidence), evidence.best_run, evidence.leading
-    if gains is None or not len(gains) or run is None:
+    """Return the region, or the picture, on which the best run gained most, interpolated and restored.
+
+    A region is shown with what lies round it, of a picture the part in which its errors fell most.
+    """
+    protocol = next((name for name in ("region", "compound", "luma") if name in evidence.protocols), None)
+    gains = gains_of(evidence, protocol) if protocol else pd.DataFrame()
+    run, metric = evidence.best_run, evidence.leading
+    if not len(gains) or run is None:
         return []
     row, album, epoch = gains.iloc[0], Album(evidence.study), evidence.last_epoch[run.run_id]
     set_name, image = str(row["set"]), str(row["image"])
@@ -157,17 +162,20 @@ def _wipe(evidence: Evidence) -> list[Wipe]:
     if before is None or after is None or before.shape != after.shape:
         return []
     box = Box(*(int(row[side]) for side in ("x", "y", "width", "height")))
-    part = widened(box, after.shape[1], after.shape[0])
+    original = album.original(run, set_name, image)
+    if protocol == "luma" and original is not None and original.shape == after.shape:
+        part = most_mended(original, before, after)
+        where = f"the part {part.width}x{part.height} at {part.x}, {part.y}; of the whole picture"
+    else:
+        part = widened(box, after.shape[1], after.shape[0])
+        where = f"around the region {box.width}x{box.height} at {box.x}, {box.y}: there"
     left, right = (
         Shot(data_uri(part.cut(picture)), part.width, part.height, [name], f"{name}: {image}")
         for name, picture in ((evidence.study.baseline_names["bicubic"], before), (run.label, after))
     )
     unit = "" if about(metric).unit == "1" else f" {about(metric).unit}"
     values = [number(row[key], metric) for key in (f"{metric}_base", metric)]
-    caption = (
-        f"{set_name}/{image}, around the region {box.width}x{box.height} at {box.x}, {box.y}: there "
-        f"{about(metric).title} went from {values[0]} to {values[1]}{unit}."
-    )
+    caption = f"{set_name}/{image}, {where} {about(metric).title} went from {values[0]} to {values[1]}{unit}."
     return [Wipe("Where the best run gained most", left, right, caption)]
 
 

@@ -29,8 +29,8 @@ def section(evidence: Evidence) -> PageSection | None:
     if not evidence.scored_runs:
         return None
     blocks: list[Any] = [*_sorted_charts(evidence)]
-    gains = region_gains(evidence)
-    if gains is None or not len(gains):
+    gains = gains_of(evidence, evidence.patchwise) if evidence.patchwise in ("region", "compound") else pd.DataFrame()
+    if not len(gains):
         blocks.append(Prose("Best and worst regions need the protocol region or compound.", "faint"))
     else:
         run = evidence.best_run
@@ -43,13 +43,13 @@ def section(evidence: Evidence) -> PageSection | None:
     return PageSection("images", "Across images", [block for block in blocks if block])
 
 
-def region_gains(evidence: Evidence) -> pd.DataFrame | None:
-    """Return the best run's gain over interpolation on every region, by the leading metric, largest first."""
+def gains_of(evidence: Evidence, protocol: str) -> pd.DataFrame:
+    """Return the best run's gain over interpolation on what a protocol scores, by the leading metric, largest first."""
     run = evidence.best_run
-    if run is None or evidence.patchwise not in ("region", "compound"):
-        return None
+    if run is None:
+        return pd.DataFrame()
     metric, key = evidence.leading, [name for name in PAIR_KEY if name not in ("protocol", "definition")]
-    where = {"protocol": evidence.patchwise, "definition": evidence.definition}
+    where = {"protocol": protocol, "definition": evidence.definition}
     rows = evidence.rows(run, **where)
     base = evidence.baseline_rows(run.degradation_id, **where)
     pairs = rows[[*key, metric]].merge(base[[*key, metric]], on=key, suffixes=("", "_base"))

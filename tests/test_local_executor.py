@@ -315,7 +315,7 @@ def test_a_gpu_is_shared_by_no_more_than_was_said_and_the_plan_says_it(tmp_path,
 def test_what_an_executor_cannot_heed_is_refused(study_file, tmp_path, capsys, executor, flag, remedy):
     arguments = [str(study_file), "--executor", executor, "--dry-run", "--root", str(tmp_path / "results")]
     assert main([*arguments, flag, "2"]) == 2
-    assert f"{flag} 2 is for --executor local; {remedy}" in capsys.readouterr().err
+    assert f"--executor {executor} does not heed {flag} 2; {remedy}" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("training_alone")

@@ -58,7 +58,7 @@ def _all_reduced(tables: Iterable[pa.Table], metrics: Sequence[str]) -> Iterator
     with ThreadPoolExecutor(1) as thread:
         for table in tables:
             waiting.append(thread.submit(_reduced, table, metrics))
-            if len(waiting) > 2:
+            if len(waiting) > 1:
                 yield waiting.popleft().result()
         for future in waiting:
             yield future.result()

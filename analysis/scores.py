@@ -20,20 +20,22 @@ from srcnn.shard_rows import read_shards
 ADDED_COLUMNS = ("label", "degradation_id")
 
 
-def load(source: Path | str | StudyResults, columns: Iterable[str] | None = None, **where: Any) -> pd.DataFrame:
+def load(
+    source: Path | str | StudyResults, columns: Iterable[str] | None = None, baselines: bool = True, **where: Any
+) -> pd.DataFrame:
     """Return one row a comparison, in the columns of ``srcnn.schema.score_schema``, and two more.
 
     ``label`` names the run (null for baselines, which ``method`` names), ``degradation_id`` pairs runs with their
     baseline. ``columns`` and ``where`` decide what is read:
     ``load(STUDY_DIR, ["image", "psnr"], protocol="region", epoch=[4, 8])``; a column is compared
     with one value or several, and ``run`` with labels or ids. Baselines have no epoch and no run,
-    so conditions on these two keep them. Scores that are not there yet are absent. Text columns are
-    categories, which keeps ten million rows small. ``source`` may also be one Parquet file.
+    so conditions on these two keep them; without ``baselines`` they are left out. Scores that are not there yet are
+    absent. Text columns are categories, which keeps ten million rows small. ``source`` may also be one Parquet file.
 
     Raises FileNotFoundError if there is no study, ValueError for an unknown column.
     """
     names = list(columns) if columns is not None else score_schema(_own_metrics(source)).names
-    tables = list(scan(source, [name for name in names if name not in ADDED_COLUMNS], **where))
+    tables = list(scan(source, [name for name in names if name not in ADDED_COLUMNS], baselines, **where))
     if columns is not None:
         tables = [table.select([*dict.fromkeys([*names, *ADDED_COLUMNS])]) for table in tables]
     if not tables:
@@ -45,12 +47,14 @@ def load(source: Path | str | StudyResults, columns: Iterable[str] | None = None
     return frame
 
 
-def scan(source: Path | str | StudyResults, columns: Iterable[str] | None = None, **where: Any) -> Iterator[pa.Table]:
+def scan(
+    source: Path | str | StudyResults, columns: Iterable[str] | None = None, baselines: bool = True, **where: Any
+) -> Iterator[pa.Table]:
     """Give the rows of ``load`` as Arrow tables, one a shard, so that a large study need not fit in memory."""
     names = list(columns) if columns is not None else score_schema(_own_metrics(source)).names
     _check(names, where)
     if not isinstance(source, StudyResults) and Path(source).is_file():
-        yield from _scan_file(Path(source), names, where)
+        yield from _scan_file(Path(source), names, where if baselines else where | {"method": "srcnn"})
         return
     study = source if isinstance(source, StudyResults) else open_study(source)
     runs = {run.run_id: run for run in study.runs}
@@ -66,7 +70,7 @@ def scan(source: Path | str | StudyResults, columns: Iterable[str] | None = None
     epochs = where.pop("epoch", None)
     epochs = None if epochs is None else {int(epoch) for epoch in _several(epochs)}
     needed = [*dict.fromkeys([*names, *where, "method"])]
-    for shard, table in read_shards(study.shard_paths(chosen, epochs), needed, categories=True):
+    for shard, table in read_shards(study.shard_paths(chosen, epochs, baselines), needed, categories=True):
         table = _where(table, where)
         owner = shard.parent.name
         run = runs.get(owner)

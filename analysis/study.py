@@ -128,14 +128,17 @@ class StudyResults:
         """Return a setting that all runs share (the first run's)."""
         return self.runs[0].settings.get(key, default) if self.runs else default
 
-    def shard_paths(self, runs: set[str] | None = None, epochs: set[int] | None = None) -> list[Path]:
+    def shard_paths(
+        self, runs: set[str] | None = None, epochs: set[int] | None = None, baselines: bool = True
+    ) -> list[Path]:
         """Return every shard that belongs to the study, whether it is there or not.
 
-        ``runs`` and ``epochs`` leave out other runs and epochs; baselines stay.
+        ``runs`` and ``epochs`` leave out other runs and epochs, but no baselines.
         """
         wanted: dict[Path, None] = {}
         for run in self.runs:
-            wanted[self.paths.shard(run.degradation_id, run.eval_id, 0)] = None
+            if baselines:
+                wanted[self.paths.shard(run.degradation_id, run.eval_id, 0)] = None
             if runs is not None and run.run_id not in runs:
                 continue
             for epoch in run.epochs:

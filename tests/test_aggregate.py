@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from score_tables import row, write_study
+from score_tables import row, write_rows, write_study
 
 import analysis
 from analysis.aggregate import by_picture, last_epochs, left_out, mean_over_pictures, scanned_columns
@@ -99,6 +99,16 @@ def test_loading_reads_only_what_is_asked_for(set5):
     assert sorted(runs["psnr"]) == [33.55, 34.91]
     assert list(frame.columns) == ["image", "psnr", "label", "degradation_id"]
     assert len(frame) == 4  # baselines belong to every run
+    alone = analysis.load(
+        set5, ["image", "psnr"], baselines=False, run="9-1-5", protocol="luma", image=["bird", "head"]
+    )
+    assert alone.equals(runs.reset_index(drop=True))
+
+
+def test_a_file_of_a_run_and_its_baseline_can_be_loaded_without_the_baseline(tmp_path):
+    rows = [row("a", psnr=2.0, run_id="r", epoch=1), row("a", "bicubic", psnr=1.0), row("a", "direct", psnr=0.0)]
+    file = write_rows(tmp_path / "rows.parquet", rows)
+    assert analysis.load(file, ["psnr"], baselines=False)["psnr"].tolist() == [2.0]
 
 
 @pytest.mark.parametrize(

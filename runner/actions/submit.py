@@ -235,7 +235,8 @@ def _refuse_room(arguments: argparse.Namespace, executor: Executor) -> None:
     ):
         if number and not executor.heeds_room:
             remedy = f"on {executor.title} say {setting}={number}" if executor.is_elsewhere else f"leave {flag} out"
-            raise ConfigError(f"--executor {executor.name} does not heed {flag} {number}; {remedy}", "how-to/packing.md")
+            trouble = f"--executor {executor.name} does not heed {flag} {number}; {remedy}"
+            raise ConfigError(trouble, "how-to/packing.md")
 
 
 def _room(arguments: argparse.Namespace) -> Room:

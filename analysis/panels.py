@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,7 +27,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 _LETTER, _LINE = 0.062, 0.17  # inches that a letter takes on average, and a line of text
 _MARGIN = 0.12
-_SHARED = 0.1  # inches under a panel whose horizontal axis has its words under another
+_TICKS = 0.1  # inches under a panel whose horizontal axis has its words under another
 MANY = 12  # series of a panel, beyond which bands and marks would hide the lines
 
 
@@ -71,32 +71,36 @@ def _key_rows(legend: Mapping[str, Line], width: float) -> list[list[tuple[float
     return rows
 
 
+class _Room(NamedTuple):
+    """The inches left and below the frame of a panel; with ``shared``, the words below are those of the next row."""
+
+    west: float
+    south: float
+    shared: bool
+
+
 class _Sheet(Artist):
     """The whole picture, as something that a figure draws."""
 
     def __init__(self, rows: Sequence[Sequence[Panel]], keys: Sequence[Sequence[tuple[float, str, Line]]]) -> None:
         super().__init__()
         self.rows, self.keys = rows, keys
-        self.wests = [max(map(_west, filter(None, column))) for column in zip_longest(*rows)]
-        self.souths = [
-            _SHARED if _serves(under, row) else max(map(_south, row, self.wests))
-            for row, under in zip_longest(rows, rows[1:], fillvalue=())
-        ]
-        words = max(self.souths)
-        self.heights = [
-            max(panel.size[1] for panel in row) - (words - south if south == _SHARED else 0.0)
-            for row, south in zip(rows, self.souths, strict=True)
-        ]
+        self.rooms, self.heights = [], []
+        for row, under in zip_longest(rows, rows[1:], fillvalue=()):
+            wests = [max(_west(other) for other in _column(rows, k, panel.size)) for k, panel in enumerate(row)]
+            south, shared = max(map(_south, row, wests)), _serves(under, row)
+            self.rooms.append([_Room(west, _TICKS if shared else south, shared) for west in wests])
+            self.heights.append(max(panel.size[1] for panel in row) - (south - _TICKS if shared else 0.0))
         self.height = sum(self.heights) + len(keys) * _LINE + (_MARGIN if keys else 0)
 
     def draw(self, renderer: Any) -> None:
         """Draw with a renderer, which knows the format."""
         pen = _Pen(renderer, self.figure.dpi)
         top = self.height
-        for row, height, south in zip(self.rows, self.heights, self.souths, strict=True):
+        for row, height, rooms in zip(self.rows, self.heights, self.rooms, strict=True):
             left = 0.0
-            for panel, west in zip(row, self.wests, strict=False):
-                _draw_panel(pen, panel, left, top - height, height, west, south)
+            for panel, room in zip(row, rooms, strict=True):
+                _draw_panel(pen, panel, left, top - height, height, room)
                 left += panel.size[0]
             top -= height
         for keys in self.keys:
@@ -211,6 +215,11 @@ def _font(size: float, bold: bool) -> Any:
     return FontProperties(size=size, weight="bold" if bold else "normal")
 
 
+def _column(rows: Sequence[Sequence[Panel]], place: int, size: tuple[float, float]) -> list[Panel]:
+    """Return the panels of this size that stand in a column."""
+    return [row[place] for row in rows if len(row) > place and row[place].size == size]
+
+
 def _west(panel: Panel) -> float:
     """Return the inches that a panel's vertical axis and its words take."""
     longest = max((len(shortened(text)) for _, text in ticks(panel.y, *panel.bounds[1])), default=0)
@@ -219,17 +228,17 @@ def _west(panel: Panel) -> float:
 
 def _south(panel: Panel, west: float) -> float:
     """Return the inches that a panel's horizontal axis and its words take."""
-    slant = 0.6 * _LETTER * max(map(len, _across(panel))) if _slanted(panel, west) else 0.0
+    slant = 0.6 * _LETTER * max(len(text) for _, text in _across(panel)) if _slanted(panel, west) else 0.0
     return 0.26 + slant + (0.18 if panel.x.label else 0.0)
 
 
-def _across(panel: Panel) -> list[str]:
-    return [shortened(text) for _, text in ticks(panel.x, *panel.bounds[0])]
+def _across(panel: Panel) -> list[tuple[float, str]]:
+    return [(value, shortened(text)) for value, text in ticks(panel.x, *panel.bounds[0])]
 
 
 def _slanted(panel: Panel, west: float) -> bool:
     """Say whether the names along a panel's horizontal axis are too long to stand side by side."""
-    texts = _across(panel)
+    texts = [text for _, text in _across(panel)]
     return bool(panel.x.names) and max(map(len, texts)) * _LETTER > (panel.size[0] - west - _MARGIN) / len(texts)
 
 
@@ -243,32 +252,34 @@ def _serves(under: Sequence[Panel], row: Sequence[Panel]) -> bool:
     return len(under) == len(row) and all(map(same, row, under))
 
 
-def _draw_panel(pen: _Pen, panel: Panel, left: float, bottom: float, height: float, west: float, south: float) -> None:
-    """Draw a panel, with the words of its horizontal axis if there is room for them in the ``south``."""
+def _draw_panel(pen: _Pen, panel: Panel, left: float, bottom: float, height: float, room: _Room) -> None:
     (x_low, x_high), (y_low, y_high) = panel.bounds
-    x_ticks, y_ticks = ticks(panel.x, x_low, x_high), ticks(panel.y, y_low, y_high)
-    y_texts = [shortened(text) for _, text in y_ticks]
-    frame = (left + west, bottom + south, panel.size[0] - west - _MARGIN, height - south - 0.3)
+    frame = (
+        left + room.west,
+        bottom + room.south,
+        panel.size[0] - room.west - _MARGIN,
+        height - room.south - 0.3,
+    )
     across = _Scale(panel.x, x_low, x_high, frame[0], frame[2])
     upwards = _Scale(panel.y, y_low, y_high, frame[1], frame[3])
     right, top = frame[0] + frame[2], frame[1] + frame[3]
     pen.text(frame[0], top + 0.1, shortened(panel.title, 44), bold=True, size=9)
-    for (value, _), text in zip(y_ticks, y_texts, strict=True):
+    for value, text in ticks(panel.y, y_low, y_high):
         y = upwards.of(value)
         if not panel.cells:
             pen.line(np.array([[frame[0], y], [right, y]]), GRID, 0.6)
-        pen.text(frame[0] - 0.06, y, text, size=8, across=1, vertical="middle")
-    shared, slanted = south == _SHARED, _slanted(panel, west)
-    for (value, _), text in zip(x_ticks, _across(panel), strict=True):
+        pen.text(frame[0] - 0.06, y, shortened(text), size=8, across=1, vertical="middle")
+    slanted = _slanted(panel, room.west)
+    for value, text in _across(panel):
         x = across.of(value)
-        if shared:
+        if room.shared:
             pen.line(np.array([[x, frame[1]], [x, frame[1] - 0.04]]), INK, 0.7)
         elif slanted:
             pen.text(x + 0.03, frame[1] - 0.14, text, size=8, across=1, angle=35)
         else:
             pen.text(x, frame[1] - 0.17, text, size=8, across=0.5)
     pen.text(left + 0.14, frame[1] + frame[3] / 2, panel.y.label, across=0.5, angle=90)
-    if not shared:
+    if not room.shared:
         pen.text(frame[0] + frame[2] / 2, bottom + 0.08, panel.x.label, across=0.5)
     if not panel.cells:
         pen.line(np.array([[frame[0], top], [frame[0], frame[1]], [right, frame[1]]]), INK, 0.7)

@@ -143,8 +143,8 @@ def most_mended(original: Bytes, before: Bytes, after: Bytes, shape: tuple[int, 
     """Return the box of this shape, or of as much as pictures (H, W, ...) have, in which squared errors fell most."""
     height, width = original.shape[:2]
     w, h = min(width, shape[0]), min(height, shape[1])
-    errors = [(each.astype(float) - original) ** 2 for each in (before, after)]
-    fell = (errors[0] - errors[1]).reshape(height, width, -1).sum(axis=2)
+    error_before, error_after = ((picture.astype(float) - original) ** 2 for picture in (before, after))
+    fell = (error_before - error_after).reshape(height, width, -1).sum(axis=2)
     sums = np.pad(fell.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     of_box = sums[h:, w:] - sums[:-h, w:] - sums[h:, :-w] + sums[:-h, :-w]
     y, x = np.unravel_index(of_box.argmax(), of_box.shape)

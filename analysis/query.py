@@ -63,7 +63,7 @@ def means(
 def pictures(study: StudyResults, metrics: Sequence[str], where: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """Return ``by_picture`` of the rows that the conditions leave; read no more than they need."""
     stored = {name: _typed(name, values) for name, values in where.items() if name not in _MADE and "." not in name}
-    frame = with_names(by_picture(scan(study, scanned_columns(metrics), True, **stored), metrics), study)
+    frame = with_names(by_picture(scan(study, scanned_columns(metrics), baselines=True, **stored), metrics), study)
     frame = with_frames(frame, study)
     if "run" in where:
         ids = {run.run_id for run in study.runs}

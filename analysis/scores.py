@@ -13,15 +13,17 @@ import pyarrow.parquet as pq
 from analysis.study import StudyResults, open_study
 from srcnn.history import read_history
 from srcnn.metrics import is_metric
+from srcnn.schema import METHODS
 from srcnn.score_schema import score_schema
 from srcnn.shard_rows import read_shards
 
 # The columns that load adds to those of the score table.
 ADDED_COLUMNS = ("label", "degradation_id")
+BASELINES = [method for method in METHODS if method != "srcnn"]
 
 
 def load(
-    source: Path | str | StudyResults, columns: Iterable[str] | None = None, baselines: bool = True, **where: Any
+    source: Path | str | StudyResults, columns: Iterable[str] | None = None, *, baselines: bool = True, **where: Any
 ) -> pd.DataFrame:
     """Return one row a comparison, in the columns of ``srcnn.schema.score_schema``, and two more.
 
@@ -35,7 +37,7 @@ def load(
     Raises FileNotFoundError if there is no study, ValueError for an unknown column.
     """
     names = list(columns) if columns is not None else score_schema(_own_metrics(source)).names
-    tables = list(scan(source, [name for name in names if name not in ADDED_COLUMNS], baselines, **where))
+    tables = list(scan(source, [name for name in names if name not in ADDED_COLUMNS], baselines=baselines, **where))
     if columns is not None:
         tables = [table.select([*dict.fromkeys([*names, *ADDED_COLUMNS])]) for table in tables]
     if not tables:
@@ -48,13 +50,13 @@ def load(
 
 
 def scan(
-    source: Path | str | StudyResults, columns: Iterable[str] | None = None, baselines: bool = True, **where: Any
+    source: Path | str | StudyResults, columns: Iterable[str] | None = None, *, baselines: bool = True, **where: Any
 ) -> Iterator[pa.Table]:
     """Give the rows of ``load`` as Arrow tables, one a shard, so that a large study need not fit in memory."""
     names = list(columns) if columns is not None else score_schema(_own_metrics(source)).names
     _check(names, where)
     if not isinstance(source, StudyResults) and Path(source).is_file():
-        yield from _scan_file(Path(source), names, where if baselines else where | {"method": "srcnn"})
+        yield from _scan_file(Path(source), names, baselines, where)
         return
     study = source if isinstance(source, StudyResults) else open_study(source)
     runs = {run.run_id: run for run in study.runs}
@@ -79,9 +81,11 @@ def scan(
         )
 
 
-def _scan_file(file: Path, names: list[str], where: Mapping[str, Any]) -> Iterator[pa.Table]:
+def _scan_file(file: Path, names: list[str], baselines: bool, where: Mapping[str, Any]) -> Iterator[pa.Table]:
     needed = [*dict.fromkeys([*names, *where, "method"])]
     for _, table in read_shards([file], needed, categories=True):
+        if not baselines:
+            table = table.filter(pc.invert(pc.is_in(table["method"].cast(pa.string()), pa.array(BASELINES))))
         yield _labelled(_where(table, where), None, None).select([*names, *ADDED_COLUMNS])
 
 

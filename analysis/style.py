@@ -74,11 +74,11 @@ def number(value: Any, metric: str, signed: bool = False) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     places = digits(metric)
-    if value and abs(value) < 0.5 * 10.0**-places:  # its first digit tells it from nothing
+    if value and abs(value) < 0.5 * 10.0**-places:  # one digit, so that it does not read as 0
         form = ".1g" if abs(value) >= 1e-4 else ".1e"
     else:
         form = f".{places}f"
-    return f"{value:{'+' if signed else ''}{form}}".replace("-", "−")
+    return f"{value:{'+' if signed else ''}{form}}".replace("e-0", "e-").replace("-", "−")
 
 
 def with_interval(mean: float, low: float, high: float, metric: str) -> str:

@@ -34,7 +34,7 @@ NETWORKS = ("9-1-5", "9-5-5")
 OWN_KERNELS = ("9-1-5", "9-1-7")
 SECTIONS = ("throughput", "restoring", "training", "networks", "sharing", "scoring")
 EXTRA = "stage"  # only where it is asked for: half of its time the commands that it times start
-ON_PATCHES, ON_PICTURES = {"throughput", "training"}, {"training", "networks", "sharing"}
+ON_PATCHES, NEED_PICTURES = {"throughput", "training"}, {"training", "networks", "sharing"}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,7 +62,9 @@ def main() -> None:
     result: dict[str, Any] = about(device)
     print(", ".join(f"{name} {value}" for name, value in result.items()))
     start = time.perf_counter()
-    patches: Any = training_patches(arguments, device) if ON_PATCHES & set(arguments.only) else None
+    without = (set() if arguments.data_root else NEED_PICTURES) | ({"training"} if arguments.quick else set())
+    wanted = set(arguments.only) - without
+    patches: Any = training_patches(arguments, device) if ON_PATCHES & wanted else None
     sections: dict[str, Callable[[], list[dict[str, Any]]]] = {
         "throughput": lambda: throughput(patches, arguments.quick),
         "restoring": lambda: restoring(device, arguments.quick),
@@ -72,9 +74,8 @@ def main() -> None:
         "scoring": lambda: scoring(device, arguments.quick, result["cores"]),
         EXTRA: lambda: stage(device, arguments.quick, result["cores"]),
     }
-    without = (set() if arguments.data_root else ON_PICTURES) | ({"training"} if arguments.quick else set())
     for name in sections:
-        if name in set(arguments.only) - without:
+        if name in wanted:
             begun = time.perf_counter()
             result[name] = sections[name]()
             print(f"({name}: {time.perf_counter() - begun:.0f} s)", flush=True)
@@ -279,6 +280,7 @@ def until_wanted(
             reached = seconds
             if not recorded:  # it takes long, and no more is asked of it
                 break
+    whole = epoch == epochs
     how = "recorded, own kernels" if recorded else "one by one, cuDNN"
     text = "not reached" if reached is None else f"{reached:.2f} s"
     print(
@@ -292,6 +294,7 @@ def until_wanted(
         "precision": precision,
         "epochs": epochs,
         "seconds_to_wanted": reached,
+        "whole": whole,
         "seconds": seconds,
         "psnr": psnr,
     }

@@ -164,7 +164,10 @@ def rows_or_reason(function: Callable[..., Result], *arguments: Any) -> Result |
     call raises, even KeyboardInterrupt, comes from its own code, and it does not catch what ends the whole task.
     The next call is made in the same thread, which has what kernels keep for each thread.
     """
-    calls = _idle.pop() if _idle else _new_thread()
+    try:
+        calls = _idle.pop()
+    except IndexError:
+        calls = _new_thread()
     outcome: SimpleQueue[Result | str] = SimpleQueue()
     calls.put((outcome, function, arguments))
     while True:
@@ -177,7 +180,7 @@ def rows_or_reason(function: Callable[..., Result], *arguments: Any) -> Result |
 
 
 _Calls = SimpleQueue[tuple[SimpleQueue[Any], Callable[..., Any], tuple[Any, ...]]]
-_idle: list[_Calls] = []  # what threads that wait for a call wait for
+_idle: list[_Calls] = []  # of the threads that have nothing to do
 
 
 def _new_thread() -> _Calls:
@@ -192,10 +195,14 @@ def _answer(calls: _Calls) -> None:
 
 
 def _answer_one(outcome: SimpleQueue[Any], function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    """Put what a call returns, or why it failed; a function of its own, so that a waiting thread holds no picture."""
     try:
         result = function(*arguments)
     except BaseException as error:  # noqa: BLE001 - the user's own metric may raise anything
-        result = reason_of(error)
+        try:
+            result = reason_of(error)
+        except BaseException:  # noqa: BLE001 - its words come from the user's own code, too
+            result = f"{type(error).__name__}, whose own words cannot be had"
     outcome.put(result)
 
 

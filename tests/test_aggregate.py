@@ -93,6 +93,21 @@ def test_each_run_counts_with_its_own_last_epoch(tmp_path):
     assert means[means.index.isna()].tolist() == [0.0]  # baselines
 
 
+def test_rows_are_summed_alike_however_many_are_read_at_once(tmp_path, monkeypatch):
+    epochs = {epoch: [row(f"p{n}", psnr=epoch + n, ssim=0.5, x=n) for n in range(epoch)] for epoch in range(1, 7)}
+    study = write_study(tmp_path / "s", {"run": {"epochs": epochs}}, [row("p0", "bicubic", psnr=0.0)])
+    together = aggregated(study)
+    monkeypatch.setattr("analysis.aggregate.BATCH", 2)
+    assert together.equals(aggregated(study))
+
+    def broken():
+        yield from scan(study, scanned_columns(METRICS))
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        by_picture(broken(), METRICS)
+
+
 def test_loading_reads_only_what_is_asked_for(set5):
     frame = analysis.load(set5, ["image", "psnr"], run="9-1-5", protocol="luma", image=["bird", "head"])
     runs = frame[frame["label"] == "9-1-5"]

@@ -265,9 +265,21 @@ def test_a_gpu_for_a_stage_whose_backend_is_the_cpu_is_refused(tmp_path):
 
 
 def test_one_thread_scores_picture_after_picture_with_what_kernels_keep():
-    scoring = rows_or_reason(threading.get_ident)
-    assert scoring == rows_or_reason(threading.get_ident)
-    assert scoring != threading.get_ident()
+    scoring = rows_or_reason(threading.current_thread)
+    assert rows_or_reason(threading.current_thread) is scoring
+    assert scoring is not threading.current_thread()
+
+
+def test_a_reason_that_cannot_be_told_is_an_answer():
+    class Untold(MemoryError):
+        def __str__(self):
+            raise ValueError
+
+    def call():
+        raise Untold
+
+    assert rows_or_reason(call) == "Untold, whose own words cannot be had"
+    assert rows_or_reason(int) == 0
 
 
 def test_a_call_after_one_that_a_signal_ended_does_not_wait_for_it():
@@ -278,7 +290,7 @@ def test_a_call_after_one_that_a_signal_ended_does_not_wait_for_it():
 
     def goes_on():
         signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
-        ended.wait()
+        ended.wait(60)
 
     before = signal.signal(signal.SIGUSR1, stop)
     try:

@@ -172,7 +172,7 @@ def test_a_study_of_whole_pictures_begins_with_the_part_that_was_mended_most(tmp
     write_report(folder)
     page = StudyPaths(folder).report_page.read_text()
     assert "Where the best run gained most" in page
-    assert re.search(r"the part \d+x\d+ at \d+, \d+; of the whole picture PSNR went from", page)
+    assert re.search(r"the part \d+x\d+ at \d+, \d+; PSNR of the whole picture went from", page)
 
 
 def test_errors_are_counted_where_they_fell_not_where_they_are():

@@ -3,6 +3,8 @@
 import csv
 import json
 import re
+from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -10,7 +12,7 @@ import pandas as pd
 import pytest
 from conftest import REPOSITORY
 
-from analysis.charts import Panel, as_json
+from analysis.charts import Axis, Panel, Series, as_json
 from analysis.heatmap import heatmap
 from analysis.panels import save
 from analysis.plots import evaluation_plot, image_plot, line_plot, upsampling_plot
@@ -85,3 +87,27 @@ def test_markup_is_made_by_the_template_and_by_xml_alone():
     }
     assert [file.name for file, text in texts.items() if re.search(r"\|\s*safe\b|f['\"]\s*<\w", text)] == []
     assert sorted(file.name for file, text in texts.items() if "Markup(" in text) == ["build.py", "svg.py"]
+
+
+def words_of(panels: list[Panel], file: Path) -> list[str]:
+    """All words that stand in a picture of the panels."""
+    save(panels, file)
+    return ["".join(element.itertext()).strip() for element in ElementTree.parse(file).iter() if "text" in element.tag]
+
+
+def test_panels_in_a_column_have_the_words_of_one_horizontal_axis_if_all_have_the_same(tmp_path):
+    line = run_styles(["run"], [])["run"]
+    panels = [
+        Panel(f"panel {n}", Axis("epoch"), Axis("dB"), [Series("run", line, (1, 2), (n, n + 1.0))]) for n in range(6)
+    ]
+    assert words_of(panels, tmp_path / "a.svg").count("epoch") == 3
+    changed = {
+        "an axis": [*panels[:5], replace(panels[5], x=Axis("seconds"))],
+        "a reach": [*panels[:5], replace(panels[5], series=[Series("run", line, (1, 3), (1, 2))])],
+        "a size": [*panels[:5], replace(panels[5], size=(7.0, 2.5))],
+        "a row": panels[:5],
+    }
+    for what, others in changed.items():
+        words = words_of(others, tmp_path / "b.svg")
+        assert words.count("epoch") + words.count("seconds") == len(others), what
+    assert [word for word in words if word.startswith("panel")] == [panel.title for panel in panels[:5]]

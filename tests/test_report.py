@@ -256,7 +256,7 @@ def test_compare_takes_folders_of_runs(study, capsys):
 
 
 def test_small_numbers_are_written_so_that_they_can_be_read():
-    assert number(1.25e-8, "cos") == "1.2e−08"
+    assert number(1.25e-8, "cos") == "1.2e−8"
     assert number(-0.00041, "psnr", signed=True) == "−0.0004"
     assert number(math.inf, "psnr") == "∞"
     assert number(None, "psnr") == number(math.nan, "psnr") == "–"

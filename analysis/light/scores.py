@@ -188,7 +188,7 @@ def packed(values: NDArray[np.float64], metrics: Sequence[str]) -> dict[str, Any
         low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
         printed = 10.0 ** -digits(name)
         step = max(printed, (high - low) / LARGEST)
-        if max(abs(low), abs(high)) < 100 * printed:  # which are printed with a power of ten
+        if max(abs(low), abs(high)) < 100 * printed:  # of which the report prints one digit
             step = (high - low) / LARGEST or 1.0
         else:
             low = float(np.floor(low / printed) * printed)

@@ -165,17 +165,18 @@ def _wipe(evidence: Evidence) -> list[Wipe]:
     original = album.original(run, set_name, image)
     if protocol == "luma" and original is not None and original.shape == after.shape:
         part = most_mended(original, before, after)
-        where = f"the part {part.width}x{part.height} at {part.x}, {part.y}; of the whole picture"
+        of, where = "of the whole picture", f"the part {part.width}x{part.height} at {part.x}, {part.y}"
     else:
         part = widened(box, after.shape[1], after.shape[0])
-        where = f"around the region {box.width}x{box.height} at {box.x}, {box.y}: there"
+        of, where = "of the region", f"round the region {box.width}x{box.height} at {box.x}, {box.y}"
     left, right = (
         Shot(data_uri(part.cut(picture)), part.width, part.height, [name], f"{name}: {image}")
         for name, picture in ((evidence.study.baseline_names["bicubic"], before), (run.label, after))
     )
     unit = "" if about(metric).unit == "1" else f" {about(metric).unit}"
     values = [number(row[key], metric) for key in (f"{metric}_base", metric)]
-    caption = f"{set_name}/{image}, {where} {about(metric).title} went from {values[0]} to {values[1]}{unit}."
+    change = f"{about(metric).title} {of} went from {values[0]} to {values[1]}{unit}"
+    caption = f"{set_name}/{image}, {where}; {change}."
     return [Wipe("Where the best run gained most", left, right, caption)]
 
 

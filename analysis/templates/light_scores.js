@@ -111,5 +111,6 @@ function numberText(value, digits, signed = false) {
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   const plus = signed && value >= 0 ? "+" : "";
   const small = value !== 0 && Math.abs(value) < 0.5 * 10 ** -digits;
-  return (plus + (small ? value.toExponential(1) : value.toFixed(digits))).replaceAll("-", "−");
+  const text = !small ? value.toFixed(digits) : Math.abs(value) < 1e-4 ? value.toExponential(1) : value.toPrecision(1);
+  return (plus + text).replaceAll("-", "−");
 }

@@ -12,6 +12,7 @@ from selenium.webdriver.common.keys import Keys
 
 from analysis import compare
 from analysis.scores import load
+from analysis.style import digits, number
 from srcnn.upsample import UPSAMPLERS
 
 TABLE = "const table = document.querySelector('.light').table;"
@@ -330,3 +331,11 @@ def test_two_studies_lie_on_one_table(browser, page, tmp_path):
     assert pixels(browser, [(x + 0.5, 9.5) for x in (8, 14, 17)]) == [[0, 0, 0]] * 3
     assert browser.find_elements(By.CSS_SELECTOR, "#settings pre")
     assert browser.get_log("browser") == []
+
+
+def test_numbers_are_written_as_the_report_writes_them(table):
+    values = [31.234, -0.2, 0.004, -0.00041, 0.0001, 1.25e-8, 0.0]
+    for metric, signed in (("psnr", False), ("psnr", True), ("ssim", True)):
+        script = "return arguments[0].map((value) => numberText(value, arguments[1], arguments[2]))"
+        written = run(table, script, values, digits(metric), signed)
+        assert written == [number(value, metric, signed) for value in values]

@@ -4,7 +4,7 @@ DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: study test test-hostile test-browser test-slurm test-gpu test-published test-package storm lint kernels docs docs-links bench ready clean
+.PHONY: study test test-hostile test-browser test-slurm test-gpu test-published test-package storm lint kernels docs docs-links bench clean
 
 study: $(VENV)/ready
 	$(BIN)/python -m runner.submit quickstart --executor local
@@ -95,9 +95,7 @@ $(VENV)/ready-docs: $(VENV)/ready-dev
 	$(INSTALL) -e ".[docs]"
 	touch $@
 
-# Both environments with all that any target needs, by one call of pip instead of three: make -j2 ready.
-ready: $(VENV)/ready-all $(VENV)-package/ready
-
+# The environment with all that any target needs, by one call of pip instead of three.
 $(VENV)/ready-all: setup.cfg pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) -e ".[dev,docs]"
 	touch $(VENV)/ready $(VENV)/ready-dev $(VENV)/ready-docs $@

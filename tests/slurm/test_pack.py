@@ -16,7 +16,7 @@ from .studies import LITTLE, Submitted, hold, let_go, results, stub_study, undis
 from .test_cancel import cancel, states
 
 EPOCHS = 5
-RUNS = 100 if os.environ.get("SRCNN_SLOW") else 40  # of the sweep that meets everything; eight share a job
+RUNS = 100 if os.environ.get("SRCNN_SLOW") else 24  # of the sweep that meets everything; eight share a job
 
 
 def sweep(count: int) -> dict[str, object]:

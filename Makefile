@@ -14,11 +14,11 @@ PROCESSES := -n $$(($$(nproc) + 1)) --maxprocesses 8 --dist loadfile  # one more
 # What is installed is compiled when it is first imported, a tenth of it, and then kept, whatever is said elsewhere.
 export PYTHONDONTWRITEBYTECODE :=
 
-test: $(VENV)/ready-dev kernels
+test: kernels
 	$(BIN)/python -m pytest $(PROCESSES)
 
 # The scoring kernels of this checkout, compiled once; else each process of the tests compiles them for itself.
-kernels: $(VENV)/ready
+kernels: $(VENV)/ready-dev
 	PYTHONPATH=. $(BIN)/python -c "from srcnn.metrics import METRICS, warm_up; warm_up(metrics=METRICS)"
 
 # The attack: every kind of file damaged under every command, full disks and folders that may not be written, code that

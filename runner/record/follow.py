@@ -22,7 +22,7 @@ POLL_S = 0.5  # of local files
 SHARE = 0.05  # of the time at most goes into looking for new attempts
 SCHEDULER_S = 10.0  # between two questions to a scheduler
 STUDY_S = 2.0  # where there is none to ask
-QUIET_S = 1.0  # a log that is not written to for so long after the end is complete
+QUIET_S = 3.0  # a log that is not written to for so long after the end is complete
 LATE_S = 10.0  # longer than this nobody waits for its last lines
 
 

@@ -114,7 +114,8 @@ class Evidence:
 
     def rows(self, run: RunResults, **where: Any) -> pd.DataFrame:
         """Return the score rows of a run's last scored epoch, without its baseline's."""
-        return load(self.study, baselines=False, run=run.run_id, epoch=self.last_epoch[run.run_id], **where)
+        frame = load(self.study, baselines=False, run=run.run_id, epoch=self.last_epoch[run.run_id], **where)
+        return frame[frame["run_id"] == run.run_id]  # others may be called as this one's id
 
     def baseline_rows(self, degradation_id: str, **where: Any) -> pd.DataFrame:
         """Return the score rows of a baseline: methods ``bicubic`` and ``direct``."""

@@ -152,13 +152,15 @@ def _rows(evidence: Evidence, sheet: Sheet, held: dict[Any, pd.DataFrame]) -> pd
     run = sheet.method.run_of
     key = (sheet.method.study, sheet.method.kind == RUN and run.run_id, sheet.epoch, sheet.protocol, run.degradation_id)
     if key not in held:
-        columns = ["set", "image", "method", "upsampler", "zoom", "x", "y", "width", "height"]
+        columns = ["run_id", "set", "image", "method", "upsampler", "zoom", "x", "y", "width", "height"]
         where: dict[str, Any] = {"protocol": sheet.protocol, "definition": evidence.definition}
         where |= {"run": run.run_id, "epoch": sheet.epoch} if sheet.method.kind == RUN else {"run": []}
         held.clear()
         held[key] = load(evidence.study, [*columns, *evidence.metrics], baselines=sheet.method.kind != RUN, **where)
     frame = held[key]
-    if sheet.method.kind != RUN:
+    if sheet.method.kind == RUN:
+        frame = frame[frame["run_id"] == run.run_id]
+    else:
         frame = frame[(frame["method"] == sheet.method.kind) & (frame["degradation_id"] == run.degradation_id)]
     if sheet.upsampler:
         frame = frame[(frame["upsampler"] == sheet.upsampler) & (frame["zoom"] == sheet.zoom)]

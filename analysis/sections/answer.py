@@ -162,8 +162,8 @@ def _wipe(evidence: Evidence) -> list[Wipe]:
     if before is None or after is None or before.shape != after.shape:
         return []
     box = Box(*(int(row[side]) for side in ("x", "y", "width", "height")))
-    original = album.original(run, set_name, image)
-    if protocol == "luma" and original is not None and original.shape == after.shape:
+    original = album.original(run, set_name, image) if protocol == "luma" else None
+    if original is not None and original.shape == after.shape:
         part = most_mended(original, before, after)
         of, where = "of the whole picture", f"the part {part.width}x{part.height} at {part.x}, {part.y}"
     else:

@@ -1,6 +1,7 @@
 """The columns of the score table, as Arrow knows them."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -18,5 +19,10 @@ def score_schema(metrics: Iterable[str] = ()) -> pa.Schema:
     """
     key = [pa.field(name, pa.int32() if name in INTEGER_COLUMNS else pa.string()) for name in KEY_COLUMNS]
     names = dict.fromkeys((*QUICK_METRICS, *metrics))
-    values = [pa.field(name, pa.float64(), metadata=about(name).to_metadata()) for name in names]
-    return pa.schema(key + values)
+    return pa.schema([*key, *(_values(name, *about(name).to_metadata().items()) for name in names)])
+
+
+@lru_cache(maxsize=256)
+def _values(name: str, *metadata: tuple[str, str]) -> pa.Field:
+    """Return the column of a metric, which thousands of shards have alike."""
+    return pa.field(name, pa.float64(), metadata=dict(metadata))

@@ -14,6 +14,7 @@ from srcnn.damage import DamagedFile, identity, is_content_fault, named, of_anot
 from srcnn.files import parsed
 from srcnn.metrics import METRICS, About, is_metric, learn
 from srcnn.regular import NotRegular, require_regular
+from srcnn.schema import INTEGER_COLUMNS, KEY_COLUMNS
 from srcnn.score_schema import score_schema
 from srcnn.shards import ShardPlace, find_shard, origin_of, partial_shard, set_index_aside
 from srcnn.whole import NotWhole, check_parquet
@@ -120,11 +121,16 @@ def _conform(table: pa.Table, columns: Sequence[str] | None, categories: bool) -
     if categories:
         text = pa.dictionary(pa.int32(), pa.string())
         fields = [field.with_type(text) if pa.types.is_string(field.type) else field for field in fields]
+    there = set(table.column_names)
     arrays = [
-        table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(len(table), field.type)
+        _of_type(table[field.name], field.type) if field.name in there else pa.nulls(len(table), field.type)
         for field in fields
     ]
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _of_type(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    return column if column.type == kind else column.cast(kind)
 
 
 def learn_metrics(schema: pa.Schema) -> None:
@@ -138,7 +144,7 @@ class _Reader:
     """An open Parquet file of which ranges of rows are read; the last row groups stay at hand."""
 
     def __init__(self, file: Path, categories: bool) -> None:
-        text = [field.name for field in score_schema() if pa.types.is_string(field.type)]
+        text = [name for name in KEY_COLUMNS if name not in INTEGER_COLUMNS]
         check_parquet(file)
         self.file = pq.ParquetFile(file, read_dictionary=text if categories else None, page_checksum_verification=True)
         learn_metrics(self.file.schema_arrow)

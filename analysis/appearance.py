@@ -18,15 +18,14 @@ SAMPLE = 4  # pictures of a set that are looked at
 READS = 240  # pictures of the whole study: reading is what costs
 
 
-def brightness(picture: NDArray[np.uint8]) -> float:
-    """Return the mean luma of an RGB picture (H, W, 3), 0..255 (JPEG full range)."""
-    return float(luma(picture, "jpeg").mean())
+def brightness_and_sharpness(picture: NDArray[np.uint8]) -> tuple[float, float]:
+    """Return the mean luma of an RGB picture (H, W, 3), 0..255 (JPEG full range), and its gradient energy.
 
-
-def sharpness(picture: NDArray[np.uint8]) -> float:
-    """Return the gradient energy of an RGB picture (H, W, 3): mean squared step of luma to the right plus downwards."""
+    That is the mean squared step of luma to the right plus that downwards, in squared levels.
+    """
     values = luma(picture, "jpeg")
-    return float((np.diff(values, axis=1) ** 2).mean() + (np.diff(values, axis=0) ** 2).mean())
+    steps = (np.diff(values, axis=axis) for axis in (1, 0))
+    return float(values.mean()), float(sum(np.square(step).mean() for step in steps))
 
 
 def over_epochs(evidence: Evidence) -> pd.DataFrame:
@@ -52,7 +51,7 @@ def over_epochs(evidence: Evidence) -> pd.DataFrame:
                 kept = thinned(run.epochs, epochs)
                 looks += [(variant, epoch, album.restored(run, epoch, set_name, image)) for epoch in kept]
             rows += [
-                (set_name, variant, epoch, image, brightness(picture), sharpness(picture))
+                (set_name, variant, epoch, image, *brightness_and_sharpness(picture))
                 for variant, epoch, picture in looks
                 if picture is not None
             ]
@@ -90,7 +89,7 @@ def before_and_after(evidence: Evidence) -> pd.DataFrame:
                     enlarged = album.enlarged(run, epoch, set_name, image, box, zoom, upsampler)
                     if enlarged is not None:
                         steps[f"enlarged, {upsampler}"] = enlarged
-                rows += [(set_name, step, brightness(p), sharpness(p)) for step, p in steps.items()]
+                rows += [(set_name, step, *brightness_and_sharpness(p)) for step, p in steps.items()]
     frame = pd.DataFrame(rows, columns=["set", "step", "brightness", "sharpness"])
     return frame.groupby(["set", "step"], sort=False).mean().reset_index()
 
@@ -98,7 +97,7 @@ def before_and_after(evidence: Evidence) -> pd.DataFrame:
 def sample(evidence: Evidence, set_name: str, count: int = SAMPLE) -> list[str]:
     """Return a few pictures of a set, evenly spaced in its list."""
     frame = evidence.pictures
-    names = sorted(frame.loc[frame["set"] == set_name, "image"].astype(str).unique())
+    names = sorted(str(name) for name in frame.loc[frame["set"] == set_name, "image"].unique())
     return list(thinned(names, count))
 
 

@@ -1,12 +1,11 @@
-"""What the report says a metric costs is what a comparison costs, not what loading it costs."""
-
-from types import SimpleNamespace
+"""What a metric is said to cost is what a comparison costs, not what loading it costs."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from analysis.sections import contrast
+from srcnn.files import write_picture
+from srcnn.metrics import timing
+from srcnn.metrics.__main__ import main
 
 PICTURE = np.zeros((8, 8, 3), np.uint8)
 
@@ -23,8 +22,8 @@ def clock(monkeypatch):
             calls.append(left[0])
             now[0] += left.pop(0)
 
-        monkeypatch.setattr(contrast, "score", score)
-        monkeypatch.setattr(contrast.time, "perf_counter", lambda: now[0])
+        monkeypatch.setattr(timing, "score", score)
+        monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
         return calls
 
     return scores_in
@@ -32,28 +31,28 @@ def clock(monkeypatch):
 
 def test_the_first_call_which_loads_kernels_does_not_count(clock):
     clock(0.29, 0.0006, 0.0005, 0.0007, 0.0006, 0.0006)
-    assert contrast._seconds(PICTURE, PICTURE, "psnr", "paper") == pytest.approx(0.0005)
+    assert timing.seconds(PICTURE, PICTURE, "psnr", "paper") == pytest.approx(0.0005)
 
 
 def test_a_slow_metric_is_called_twice_at_most(clock):
     calls = clock(2.0, 1.5, 9.9)
-    assert contrast._seconds(PICTURE, PICTURE, "psnr", "paper") == pytest.approx(1.5)
+    assert timing.seconds(PICTURE, PICTURE, "psnr", "paper") == pytest.approx(1.5)
     assert len(calls) == 2
 
 
 def test_a_very_slow_metric_is_called_once(clock):
     calls = clock(30.0, 9.9)
-    assert contrast._seconds(PICTURE, PICTURE, "psnr", "paper") == pytest.approx(30.0)
+    assert timing.seconds(PICTURE, PICTURE, "psnr", "paper") == pytest.approx(30.0)
     assert len(calls) == 1
 
 
-def test_a_metric_without_a_value_of_so_small_a_patch_costs_nothing_that_could_be_told():
-    study = SimpleNamespace(setting=lambda name, default: [[32, 40]])
-    pictures = pd.DataFrame({"patches": [3]})
-    evidence = SimpleNamespace(
-        metrics=("psnr", "ms_ssim", "vifp"), definitions=("paper",), study=study, pictures=pictures
-    )
-    costs = contrast._costs(evidence).frame.set_index("metric")["paper"]
-    assert costs["PSNR"] > 0
-    assert costs["all"] == costs["PSNR"]
-    assert costs[["MS-SSIM", "VIFp"]].isna().all()
+def test_the_command_says_what_each_metric_takes(tmp_path, capsys):
+    for name, seed in (("original", 1), ("restored", 2)):
+        write_picture(tmp_path / f"{name}.png", np.random.default_rng(seed).integers(0, 256, (24, 24, 3), np.uint8))
+    pictures = [str(tmp_path / "original.png"), str(tmp_path / "restored.png"), "--metrics", "psnr", "sam"]
+    assert main([*pictures, "--time"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["PSNR", "SAM"]
+    assert all(float(line.split()[-2]) > 0 and line.endswith(" ms") for line in lines)
+    assert main(pictures) == 0
+    assert " ms" not in capsys.readouterr().out

@@ -6,12 +6,11 @@ rounded as the report prints them and stand as 16 bits each, metric by metric, p
 
 import base64
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.evidence import Evidence
@@ -23,6 +22,7 @@ MISSING, INFINITE, NEGATIVE = 65535, 65534, 65533  # what no number stands for: 
 LARGEST = 65532
 PROTOCOLS = ("luma", "region", "compound")  # whose boxes lie in the restored picture
 SIDES = ["x", "y", "width", "height"]
+TOLD_BY = ("run_id", "method", "upsampler", "zoom")
 LETTERS = 8 / 3  # of base64 for each value
 
 
@@ -50,13 +50,36 @@ class Grid:
     zoom: int
     boxes: list[NDArray[np.int64]]
     of_picture: list[int]
+    _orders: dict[bytes, NDArray[np.int64]] = field(default_factory=dict, repr=False)
 
     @cached_property
-    def places(self) -> pd.DataFrame:
-        """A row for each value of a sheet: the picture's place on the table, and the box."""
+    def places(self) -> NDArray[np.int64]:
+        """A row (5) for each value of a sheet: the picture's place on the table, and the box."""
         known = [(i, place) for i, place in enumerate(self.of_picture) if place >= 0]
         rows = [np.column_stack([np.full(len(self.boxes[place]), i), self.boxes[place]]) for i, place in known]
-        return pd.DataFrame(np.concatenate(rows) if rows else np.empty((0, 5), int), columns=["picture", *SIDES])
+        return np.concatenate(rows) if rows else np.empty((0, 5), np.int64)
+
+    def order(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return where each place of a sheet stands first among others (n, 5), -1 where it does not.
+
+        The sheets of a run have their rows in one order, which is looked up once.
+        """
+        key = places.tobytes()
+        if key not in self._orders:
+            first: dict[bytes, int] = {}
+            for number, place in enumerate(places):
+                first.setdefault(place.tobytes(), number)
+            self._orders[key] = np.array([first.get(place.tobytes(), -1) for place in self.places], np.int64)
+        return self._orders[key]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Score rows: what tells sheets apart, by column; their places (n, 5) as in ``Grid``; their values (n, metrics)."""
+
+    told_by: dict[str, NDArray[Any]]
+    places: NDArray[np.int64]
+    values: NDArray[np.float64]
 
 
 def grids_of(evidence: Evidence, pictures: Sequence[Picture]) -> list[Grid]:
@@ -93,7 +116,7 @@ def sheets(table: Table, grids: Sequence[Sequence[Grid]], best: Sequence[Method]
     numbers.
     """
     chosen: dict[str, Any] = {}
-    held: dict[tuple[int, str, tuple[int, ...]], pd.DataFrame] = {}
+    held: dict[Any, Rows] = {}
     for sheet in wanted(table, best):
         study = sheet.method.study
         grid = next((g for g in grids[study] if (g.protocol, g.zoom) == (sheet.protocol, sheet.zoom)), None)
@@ -104,9 +127,12 @@ def sheets(table: Table, grids: Sequence[Sequence[Grid]], best: Sequence[Method]
         letters = int(size * len(evidence.metrics) * LETTERS) + 200
         if letters > most or not size:
             continue
-        frame = _rows(evidence, sheet, held)
-        if len(frame):
-            chosen[sheet.key] = packed(_values(frame, grid, table.pictures, evidence.metrics), evidence.metrics)
+        rows = _rows(evidence, sheet, table.pictures, held)
+        own = _of_sheet(rows, sheet)
+        if own.any():
+            order, values = grid.order(rows.places[own]), rows.values[own]
+            placed = np.where(order[:, None] >= 0, values[order], np.nan)
+            chosen[sheet.key] = packed(placed.T, evidence.metrics)
             most -= letters
     return chosen
 
@@ -147,35 +173,36 @@ def _upsampled(evidence: Evidence) -> list[str]:
     return [str(name) for name in names]
 
 
-def _rows(evidence: Evidence, sheet: Sheet, held: dict[Any, pd.DataFrame]) -> pd.DataFrame:
-    """Return the rows of a sheet; what was read last is held, for several sheets are of one shard."""
+def _rows(evidence: Evidence, sheet: Sheet, pictures: Sequence[Picture], held: dict[Any, Rows]) -> Rows:
+    """Return the rows that a sheet is among; what was read last is held, for several sheets are of one shard."""
     run = sheet.method.run_of
     key = (sheet.method.study, sheet.method.kind == RUN and run.run_id, sheet.epoch, sheet.protocol, run.degradation_id)
     if key not in held:
-        columns = ["run_id", "set", "image", "method", "upsampler", "zoom", "x", "y", "width", "height"]
+        columns = [*TOLD_BY, "set", "image", *SIDES, *evidence.metrics]
         where: dict[str, Any] = {"protocol": sheet.protocol, "definition": evidence.definition}
         where |= {"run": run.run_id, "epoch": sheet.epoch} if sheet.method.kind == RUN else {"run": []}
+        frame = load(evidence.study, columns, baselines=sheet.method.kind != RUN, **where)
+        names = {(picture.set, picture.name): i for i, picture in enumerate(pictures)}
+        of_picture = [names.get(name, -1) for name in zip(frame["set"], frame["image"], strict=True)]
         held.clear()
-        held[key] = load(evidence.study, [*columns, *evidence.metrics], baselines=sheet.method.kind != RUN, **where)
-    frame = held[key]
+        held[key] = Rows(
+            {name: frame[name].astype(object).to_numpy() for name in (*TOLD_BY, "degradation_id")},
+            np.column_stack([np.array(of_picture, np.int64), frame[SIDES].to_numpy(np.int64)]),
+            frame[list(evidence.metrics)].to_numpy(float),
+        )
+    return held[key]
+
+
+def _of_sheet(rows: Rows, sheet: Sheet) -> NDArray[np.bool_]:
+    """Return which rows (n) are a sheet's."""
+    told_by, run = rows.told_by, sheet.method.run_of
     if sheet.method.kind == RUN:
-        frame = frame[frame["run_id"] == run.run_id]
+        own = told_by["run_id"] == run.run_id
     else:
-        frame = frame[(frame["method"] == sheet.method.kind) & (frame["degradation_id"] == run.degradation_id)]
+        own = (told_by["method"] == sheet.method.kind) & (told_by["degradation_id"] == run.degradation_id)
     if sheet.upsampler:
-        frame = frame[(frame["upsampler"] == sheet.upsampler) & (frame["zoom"] == sheet.zoom)]
-    return frame
-
-
-def _values(
-    frame: pd.DataFrame, grid: Grid, pictures: Sequence[Picture], metrics: Sequence[str]
-) -> NDArray[np.float64]:
-    """Return the values (metrics, n), nan where there is none, in the order of pictures and of their boxes."""
-    names = {(picture.set, picture.name): i for i, picture in enumerate(pictures)}
-    of_picture = [names.get(key, -1) for key in zip(frame["set"], frame["image"], strict=True)]
-    rows = frame[[*SIDES, *metrics]].assign(picture=of_picture).drop_duplicates(["picture", *SIDES])
-    found = grid.places.merge(rows, "left", ["picture", *SIDES])
-    return found[list(metrics)].to_numpy(float).T
+        own &= (told_by["upsampler"] == sheet.upsampler) & (told_by["zoom"] == sheet.zoom)
+    return np.asarray(own, bool)
 
 
 def packed(values: NDArray[np.float64], metrics: Sequence[str]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
-"""The contrast between metrics: how they agree, where they do not, what each of them costs."""
+"""The contrast between metrics: how they agree, and where they do not."""
 
-import time
 from typing import Any
 
 import numpy as np
@@ -8,19 +7,16 @@ import pandas as pd
 
 from analysis.aggregate import mean_over_pictures
 from analysis.evidence import Evidence
-from analysis.page import Column, Figure, PageSection, Prose, Table
+from analysis.page import Column, Figure, PageSection, Table
 from analysis.plots import correlation_plot
 from analysis.sections.images import region_shots
 from analysis.statistics import rank_correlation, ranks
 from analysis.style import number
-from srcnn.metrics import METRICS, about, score, warm_up
-
-TIMED_S = 0.02  # a metric is not called again once its calls took this long
-SLOW_S = 5.0  # a first call this long is the metric itself, not the loading of what it needs, and is not repeated
+from srcnn.metrics import about
 
 
 def section(evidence: Evidence) -> PageSection | None:
-    """Return correlations, disagreements, rankings and costs."""
+    """Return correlations, disagreements and rankings."""
     if not evidence.scored_runs:
         return None
     blocks: list[Any] = []
@@ -31,7 +27,6 @@ def section(evidence: Evidence) -> PageSection | None:
         blocks += [_matrix(evidence, matrix, metrics, len(patches))]
         blocks += _disagreement(evidence, matrix, metrics)
     blocks += [_ranking(evidence, "variant", "runs"), _ranking(evidence, "upsampler", "upsamplers")]
-    blocks.append(_costs(evidence))
     return PageSection("contrast", "Metrics against each other", [block for block in blocks if block])
 
 
@@ -111,61 +106,3 @@ def _ranking(evidence: Evidence, what: str, title: str) -> Table | None:
     columns.append(Column("mean place", "mean", text=lambda v: f"{v:.1f}"))
     caption = f"Place by the mean over all pictures, protocol {protocol}, last epochs; 1 is best."
     return Table(f"ranking-{title}", f"How each metric ranks the {title}", table, columns, caption)
-
-
-def _costs(evidence: Evidence) -> Table | Prose:
-    """Return the milliseconds of every metric on a patch of the study's crop size, measured now, on one core."""
-    ours = [name for name in evidence.metrics if name in METRICS]  # a report does not run the user's code
-    if not ours:
-        return Prose("What a metric of your own costs is not measured here: that would run its code.", "faint")
-    warm_up(metrics=ours)
-    height, width = evidence.study.setting("evaluate.crops", [[160, 160]])[0]
-    generator = np.random.default_rng(0)
-    reference = _textured(generator, int(height), int(width))
-    estimate = np.clip(reference.astype(int) + generator.integers(-9, 10, reference.shape), 0, 255).astype(np.uint8)
-    rows = []
-    for name in ours:
-        row: dict[str, Any] = {"metric": about(name).title}
-        for definition in evidence.definitions:
-            # What has no value of so small a patch costs nothing, and that says nothing.
-            known = definition in METRICS[name].definitions and min(height, width) >= METRICS[name].smallest
-            row[definition] = 1000 * _seconds(reference, estimate, name, definition) if known else float("nan")
-        rows.append(row)
-    table = pd.DataFrame(rows)
-    total = {"metric": "all"} | {name: table[name].sum() for name in evidence.definitions}
-    comparisons = int(evidence.pictures["patches"].sum())
-    table = pd.concat([table, pd.DataFrame([total])], ignore_index=True)
-    columns = [Column("metric", "metric")]
-    columns += [
-        Column(f"{name} (ms)", name, text=lambda v: f"{v:.2f}" if v == v else "–") for name in evidence.definitions
-    ]
-    caption = (
-        f"One comparison of {width}x{height} pixels on one core of the machine that made this page, each metric on its "
-        f"own. The study holds {comparisons:,} comparisons; scored together they share work and cost less."
-    )
-    return Table("costs", "What each metric costs to compute", table, columns, caption)
-
-
-def _seconds(reference: np.ndarray, estimate: np.ndarray, metric: str, definition: Any) -> float:
-    """Return the best time of a few calls after the first, which loads kernels; the first time if it is very long."""
-
-    def seconds() -> float:
-        start = time.perf_counter()
-        score(reference, estimate, [metric], definition)
-        return time.perf_counter() - start
-
-    first = seconds()
-    if first > SLOW_S:
-        return first
-    times = [seconds()]
-    while sum(times) < TIMED_S and len(times) < 5:
-        times.append(seconds())
-    return min(times)
-
-
-def _textured(generator: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Return a picture (height, width, 3), uint8, that is neither flat nor noise."""
-    y, x = np.mgrid[:height, :width]
-    waves = [127 + 80 * np.sin(x / (5 + 3 * band)) * np.cos(y / (9 - 2 * band)) for band in range(3)]
-    noise = generator.integers(0, 20, (height, width, 3))
-    return np.clip(np.stack(waves, axis=-1) + noise, 0, 255).astype(np.uint8)

@@ -51,17 +51,27 @@ def epoch_lines(evidence: Evidence, protocol: str, metrics: list[str]) -> dict[s
         part[["set", "image"]] = part[["set", "image"]].astype(str)
     level = (base if len(base) else runs).groupby(["set", "image"])[metrics].mean()
     easy = runs[["set", "image"]].merge(level.reset_index(), how="left", on=["set", "image"])
-    by_metric = {}
-    for metric in metrics:
-        work = runs[by].assign(value=runs[metric], easy=easy[metric], rest=runs[metric] - easy[metric])
-        grouped = work.groupby(by, observed=True, sort=False)
-        table = grouped[["value", "easy"]].mean().rename(columns={"value": "mean"})
-        table["low"] = grouped["rest"].quantile(0.25) + table["easy"]
-        table["high"] = grouped["rest"].quantile(0.75) + table["easy"]
-        means = base.groupby("set")[metric].mean().rename("mean").reset_index()
-        means["variant"] = evidence.study.baseline_names["bicubic"]
-        by_metric[metric] = (table.drop(columns="easy").reset_index(), means)
-    return by_metric
+    keys = [runs[name] for name in by]
+
+    def grouped(values: pd.DataFrame) -> Any:
+        return values.groupby(keys, observed=True, sort=False)
+
+    rest = grouped(runs[metrics] - easy[metrics])
+    level_of = grouped(easy[metrics]).mean()
+    tables = {
+        "mean": grouped(runs[metrics]).mean(),
+        "low": rest.quantile(0.25) + level_of,
+        "high": rest.quantile(0.75) + level_of,
+    }
+    bicubic = base.groupby("set")[metrics].mean().reset_index()
+    bicubic["variant"] = evidence.study.baseline_names["bicubic"]
+    return {
+        metric: (
+            pd.DataFrame({name: table[metric] for name, table in tables.items()}).reset_index(),
+            bicubic[["set", metric, "variant"]].rename(columns={metric: "mean"}),
+        )
+        for metric in metrics
+    }
 
 
 def _metric_figure(

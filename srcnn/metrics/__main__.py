@@ -40,7 +40,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="R",
         help="full span of the values (default: 255 of 8 bits, 65535 of 16; to be said for others)",
     )
-    p.add_argument("--json", action="store_true", help="one JSON object; infinity as a string, undefined as null")
+    form = p.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON object; infinity as a string, undefined as null")
+    form.add_argument(
+        "--time", action="store_true", help="also the milliseconds that each metric takes on its own, on one core"
+    )
     return p
 
 
@@ -49,6 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     """Print the scores; return 0 if the pictures were compared, 2 if they could not be."""
     arguments = parser().parse_args(argv)
     from srcnn.deep import read_deep, span, stored
+    from srcnn.metrics.timing import seconds
 
     try:
         reference, estimate = read_deep(arguments.reference), read_deep(arguments.estimate)
@@ -66,7 +71,10 @@ def main(argv: list[str] | None = None) -> int:
         unit = "" if metric.unit == "1" else metric.unit
         better = "higher is better" if metric.higher_is_better else "lower is better"
         shown = "undefined" if value is None else f"{value:.6g}"
-        print(f"{metric.title:8} {shown:>12} {unit:8} {better}")
+        took = ""
+        if arguments.time:
+            took = f"{1000 * seconds(reference, estimate, name, arguments.definition, data_range):10.2f} ms"
+        print(f"{metric.title:8} {shown:>12} {unit:8} {better:16}{took}".rstrip())
     return 0
 
 

@@ -7,6 +7,7 @@ report is then made from those lines.
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,8 +42,12 @@ def by_picture(tables: Iterable[pa.Table], metrics: Sequence[str]) -> pd.DataFra
         return pd.DataFrame({name: [] for name in [*PICTURE_KEY, "crop", "patches", *metrics]})
     table = pa.concat_tables(parts, promote_options="default").unify_dictionaries()
     del parts
-    frame = table.to_pandas(self_destruct=True, split_blocks=True)  # a block of all columns would hold them twice
-    pa.default_memory_pool().release_unused()
+    columns = {}
+    for name in table.column_names:  # all at once, table and frame would be held in full for a moment
+        columns[name] = table[name].to_pandas()
+        table = table.drop_columns([name])
+        pa.default_memory_pool().release_unused()
+    frame = pd.DataFrame(columns, copy=False)
     frame["crop"] = _crop_names(frame)
     for name in metrics:
         if f"n_{name}" in frame:
@@ -130,10 +135,11 @@ def mean_over_pictures(
     by = list(by)
     values = per_picture(pictures, by, metrics)
     inverse, first = groups(values, by)
-    table = values.iloc[first][by].reset_index(drop=True)
-    size = len(table)
-    table["pictures"] = np.bincount(inverse, minlength=size)
-    table["comparisons"] = _sums(inverse, values["comparisons"], size).astype(int)
+    size = len(first)
+    table: dict[str, Any] = {
+        "pictures": np.bincount(inverse, minlength=size),
+        "comparisons": _sums(inverse, values["comparisons"], size).astype(int),
+    }
     for name in metrics:
         column = values[name].to_numpy(float)
         there = ~np.isnan(column)
@@ -147,7 +153,7 @@ def mean_over_pictures(
                 table[f"sd_{name}"] = np.sqrt(variance)
     for kind in ("infinite", "null"):
         table[kind] = _sums(inverse, values[kind], size).astype(int)
-    return pd.DataFrame(table)
+    return _beside(values.iloc[first][by], table)
 
 
 def per_picture(pictures: pd.DataFrame, by: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
@@ -155,19 +161,24 @@ def per_picture(pictures: pd.DataFrame, by: Sequence[str], metrics: Sequence[str
     key = [*by, *(name for name in ("set", "image") if name not in by)]
     inverse, first = groups(pictures, key)
     size = len(first)
-    table = pictures.iloc[first][key].reset_index(drop=True)
-    table["comparisons"] = _sums(inverse, pictures["patches"], size).astype(int)
+    table: dict[str, Any] = {"comparisons": _sums(inverse, pictures["patches"], size).astype(int)}
     infinite, null = np.zeros(size), np.zeros(size)
     for name in metrics:
         mean = pictures[name].to_numpy(float)
         weight = pictures[f"n_{name}" if f"n_{name}" in pictures else "patches"].to_numpy(float)
         weight = np.where(np.isnan(mean), 0.0, weight)
         with np.errstate(invalid="ignore", divide="ignore"):
-            total = np.bincount(inverse, np.nan_to_num(mean) * weight, size)
-            table[name] = total / np.bincount(inverse, weight, size)
-        infinite += _sums(inverse, left_out(pictures, name, "inf"), size)
-        null += _sums(inverse, left_out(pictures, name, "null"), size)
-    return table.assign(infinite=infinite.astype(int), null=null.astype(int))
+            table[name] = np.bincount(inverse, np.nan_to_num(mean) * weight, size) / np.bincount(inverse, weight, size)
+        for kind, total in (("inf", infinite), ("null", null)):
+            if f"{kind}_{name}" in pictures:
+                total += _sums(inverse, left_out(pictures, name, kind), size)
+    table |= {"infinite": infinite.astype(int), "null": null.astype(int)}
+    return _beside(pictures.iloc[first][key], table)
+
+
+def _beside(keys: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
+    """Return the keys with columns beside them: put in one by one, each would cost what all of them do."""
+    return pd.concat([keys.reset_index(drop=True), pd.DataFrame(columns)], axis=1)
 
 
 def groups(frame: pd.DataFrame, by: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
@@ -45,6 +46,13 @@ def write_report(study_dir: Path | str, restore: Restore | None = None, pictures
     ``pictures_mb``.
     Raises FileNotFoundError if the folder holds no study.
     """
+    with pd.option_context(
+        "mode.string_storage", "python"
+    ):  # a call of Arrow's takes longer than a page's short columns
+        return _write_report(study_dir, restore, pictures_mb)
+
+
+def _write_report(study_dir: Path | str, restore: Restore | None, pictures_mb: float) -> Path:
     forget_metrics()
     study = open_study(study_dir, restore)
     study.paths.report.mkdir(exist_ok=True)

@@ -163,6 +163,12 @@ class _Pen:
         self.renderer.draw_path(context, Shape(points), self.scale)
         context.restore()
 
+    def lines(self, ends: Sequence[Sequence[tuple[float, float]]], colour: str, width: float) -> None:
+        """Draw a line between each two ends, as one shape."""
+        if ends:
+            gap = (np.nan, np.nan)
+            self.line(np.array([point for pair in ends for point in (*pair, gap)]), colour, width)
+
     def area(self, points: Any, colour: str, alpha: float | None = None) -> None:
         """Fill a shape of corners (n, 2)."""
         context = self._context(colour, alpha=alpha)
@@ -172,11 +178,12 @@ class _Pen:
     def marks(self, points: Any, marker: str, colour: str, size: float) -> None:
         """Draw a mark at each of the points (n, 2)."""
         if marker and len(points):
-            shape, transform, filled = _mark(marker)
+            corners, codes, filled = _mark(marker)
             context = self._context(colour, 0.0 if filled else 1.5)
-            scaled = transform + Affine2D().scale(self.renderer.points_to_pixels(size))
+            # One shape of all marks: a PDF's own marks are a definition each, and a file of many has hundreds.
+            all_corners = (points[:, None] + corners * (size / 72)).reshape(-1, 2)
             face = _rgb(colour) if filled else None
-            self.renderer.draw_markers(context, shape, scaled, Shape(points), self.scale, face)
+            self.renderer.draw_path(context, Shape(all_corners, np.tile(codes, len(points))), self.scale, face)
             context.restore()
 
     def _width(self, words: str, size: float, bold: bool) -> float:
@@ -225,8 +232,13 @@ def _rgb(colour: str) -> tuple[float, float, float]:
 
 @lru_cache(maxsize=64)
 def _mark(marker: str) -> tuple[Any, Any, bool]:
+    """Return the corners (n, 2) of a mark of size 1 round the origin, their codes, and whether it is filled."""
     style = MarkerStyle(marker)
-    return style.get_path(), style.get_transform(), style.is_filled()
+    shape = style.get_path().transformed(style.get_transform())
+    corners: Any = np.asarray(shape.vertices)
+    codes = np.full(len(corners), Shape.LINETO) if shape.codes is None else np.array(shape.codes)
+    codes[0] = Shape.MOVETO
+    return corners, codes, style.is_filled()
 
 
 @lru_cache(maxsize=16)
@@ -283,17 +295,17 @@ def _draw_panel(pen: _Pen, panel: Panel, left: float, bottom: float, height: flo
     upwards = _Scale(panel.y, y_low, y_high, frame[1], frame[3])
     right, top = frame[0] + frame[2], frame[1] + frame[3]
     pen.text(frame[0], top + 0.1, shortened(panel.title, 44), bold=True, size=9)
-    for value, text in ticks(panel.y, y_low, y_high):
-        y = upwards.of(value)
-        if not panel.cells:
-            pen.line(np.array([[frame[0], y], [right, y]]), GRID, 0.6)
+    places = [(float(upwards.of(value)), text) for value, text in ticks(panel.y, y_low, y_high)]
+    if not panel.cells:
+        pen.lines([[(frame[0], y), (right, y)] for y, _ in places], GRID, 0.6)
+    for y, text in places:
         pen.text(frame[0] - 0.06, y, shortened(text), size=8, across=1, vertical="middle")
     slanted = _slanted(panel, room.west)
-    for value, text in _across(panel):
-        x = across.of(value)
-        if room.shared:
-            pen.line(np.array([[x, frame[1]], [x, frame[1] - 0.04]]), INK, 0.7)
-        elif slanted:
+    places = [(float(across.of(value)), text) for value, text in _across(panel)]
+    if room.shared:
+        pen.lines([[(x, frame[1]), (x, frame[1] - 0.04)] for x, _ in places], INK, 0.7)
+    for x, text in places if not room.shared else ():
+        if slanted:
             pen.text(x + 0.03, frame[1] - 0.14, text, size=8, across=1, angle=35)
         else:
             pen.text(x, frame[1] - 0.17, text, size=8, across=0.5)

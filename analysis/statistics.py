@@ -7,11 +7,11 @@ averaged first, and the bootstrap draws pictures. Frames of one clip are not ind
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import ndtr, stdtrit  # scipy.stats holds them too, but takes a second to import
 
 from analysis.aggregate import groups
 from srcnn.metrics import about
@@ -99,7 +99,7 @@ def student_interval(values: Floats, level: float = 0.95) -> Interval:
     Source: Student (1908), doi:10.1093/biomet/6.1.1.
     """
     count, mean = len(values), float(np.mean(values))
-    half = float(stdtrit(count - 1, (1 + level) / 2) * np.std(values, ddof=1) / np.sqrt(count))
+    half = float(_student(count, level) * np.std(values, ddof=1) / np.sqrt(count))
     return Interval(mean, mean - half, mean + half, count, count)
 
 
@@ -112,8 +112,14 @@ def _resamples(pictures: int, seed: int) -> Floats:
 
 @lru_cache(maxsize=1024)
 def _tail(pictures: int, level: float) -> float:
-    t = stdtrit(pictures - 1, (1 + level) / 2)
-    return float(ndtr(-t * np.sqrt(pictures / (pictures - 1))))
+    return NormalDist().cdf(-_student(pictures, level) * float(np.sqrt(pictures / (pictures - 1))))
+
+
+def _student(count: int, level: float) -> float:
+    """Return how many standard errors of the mean of ``count`` values its two-sided interval reaches."""
+    from scipy.special import stdtrit  # a third of a second, which a study of few pictures does not need
+
+    return float(stdtrit(count - 1, (1 + level) / 2))
 
 
 def paired_differences(a: pd.DataFrame, b: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:

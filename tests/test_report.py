@@ -9,14 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from scipy import ndimage
 from score_tables import row, write_study
 from web_page import Page
 
 from analysis import compare, plot, table
 from analysis.build import write_report
+from analysis.charts import Axis, Panel, Series
+from analysis.panels import save
 from analysis.plots import cell_colours
 from analysis.report import main
-from analysis.style import COLOURS, number, power_of_ten, run_styles
+from analysis.style import COLOURS, Line, number, power_of_ten, run_styles
 from srcnn.files import write_json
 from srcnn.metrics import METRICS
 from srcnn.paths import StudyPaths
@@ -237,6 +241,20 @@ def test_plot_writes_the_format_of_its_suffix(study, tmp_path, suffix):
         plot.main([str(study), "--x", "epoch", "--y", "psnr", "--by", "upsampler", *where, "--out", str(target)]) == 0
     )
     assert target.read_bytes()[:4] in (b"<?xm", b"\x89PNG", b"%PDF")
+
+
+@pytest.mark.parametrize("marker", ["o", "s", "D", "^", "v", "P", "x"])
+def test_a_figure_has_a_mark_at_each_point(marker, tmp_path):
+    points = Series("run", Line("#ff0000", "-", marker), [1.0, 2.0, 4.0], [1.0, 3.0, 2.0], kind="marks", size=8.0)
+    save([Panel("title", Axis("x"), Axis("y"), [points])], tmp_path / "figure.png")
+    red, green, blue = np.moveaxis(np.asarray(Image.open(tmp_path / "figure.png").convert("RGB")).astype(int), 2, 0)
+    found, count = ndimage.label(red - np.maximum(green, blue) > 128)
+    assert count == 4  # one is the legend's
+    (y1, x1), (y2, x2), (y3, x3) = sorted(ndimage.center_of_mass(found > 0, found, range(1, 5)), key=lambda at: at[1])[
+        1:
+    ]
+    assert (x3 - x2) / (x2 - x1) == pytest.approx(2, rel=0.03)
+    assert (y1 - y3) / (y1 - y2) == pytest.approx(0.5, rel=0.03)
 
 
 def test_compare_shows_the_setting_and_what_it_did(study, capsys):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from analysis.style import Line, ten_to_the
@@ -221,5 +220,8 @@ def level(name: str, line: Line, value: float) -> Series:
 
 def floats(values: Any) -> Sequence[float]:
     """Return numbers as plain floats, absent ones as nan."""
-    found: list[float] = np.asarray(pd.to_numeric(pd.Series(values), errors="coerce"), float).tolist()
+    column = values if isinstance(values, pd.Series) else pd.Series(values)
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        column = pd.to_numeric(column, errors="coerce")
+    found: list[float] = column.to_numpy(float, na_value=math.nan).tolist()
     return found

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.font_manager import FontProperties  # noqa: E402
 from matplotlib.markers import MarkerStyle  # noqa: E402
 from matplotlib.path import Path as Shape  # noqa: E402
+from matplotlib.textpath import text_to_path  # noqa: E402
 from matplotlib.transforms import Affine2D, Bbox  # noqa: E402
 
 if _backend is not None:
@@ -19,4 +20,15 @@ if _backend is not None:
     with suppress(ValueError):
         matplotlib.rcParams["backend"] = _backend
 
-__all__ = ["Affine2D", "Artist", "Bbox", "Figure", "FontProperties", "MarkerStyle", "Shape", "matplotlib", "to_rgb"]
+__all__ = [
+    "Affine2D",
+    "Artist",
+    "Bbox",
+    "Figure",
+    "FontProperties",
+    "MarkerStyle",
+    "Shape",
+    "matplotlib",
+    "text_to_path",
+    "to_rgb",
+]

@@ -4,9 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 from markupsafe import Markup
-from numpy.typing import NDArray
 
-from analysis.pictures import backdrop
+from analysis.pictures import Backdrop
 from analysis.style import metric_head, number
 from analysis.svg import add, drawing, to_page
 from srcnn.metrics import about
@@ -26,15 +25,12 @@ _LETTERS = {
 }
 
 
-def heatmap(
-    picture: NDArray[np.uint8], cells: Iterable[tuple[Box, float]], metric: str, alt: str
-) -> tuple[Markup, int, int]:
-    """Return SVG of the picture with each patch tinted by its value and the value in it; its width and height.
+def heatmap(backdrop: Backdrop, cells: Iterable[tuple[Box, float]], metric: str, alt: str) -> Markup:
+    """Return SVG of the picture with each patch tinted by its value and the value in it, as large as the backdrop.
 
     Light is better, whatever the metric's direction; infinite values have the colour of the best.
     """
-    source, factor = backdrop(picture)
-    height, width = (round(side * factor) for side in picture.shape[:2])
+    source, width, height, factor = backdrop
     cells = list(cells)
     finite = [value for _, value in cells if np.isfinite(value)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
@@ -48,7 +44,7 @@ def heatmap(
         size = min(15.0, max(7.0, h / 4), w / 4.2)
         place = {"x": f"{x + w / 2:.1f}", "y": f"{y + h / 2:.1f}", "font_size": f"{size:.1f}"}
         add(root, "text", number(value, metric), **place, **_LETTERS)
-    return to_page(root), width, height
+    return to_page(root)
 
 
 def scale_note(metric: str) -> str:

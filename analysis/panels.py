@@ -16,7 +16,18 @@ import numpy as np
 from pypdfium2 import PdfDocument
 
 from analysis.charts import Axis, Panel, Series, legend_of, ticks
-from analysis.drawing import Affine2D, Artist, Bbox, Figure, FontProperties, MarkerStyle, Shape, matplotlib, to_rgb
+from analysis.drawing import (
+    Affine2D,
+    Artist,
+    Bbox,
+    Figure,
+    FontProperties,
+    MarkerStyle,
+    Shape,
+    matplotlib,
+    text_to_path,
+    to_rgb,
+)
 from analysis.style import Line
 from srcnn.files import write_bytes
 from srcnn.words import printable
@@ -138,7 +149,6 @@ class _Pen:
         self.renderer, self.dpi = renderer, dpi
         self.scale = Affine2D().scale(dpi)
         self.clip: Any = None
-        self.widths: dict[tuple[str, float, bool], float] = {}  # of words, which figures repeat
 
     def _context(self, colour: str, width: float = 0.0, alpha: float | None = None) -> Any:
         context = self.renderer.new_gc()
@@ -186,12 +196,6 @@ class _Pen:
             self.renderer.draw_path(context, Shape(all_corners, np.tile(codes, len(points))), self.scale, face)
             context.restore()
 
-    def _width(self, words: str, size: float, bold: bool) -> float:
-        key = words, size, bold
-        if key not in self.widths:
-            self.widths[key] = self.renderer.get_text_width_height_descent(words, _font(size, bold), False)[0]
-        return self.widths[key]
-
     def text(
         self,
         x: float,
@@ -210,7 +214,7 @@ class _Pen:
         for number, line in enumerate(lines):
             if not line:
                 continue
-            width = self._width(line, size, bold) if across else 0.0
+            width = _width(line, size, bold) * self.dpi if across else 0.0
             drop = 0.4 * self.renderer.points_to_pixels(size) if vertical == "middle" else 0.0
             drop += self.renderer.points_to_pixels(1.2 * size) * number
             turn = np.deg2rad(angle)
@@ -244,6 +248,13 @@ def _mark(marker: str) -> tuple[Any, Any, bool]:
 @lru_cache(maxsize=16)
 def _font(size: float, bold: bool) -> Any:
     return FontProperties(size=size, weight="bold" if bold else "normal")
+
+
+@lru_cache(maxsize=4096)  # figures repeat each other's words
+def _width(words: str, size: float, bold: bool) -> float:
+    """Return the inches that words take."""
+    points: float = text_to_path.get_text_width_height_descent(words, _font(size, bold), False)[0]
+    return points / 72
 
 
 def _column(rows: Sequence[Sequence[Panel]], place: int, size: tuple[float, float]) -> list[Panel]:

@@ -5,6 +5,7 @@ import io
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -172,11 +173,20 @@ def data_uri(picture: Bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def backdrop(picture: Bytes, widest: int = 520) -> tuple[str, float]:
-    """Return the picture in pale grey, reduced to ``widest`` pixels, as a data URI; and the factor of the reduction."""
+class Backdrop(NamedTuple):
+    """A picture in pale grey as a data URI, its size, and the factor by which it was reduced."""
+
+    source: str
+    width: int
+    height: int
+    factor: float
+
+
+def backdrop(picture: Bytes, widest: int = 520) -> Backdrop:
+    """Return the picture as a backdrop of at most ``widest`` pixels."""
     grey = Image.fromarray(picture).convert("L")
     factor = min(1.0, widest / grey.width)
     if factor < 1:
         grey = grey.resize((round(grey.width * factor), round(grey.height * factor)), Image.Resampling.LANCZOS)
     # 32 greys suffice below a heat map and halve the file.
-    return data_uri((np.asarray(grey) // 8 * 8).astype(np.uint8)), factor
+    return Backdrop(data_uri((np.asarray(grey) // 8 * 8).astype(np.uint8)), *grey.size, factor)

@@ -15,6 +15,7 @@ from conftest import REPOSITORY
 from analysis.charts import Axis, Panel, Series, as_json
 from analysis.heatmap import heatmap
 from analysis.panels import save
+from analysis.pictures import backdrop
 from analysis.plots import evaluation_plot, image_plot, line_plot, upsampling_plot
 from analysis.spreadsheet import as_csv
 from analysis.style import run_styles, upsampler_styles
@@ -53,7 +54,7 @@ def panels_of(name: str) -> list[Panel]:
 
 def well_formed(name: str) -> None:
     """Raise AssertionError if a picture that has this name is no plain one, or a figure's numbers hold odd letters."""
-    svg = str(heatmap(np.zeros((9, 9, 3), np.uint8), [(Box(0, 0, 9, 9), 1.0)], "psnr", name)[0])
+    svg = str(heatmap(backdrop(np.zeros((9, 9, 3), np.uint8)), [(Box(0, 0, 9, 9), 1.0)], "psnr", name))
     root = ElementTree.fromstring(svg.encode())
     assert {element.tag.partition("}")[0] for element in root.iter()} == {"{http://www.w3.org/2000/svg"}
     assert not {key for element in root.iter() for key in element.attrib if key == "style" or key.startswith("on")}

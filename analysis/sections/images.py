@@ -11,7 +11,7 @@ from analysis.heatmap import heatmap, scale_note
 from analysis.light.address import address
 from analysis.page import Column, Figure, PageSection, Prose, Shot, Shots, Table
 from analysis.panels import Panel
-from analysis.pictures import Album, data_uri, inside, shown_part
+from analysis.pictures import Album, backdrop, data_uri, inside, shown_part
 from analysis.plots import image_plot
 from analysis.statistics import PAIR_KEY
 from analysis.study import RunResults, distinct_name
@@ -220,14 +220,14 @@ def _heatmaps(evidence: Evidence) -> list[Any]:
         picture = album.original(run, set_name, image)
         if picture is None:
             continue
-        patches = of_set[of_set["image"] == image]
+        patches, below = of_set[of_set["image"] == image], backdrop(picture)
         for metric in metrics:
             cells = [
                 (Box(*map(int, sides)), float(value))
                 for *sides, value in patches[["x", "y", "width", "height", metric]].to_numpy().tolist()
             ]
-            svg, width, height = heatmap(picture, cells, metric, f"{about(metric).title} over {image}")
-            shots.append(Shot(svg, width, height, [f"{set_name}/{image}", scale_note(metric)], image))
+            svg = heatmap(below, cells, metric, f"{about(metric).title} over {image}")
+            shots.append(Shot(svg, below.width, below.height, [f"{set_name}/{image}", scale_note(metric)], image))
     if not shots:
         return [Prose("Heat maps need the original pictures, which are not there.", "faint")]
     caption = (

@@ -37,5 +37,4 @@ def opened(browser, page, request):  # noqa: F811 - a fixture
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     browser.get(page.as_uri())
-    browser.execute_script("figures.drawAll()")  # which comes into view, otherwise
     return browser

@@ -71,6 +71,12 @@ return found;
 every_view = pytest.mark.parametrize("opened", [(w, s) for w in WIDTHS for s in SCHEMES], indirect=True)
 
 
+@pytest.fixture(autouse=True)
+def drawn(opened):
+    """All figures, which are drawn when they come into view, otherwise."""
+    opened.execute_script("figures.drawAll()")
+
+
 @every_view
 def test_the_console_stays_silent_and_no_picture_is_missing(opened):
     assert opened.get_log("browser") == []

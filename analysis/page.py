@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from analysis.aggregate import groups
 from analysis.charts import Panel, as_json, legend_of, numbers
 from analysis.panels import save
 from analysis.spreadsheet import as_csv
@@ -264,18 +265,16 @@ def _sort_value(value: Any) -> str:
 
 
 def _best(frame: pd.DataFrame, column: Column) -> set[Any]:
-    """Return the rows that hold the best value, as printed, of their group."""
+    """Return the rows that hold the best value, as printed, of their group, if not all of it have the same."""
     if column.metric is None or not len(frame):
         return set()
-    values = frame[column.key].round(digits(column.metric))
-    if column.best_in:
-        keys = [frame[name].astype(str) for name in column.best_in]
-        grouped = values.groupby(keys)
-        best = grouped.transform("max") if about(column.metric).higher_is_better else grouped.transform("min")
-        count = grouped.transform("nunique")
-        return set(frame.index[(values == best) & (count > 1)])
-    best = values.max() if about(column.metric).higher_is_better else values.min()
-    return set(frame.index[values == best]) if values.nunique() > 1 else set()
+    group, first = groups(frame, column.best_in or ())
+    sign = 1.0 if about(column.metric).higher_is_better else -1.0
+    values = sign * frame[column.key].to_numpy(float).round(digits(column.metric))
+    best, worst = np.full(len(first), -np.inf), np.full(len(first), np.inf)
+    np.fmax.at(best, group, values)
+    np.fmin.at(worst, group, values)
+    return set(frame.index[(values == best[group]) & (best > worst)[group]])
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 TARGETS = {"report": (20.0, 0.9)}  # seconds, GB
@@ -120,6 +121,12 @@ def main():
                 ),
                 flush=True,
             )
+        for now, before in pairwise(figures):
+            if before["step"] == f"{now['step']}, before":
+                wall, cpu, memory = (now[key] / before[key] for key in ("wall_s", "cpu_s", "peak_gb"))
+                print(
+                    f"{now['step']}: {wall:.2f} of the seconds before, {cpu:.2f} of CPU's, {memory:.2f} of the memory"
+                )
         for name, (seconds, memory) in TARGETS.items():
             found = next(each for each in figures if each["step"] == name)
             verdict = "met" if found["wall_s"] < seconds and found["peak_gb"] < memory else "MISSED"

@@ -9,7 +9,8 @@ BIN := $(VENV)/bin
 study: $(VENV)/ready
 	$(BIN)/python -m runner.submit quickstart --executor local
 
-PROCESSES := -n $$(($$(nproc) + 1)) --maxprocesses 8 --dist loadfile  # one more: tests wait for processes
+# One more than there are cores: tests wait for processes. Files by name, for else those of one long test come last.
+PROCESSES := -n $$(($$(nproc) + 1)) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 # What is installed is compiled when it is first imported, a tenth of it, and then kept, whatever is said elsewhere.
 export PYTHONDONTWRITEBYTECODE :=

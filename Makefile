@@ -77,9 +77,10 @@ bench: $(VENV)/ready-dev $(VENV)-package/ready
 	$(BIN)/python -m benchmarks.status
 	$(BIN)/python -m benchmarks.submit  # on a throw-away SLURM: make test-slurm installs what it needs
 
-# Python 3.11 brings a pip that takes half as long again as today's. What setuptools says is for those who build packages.
+# Python 3.11 brings a pip that takes half as long again as today's.
 ENVIRONMENT := $(PYTHON) -m venv --upgrade-deps
 PIP := -m pip install --quiet --disable-pip-version-check --no-compile
+# What setuptools warns of is for those who build packages.
 INSTALL := PYTHONWARNINGS=ignore $(BIN)/python $(PIP) -c constraints.txt
 
 $(BIN)/python:

@@ -117,12 +117,6 @@ def _crop_names(frame: pd.DataFrame) -> pd.Categorical:
     return pd.Categorical.from_codes(place[codes], pd.Index(kept, dtype="str"))
 
 
-def left_out(pictures: pd.DataFrame, metric: str, kind: str) -> pd.Series:
-    """Return how many values of a metric each row left out; ``kind`` is ``inf`` or ``null``."""
-    name = f"{kind}_{metric}"
-    return pictures[name] if name in pictures else pd.Series(0, index=pictures.index, dtype="int32")
-
-
 def mean_over_pictures(
     pictures: pd.DataFrame, by: Sequence[str], metrics: Sequence[str], spread: bool = False
 ) -> pd.DataFrame:
@@ -171,7 +165,7 @@ def per_picture(pictures: pd.DataFrame, by: Sequence[str], metrics: Sequence[str
             table[name] = np.bincount(inverse, np.nan_to_num(mean) * weight, size) / np.bincount(inverse, weight, size)
         for kind, total in (("inf", infinite), ("null", null)):
             if f"{kind}_{name}" in pictures:
-                total += _sums(inverse, left_out(pictures, name, kind), size)
+                total += _sums(inverse, pictures[f"{kind}_{name}"], size)
     table |= {"infinite": infinite.astype(int), "null": null.astype(int)}
     return _beside(pictures.iloc[first][key], table)
 

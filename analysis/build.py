@@ -46,9 +46,8 @@ def write_report(study_dir: Path | str, restore: Restore | None = None, pictures
     ``pictures_mb``.
     Raises FileNotFoundError if the folder holds no study.
     """
-    with pd.option_context(
-        "mode.string_storage", "python"
-    ):  # a call of Arrow's takes longer than a page's short columns
+    # The columns of a page are short: a call of Arrow's takes longer than what it does to them.
+    with pd.option_context("mode.string_storage", "python"):
         return _write_report(study_dir, restore, pictures_mb)
 
 

@@ -265,7 +265,7 @@ def _sort_value(value: Any) -> str:
 
 
 def _best(frame: pd.DataFrame, column: Column) -> set[Any]:
-    """Return the rows that hold the best value, as printed, of their group, if not all of it have the same."""
+    """Return the rows that hold the best value, as printed, of their group; none of a group whose values are equal."""
     if column.metric is None or not len(frame):
         return set()
     group, first = groups(frame, column.best_in or ())

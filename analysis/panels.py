@@ -1,6 +1,6 @@
 """Figures as files: PDF and SVG, drawn with the renderers of matplotlib alone, and PNG, which is a picture of the PDF.
 
-Its axes, ticks and layouts are left out: they take ten times as long as what they draw.
+Matplotlib's axes, ticks and layouts are left out: they take ten times as long as what they draw.
 """
 
 import warnings
@@ -41,7 +41,13 @@ MANY = 12  # series of a panel, beyond which bands and marks would hide the line
 
 
 def save(panels: Sequence[Panel], *targets: Path) -> None:
-    """Write all panels and their legend as one picture, in the format of each target's suffix (.svg, .png, .pdf)."""
+    """Write all panels and their legend as one picture, in the format of each target's suffix.
+
+    Raises ValueError for a suffix that is not one of .svg, .png and .pdf.
+    """
+    suffixes = {target.suffix for target in targets}
+    if unknown := suffixes - {".svg", ".png", ".pdf"}:
+        raise ValueError(f"a figure is written as .svg, .png or .pdf, not as {min(unknown)!r}")
     columns = 2 if len(panels) in (2, 4) else 3
     rows = [panels[i : i + columns] for i in range(0, len(panels), columns)]
     width = max(sum(panel.size[0] for panel in row) for row in rows)
@@ -50,7 +56,6 @@ def save(panels: Sequence[Panel], *targets: Path) -> None:
     with _own_look():
         figure = Figure(figsize=(width, sheet.height))
         figure.add_artist(sheet)
-        suffixes = {target.suffix for target in targets}
         drawn = {".svg": _drawn(figure, "svg", "Date")} if ".svg" in suffixes else {}
         if suffixes & {".pdf", ".png"}:
             drawn[".pdf"] = _drawn(figure, "pdf", "CreationDate")
@@ -72,7 +77,8 @@ def _as_png(pdf: bytes) -> bytes:
     with PdfDocument(pdf) as document:
         picture = document[0].render(scale=DPI / 72).to_pil()
     file = BytesIO()
-    picture.save(file, "PNG", compress_level=3)  # a little larger than the smallest, in half the time
+    # A little larger than the smallest, in half the time.
+    picture.save(file, "PNG", compress_level=3, dpi=(DPI, DPI))
     return file.getvalue()
 
 
@@ -182,18 +188,18 @@ class _Pen:
     def area(self, points: Any, colour: str, alpha: float | None = None) -> None:
         """Fill a shape of corners (n, 2)."""
         context = self._context(colour, alpha=alpha)
-        self.renderer.draw_path(context, Shape(points, closed=True), self.scale, _rgb(colour))
+        corners = np.concatenate([points, points[:1]])  # a closed shape takes its last point for the way back
+        self.renderer.draw_path(context, Shape(corners, closed=True), self.scale, _rgb(colour))
         context.restore()
 
     def marks(self, points: Any, marker: str, colour: str, size: float) -> None:
         """Draw a mark at each of the points (n, 2)."""
         if marker and len(points):
-            corners, codes, filled = _mark(marker)
+            shape, transform, filled = _mark(marker)
             context = self._context(colour, 0.0 if filled else 1.5)
-            # One shape of all marks: a PDF's own marks are a definition each, and a file of many has hundreds.
-            all_corners = (points[:, None] + corners * (size / 72)).reshape(-1, 2)
+            scaled = transform + Affine2D().scale(self.renderer.points_to_pixels(size))
             face = _rgb(colour) if filled else None
-            self.renderer.draw_path(context, Shape(all_corners, np.tile(codes, len(points))), self.scale, face)
+            self.renderer.draw_markers(context, shape, scaled, Shape(points), self.scale, face)
             context.restore()
 
     def text(
@@ -236,13 +242,8 @@ def _rgb(colour: str) -> tuple[float, float, float]:
 
 @lru_cache(maxsize=64)
 def _mark(marker: str) -> tuple[Any, Any, bool]:
-    """Return the corners (n, 2) of a mark of size 1 round the origin, their codes, and whether it is filled."""
     style = MarkerStyle(marker)
-    shape = style.get_path().transformed(style.get_transform())
-    corners: Any = np.asarray(shape.vertices)
-    codes = np.full(len(corners), Shape.LINETO) if shape.codes is None else np.array(shape.codes)
-    codes[0] = Shape.MOVETO
-    return corners, codes, style.is_filled()
+    return style.get_path(), style.get_transform(), style.is_filled()
 
 
 @lru_cache(maxsize=16)

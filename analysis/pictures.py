@@ -167,9 +167,8 @@ def inside(part: Box, box: Box) -> Box:
 def data_uri(picture: Bytes) -> str:
     """Return the picture as a PNG that stands inside a page."""
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture)).save(
-        buffer, "PNG", compress_level=4
-    )  # 2% larger, in a third of the time
+    # Level 4 is 2% larger than 6, in a third of the time.
+    Image.fromarray(np.ascontiguousarray(picture)).save(buffer, "PNG", compress_level=4)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

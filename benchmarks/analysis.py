@@ -124,9 +124,8 @@ def main():
         for now, before in pairwise(figures):
             if before["step"] == f"{now['step']}, before":
                 wall, cpu, memory = (now[key] / before[key] for key in ("wall_s", "cpu_s", "peak_gb"))
-                print(
-                    f"{now['step']}: {wall:.2f} of the seconds before, {cpu:.2f} of CPU's, {memory:.2f} of the memory"
-                )
+                ratios = f"{wall:.2f} of the seconds before, {cpu:.2f} of the CPU's, {memory:.2f} of the memory"
+                print(f"{now['step']}: {ratios}")
         for name, (seconds, memory) in TARGETS.items():
             found = next(each for each in figures if each["step"] == name)
             verdict = "met" if found["wall_s"] < seconds and found["peak_gb"] < memory else "MISSED"

@@ -38,6 +38,7 @@ KEY_COLUMNS = (
     "height",
 )
 INTEGER_COLUMNS = frozenset({"epoch", "zoom", "x", "y", "width", "height"})
+TEXT_COLUMNS = tuple(name for name in KEY_COLUMNS if name not in INTEGER_COLUMNS)
 
 
 # --- records, JSON ----------------------------------------------------------------------------

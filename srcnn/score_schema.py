@@ -6,7 +6,7 @@ from functools import lru_cache
 import pyarrow as pa
 
 from srcnn.metrics import QUICK_METRICS, about
-from srcnn.schema import INTEGER_COLUMNS, KEY_COLUMNS
+from srcnn.schema import KEY_COLUMNS, TEXT_COLUMNS
 
 
 def score_schema(metrics: Iterable[str] = ()) -> pa.Schema:
@@ -17,7 +17,7 @@ def score_schema(metrics: Iterable[str] = ()) -> pa.Schema:
     upsampler where nothing was enlarged, a metric where it is undefined or was not asked for. x, y, width and height
     are the patch in the reference picture's pixels.
     """
-    key = [pa.field(name, pa.int32() if name in INTEGER_COLUMNS else pa.string()) for name in KEY_COLUMNS]
+    key = [pa.field(name, pa.string() if name in TEXT_COLUMNS else pa.int32()) for name in KEY_COLUMNS]
     names = dict.fromkeys((*QUICK_METRICS, *metrics))
     return pa.schema([*key, *(_values(name, *about(name).to_metadata().items()) for name in names)])
 

@@ -14,7 +14,7 @@ from srcnn.damage import DamagedFile, identity, is_content_fault, named, of_anot
 from srcnn.files import parsed
 from srcnn.metrics import METRICS, About, is_metric, learn
 from srcnn.regular import NotRegular, require_regular
-from srcnn.schema import INTEGER_COLUMNS, KEY_COLUMNS
+from srcnn.schema import TEXT_COLUMNS
 from srcnn.score_schema import score_schema
 from srcnn.shards import ShardPlace, find_shard, origin_of, partial_shard, set_index_aside
 from srcnn.whole import NotWhole, check_parquet
@@ -144,9 +144,10 @@ class _Reader:
     """An open Parquet file of which ranges of rows are read; the last row groups stay at hand."""
 
     def __init__(self, file: Path, categories: bool) -> None:
-        text = [name for name in KEY_COLUMNS if name not in INTEGER_COLUMNS]
         check_parquet(file)
-        self.file = pq.ParquetFile(file, read_dictionary=text if categories else None, page_checksum_verification=True)
+        self.file = pq.ParquetFile(
+            file, read_dictionary=TEXT_COLUMNS if categories else None, page_checksum_verification=True
+        )
         learn_metrics(self.file.schema_arrow)
         metadata = self.file.metadata
         self.ends: list[int] = []

@@ -56,3 +56,13 @@ def test_the_command_says_what_each_metric_takes(tmp_path, capsys):
     assert all(float(line.split()[-2]) > 0 and line.endswith(" ms") for line in lines)
     assert main(pictures) == 0
     assert " ms" not in capsys.readouterr().out
+
+
+def test_what_has_no_value_of_so_small_a_picture_costs_nothing_that_could_be_told(tmp_path, capsys):
+    write_picture(tmp_path / "small.png", np.random.default_rng(1).integers(0, 256, (24, 24, 3), np.uint8))
+    small = str(tmp_path / "small.png")
+    assert main([small, small, "--metrics", "ms_ssim", "psnr", "--time"]) == 0
+    undefined, known = capsys.readouterr().out.splitlines()
+    assert "undefined" in undefined
+    assert " ms" not in undefined
+    assert known.endswith(" ms")

@@ -16,7 +16,7 @@ from web_page import Page
 
 from analysis import compare, plot, table
 from analysis.build import write_report
-from analysis.charts import Axis, Panel, Series
+from analysis.charts import Axis, Cell, Panel, Series
 from analysis.panels import save
 from analysis.plots import cell_colours
 from analysis.report import main
@@ -255,6 +255,23 @@ def test_a_figure_has_a_mark_at_each_point(marker, tmp_path):
     ]
     assert (x3 - x2) / (x2 - x1) == pytest.approx(2, rel=0.03)
     assert (y1 - y3) / (y1 - y2) == pytest.approx(0.5, rel=0.03)
+
+
+def test_a_cell_of_a_matrix_is_filled_to_its_corners(tmp_path):
+    cells = [Cell(0, 0, "#ff0000", "", "#000000"), Cell(1, 0, "#0000ff", "", "#000000")]
+    panel = Panel("", Axis("", names=["a", "b"]), Axis("", names=["c"]), cells=cells)
+    save([panel], tmp_path / "figure.png")
+    pixels = np.asarray(Image.open(tmp_path / "figure.png").convert("RGB"))
+    for colour in ((255, 0, 0), (0, 0, 255)):
+        there = (pixels == colour).all(axis=2)
+        (height, width), (y, x) = np.ptp(np.argwhere(there), axis=0) + 1, np.argwhere(there).min(axis=0)
+        assert there[y : y + height, x : x + width].mean() > 0.99
+        assert width > 50
+
+
+def test_a_figure_of_another_kind_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"as \.svg, \.png or \.pdf, not as '\.jpg'"):
+        save([Panel("", Axis("x"), Axis("y"))], tmp_path / "figure.jpg")
 
 
 def test_compare_shows_the_setting_and_what_it_did(study, capsys):

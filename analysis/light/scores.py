@@ -50,7 +50,7 @@ class Grid:
     zoom: int
     boxes: list[NDArray[np.int64]]
     of_picture: list[int]
-    _orders: dict[bytes, NDArray[np.int64]] = field(default_factory=dict, repr=False)
+    _orders: dict[bytes, NDArray[np.int64]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def places(self) -> NDArray[np.int64]:

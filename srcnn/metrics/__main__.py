@@ -43,7 +43,9 @@ def parser() -> argparse.ArgumentParser:
     form = p.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object; infinity as a string, undefined as null")
     form.add_argument(
-        "--time", action="store_true", help="also the milliseconds that each metric takes on its own, on one core"
+        "--time",
+        action="store_true",
+        help="also the milliseconds that each metric takes on its own, on one core (not with --json)",
     )
     return p
 
@@ -61,6 +63,8 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.definition == "package" and reference.dtype != "uint8":
             raise ValueError(f"{arguments.reference}: has {stored(reference)}, and definition package is of 8 bits")
         values = score(reference, estimate, expanded(arguments.metrics), arguments.definition, data_range)
+        timed = [name for name, value in values.items() if value is not None] if arguments.time else []
+        took = {name: seconds(reference, estimate, name, arguments.definition, data_range) for name in timed}
     except ValueError as error:
         raise Refused(error) from error
     if arguments.json:
@@ -71,10 +75,8 @@ def main(argv: list[str] | None = None) -> int:
         unit = "" if metric.unit == "1" else metric.unit
         better = "higher is better" if metric.higher_is_better else "lower is better"
         shown = "undefined" if value is None else f"{value:.6g}"
-        took = ""
-        if arguments.time:
-            took = f"{1000 * seconds(reference, estimate, name, arguments.definition, data_range):10.2f} ms"
-        print(f"{metric.title:8} {shown:>12} {unit:8} {better:16}{took}".rstrip())
+        time = f"{1000 * took[name]:10.2f} ms" if name in took else ""
+        print(f"{metric.title:8} {shown:>12} {unit:8} {better:16}{time}".rstrip())
     return 0
 
 

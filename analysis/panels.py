@@ -265,8 +265,8 @@ def _column(rows: Sequence[Sequence[Panel]], place: int, size: tuple[float, floa
 
 def _west(panel: Panel) -> float:
     """Return the inches that a panel's vertical axis and its words take."""
-    longest = max((len(shortened(text)) for _, text in ticks(panel.y, *panel.bounds[1])), default=0)
-    return _MARGIN + _LETTER * longest + (0.22 if panel.y.label else 0.0)
+    longest = max((_width(shortened(text), 8, False) for _, text in ticks(panel.y, *panel.bounds[1])), default=0.0)
+    return _MARGIN + longest + (0.22 if panel.y.label else 0.0)
 
 
 def _south(panel: Panel, west: float) -> float:

@@ -269,6 +269,14 @@ def test_a_cell_of_a_matrix_is_filled_to_its_corners(tmp_path):
         assert width > 50
 
 
+def test_wide_names_of_an_axis_are_not_cut_off(tmp_path):
+    panel = Panel(
+        "", Axis("", names=["a"]), Axis("", names=["MMMMMMWWWWWW"]), cells=[Cell(0, 0, "#ffffff", "", "#fff")]
+    )
+    save([panel], tmp_path / "figure.png")
+    assert np.asarray(Image.open(tmp_path / "figure.png").convert("L"))[:, :3].min() == 255
+
+
 def test_a_figure_of_another_kind_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"as \.svg, \.png or \.pdf, not as '\.jpg'"):
         save([Panel("", Axis("x"), Axis("y"))], tmp_path / "figure.jpg")

@@ -1,12 +1,7 @@
-"""Figures as files: PDF and SVG, drawn with the renderers of matplotlib alone, and PNG, which is a picture of the PDF.
+"""Figures as files: panels laid out on one sheet, written as PDF and SVG, and as PNG, which is a picture of the PDF."""
 
-Matplotlib's axes, ticks and layouts are left out: they take ten times as long as what they draw.
-"""
-
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import lru_cache
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from itertools import zip_longest
 from pathlib import Path
@@ -16,25 +11,15 @@ import numpy as np
 from pypdfium2 import PdfDocument
 
 from analysis.charts import Axis, Panel, Series, legend_of, ticks
-from analysis.drawing import (
-    Affine2D,
-    Artist,
-    Bbox,
-    Figure,
-    FontProperties,
-    MarkerStyle,
-    Shape,
-    matplotlib,
-    text_to_path,
-    to_rgb,
-)
+from analysis.pens import INK, TEXT, PdfPen, Pen, SvgPen, width_of
 from analysis.style import Line
 from srcnn.files import write_bytes
 from srcnn.words import printable
 
-INK, GRID = "#1d1d1f", "#e3e3e6"
+GRID = "#e3e3e6"
 DPI = 110  # of a PNG
-_LETTER, _LINE = 0.062, 0.17  # inches that a letter takes on average, and a line of text
+SMALL = 8.0  # points of the text along an axis
+_LINE = 0.17  # inches of a line of text
 _MARGIN = 0.12
 _TICKS = 0.1  # inches under a panel whose horizontal axis has its words under another
 MANY = 12  # series of a panel, beyond which bands and marks would hide the lines
@@ -48,28 +33,14 @@ def save(panels: Sequence[Panel], *targets: Path) -> None:
     suffixes = {target.suffix for target in targets}
     if unknown := suffixes - {".svg", ".png", ".pdf"}:
         raise ValueError(f"a figure is written as .svg, .png or .pdf, not as {min(unknown)!r}")
-    columns = 2 if len(panels) in (2, 4) else 3
-    rows = [panels[i : i + columns] for i in range(0, len(panels), columns)]
-    width = max(sum(panel.size[0] for panel in row) for row in rows)
-    keys = _key_rows(legend_of(panels), width)
-    sheet = _Sheet(rows, keys)
-    with _own_look():
-        figure = Figure(figsize=(width, sheet.height))
-        figure.add_artist(sheet)
-        drawn = {".svg": _drawn(figure, "svg", "Date")} if ".svg" in suffixes else {}
-        if suffixes & {".pdf", ".png"}:
-            drawn[".pdf"] = _drawn(figure, "pdf", "CreationDate")
+    sheet = _Sheet(panels)
+    files = {".svg": sheet.drawn(SvgPen)} if ".svg" in suffixes else {}
+    if suffixes & {".pdf", ".png"}:
+        files[".pdf"] = sheet.drawn(PdfPen)
     if ".png" in suffixes:
-        drawn[".png"] = _as_png(drawn[".pdf"])
+        files[".png"] = _as_png(files[".pdf"])
     for target in targets:
-        write_bytes(target, drawn[target.suffix])
-
-
-def _drawn(figure: Figure, kind: str, date: str) -> bytes:
-    """Return the figure as a file of a kind without its date, so that the same figure is the same file."""
-    file = BytesIO()
-    figure.savefig(file, format=kind, metadata={date: None})
-    return file.getvalue()
+        write_bytes(target, files[target.suffix])
 
 
 def _as_png(pdf: bytes) -> bytes:
@@ -82,23 +53,13 @@ def _as_png(pdf: bytes) -> bytes:
     return file.getvalue()
 
 
-@contextmanager
-def _own_look() -> Iterator[None]:
-    """Set the library's defaults, whatever the user's matplotlibrc says (usetex needs a TeX)."""
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a letter that its font lacks is a box
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "srcnn"})
-        yield
-
-
 def _key_rows(legend: Mapping[str, Line], width: float) -> list[list[tuple[float, str, Line]]]:
     """Return the entries of the legend with their places, in as many rows as they need."""
     rows: list[list[tuple[float, str, Line]]] = []
     left = width
     for name, line in legend.items():
         name = shortened(name, 60)
-        wide = 0.55 + _LETTER * len(name)
+        wide = 0.55 + width_of(name, TEXT)
         if left + wide > width:
             rows.append([])
             left = _MARGIN
@@ -115,23 +76,29 @@ class _Room(NamedTuple):
     shared: bool
 
 
-class _Sheet(Artist):
-    """The whole picture, as something that a figure draws."""
+class _Sheet:
+    """The panels of a figure in rows, and the legend under them."""
 
-    def __init__(self, rows: Sequence[Sequence[Panel]], keys: Sequence[Sequence[tuple[float, str, Line]]]) -> None:
-        super().__init__()
-        self.rows, self.keys = rows, keys
+    def __init__(self, panels: Sequence[Panel]) -> None:
+        columns = 2 if len(panels) in (2, 4) else 3
+        self.rows = [panels[i : i + columns] for i in range(0, len(panels), columns)]
+        self.width = max(sum(panel.size[0] for panel in row) for row in self.rows)
+        self.keys = _key_rows(legend_of(panels), self.width)
+        self.title = ", ".join(dict.fromkeys(panel.title for panel in panels))
+        widest: dict[Any, float] = defaultdict(float)  # by place in the row and size
+        for place, panel in ((place, panel) for row in self.rows for place, panel in enumerate(row)):
+            widest[place, panel.size] = max(widest[place, panel.size], _west(panel))
         self.rooms, self.heights = [], []
-        for row, under in zip_longest(rows, rows[1:], fillvalue=()):
-            wests = [max(_west(other) for other in _column(rows, k, panel.size)) for k, panel in enumerate(row)]
+        for row, under in zip_longest(self.rows, self.rows[1:], fillvalue=()):
+            wests = [widest[place, panel.size] for place, panel in enumerate(row)]
             south, shared = max(map(_south, row, wests)), _serves(under, row)
             self.rooms.append([_Room(west, _TICKS if shared else south, shared) for west in wests])
             self.heights.append(max(panel.size[1] for panel in row) - (south - _TICKS if shared else 0.0))
-        self.height = sum(self.heights) + len(keys) * _LINE + (_MARGIN if keys else 0)
+        self.height = sum(self.heights) + len(self.keys) * _LINE + (_MARGIN if self.keys else 0)
 
-    def draw(self, renderer: Any) -> None:
-        """Draw with a renderer, which knows the format."""
-        pen = _Pen(renderer, self.figure.dpi)
+    def drawn(self, kind: Callable[[float, float, str], Pen]) -> bytes:
+        """Return the sheet as a file, drawn by a kind of pen."""
+        pen = kind(self.width, self.height, self.title)
         top = self.height
         for row, height, rooms in zip(self.rows, self.heights, self.rooms, strict=True):
             left = 0.0
@@ -146,132 +113,18 @@ class _Sheet(Artist):
                 pen.line(ends, line.colour, 1.5, line.dashes)
                 pen.marks(ends.mean(axis=0, keepdims=True), line.marker, line.colour, 4.0)
                 pen.text(left + 0.36, top, name, vertical="middle")
-
-
-class _Pen:
-    """What draws lines, marks and text, all in inches from the lower left; sizes and widths in points."""
-
-    def __init__(self, renderer: Any, dpi: float) -> None:
-        self.renderer, self.dpi = renderer, dpi
-        self.scale = Affine2D().scale(dpi)
-        self.clip: Any = None
-
-    def _context(self, colour: str, width: float = 0.0, alpha: float | None = None) -> Any:
-        context = self.renderer.new_gc()
-        context.set_foreground(_rgb(colour))
-        context.set_linewidth(width)
-        context.set_joinstyle("round")
-        if alpha is not None:
-            context.set_alpha(alpha)
-        if self.clip is not None:
-            context.set_clip_rectangle(self.clip)
-        return context
-
-    def clip_to(self, left: float, bottom: float, width: float, height: float) -> None:
-        """Draw lines inside this box alone."""
-        self.clip = Bbox.from_bounds(*(side * self.dpi for side in (left, bottom, width, height)))
-
-    def line(self, points: Any, colour: str, width: float, dashes: Any = "-") -> None:
-        """Draw a line through points (n, 2), broken where one is nan."""
-        context = self._context(colour, width)
-        if dashes != "-":
-            context.set_dashes(0, [width * part for part in dashes[1]])
-        self.renderer.draw_path(context, Shape(points), self.scale)
-        context.restore()
-
-    def lines(self, ends: Sequence[Sequence[tuple[float, float]]], colour: str, width: float) -> None:
-        """Draw a line between each two ends, as one shape."""
-        if ends:
-            gap = (np.nan, np.nan)
-            self.line(np.array([point for pair in ends for point in (*pair, gap)]), colour, width)
-
-    def area(self, points: Any, colour: str, alpha: float | None = None) -> None:
-        """Fill a shape of corners (n, 2)."""
-        context = self._context(colour, alpha=alpha)
-        corners = np.concatenate([points, points[:1]])  # a closed shape takes its last point for the way back
-        self.renderer.draw_path(context, Shape(corners, closed=True), self.scale, _rgb(colour))
-        context.restore()
-
-    def marks(self, points: Any, marker: str, colour: str, size: float) -> None:
-        """Draw a mark at each of the points (n, 2)."""
-        if marker and len(points):
-            shape, transform, filled = _mark(marker)
-            context = self._context(colour, 0.0 if filled else 1.5)
-            scaled = transform + Affine2D().scale(self.renderer.points_to_pixels(size))
-            face = _rgb(colour) if filled else None
-            self.renderer.draw_markers(context, shape, scaled, Shape(points), self.scale, face)
-            context.restore()
-
-    def text(
-        self,
-        x: float,
-        y: float,
-        words: str,
-        colour: str = INK,
-        size: float = 8.5,
-        bold: bool = False,
-        across: float = 0.0,
-        vertical: str = "baseline",
-        angle: float = 0.0,
-    ) -> None:
-        """Write words; ``across`` is the share of their width that lies left of x (0, 0.5 or 1)."""
-        lines = printable(words, breaks=True).split("\n")
-        font = _font(size, bold)
-        for number, line in enumerate(lines):
-            if not line:
-                continue
-            width = _width(line, size, bold) * self.dpi if across else 0.0
-            drop = 0.4 * self.renderer.points_to_pixels(size) if vertical == "middle" else 0.0
-            drop += self.renderer.points_to_pixels(1.2 * size) * number
-            turn = np.deg2rad(angle)
-            right, up = -across * width, -drop
-            px = x * self.dpi + right * np.cos(turn) - up * np.sin(turn)
-            py = y * self.dpi + right * np.sin(turn) + up * np.cos(turn)
-            if self.renderer.flipy():
-                py = self.renderer.get_canvas_width_height()[1] - py
-            context = self._context(colour)
-            context.set_clip_rectangle(None)
-            self.renderer.draw_text(context, px, py, line, font, angle, ismath=False)
-            context.restore()
-
-
-def _rgb(colour: str) -> tuple[float, float, float]:
-    found: tuple[float, float, float] = to_rgb(INK if colour == "currentColor" else colour)
-    return found
-
-
-@lru_cache(maxsize=64)
-def _mark(marker: str) -> tuple[Any, Any, bool]:
-    style = MarkerStyle(marker)
-    return style.get_path(), style.get_transform(), style.is_filled()
-
-
-@lru_cache(maxsize=16)
-def _font(size: float, bold: bool) -> Any:
-    return FontProperties(size=size, weight="bold" if bold else "normal")
-
-
-@lru_cache(maxsize=4096)  # figures repeat each other's words
-def _width(words: str, size: float, bold: bool) -> float:
-    """Return the inches that words take."""
-    points: float = text_to_path.get_text_width_height_descent(words, _font(size, bold), False)[0]
-    return points / 72
-
-
-def _column(rows: Sequence[Sequence[Panel]], place: int, size: tuple[float, float]) -> list[Panel]:
-    """Return the panels of this size that stand in a column."""
-    return [row[place] for row in rows if len(row) > place and row[place].size == size]
+        return pen.file()
 
 
 def _west(panel: Panel) -> float:
     """Return the inches that a panel's vertical axis and its words take."""
-    longest = max((_width(shortened(text), 8, False) for _, text in ticks(panel.y, *panel.bounds[1])), default=0.0)
+    longest = max((width_of(shortened(text), SMALL) for _, text in ticks(panel.y, *panel.bounds[1])), default=0.0)
     return _MARGIN + longest + (0.22 if panel.y.label else 0.0)
 
 
 def _south(panel: Panel, west: float) -> float:
     """Return the inches that a panel's horizontal axis and its words take."""
-    slant = 0.6 * _LETTER * max(len(text) for _, text in _across(panel)) if _slanted(panel, west) else 0.0
+    slant = 0.6 * _longest(panel) if _slanted(panel, west) else 0.0
     return 0.26 + slant + (0.18 if panel.x.label else 0.0)
 
 
@@ -279,10 +132,13 @@ def _across(panel: Panel) -> list[tuple[float, str]]:
     return [(value, shortened(text)) for value, text in ticks(panel.x, *panel.bounds[0])]
 
 
+def _longest(panel: Panel) -> float:
+    return max((width_of(text, SMALL) for _, text in _across(panel)), default=0.0)
+
+
 def _slanted(panel: Panel, west: float) -> bool:
     """Say whether the names along a panel's horizontal axis are too long to stand side by side."""
-    texts = [text for _, text in _across(panel)]
-    return bool(panel.x.names) and max(map(len, texts)) * _LETTER > (panel.size[0] - west - _MARGIN) / len(texts)
+    return bool(panel.x.names) and _longest(panel) + 0.05 > (panel.size[0] - west - _MARGIN) / len(_across(panel))
 
 
 def _serves(under: Sequence[Panel], row: Sequence[Panel]) -> bool:
@@ -295,7 +151,7 @@ def _serves(under: Sequence[Panel], row: Sequence[Panel]) -> bool:
     return len(under) == len(row) and all(map(same, row, under))
 
 
-def _draw_panel(pen: _Pen, panel: Panel, left: float, bottom: float, height: float, room: _Room) -> None:
+def _draw_panel(pen: Pen, panel: Panel, left: float, bottom: float, height: float, room: _Room) -> None:
     (x_low, x_high), (y_low, y_high) = panel.bounds
     frame = (
         left + room.west,
@@ -311,16 +167,16 @@ def _draw_panel(pen: _Pen, panel: Panel, left: float, bottom: float, height: flo
     if not panel.cells:
         pen.lines([[(frame[0], y), (right, y)] for y, _ in places], GRID, 0.6)
     for y, text in places:
-        pen.text(frame[0] - 0.06, y, shortened(text), size=8, across=1, vertical="middle")
+        pen.text(frame[0] - 0.06, y, shortened(text), size=SMALL, across=1, vertical="middle")
     slanted = _slanted(panel, room.west)
     places = [(float(across.of(value)), text) for value, text in _across(panel)]
     if room.shared:
         pen.lines([[(x, frame[1]), (x, frame[1] - 0.04)] for x, _ in places], INK, 0.7)
     for x, text in places if not room.shared else ():
         if slanted:
-            pen.text(x + 0.03, frame[1] - 0.14, text, size=8, across=1, angle=35)
+            pen.text(x + 0.03, frame[1] - 0.14, text, size=SMALL, across=1, angle=35)
         else:
-            pen.text(x, frame[1] - 0.17, text, size=8, across=0.5)
+            pen.text(x, frame[1] - 0.17, text, size=SMALL, across=0.5)
     pen.text(left + 0.14, frame[1] + frame[3] / 2, panel.y.label, across=0.5, angle=90)
     if not room.shared:
         pen.text(frame[0] + frame[2] / 2, bottom + 0.08, panel.x.label, across=0.5)
@@ -331,14 +187,16 @@ def _draw_panel(pen: _Pen, panel: Panel, left: float, bottom: float, height: flo
         w, h = frame[2] / len(panel.x.names) / 2, frame[3] / len(panel.y.names) / 2
         pen.area(np.array([[x - w, y - h], [x + w, y - h], [x + w, y + h], [x - w, y + h]]), cell.colour)
         pen.text(x, y, cell.text, cell.ink, 7.5, across=0.5, vertical="middle")
+    with pen.clipped(frame[0] - 0.04, frame[1] - 0.04, frame[2] + 0.08, frame[3] + 0.08):
+        for series in panel.series:
+            _draw_series(pen, series, across, upwards, (frame[0], right), many=len(panel.series) > MANY)
     for series in panel.series:
-        pen.clip_to(frame[0] - 0.04, frame[1] - 0.04, frame[2] + 0.08, frame[3] + 0.08)
-        _draw_series(pen, series, across, upwards, top, (frame[0], right), many=len(panel.series) > MANY)
-        pen.clip = None
+        for place in across.of(series.x)[np.isposinf(np.asarray(series.y, float))] if series.kind != "level" else ():
+            pen.text(place, top - 0.1, "∞", series.line.colour, across=0.5)
 
 
 def _draw_series(
-    pen: _Pen, series: Series, across: "_Scale", upwards: "_Scale", top: float, sides: tuple[float, float], many: bool
+    pen: Pen, series: Series, across: "_Scale", upwards: "_Scale", sides: tuple[float, float], many: bool
 ) -> None:
     look = series.line
     if series.kind == "level":
@@ -357,8 +215,6 @@ def _draw_series(
         pen.line(points, look.colour, series.width, look.dashes)
     if not many or series.kind == "marks" or len(points) == 1:
         pen.marks(points[np.isfinite(points).all(axis=1)], look.marker, look.colour, series.size)
-    for place in x[np.isposinf(np.asarray(series.y, float))]:
-        pen.text(place, top - 0.1, "∞", look.colour, across=0.5)
 
 
 class _Scale:

@@ -30,7 +30,7 @@ class Report(Job):
 
     def __call__(self, progress: Progress = silent) -> None:
         """Write tables, plots and the page."""
-        from analysis.build import write_report  # pandas and matplotlib, which a plan does without
+        from analysis.build import write_report  # pandas, which a plan does without
 
         inputs = report_inputs(self.paths)
         write_report(self.paths.folder, ShownPictures(self.paths))

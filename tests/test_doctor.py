@@ -582,11 +582,6 @@ def test_a_file_servers_clock_that_is_off_is_noted(tmp_path, monkeypatch):
 
 
 def test_a_cache_that_cannot_be_written_is_noted_with_the_variable_that_names_another(tmp_path, monkeypatch):
-    (tmp_path / "home").write_text("")
-    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "home"))
-    (found,) = disk.matplotlib_folder(Circumstances(tmp_path))
-    assert found.state == "note"
-    assert "MPLCONFIGDIR" in found.remedy
     monkeypatch.setattr("srcnn.metrics.kernels.cache.cache_folder", lambda: tmp_path / "kernels")
     (tmp_path / "kernels").mkdir()
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "elsewhere"))

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import REPOSITORY
+from pypdfium2 import PdfDocument
 
 from analysis.charts import Axis, Panel, Series, as_json
 from analysis.heatmap import heatmap
@@ -20,6 +22,7 @@ from analysis.plots import evaluation_plot, image_plot, line_plot, upsampling_pl
 from analysis.spreadsheet import as_csv
 from analysis.style import run_styles, upsampler_styles
 from srcnn.patches import Box
+from srcnn.words import printable
 
 RUNS = "document.title='it ran'"
 NAMES = (
@@ -68,6 +71,18 @@ def test_a_figure_is_well_formed_whatever_it_names(name, tmp_path):
     well_formed(name)
     save(panels_of(name)[:1], tmp_path / "a.svg")
     ElementTree.parse(tmp_path / "a.svg")
+
+
+@pytest.mark.parametrize("name", [NAMES[0], NAMES[3], NAMES[5], "Ψυχή → ∞"])
+def test_the_words_of_a_pdf_can_be_searched_and_are_those_of_the_svg(name, tmp_path):
+    panels = panels_of(name)[:1]
+    save(panels, tmp_path / "a.pdf")
+    with PdfDocument(tmp_path / "a.pdf") as document:
+        found = document[0].get_textpage().get_text_range()
+        title = document.get_metadata_value("Title")
+    written = words_of(panels, tmp_path / "a.svg")
+    assert Counter(re.sub(r"\s", "", found)) == Counter(re.sub(r"\s", "", "".join(written)))
+    assert title == printable(panels[0].title)
 
 
 def test_text_that_a_spreadsheet_would_compute_is_text():

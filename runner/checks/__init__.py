@@ -57,7 +57,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "machine": (Later("machine", "cores"), Later("machine", "workers")),
     "Python": (packages.python, packages.requirements, packages.clash, own_python.starts),
     "GPU": (gpu.cuda,),
-    "disk": (disk.root, disk.locks, disk.clock, disk.free, disk.kernels, disk.matplotlib_folder),
+    "disk": (disk.root, disk.locks, disk.clock, disk.free, disk.kernels),
     "study": (
         readable.readable,
         Later("study", "pictures", _needs_a_study),

@@ -142,21 +142,3 @@ def kernels(asked: Circumstances) -> Iterator[Finding]:
         )
     else:
         yield Finding("ok", f"compiled kernels: {folder}")
-
-
-def matplotlib_folder(asked: Circumstances) -> Iterator[Finding]:
-    """Say whether matplotlib can keep its list of fonts, which takes seconds to make."""
-    usual = Path(
-        os.environ.get("MPLCONFIGDIR")
-        or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "matplotlib"
-    )
-    folder = existing(usual)
-    fault = "is no folder" if not folder.is_dir() else write_fault(folder)
-    if fault:
-        yield Finding(
-            "note",
-            f"matplotlib's folder: {usual}: {fault}: every report makes its list of fonts anew",
-            "name a folder that can be written: export MPLCONFIGDIR=DIR, in cluster.setup for jobs",
-        )
-    else:
-        yield Finding("ok", f"matplotlib's folder: {usual}")

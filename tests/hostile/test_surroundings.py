@@ -8,7 +8,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import matplotlib
 import pytest
 from conftest import REPOSITORY, write_pictures
 from score_tables import row, write_study
@@ -27,23 +26,18 @@ def run(module, *arguments, prefix=(), **environment):
     return subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=False)
 
 
-def with_fonts(folder):
-    """The folder as one of matplotlib's, which has listed the fonts of this machine there: that takes seconds."""
-    folder.mkdir(exist_ok=True)
-    for file in Path(matplotlib.get_cachedir()).glob("fontlist-*.json"):
-        shutil.copyfile(file, folder / file.name)
-    return str(folder)
-
-
 @pytest.fixture
 def study(tmp_path):
     epochs = {epoch: [row(f"p{i}", psnr=20.0 + epoch + i) for i in range(3)] for epoch in (1, 2)}
     return write_study(tmp_path / "study", {"run": {"epochs": epochs}}, [row("p0", "bicubic", psnr=19.0)])
 
 
-def test_figures_look_the_same_whatever_matplotlib_was_told(study, tmp_path):
-    theirs = {"MPLCONFIGDIR": with_fonts(tmp_path / "theirs"), "MPLBACKEND": "module://matplotlib_inline_of_a_notebook"}
-    (tmp_path / "theirs" / "matplotlibrc").write_text("text.usetex: True\nfont.size: 30\naxes.facecolor: red\n")
+def test_figures_look_the_same_whatever_the_library_was_told(study, tmp_path):
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / ".reportlab_settings").write_text(
+        "invariant = 0\npageCompression = 0\ncanvas_basefontname = 'Courier'\nttfAsciiReadable = 0\npdfMultiLine = 1\n"
+    )
+    theirs = {"HOME": str(tmp_path / "theirs"), "RL_verbose": "3"}
     plot = ["--y", "psnr", "--x", "epoch", "--out"]
     assert plotted([str(study), *plot, str(tmp_path / "plain.png")]) == 0
     done = run("analysis.plot", study, *plot, tmp_path / "told.png", **theirs)
@@ -109,7 +103,6 @@ def read_only(study):
     (study / "runs" / "r0000000000" / "torn.damaged").write_text("torn")  # something to remove
     with tempfile.TemporaryDirectory() as folder:  # pytest closes its own to all others
         copy = Path(shutil.copytree(study, Path(folder) / "study"))
-        with_fonts(Path(folder) / "fonts")
         places = [*Path(folder).rglob("*"), Path(folder)]
         for place in places:
             place.chmod(0o555 if place.is_dir() else 0o444)
@@ -135,7 +128,6 @@ def test_in_a_study_that_can_only_be_read_what_writes_says_so_and_what_reads_wor
     writing = ["analysis.report", "analysis.compact", "runner.clean --yes"]
     commands = [*writing, "analysis.table --by run --metric psnr", "runner.status"]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "HOME": "/nonexistent"}
-    environment["MPLCONFIGDIR"] = str(folder.with_name("fonts"))
     command = [*prefix, sys.executable, "-c", COMMANDS, str(folder), *commands]
     done = subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=True)
     said, *statuses = re.split(r"^[a-z]+\.[a-z]+ (\d)\n", done.stderr, flags=re.M)

@@ -1,10 +1,11 @@
 """The tables that the report's sections are made from, each read or computed once, when first asked for."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.aggregate import by_picture, last_epochs, mean_over_pictures, scanned_columns
@@ -26,6 +27,8 @@ class Evidence:
 
     study: StudyResults
     pictures_mb: float = PICTURES_MB
+    # The rows of one run and of one baseline, the last that were asked for: sections want other parts of the same.
+    _held: dict[str, tuple[str, pd.DataFrame]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
@@ -81,7 +84,7 @@ class Evidence:
         """The protocol of the sections that look into pictures."""
         return next((name for name in ("region", "compound", "whole") if name in self.protocols), self.main)
 
-    @property
+    @cached_property
     def leading(self) -> str:
         """The metric that decides which run is best: the first that has values."""
         frame = self.pictures
@@ -114,13 +117,19 @@ class Evidence:
 
     def rows(self, run: RunResults, **where: Any) -> pd.DataFrame:
         """Return the score rows of a run's last scored epoch, without its baseline's."""
-        frame = load(self.study, baselines=False, run=run.run_id, epoch=self.last_epoch[run.run_id], **where)
-        return frame[frame["run_id"] == run.run_id]  # others may be called as this one's id
+        if self._held.get("run", ("",))[0] != run.run_id:
+            frame = load(self.study, baselines=False, run=run.run_id, epoch=self.last_epoch[run.run_id])
+            own = frame["run_id"] == run.run_id  # others may be called as this one's id
+            self._held["run"] = run.run_id, frame[own]
+        return _chosen(self._held["run"][1], where)
 
     def baseline_rows(self, degradation_id: str, **where: Any) -> pd.DataFrame:
         """Return the score rows of a baseline: methods ``bicubic`` and ``direct``."""
-        frame = load(self.study, run=[], **where)
-        return frame[(frame["degradation_id"] == degradation_id) & frame["run_id"].isna()]
+        if self._held.get("baseline", ("",))[0] != degradation_id:
+            frame = load(self.study, run=[])
+            own = (frame["degradation_id"] == degradation_id) & frame["run_id"].isna()
+            self._held["baseline"] = degradation_id, frame[own]
+        return _chosen(self._held["baseline"][1], where)
 
     @cached_property
     def differences(self) -> pd.DataFrame:
@@ -199,6 +208,14 @@ class Evidence:
         parts += [_thinned(self.baseline_rows(name, **where), SAMPLE_ROWS // share) for name in degradations]
         parts = [frame.astype({"label": object, "run_id": object}) for frame in parts if len(frame)]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _chosen(frame: pd.DataFrame, where: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the rows whose columns have one of the values asked for, of each one or several."""
+    own = np.ones(len(frame), bool)
+    for name, wanted in where.items():
+        own &= frame[name].isin(wanted if isinstance(wanted, list) else [wanted]).to_numpy()
+    return frame[own]
 
 
 def _thinned(frame: pd.DataFrame, most: int) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -43,6 +43,14 @@ class Column:
     number: bool = False
 
 
+class Cell(NamedTuple):
+    """A cell of a table: its text, what it sorts by where that is no number, and its kinds."""
+
+    text: str
+    value: str
+    kind: str
+
+
 @dataclass(frozen=True)
 class Table:
     """A table on the page and as CSV."""
@@ -60,8 +68,8 @@ class Table:
         return [{"text": column.head, "number": self._is_number(column)} for column in self.columns]
 
     @property
-    def rows(self) -> list[list[dict[str, Any]]]:
-        """The cells: their text and kinds, and the value that they sort by where the text is no number."""
+    def rows(self) -> list[list[Cell]]:
+        """The cells, row by row."""
         best = {column.key: _best(self.frame, column) for column in self.columns if column.best_in is not None}
         numeric = {column.key for column in self.columns if self._is_number(column)}
         shown = self.frame.head(SHOWN_ROWS)
@@ -238,11 +246,11 @@ def metric_columns(metrics: Sequence[str], best_in: tuple[str, ...] | None = Non
     return [Column(metric_head(name), name, metric=name, best_in=best_in) for name in metrics]
 
 
-def _cell(row: Mapping[str, Any], column: Column, is_number: bool, best: bool) -> dict[str, str]:
+def _cell(row: Mapping[str, Any], column: Column, is_number: bool, best: bool) -> Cell:
     text = _text(row, column)
     kinds = {"number": is_number, "best": best, "long": len(text) > LONG}
     value = "" if _PLAIN.fullmatch(text) else _sort_value(row[column.key])
-    return {"text": text, "value": value, "kind": " ".join(kind for kind, is_so in kinds.items() if is_so)}
+    return Cell(text, value, " ".join(kind for kind, is_so in kinds.items() if is_so))
 
 
 def _text(row: Mapping[str, Any], column: Column) -> str:

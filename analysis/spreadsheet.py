@@ -16,14 +16,10 @@ _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 def as_csv(table: pd.DataFrame) -> str:
     """Return the table as CSV, its heads first, with an apostrophe before text that would be a formula."""
     shown = table.copy(deep=False)
-    for place in range(len(shown.columns)):
-        if not _holds_numbers(shown.iloc[:, place]):
-            shown.isetitem(place, [_cell(value) for value in shown.iloc[:, place].astype(object)])
+    for place, kind in enumerate(table.dtypes):
+        if not pd.api.types.is_numeric_dtype(kind):
+            shown.isetitem(place, [_cell(value) for value in table.iloc[:, place].astype(object)])
     return str(shown.to_csv(index=False, header=[_cell(str(name)) for name in shown.columns], lineterminator="\n"))
-
-
-def _holds_numbers(column: pd.Series) -> bool:
-    return bool(pd.api.types.is_numeric_dtype(column.dtype))
 
 
 def _cell(value: Any) -> Any:

@@ -11,18 +11,20 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from analysis.evidence import Evidence
 from analysis.light.methods import BICUBIC, DIRECT, RUN, Method, Picture, Table
-from analysis.scores import load
+from analysis.scores import load, scan
 from analysis.style import digits
 
 MISSING, INFINITE, NEGATIVE = 65535, 65534, 65533  # what no number stands for: no value, infinity, minus infinity
 LARGEST = 65532
-PROTOCOLS = ("luma", "region", "compound")  # whose boxes lie in the restored picture
+PLAIN = ["luma", "region"]
+PROTOCOLS = (*PLAIN, "compound")  # whose boxes lie in the restored picture
 SIDES = ["x", "y", "width", "height"]
-TOLD_BY = ("run_id", "method", "upsampler", "zoom")
+TOLD_BY = ("run_id", "method", "protocol", "upsampler")
 LETTERS = 8 / 3  # of base64 for each value
 
 
@@ -116,7 +118,7 @@ def sheets(table: Table, grids: Sequence[Sequence[Grid]], best: Sequence[Method]
     numbers.
     """
     chosen: dict[str, Any] = {}
-    held: dict[Any, Rows] = {}
+    held: dict[Any, Rows | None] = {}
     for sheet in wanted(table, best):
         study = sheet.method.study
         grid = next((g for g in grids[study] if (g.protocol, g.zoom) == (sheet.protocol, sheet.zoom)), None)
@@ -128,8 +130,7 @@ def sheets(table: Table, grids: Sequence[Sequence[Grid]], best: Sequence[Method]
         if letters > most or not size:
             continue
         rows = _rows(evidence, sheet, table.pictures, held)
-        own = _of_sheet(rows, sheet)
-        if own.any():
+        if rows is not None and (own := _of_sheet(rows, sheet)).any():
             order, values = grid.order(rows.places[own]), rows.values[own]
             placed = np.where(order[:, None] >= 0, values[order], np.nan)
             chosen[sheet.key] = packed(placed.T, evidence.metrics)
@@ -144,8 +145,7 @@ def wanted(table: Table, best: Sequence[Method]) -> Iterator[Sheet]:
     baselines = [method for method in table.methods if method.kind == BICUBIC]
 
     def plain(method: Method, epoch: int) -> Iterator[Sheet]:
-        yield Sheet(method, epoch, "luma")
-        yield Sheet(method, epoch, "region")
+        yield from (Sheet(method, epoch, protocol) for protocol in PLAIN)
 
     def enlarged(method: Method, epoch: int) -> Iterator[Sheet]:
         for upsampler in settings[method.study] if method.zooms else ():
@@ -173,33 +173,43 @@ def _upsampled(evidence: Evidence) -> list[str]:
     return [str(name) for name in names]
 
 
-def _rows(evidence: Evidence, sheet: Sheet, pictures: Sequence[Picture], held: dict[Any, Rows]) -> Rows:
-    """Return the rows that a sheet is among; what was read last is held, for several sheets are of one shard."""
+def _rows(evidence: Evidence, sheet: Sheet, pictures: Sequence[Picture], held: dict[Any, Rows | None]) -> Rows | None:
+    """Return the rows that a sheet is among, None if there are none.
+
+    What was read last is held, for the next sheets are of it, too.
+    """
     run = sheet.method.run_of
-    key = (sheet.method.study, sheet.method.kind == RUN and run.run_id, sheet.epoch, sheet.protocol, run.degradation_id)
+    protocols = PLAIN if sheet.protocol in PLAIN else [sheet.protocol]
+    of_run = sheet.method.kind == RUN
+    key = (sheet.method.study, of_run and run.run_id, sheet.epoch, protocols[0], run.degradation_id)
     if key not in held:
-        columns = [*TOLD_BY, "set", "image", *SIDES, *evidence.metrics]
-        where: dict[str, Any] = {"protocol": sheet.protocol, "definition": evidence.definition}
-        where |= {"run": run.run_id, "epoch": sheet.epoch} if sheet.method.kind == RUN else {"run": []}
-        frame = load(evidence.study, columns, baselines=sheet.method.kind != RUN, **where)
-        names = {(picture.set, picture.name): i for i, picture in enumerate(pictures)}
-        of_picture = [names.get(name, -1) for name in zip(frame["set"], frame["image"], strict=True)]
+        columns = [*TOLD_BY, "zoom", "set", "image", *SIDES, *evidence.metrics]
+        where: dict[str, Any] = {"protocol": protocols, "definition": evidence.definition}
+        where |= {"run": run.run_id, "epoch": sheet.epoch} if of_run else {"run": []}
+        shards = list(scan(evidence.study, columns, baselines=not of_run, **where))
         held.clear()
-        held[key] = Rows(
-            {name: frame[name].astype(object).to_numpy() for name in (*TOLD_BY, "degradation_id")},
-            np.column_stack([np.array(of_picture, np.int64), frame[SIDES].to_numpy(np.int64)]),
-            frame[list(evidence.metrics)].to_numpy(float),
-        )
+        held[key] = _as_rows(pa.concat_tables(shards), evidence.metrics, pictures) if shards else None
     return held[key]
+
+
+def _as_rows(table: pa.Table, metrics: Sequence[str], pictures: Sequence[Picture]) -> Rows:
+    told_by = {name: table[name].cast(pa.string()).to_numpy() for name in (*TOLD_BY, "degradation_id")}
+    numbers = {(picture.set, picture.name): number for number, picture in enumerate(pictures)}
+    shown = zip(table["set"].to_pylist(), table["image"].to_pylist(), strict=True)
+    places = [np.array([numbers.get(name, -1) for name in shown], np.int64)]
+    places += [table[side].to_numpy().astype(np.int64) for side in SIDES]
+    values = [table[name].to_numpy().astype(float) for name in metrics]
+    return Rows(told_by | {"zoom": table["zoom"].to_numpy()}, np.stack(places, axis=1), np.stack(values, axis=1))
 
 
 def _of_sheet(rows: Rows, sheet: Sheet) -> NDArray[np.bool_]:
     """Return which rows (n) are a sheet's."""
     told_by, run = rows.told_by, sheet.method.run_of
+    own = told_by["protocol"] == sheet.protocol
     if sheet.method.kind == RUN:
-        own = told_by["run_id"] == run.run_id
+        own &= told_by["run_id"] == run.run_id
     else:
-        own = (told_by["method"] == sheet.method.kind) & (told_by["degradation_id"] == run.degradation_id)
+        own &= (told_by["method"] == sheet.method.kind) & (told_by["degradation_id"] == run.degradation_id)
     if sheet.upsampler:
         own &= (told_by["upsampler"] == sheet.upsampler) & (told_by["zoom"] == sheet.zoom)
     return np.asarray(own, bool)

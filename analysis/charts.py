@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from analysis.style import Line, ten_to_the
@@ -220,8 +221,9 @@ def level(name: str, line: Line, value: float) -> Series:
 
 def floats(values: Any) -> Sequence[float]:
     """Return numbers as plain floats, absent ones as nan."""
-    column = values if isinstance(values, pd.Series) else pd.Series(values)
-    if not pd.api.types.is_numeric_dtype(column.dtype):
-        column = pd.to_numeric(column, errors="coerce")
-    found: list[float] = column.to_numpy(float, na_value=math.nan).tolist()
+    numbers = np.asarray(values)
+    if numbers.dtype.kind not in "biuf":
+        column = values if isinstance(values, pd.Series) else pd.Series(values)
+        numbers = pd.to_numeric(column, errors="coerce").to_numpy(float, na_value=math.nan)
+    found: list[float] = numbers.astype(float).tolist()
     return found

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -192,15 +193,16 @@ def summarise(
     by = list(by)
     key = [*by, *(name for name in ("set", "image") if name not in by)]
     per_picture = differences.groupby(key, observed=True, dropna=False, sort=False)[list(metrics)].mean().reset_index()
+    values, units = per_picture[list(metrics)].to_numpy(float), np.array(units_of(per_picture), object)
+    group, first = groups(per_picture, by)
     rows = []
-    for values, group in per_picture.groupby(by, observed=True, dropna=False, sort=False):
-        units = units_of(group)
-        row = dict(zip(by, values, strict=True)) | {"pictures": len(group), "units": len(set(units))}
-        intervals = bootstrap_intervals(group[list(metrics)].to_numpy(float), units=units)
-        for name, interval in zip(metrics, intervals, strict=True):
+    for number in range(len(first)):
+        own = group == number
+        row: dict[str, Any] = {"pictures": own.sum(), "units": len(set(units[own]))}
+        for name, interval in zip(metrics, bootstrap_intervals(values[own], units=units[own].tolist()), strict=True):
             row |= {name: interval.mean, f"low_{name}": interval.low, f"high_{name}": interval.high}
         rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.concat([per_picture.iloc[first][by].reset_index(drop=True), pd.DataFrame(rows)], axis=1)
 
 
 def seed_spread(values: Sequence[float]) -> float:

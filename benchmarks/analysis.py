@@ -17,7 +17,7 @@ import tempfile
 from itertools import pairwise
 from pathlib import Path
 
-TARGETS = {"report": (20.0, 0.9)}  # seconds, GB
+TARGETS = {"report": (20.0, 0.9), "report of quickstart": (6.0, 0.9)}  # seconds of the clock and of one core, GB
 FILES = 4000
 
 
@@ -126,10 +126,12 @@ def main():
                 wall, cpu, memory = (now[key] / before[key] for key in ("wall_s", "cpu_s", "peak_gb"))
                 ratios = f"{wall:.2f} of the seconds before, {cpu:.2f} of the CPU's, {memory:.2f} of the memory"
                 print(f"{now['step']}: {ratios}")
-        for name, (seconds, memory) in TARGETS.items():
-            found = next(each for each in figures if each["step"] == name)
-            verdict = "met" if found["wall_s"] < seconds and found["peak_gb"] < memory else "MISSED"
-            print(f"{name}: under {seconds:.0f} s and {memory} GB: {verdict}")
+        for found in figures:
+            if found["step"] in TARGETS:
+                seconds, memory = TARGETS[found["step"]]
+                slowest = max(found["wall_s"], found["cpu_s"])
+                verdict = "met" if slowest < seconds and found["peak_gb"] < memory else "MISSED"
+                print("{step}, {rows:,} rows: ".format(**found) + f"under {seconds:.0f} s and {memory} GB: {verdict}")
         machine = {"cpu_count": os.cpu_count(), "machine": platform.machine(), "load": os.getloadavg()}
         write_figures(arguments, "analysis", {"machine": machine, "figures": figures})
 

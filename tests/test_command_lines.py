@@ -6,7 +6,7 @@ import sys
 import pytest
 from conftest import REPOSITORY
 
-HEAVY = ("torch", "cv2", "matplotlib", "pandas", "pyarrow", "scipy", "numba", "skimage")
+HEAVY = ("torch", "cv2", "reportlab", "pandas", "pyarrow", "scipy", "numba", "skimage")
 
 RUNNER = [f"runner.{name}" for name in ("submit", "status", "logs", "cancel", "clean", "doctor")]
 ANALYSIS = [f"analysis.{name}" for name in ("report", "table", "plot", "compare", "compact")]

@@ -1,6 +1,6 @@
 """The tables that the report's sections are made from, each read or computed once, when first asked for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -27,7 +27,6 @@ class Evidence:
 
     study: StudyResults
     pictures_mb: float = PICTURES_MB
-    # The rows of one run and of one baseline, the last that were asked for: sections want other parts of the same.
     _held: dict[str, tuple[str, pd.DataFrame]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
@@ -117,19 +116,28 @@ class Evidence:
 
     def rows(self, run: RunResults, **where: Any) -> pd.DataFrame:
         """Return the score rows of a run's last scored epoch, without its baseline's."""
-        if self._held.get("run", ("",))[0] != run.run_id:
+
+        def read() -> pd.DataFrame:
             frame = load(self.study, baselines=False, run=run.run_id, epoch=self.last_epoch[run.run_id])
-            own = frame["run_id"] == run.run_id  # others may be called as this one's id
-            self._held["run"] = run.run_id, frame[own]
-        return _chosen(self._held["run"][1], where)
+            return frame[frame["run_id"] == run.run_id]  # others may be called as this one's id
+
+        return _chosen(self._whole("run", run.run_id, read), where)
 
     def baseline_rows(self, degradation_id: str, **where: Any) -> pd.DataFrame:
         """Return the score rows of a baseline: methods ``bicubic`` and ``direct``."""
-        if self._held.get("baseline", ("",))[0] != degradation_id:
+
+        def read() -> pd.DataFrame:
             frame = load(self.study, run=[])
-            own = (frame["degradation_id"] == degradation_id) & frame["run_id"].isna()
-            self._held["baseline"] = degradation_id, frame[own]
-        return _chosen(self._held["baseline"][1], where)
+            return frame[(frame["degradation_id"] == degradation_id) & frame["run_id"].isna()]
+
+        return _chosen(self._whole("baseline", degradation_id, read), where)
+
+    def _whole(self, kind: str, name: str, read: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """Return all rows of a run or a baseline; the last of each kind are held, for sections want parts of them."""
+        held = self._held.get(kind)
+        if held is None or held[0] != name:
+            held = self._held[kind] = name, read()
+        return held[1]
 
     @cached_property
     def differences(self) -> pd.DataFrame:
@@ -211,7 +219,7 @@ class Evidence:
 
 
 def _chosen(frame: pd.DataFrame, where: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the rows whose columns have one of the values asked for, of each one or several."""
+    """Return the rows whose columns have the value asked for, or one of a list."""
     own = np.ones(len(frame), bool)
     for name, wanted in where.items():
         own &= frame[name].isin(wanted if isinstance(wanted, list) else [wanted]).to_numpy()

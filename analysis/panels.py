@@ -38,12 +38,12 @@ def save(panels: Sequence[Panel], *targets: Path) -> None:
     if suffixes & {".pdf", ".png"}:
         files[".pdf"] = sheet.drawn(PdfPen)
     if ".png" in suffixes:
-        files[".png"] = _as_png(files[".pdf"])
+        files[".png"] = as_png(files[".pdf"])
     for target in targets:
         write_bytes(target, files[target.suffix])
 
 
-def _as_png(pdf: bytes) -> bytes:
+def as_png(pdf: bytes) -> bytes:
     """Return the page of a PDF as PNG: pdfium fills its pixels in a tenth of the time of drawing it again."""
     with PdfDocument(pdf) as document:
         picture = document[0].render(scale=DPI / 72).to_pil()
@@ -191,8 +191,10 @@ def _draw_panel(pen: Pen, panel: Panel, left: float, bottom: float, height: floa
         for series in panel.series:
             _draw_series(pen, series, across, upwards, (frame[0], right), many=len(panel.series) > MANY)
     for series in panel.series:
-        for place in across.of(series.x)[np.isposinf(np.asarray(series.y, float))] if series.kind != "level" else ():
-            pen.text(place, top - 0.1, "∞", series.line.colour, across=0.5)
+        if series.kind != "level":
+            x = across.of(series.x)
+            for place in x[np.isfinite(x) & np.isposinf(np.asarray(series.y, float))]:
+                pen.text(place, top - 0.1, "∞", series.line.colour, across=0.5)
 
 
 def _draw_series(
@@ -206,7 +208,7 @@ def _draw_series(
     x, y = across.of(series.x), upwards.of(series.y)
     if len(series.low) and not many:
         low, high = upwards.of(series.low), upwards.of(series.high)
-        there = np.isfinite(low) & np.isfinite(high)
+        there = np.isfinite(x) & np.isfinite(low) & np.isfinite(high)
         edge = np.concatenate([x[there], x[there][::-1]]), np.concatenate([low[there], high[there][::-1]])
         if there.any():
             pen.area(np.stack(edge, axis=1), look.colour, 0.15)

@@ -1,5 +1,9 @@
-"""Pens, which draw lines, areas, marks and words on one sheet: as PDF by reportlab, or as SVG."""
+"""Pens, which draw lines, areas, marks and words on one sheet: as PDF by reportlab, or as SVG.
 
+Colours are #rrggbb, or currentColor for ink. A letter that the font of a PDF lacks is a box, which cannot be searched.
+"""
+
+import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,12 +16,16 @@ from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
-from reportlab import rl_config
-from reportlab.lib.colors import HexColor
-from reportlab.pdfbase.pdfmetrics import registerFont, stringWidth
-from reportlab.pdfbase.ttfonts import TTFont
-from reportlab.pdfgen.canvas import Canvas
 
+from analysis.drawing import (
+    FILL_NON_ZERO,
+    Canvas,
+    HexColor,
+    TTFont,
+    getRegisteredFontNames,
+    registerFont,
+    stringWidth,
+)
 from analysis.svg import add, drawing
 from srcnn.words import printable
 
@@ -62,11 +70,11 @@ class Pen(ABC):
     """What draws on a sheet; places are in inches from the lower left, sizes and widths in points."""
 
     def line(self, places: Any, colour: str, width: float, dashes: Dashes = "-") -> None:
-        """Draw a line through places (n, 2), broken where one is nan."""
+        """Draw a line through places (n, 2), broken where one is not finite."""
         points = np.asarray(places, float) * POINTS
-        gaps = np.flatnonzero(np.isnan(points).any(axis=1))
-        runs = [run[np.isfinite(run).all(axis=1)] for run in np.split(points, gaps)]
-        self._stroke([run for run in runs if len(run) > 1], colour, width, dashes)
+        there = np.isfinite(points.sum(axis=1))
+        runs = [run[there[run]] for run in np.split(np.arange(len(points)), np.flatnonzero(~there))]
+        self._stroke([points[run] for run in runs if len(run) > 1], colour, width, dashes)
 
     def lines(self, ends: Sequence[Sequence[tuple[float, float]]], colour: str, width: float) -> None:
         """Draw a line between each two ends."""
@@ -135,10 +143,10 @@ class PdfPen(Pen):
 
     def __init__(self, width: float, height: float, title: str) -> None:
         self._bytes = BytesIO()
-        size = (width * POINTS, height * POINTS)
-        self._canvas = Canvas(self._bytes, pagesize=size, pageCompression=1, invariant=1)
+        self._canvas = Canvas(self._bytes, (width * POINTS, height * POINTS), initialFontName=_font(bold=False))
         self._canvas.setTitle(printable(title))
-        self._canvas.setAuthor("")
+        for say_nothing in (self._canvas.setAuthor, self._canvas.setCreator, self._canvas.setSubject):
+            say_nothing("")
         self._canvas.setLineJoin(1)
 
     @contextmanager
@@ -152,54 +160,48 @@ class PdfPen(Pen):
         self._canvas.restoreState()
 
     def file(self) -> bytes:
-        """Return the page as PDF, without the time at which it was made."""
-        as_text, rl_config.useA85 = rl_config.useA85, 0
-        try:
-            self._canvas.save()
-        finally:
-            rl_config.useA85 = as_text
+        """Return the page as PDF, with a date that is always the same."""
+        self._canvas.save()
         return self._bytes.getvalue()
 
     def _stroke(self, runs: Sequence[Places], colour: str, width: float, dashes: Dashes) -> None:
         self._canvas.setStrokeColor(_ink(colour))
         self._canvas.setLineWidth(width)
         self._canvas.setDash([] if dashes == "-" else [width * part for part in dashes[1]])
-        self._canvas.drawPath(self._path(runs, closed=False), stroke=1, fill=0)
+        self._canvas.drawPath(self._path(runs), stroke=1, fill=0)
 
     def _fill(self, shapes: Sequence[Places], colour: str, alpha: float) -> None:
         self._canvas.setFillColor(_ink(colour), alpha)
-        self._canvas.drawPath(self._path(shapes, closed=True), stroke=0, fill=1)
+        self._canvas.drawPath(self._path(shapes), stroke=0, fill=1, fillMode=FILL_NON_ZERO)
 
-    def _path(self, runs: Sequence[Places], closed: bool) -> Any:
+    def _path(self, runs: Sequence[Places]) -> Any:
         path = self._canvas.beginPath()
         for run in runs:
             first, *others = run.tolist()
             path.moveTo(*first)
             for point in others:
                 path.lineTo(*point)
-            if closed:
-                path.close()
         return path
 
     def _discs(self, points: Places, colour: str, radius: float) -> None:
-        self._canvas.setFillColor(_ink(colour), 1.0)
-        path = self._canvas.beginPath()
-        for x, y in points.tolist():
-            path.circle(x, y, radius)
-        self._canvas.drawPath(path, stroke=0, fill=1)
+        self._canvas.saveState()
+        self._canvas.setLineCap(1)  # the round end of a line that goes nowhere
+        self._stroke([np.array([point, point]) for point in points], colour, 2 * radius, "-")
+        self._canvas.restoreState()
 
     def _write(self, line: _Words) -> None:
-        back = line.across * POINTS * width_of(line.text, line.size, line.bold) if line.across else 0.0
+        words = _in_order_of_drawing(line.text)
+        back = line.across * stringWidth(words, _font(line.bold), line.size)
         self._canvas.setFillColor(_ink(line.colour), 1.0)
         self._canvas.setFont(_font(line.bold), line.size)
         if line.angle:
             self._canvas.saveState()
             self._canvas.translate(line.x, line.y)
             self._canvas.rotate(line.angle)
-            self._canvas.drawString(-back, -line.drop, line.text)
+            self._canvas.drawString(-back, -line.drop, words)
             self._canvas.restoreState()
         else:
-            self._canvas.drawString(line.x - back, line.y - line.drop, line.text)
+            self._canvas.drawString(line.x - back, line.y - line.drop, words)
 
 
 class SvgPen(Pen):
@@ -231,13 +233,13 @@ class SvgPen(Pen):
         look = {"stroke": _hex(colour), "stroke_width": f"{width:g}", "stroke_linejoin": "round", "fill": "none"}
         if dashes != "-":
             look["stroke_dasharray"] = " ".join(f"{width * part:g}" for part in dashes[1])
-        add(self._group, "path", d=self._path(runs, ""), **look)
+        add(self._group, "path", d=self._path(runs), **look)
 
     def _fill(self, shapes: Sequence[Places], colour: str, alpha: float) -> None:
-        add(self._group, "path", d=self._path(shapes, "Z"), fill=_hex(colour), fill_opacity=alpha)
+        add(self._group, "path", d=self._path(shapes), fill=_hex(colour), fill_opacity=alpha)
 
-    def _path(self, runs: Sequence[Places], end: str) -> str:
-        return "".join("M" + "L".join(f"{x:.2f} {self._height - y:.2f}" for x, y in run.tolist()) + end for run in runs)
+    def _path(self, runs: Sequence[Places]) -> str:
+        return "".join("M" + "L".join(f"{x:.2f} {self._height - y:.2f}" for x, y in run.tolist()) for run in runs)
 
     def _discs(self, points: Places, colour: str, radius: float) -> None:
         for x, y in points.tolist():
@@ -255,7 +257,7 @@ class SvgPen(Pen):
 
 def width_of(words: str, size: float, bold: bool = False) -> float:
     """Return the inches that words of a size in points take."""
-    points: float = stringWidth(words, _font(bold), size)
+    points: float = stringWidth(_in_order_of_drawing(words), _font(bold), size)
     return points / POINTS
 
 
@@ -268,13 +270,26 @@ def _ink(colour: str) -> Any:
     return HexColor(_hex(colour))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1024)
+def _in_order_of_drawing(words: str) -> str:
+    """Return words letter by letter from left to right, in the forms that the letters have beside each other."""
+    words = unicodedata.normalize("NFC", words)
+    if not any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in words):
+        return words
+    from arabic_reshaper import reshape  # takes as long as a figure, for names that few have
+    from bidi import get_display
+
+    return str(get_display(reshape(words)))
+
+
 def _font(bold: bool) -> str:
     """Return the name under which reportlab knows our font, one of those that matplotlib brings."""
     name = "DejaVuSans-Bold" if bold else "DejaVuSans"
+    if name in getRegisteredFontNames():
+        return name
     package = find_spec("matplotlib")  # which need not be imported
     if package is None or package.origin is None:
         raise ImportError("matplotlib, which brings the font of figures, is not installed")
     file = Path(package.origin).parent / "mpl-data" / "fonts" / "ttf" / f"{name}.ttf"
-    registerFont(TTFont(name, file, asciiReadable=False))
+    registerFont(TTFont(name, file))
     return name

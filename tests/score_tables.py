@@ -1,5 +1,6 @@
 """Finished studies made of numbers alone: score tables, contents and configurations, without pictures."""
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ from srcnn.paths import StudyPaths
 from srcnn.schema import KEY_COLUMNS
 from srcnn.score_schema import score_schema
 
-EVAL, BASELINE = "e0000000000", "b0000000000"
+EVAL, BASELINE, OTHER_BASELINE = "e0000000000", "b0000000000", "b0000000001"
 
 
 def row(image: str, method: str = "srcnn", **values: object) -> dict:
@@ -61,4 +62,30 @@ def write_study(
     sets = {each["set"] for about in runs.values() for rows in about["epochs"].values() for each in rows}
     contents = {name: {"group": "test", "set_id": f"s{name}"} for name in sorted(sets or {"test"})}
     write_json(paths.contents, {"layout": LAYOUT, "study": folder.name, "runs": listed, "sets": contents, "tasks": []})
+    return folder
+
+
+def write_two_degradations(folder: Path) -> Path:
+    """A study of two runs, each with a baseline of its own; in each value is whose it is and which protocol's.
+
+    The first run's values begin at 30, the second's at 40 in its last epoch, the baselines' at 10 and 20; the second
+    of the pictures p and q has 1 more; luma has 0.4 more, region 0.6 and compound 0.8.
+    """
+
+    def rows(method: str, level: float) -> list[dict]:
+        more = {"luma": 0.4, "region": 0.6, "compound": 0.8}
+        return [
+            row(image, method, protocol=protocol, psnr=level + place + more[protocol])
+            | ({"upsampler": "lanczos"} if protocol == "compound" else {})
+            for place, image in enumerate(("p", "q"))
+            for protocol in more
+        ]
+
+    epochs = {"one": {1: rows("srcnn", 30.0)}, "two": {1: rows("srcnn", 1.0), 2: rows("srcnn", 40.0)}}
+    write_study(folder, {label: {"epochs": of_run} for label, of_run in epochs.items()}, rows("bicubic", 10.0))
+    paths = StudyPaths(folder)
+    contents = json.loads(paths.contents.read_text())
+    contents["runs"][1]["degradation_id"] = OTHER_BASELINE
+    write_json(paths.contents, contents)
+    write_rows(paths.shard(OTHER_BASELINE, EVAL, 0, 0), rows("bicubic", 20.0))
     return folder

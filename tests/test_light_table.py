@@ -8,13 +8,13 @@ import shutil
 import numpy as np
 import pytest
 from conftest import opened, tiny_study
-from score_tables import row, write_study
+from score_tables import row, write_study, write_two_degradations
 
 from analysis import compare
 from analysis.build import write_report
 from analysis.evidence import Evidence
-from analysis.light.methods import Picture
-from analysis.light.scores import INFINITE, MISSING, NEGATIVE, grids_of, packed
+from analysis.light.methods import Picture, Table, methods_of
+from analysis.light.scores import INFINITE, MISSING, NEGATIVE, grids_of, packed, sheets
 from analysis.light.table import common_pictures, light_table, telling_order
 from analysis.pictures import most_mended
 from analysis.scores import load
@@ -88,6 +88,24 @@ def test_the_page_holds_every_score_of_a_small_study(study):
         assert sorted(sheet[0]) == pytest.approx(sorted(own["psnr"]), abs=0.0051)
     assert [method["key"] for method in table["methods"]] == ["original", "low", "bicubic", run["key"]]
     assert run["files"] == {"1|full": 1, "2|full": 1}
+
+
+def test_the_sheets_of_each_run_baseline_and_protocol_hold_their_own_scores(tmp_path):
+    evidence = Evidence(open_study(write_two_degradations(tmp_path / "study")))
+    pictures = (Picture("test", "q", 160, 160), Picture("test", "p", 160, 160))
+    table = Table((evidence,), pictures, tuple(methods_of(evidence, 0, "", "")))
+    found = sheets(table, [grids_of(evidence, pictures)], [], 10**6)
+    one, two = (run.run_id for run in evidence.study.runs)
+    for method, level in (
+        ("1.bicubic|0", 10),
+        ("2.bicubic|0", 20),
+        (f"{one}|1", 30),
+        (f"{two}|1", 1),
+        (f"{two}|2", 40),
+    ):
+        for protocol, more in (("luma", 0.4), ("region", 0.6)):
+            psnr = numbers(found[f"{method}|{protocol}||1"], 2, 2)[0]
+            assert psnr == pytest.approx([level + 1 + more, level + more], abs=0.0051)
 
 
 def test_pictures_are_held_up_to_the_budget_and_lie_beside_the_page(study):

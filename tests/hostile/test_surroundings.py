@@ -35,14 +35,16 @@ def study(tmp_path):
 def test_figures_look_the_same_whatever_the_library_was_told(study, tmp_path):
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / ".reportlab_settings").write_text(
-        "invariant = 0\npageCompression = 0\ncanvas_basefontname = 'Courier'\nttfAsciiReadable = 0\npdfMultiLine = 1\n"
+        "invariant = 0\npageCompression = 0\npdfMultiLine = 1\nrenderPMBackend = '_renderPM'\n"  # as older ones took
     )
-    theirs = {"HOME": str(tmp_path / "theirs"), "RL_verbose": "3"}
+    theirs = {"HOME": str(tmp_path / "theirs"), "RL_canvas_basefontname": "Nope", "RL_pageCompression": "abc"}
     plot = ["--y", "psnr", "--x", "epoch", "--out"]
-    assert plotted([str(study), *plot, str(tmp_path / "plain.png")]) == 0
-    done = run("analysis.plot", study, *plot, tmp_path / "told.png", **theirs)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "told.png").read_bytes() == (tmp_path / "plain.png").read_bytes()
+    for suffix in (".png", ".pdf"):
+        plain, told = (tmp_path / f"{name}{suffix}" for name in ("plain", "told"))
+        assert plotted([str(study), *plot, str(plain)]) == 0
+        done = run("analysis.plot", study, *plot, told, **theirs)
+        assert done.returncode == 0, done.stderr
+        assert told.read_bytes() == plain.read_bytes()
 
 
 @pytest.mark.parametrize("package", [True, False])

@@ -72,7 +72,7 @@ class Pen(ABC):
     def line(self, places: Any, colour: str, width: float, dashes: Dashes = "-") -> None:
         """Draw a line through places (n, 2), broken where one is not finite."""
         points = np.asarray(places, float) * POINTS
-        there = np.isfinite(points.sum(axis=1))
+        there = np.isfinite(points[:, 0]) & np.isfinite(points[:, 1])
         runs = [run[there[run]] for run in np.split(np.arange(len(points)), np.flatnonzero(~there))]
         self._stroke([points[run] for run in runs if len(run) > 1], colour, width, dashes)
 

@@ -74,6 +74,7 @@ bench: $(VENV)/ready-dev $(VENV)-package/ready
 	$(BIN)/python -m benchmarks.evaluation --pictures $(DATA)/bsds500/test
 	$(BIN)/python -m benchmarks.training --data-root $(DATA)
 	$(BIN)/python -m benchmarks.analysis
+	$(BIN)/python -m benchmarks.page
 	$(BIN)/python -m benchmarks.status
 	$(BIN)/python -m benchmarks.submit  # on a throw-away SLURM: make test-slurm installs what it needs
 

@@ -54,12 +54,14 @@ def as_png(pdf: bytes) -> bytes:
 
 
 def _key_rows(legend: Mapping[str, Line], width: float) -> list[list[tuple[float, str, Line]]]:
-    """Return the entries of the legend with their places, in as many rows as they need."""
+    """Return the entries of the legend with their places, in columns if they need more than one row."""
+    shown = [(shortened(name, 60), line) for name, line in legend.items()]
+    wides = [0.55 + width_of(name, TEXT) for name, _ in shown]
+    if _MARGIN + sum(wides) > width:
+        wides = [max(wides)] * len(wides)
     rows: list[list[tuple[float, str, Line]]] = []
     left = width
-    for name, line in legend.items():
-        name = shortened(name, 60)
-        wide = 0.55 + width_of(name, TEXT)
+    for (name, line), wide in zip(shown, wides, strict=True):
         if left + wide > width:
             rows.append([])
             left = _MARGIN

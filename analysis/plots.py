@@ -38,7 +38,7 @@ def evaluation_plot(
             floats(line["low"]),
             floats(line["high"]),
         )
-        for variant, line in lines.sort_values("epoch").groupby("variant", observed=True, sort=False)
+        for variant, line in lines.sort_values("epoch", kind="stable").groupby("variant", observed=True, sort=False)
     ]
     series += _levels(baseline, "mean")
     title = about(metric).title
@@ -217,7 +217,7 @@ def cost_plot(
     """
     series = [
         Series(str(variant), styles[str(variant)], floats(line[x]), floats(line[metric]))
-        for variant, line in table.sort_values(x).groupby("variant", observed=True, sort=False)
+        for variant, line in table.sort_values(x, kind="stable").groupby("variant", observed=True, sort=False)
     ]
     series += [level(bicubic[0], BASELINE, bicubic[1])] if bicubic else []
     alt = f"{about(metric).title} against {set_name}: {label}"

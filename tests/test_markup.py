@@ -111,6 +111,18 @@ def words_of(panels: list[Panel], file: Path) -> list[str]:
     return ["".join(element.itertext()).strip() for element in ElementTree.parse(file).iter() if "text" in element.tag]
 
 
+def test_the_legend_has_the_order_of_the_study_and_stands_in_columns(tmp_path):
+    names = [f"run {n}{'0' * (n % 3)}" for n in range(30)]
+    rows = [(name, epoch, 1.0, 0.5, 1.5) for name in names for epoch in range(5)]
+    lines = pd.DataFrame(rows, columns=["variant", "epoch", "mean", "low", "high"])
+    panel = evaluation_plot(lines, lines[:0].rename(columns={"low": "x"}), "set", "psnr", run_styles(names, []))
+    assert [series.name for series in panel.series] == names
+    save([panel], tmp_path / "a.svg")
+    places = re.findall(r'translate\(([\d.]+) [\d.]+\)"[^>]*>run ', (tmp_path / "a.svg").read_text())
+    assert len(places) == 30
+    assert len(set(places)) < 8
+
+
 def test_panels_in_a_column_have_the_words_of_one_horizontal_axis_if_all_have_the_same(tmp_path):
     line = run_styles(["run"], [])["run"]
     panels = [
